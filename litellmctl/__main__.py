@@ -1,0 +1,124 @@
+"""The program: the only place that maps exceptions to exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit code. Nothing here or below calls `sys.exit`."""
+    _open_closed_descriptors()
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        if "_LITELLMCTL_COMPLETE" in os.environ:
+            return _complete()
+        from litellmctl.console import Console
+
+        console = Console.of_process()
+        console.json_errors = "--json" in (arguments[: arguments.index("--")] if "--" in arguments else arguments)
+        return _run(console, list(arguments))
+    except KeyboardInterrupt:  # also while modules are imported
+        return _interrupted()
+    except BrokenPipeError:
+        return _broken_pipe()
+
+
+def _run(console: object, arguments: list[str]) -> int:
+    import click
+
+    from litellmctl import errors
+    from litellmctl.app import App
+    from litellmctl.cli import cli
+    from litellmctl.console import Console
+
+    assert isinstance(console, Console)  # noqa: S101
+    app = App(console)
+    failure: errors.Failure
+    try:
+        try:
+            # Not cli.main(): that would turn a broken pipe into exit 1.
+            with cli.make_context("litellmctl", arguments, obj=app) as context:
+                cli.invoke(context)
+            console.flush()
+        except click.exceptions.Exit as stop:
+            console.flush()
+            return stop.exit_code
+        for failure in app.failures:
+            console.error(failure)
+        return int(app.failures[0].exit_code) if app.failures else 0
+    except errors.Failure as error:
+        failure = error
+    except click.exceptions.NoArgsIsHelpError as error:
+        if not console.json_errors:
+            console.help(error.format_message())
+            return error.exit_code
+        failure = errors.UsageFailure("no command given", remedy="litellmctl --help")
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "litellmctl"
+        failure = errors.UsageFailure(" ".join(error.format_message().split()), remedy=f"{command} --help")
+    except click.ClickException as error:
+        failure = errors.UsageFailure(" ".join(error.format_message().split()))
+    except click.Abort:
+        return _interrupted()
+    except (KeyboardInterrupt, BrokenPipeError):
+        raise
+    except MemoryError:
+        failure = errors.Failure("internal", "out of memory")
+    except Exception as error:
+        if os.environ.get("LITELLMCTL_DEBUG") == "1":
+            import traceback
+
+            console.help(traceback.format_exc())
+        failure = errors.Failure(
+            "internal",
+            f"unexpected {type(error).__name__}: this is a bug in litellmctl",
+            remedy="run it again with LITELLMCTL_DEBUG=1, and report what that prints",
+        )
+    console.error(failure)
+    return int(failure.exit_code)
+
+
+def _complete() -> int:
+    from litellmctl.cli import cli
+
+    try:
+        cli.main(prog_name="litellmctl", complete_var="_LITELLMCTL_COMPLETE")
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0
+    return 0
+
+
+def _interrupted() -> int:
+    if sys.stderr is not None:
+        try:
+            sys.stderr.write("\n" if sys.stderr.isatty() else "")
+            sys.stderr.flush()
+        except OSError:
+            pass
+    return 130
+
+
+def _broken_pipe() -> int:
+    # Whatever is still buffered must not be flushed into the broken pipe at exit: that prints an error.
+    if sys.stdout is not None:
+        try:
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, sys.stdout.fileno())
+        except (OSError, ValueError):
+            pass
+    return 141
+
+
+def _open_closed_descriptors() -> None:
+    """Put the null device where a standard descriptor is closed: else the next file opened would become it."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Who we are: which proxy, with which credential, from which source."""

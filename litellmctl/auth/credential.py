@@ -1,0 +1,107 @@
+"""What authenticates a request: a secret that knows its source and the URL it was issued for."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+
+from litellmctl.errors import ConfigFailure
+from litellmctl.settings import values
+
+SOURCES = ("stored", "config", "gcloud", "helper", "env")
+
+
+def checked(secret: str, *, named: str) -> str:
+    """Return the key, or refuse one that cannot stand in a header. The key itself is never in the message."""
+    if not secret:
+        raise ConfigFailure(f"{named} is empty")
+    if not secret.isascii() or re.search(r"[\x00-\x1f\x7f]", secret):
+        raise ConfigFailure(
+            f"{named} contains a control character or one that is not ASCII", remedy="copy the key again"
+        )
+    return secret
+
+
+class Credential(ABC):
+    """A secret with its source. Making one reads no keyring and runs no command; `secret` may.
+
+    `source` is one of `SOURCES`, `origin` names the variable, file or login for a person, `kind` is what the secret
+    is (api_key, helper, gcloud ...).
+    """
+
+    source: str
+    origin: str
+    kind: str
+
+    @abstractmethod
+    def identity(self) -> str:
+        """Return what tells this credential from another, for a keyed hash. Runs nothing, and is never shown."""
+
+    @abstractmethod
+    def secret(self) -> str:
+        """Return the secret."""
+
+    def renewed(self) -> str | None:
+        """Return a newer secret after the proxy refused the last one, or None where there is none to be had."""
+        return None
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether `secret` needs neither a keyring nor a command, so that a background process may use it."""
+        return True
+
+
+@dataclass(frozen=True)
+class ConfiguredKey(Credential):
+    """A key from a variable, the config file, or a command that prints one."""
+
+    source: str
+    origin: str
+    value: values.Value = field(repr=False)
+    kind: str = "api_key"
+
+    def identity(self) -> str:
+        """Return the key's own value, or the text of its command."""
+        return self.value.identity()
+
+    def secret(self) -> str:
+        """Look the key up, and refuse one that cannot be sent."""
+        return checked(self.value.resolve(), named=self.origin)
+
+    def renewed(self) -> str | None:
+        """Run the command again; a fixed key has no newer one."""
+        return self.secret() if self.value.kind == "command" else None
+
+    @property
+    def is_silent(self) -> bool:
+        """Commands are not for background processes: they may ask, or print elsewhere."""
+        return self.value.kind != "command"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A proxy and what authenticates there, chosen together, so that a key never travels to another URL.
+
+    `shadowed` names the variables that are set and lost against this pair.
+    """
+
+    base_url: str
+    credential: Credential
+    headers: dict[str, values.Value] = field(default_factory=dict, repr=False)
+    key_header: str = "Authorization"
+    shadowed: tuple[str, ...] = ()
+
+    def identity(self) -> list[str]:
+        """Return what the catalog depends on, besides the URL: source, credential, headers."""
+        return [
+            self.credential.source,
+            self.credential.identity(),
+            self.key_header.lower(),
+            *(f"{name.lower()}={value.identity()}" for name, value in sorted(self.headers.items())),
+        ]
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing of this pair needs a keyring or a command."""
+        return self.credential.is_silent and all(value.kind != "command" for value in self.headers.values())

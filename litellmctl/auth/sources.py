@@ -1,0 +1,194 @@
+"""Which proxy with which credential: the sources in order, as pairs of URL and credential."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from litellmctl.auth import adc
+from litellmctl.auth.credential import SOURCES, ConfiguredKey, Credential, Pair, checked
+from litellmctl.errors import AuthFailure, ConfigFailure, UsageFailure, suggestion
+from litellmctl.settings import environment, paths, values
+from litellmctl.settings.base_url import normalize
+from litellmctl.settings.config import DEFAULT_PROFILE, Profile
+
+if TYPE_CHECKING:
+    import requests
+
+# The variables that hold a key, each with the variable that holds the URL which the key was given for.
+_ENVIRONMENT_PAIRS = (
+    ("LITELLM_BASE_URL", ("LITELLM_GCLOUD_TOKEN_AUTH", "LITELLM_API_KEY_HELPER", "LITELLM_API_KEY")),
+    ("LITELLM_PROXY_URL", ("LITELLM_PROXY_API_KEY",)),
+)
+_SET_THEM = "export LITELLM_BASE_URL=https://HOST LITELLM_API_KEY=sk-..."
+
+StoredLogin = Callable[[Profile], Pair | None]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked for: a profile, and perhaps a URL and a source that the user insists on."""
+
+    profile: Profile
+    base_url: str | None = None
+    auth: str | None = None
+
+
+@dataclass
+class Resolver:
+    """Finds the pair for a question.
+
+    `warn` takes a sentence about a source that cannot be used; `google_session` makes the HTTP session for Google;
+    `stored` gives a profile's stored login, which goes before everything else.
+    """
+
+    warn: Callable[[str], None]
+    google_session: Callable[[], requests.Session]
+    stored: StoredLogin = lambda _profile: None
+    _tried: list[str] = field(default_factory=list)
+
+    def resolve(self, question: Question) -> Pair:
+        """Return the first pair that exists. No keyring is opened and no command is run for it.
+
+        Neither URL nor credential, or no credential: exit 4. A credential without URL: exit 2.
+        """
+        if question.auth is not None and question.auth not in SOURCES:
+            raise UsageFailure(
+                f'no credential source is called "{question.auth}".{suggestion(question.auth, list(SOURCES))}',
+                remedy=f"use one of {', '.join(SOURCES)}",
+            )
+        for base_url, credential, headers in self._candidates(question):
+            if base_url is None:
+                continue
+            pair = Pair(base_url, credential, headers, question.profile.get("key_header"))
+            return replace(pair, shadowed=tuple(self._shadowed(pair)))
+        raise self._nothing(question)
+
+    def _candidates(self, question: Question) -> Iterator[tuple[str | None, Credential, dict[str, values.Value]]]:
+        profile, wanted = question.profile, question.base_url
+        for base_url, credential, headers in self._all(profile, wanted):
+            # A key never travels to a URL that it was not given for.
+            if wanted is not None and base_url != wanted:
+                continue
+            if question.auth is not None and not _is_of(credential, question.auth):
+                continue
+            yield base_url, credential, headers
+
+    def _all(
+        self, profile: Profile, wanted: str | None
+    ) -> Iterator[tuple[str | None, Credential, dict[str, values.Value]]]:
+        login = self.stored(profile)
+        if login is not None:
+            yield login.base_url, login.credential, login.headers
+        url = profile.base_url
+        own_key = False
+        if url is not None:
+            for credential in self._of_profile(profile):
+                own_key = True
+                yield url, credential, profile.headers
+        # A profile's URL without a key of its own may be joined by a variable's key, as --base-url may; one whose
+        # URL variable names another proxy may join neither.
+        joinable = wanted or (None if own_key else url)
+        headers = profile.headers if url is not None and joinable == url else {}
+        for url_name, key_names in _ENVIRONMENT_PAIRS:
+            named = _url_of(url_name)
+            if named is None:
+                base_url, extra = joinable, headers
+            elif profile.name == DEFAULT_PROFILE or named == joinable:
+                base_url, extra = named, headers if named == url and not own_key else {}
+            else:
+                continue
+            for key_name in key_names:
+                variable = self._of_variable(key_name)
+                if variable is not None:
+                    yield base_url, variable, {**extra, **_environment_headers()}
+
+    def _of_profile(self, profile: Profile) -> Iterator[Credential]:
+        if profile.get("gcloud"):
+            credential = self._google(profile.named("gcloud"))
+            if credential is not None:
+                yield credential
+        key = profile.api_key
+        if key is not None:
+            yield ConfiguredKey("config", profile.named("api_key"), key)
+
+    def _of_variable(self, name: str) -> Credential | None:
+        if name == "LITELLM_GCLOUD_TOKEN_AUTH":
+            return self._google(name) if environment.flag(name) else None
+        text = environment.get(name)
+        if text is None:
+            return None
+        if name == "LITELLM_API_KEY_HELPER":
+            return ConfiguredKey("helper", name, values.Value("command", text.removeprefix("!"), name), "helper")
+        return ConfiguredKey("env", name, values.Value("literal", checked(text, named=name), name))
+
+    def _google(self, named: str) -> Credential | None:
+        path = paths.google_credentials_file()
+        try:
+            return adc.GoogleCredential(adc.read(path), f"{named} ({path})", self.google_session)
+        except adc.UnusableADC as error:
+            self.warn(f"{named}: {error} ({adc.LOGIN} makes one)")
+            return None
+
+    def _shadowed(self, pair: Pair) -> Iterator[str]:
+        # Among the variables the order is no surprise; that a file goes before them is.
+        if not pair.credential.origin.startswith("LITELLM_"):
+            yield from (name for _, names in _ENVIRONMENT_PAIRS for name in names if environment.flag(name))
+
+    def _nothing(self, question: Question) -> Exception:
+        profile, wanted = question.profile, question.base_url
+        if question.auth is not None:
+            return AuthFailure(
+                "auth_required",
+                f'no credential from the source "{question.auth}" for {wanted or f"profile {profile.name}"}',
+                remedy="leave out --auth (and LITELLMCTL_AUTH) to use the first source that there is",
+            )
+        key_name = next((name for _, names in _ENVIRONMENT_PAIRS for name in names if environment.get(name)), None)
+        if wanted is None and key_name is not None and not any(_url_of(name) for name, _ in _ENVIRONMENT_PAIRS):
+            return ConfigFailure(
+                f"{key_name} is set, but no proxy is: there is no default URL",
+                remedy="export LITELLM_BASE_URL=https://HOST, or pass --base-url",
+            )
+        url = wanted or profile.base_url or next(filter(None, (_url_of(name) for name, _ in _ENVIRONMENT_PAIRS)), None)
+        if url is None:
+            return AuthFailure("auth_required", "no proxy and no credential are configured", remedy=_SET_THEM)
+        return AuthFailure("auth_required", f"no credential for {url}", remedy=f"export LITELLM_BASE_URL={url} "
+                           "LITELLM_API_KEY=sk-...")
+
+
+def _is_of(credential: Credential, source: str) -> bool:
+    return credential.source == source or (source == "config" and credential.origin.startswith("profiles."))
+
+
+def _url_of(name: str) -> str | None:
+    text = environment.get(name)
+    return None if text is None else normalize(text, named=name)
+
+
+def _environment_headers() -> dict[str, values.Value]:
+    text = environment.get("LITELLM_HEADERS")
+    if text is None:
+        return {}
+    try:
+        headers = json.loads(text)
+    except ValueError:
+        headers = None
+    valid = isinstance(headers, dict) and all(
+        isinstance(value, str) and re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) for name, value in headers.items()
+    )
+    if not valid:
+        raise ConfigFailure(
+            "LITELLM_HEADERS is not a JSON object of texts", remedy="""export LITELLM_HEADERS='{"x-team": "blue"}'"""
+        )
+    return {
+        name: values.Value("literal", value, f"LITELLM_HEADERS ({name})") for name, value in headers.items()
+    }
+
+
+def forbidden_headers(names: Sequence[str], key_header: str) -> list[str]:
+    """Return those of the header names that would replace the credential or frame the request."""
+    reserved = {"authorization", key_header.lower(), "host", "content-length", "transfer-encoding", "connection"}
+    return [name for name in names if name.lower() in reserved]

@@ -1,0 +1,197 @@
+"""The catalog on disk: one file for each profile and identity, replaced whole, read without parsing the models."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from litellmctl.catalog.model import Model, is_chat
+from litellmctl.render import dump_json
+from litellmctl.settings import files
+
+FRESH_SECONDS = 24 * 3600
+RETRY_SECONDS = 600
+_FORGET_SECONDS = 30 * 24 * 3600
+_SCHEMA = 1
+_KEY_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The models of a proxy for one identity.
+
+    `lines` are the models as ready-printed JSON, those that are listed by default first: `listed` of them.
+    `fetched_at` is in seconds since 1970, `notes` says what was left out and why.
+    """
+
+    base_url: str
+    source: str
+    fetched_at: float
+    listed: int
+    lines: Sequence[str] = field(repr=False)
+    notes: Sequence[str] = ()
+
+    @classmethod
+    def of_models(cls, base_url: str, source: str, models: Sequence[Model], notes: Sequence[str]) -> Catalog:
+        """Return the catalog of models that were just fetched."""
+        chat = [dump_json(model) for model in models if is_chat(model)]
+        others = [dump_json(model) for model in models if not is_chat(model)]
+        return cls(base_url, source, time.time(), len(chat), [*chat, *others], notes)
+
+    @property
+    def models(self) -> list[Model]:
+        """All models, in order of their names."""
+        models: list[Model] = json.loads(f"[{','.join(self.lines)}]")
+        models.sort(key=lambda model: model["id"])
+        return models
+
+    @property
+    def listed_lines(self) -> Sequence[str]:
+        """The ready-printed JSON of the models that are listed by default."""
+        return self.lines[: self.listed]
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was fetched; a clock that was set back makes it fresh, not invalid."""
+        return max(0.0, time.time() - self.fetched_at)
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it may be used without asking the proxy."""
+        return self.age < FRESH_SECONDS
+
+
+class CatalogCache:
+    """The cached catalog of a profile and an identity (the strings that tell one credential from another).
+
+    The identity goes into the file's name as a keyed hash: changing a key, a command, a header or the URL makes
+    another file, and nothing of a secret can be guessed from it. The key of the hash lies in the same folder.
+    """
+
+    def __init__(self, folder: Path, profile: str, base_url: str, identity: Sequence[str]) -> None:
+        self._folder = folder
+        self._profile = profile
+        self._base_url = base_url
+        self._identity = identity
+        self._path: Path | None = None
+
+    def read(self) -> Catalog | None:
+        """Return the catalog; None where there is none or it is damaged, whatever the reason."""
+        path = self._file(create=False)
+        if path is None:
+            return None
+        try:
+            # Not splitlines(): names may hold other line separators than the one between records.
+            head, *lines, end = path.read_text("utf-8").split("\n")
+            header = json.loads(head)
+            whole = end == "" and header["total"] == len(lines)
+            if header["schema"] != _SCHEMA or header["base_url"] != self._base_url or not whole:
+                return None
+            return Catalog(
+                str(header["base_url"]),
+                str(header["source"]),
+                float(header["fetched_at"]),
+                int(header["listed"]),
+                lines,
+                [str(note) for note in header["notes"]],
+            )
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return None
+
+    def write(self, catalog: Catalog) -> None:
+        """Replace the catalog. Raises OSError; what was there is then still there."""
+        path = self._file(create=True)
+        assert path is not None  # noqa: S101
+        header = {
+            "schema": _SCHEMA,
+            "base_url": catalog.base_url,
+            "source": catalog.source,
+            "fetched_at": catalog.fetched_at,
+            "listed": catalog.listed,
+            "total": len(catalog.lines),
+            "notes": list(catalog.notes),
+        }
+        data = "\n".join([json.dumps(header), *catalog.lines, ""]).encode()
+        with files.locked(self._lock_path):
+            files.write_atomically(path, data)
+            with suppress(OSError):
+                path.with_suffix(".failed").unlink(missing_ok=True)
+            self._forget_old()
+
+    def failed_recently(self) -> bool:
+        """Whether a background refresh failed within the last ten minutes."""
+        path = self._file(create=False)
+        try:
+            return path is not None and time.time() - path.with_suffix(".failed").stat().st_mtime < RETRY_SECONDS
+        except OSError:
+            return False
+
+    def note_failure(self) -> None:
+        """Remember that a background refresh failed just now."""
+        path = self._file(create=False)
+        if path is not None:
+            with suppress(OSError):
+                files.write_atomically(path.with_suffix(".failed"), b"")
+
+    @property
+    def _lock_path(self) -> Path:
+        return self._folder / "models"
+
+    @property
+    def refresh_lock_path(self) -> Path:
+        """The file beside which the lock of background refreshes lies."""
+        return self._folder / f"refresh-{self._profile}"
+
+    def _file(self, *, create: bool) -> Path | None:
+        if self._path is None:
+            key = self._key(create=create)
+            if key is None:
+                return None
+            text = json.dumps([self._base_url, *self._identity])
+            digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=key, digest_size=8).hexdigest()
+            self._path = self._folder / f"models-{self._profile}-{digest}.jsonl"
+        return self._path
+
+    def _key(self, *, create: bool) -> bytes | None:
+        """Return the key of the hash. Whoever comes second reads the first one's: links never replace."""
+        path = self._folder / "key"
+        with suppress(OSError):
+            key = path.read_bytes()
+            if len(key) == _KEY_BYTES:
+                return key
+        if not create:
+            return None
+        with files.locked(path):
+            if not path.exists() or path.stat().st_size != _KEY_BYTES:
+                files.write_atomically(path, os.urandom(_KEY_BYTES))
+            return path.read_bytes()
+
+    def _forget_old(self) -> None:
+        limit = time.time() - _FORGET_SECONDS
+        with suppress(OSError):
+            for path in self._folder.glob("models-*"):
+                with suppress(OSError):
+                    if path.suffix in {".jsonl", ".failed"} and path.stat().st_mtime < limit:
+                        path.unlink()
+
+
+def changes(old: Sequence[Model], new: Sequence[Model]) -> dict[str, list[Any]]:
+    """Return what is different: `added` and `removed` names, and `repriced` ones with the cost before and after."""
+    before = {model["id"]: model for model in old}
+    after = {model["id"]: model for model in new}
+    return {
+        "added": [name for name in after if name not in before],
+        "removed": [name for name in before if name not in after],
+        "repriced": [
+            {"id": name, "before": before[name]["cost"], "after": model["cost"]}
+            for name, model in after.items()
+            if name in before and before[name]["cost"] != model["cost"]
+        ],
+    }

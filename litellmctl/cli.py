@@ -1,0 +1,93 @@
+"""The root group: the commands in reading order, and the one place where what they return is printed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from litellmctl import __version__
+from litellmctl.app import App
+from litellmctl.commands.config import config
+from litellmctl.commands.help import help_
+from litellmctl.commands.models import models
+from litellmctl.commands.options import FormattedGroup, group
+from litellmctl.commands.refresh import refresh
+from litellmctl.commands.sandbox import sandbox
+from litellmctl.console import BOLD
+from litellmctl.render import Layout, Listing, Record, Text, render
+
+SECTIONS: dict[str, tuple[click.Command, ...]] = {
+    "Models": (models, refresh),
+    "Settings": (config,),
+    "Other": (sandbox, help_),
+}
+
+
+class _Root(FormattedGroup):
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands in sections, in the order of use."""
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(command.name or "", command.get_short_help_str(80)) for command in commands])
+
+
+def _print_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001
+    # Not click.version_option(): that imports importlib.metadata to look the number up.
+    if value and not context.resilient_parsing:
+        context.ensure_object(App).console.write(f"litellmctl {__version__}\n")
+        context.exit()
+
+
+@group(
+    "litellmctl",
+    cls=_Root,
+    examples="""
+    # Try it against a real proxy, without an account or a key
+    $ litellmctl sandbox run litellmctl models
+    # The names of your models
+    $ litellmctl models --json | jq -r '.[].id'
+    """,
+)
+@click.option(
+    "-V",
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Print the version.",
+)
+def cli() -> None:
+    """Use a self-hosted LiteLLM proxy from the shell.
+
+    Data goes to stdout, everything else to stderr. Options may stand before or after the command.
+    """
+
+
+for _commands in SECTIONS.values():
+    for _command in _commands:
+        cli.add_command(_command)
+
+
+@cli.result_callback()
+@click.pass_obj
+def print_result(app: App, data: Any, **_: Any) -> None:
+    """Print what the command returned, in the format that was asked for."""
+    if not isinstance(data, Listing | Record | Text):
+        return
+    console, options = app.console, app.options
+    default = "json" if options.json else "table" if console.stdout_is_terminal else "tsv"
+    layout = Layout(
+        format=options.output or default,
+        chosen=options.fields,
+        fields=app.returned_fields,
+        indent=console.stdout_is_terminal,
+        header=lambda text: console.style(text, BOLD),
+    )
+    wrote = False
+    for piece in render(data, layout):
+        console.write(piece)
+        wrote = True
+    if not wrote and isinstance(data, Listing) and console.stdout_is_terminal:
+        console.note(data.empty)

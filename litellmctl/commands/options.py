@@ -1,0 +1,162 @@
+"""What every command shares: the shared options, and commands that know their fields and examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from litellmctl.app import App
+from litellmctl.errors import UsageFailure, suggestion
+from litellmctl.render import FORMATS
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+pass_app = click.make_pass_decorator(App)
+
+CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+AUTH_SOURCES = ("stored", "config", "gcloud", "helper", "env")
+
+
+def shared_options(function: F) -> F:
+    """Add the options that every command and group takes; of two givings the later one wins."""
+    for option in reversed(
+        (
+            _shared("--profile", metavar="NAME", help="Use this profile.  [env: LITELLMCTL_PROFILE]"),
+            _shared("--base-url", metavar="URL", help="Use this proxy, with a credential issued for it."),
+            _shared(
+                "--auth",
+                metavar="SOURCE",
+                type=click.Choice(AUTH_SOURCES),
+                help="Take the credential from this source: stored, config, gcloud, helper or env."
+                "  [env: LITELLMCTL_AUTH]",
+            ),
+            _shared("--json", is_flag=True, help="Print JSON, and errors as JSON."),
+            _shared(
+                "-o",
+                "--output",
+                metavar="FORMAT",
+                type=click.Choice(FORMATS),
+                help="Print as table, tsv, csv, jsonl or json (a table on a terminal, else TSV).",
+            ),
+            _shared("--fields", metavar="A,B", callback=_set_fields, help="Print only these fields, in this order."),
+            _shared(
+                "--timeout",
+                metavar="SECONDS",
+                type=click.FloatRange(min=0, min_open=True),
+                help="How long the proxy may take.",
+            ),
+            _shared("--offline", is_flag=True, help="Never touch the network.  [env: LITELLM_OFFLINE]"),
+            _shared("--allow-insecure-http", is_flag=True, help="Permit plain HTTP to other machines."),
+            _shared("--no-input", is_flag=True, callback=_set_console, help="Never prompt."),
+            _shared("-q", "--quiet", is_flag=True, callback=_set_console, help="No notes and warnings on stderr."),
+            _shared("-v", "--verbose", is_flag=True, help="Name each request on stderr."),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def _shared(*names: str, callback: Callable[..., None] | None = None, **attributes: Any) -> Callable[[F], F]:
+    option = click.option(*names, expose_value=False, callback=callback or _set_option, **attributes)
+    return option  # type: ignore[return-value]
+
+
+def _was_given(context: click.Context, parameter: click.Parameter) -> bool:
+    return context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+
+
+def _set_option(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if _was_given(context, parameter):
+        setattr(context.ensure_object(App).options, parameter.name or "", value)
+
+
+def _set_console(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if _was_given(context, parameter):
+        setattr(context.ensure_object(App).console, parameter.name or "", value)
+
+
+def _set_fields(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if _was_given(context, parameter) and value is not None:
+        names = tuple(name.strip() for name in value.split(",") if name.strip())
+        if not names:
+            raise click.BadParameter("names no field", ctx=context, param=parameter)
+        context.ensure_object(App).options.fields = names
+
+
+class FormattedCommand(click.Command):
+    """A command whose help ends in its fields and examples.
+
+    `fields` are those of the data that it returns, with what each means; `examples` are lines, `# why` above
+    `$ command`.
+    """
+
+    def __init__(
+        self, *args: Any, fields: Mapping[str, str] | None = None, examples: str = "", **attributes: Any
+    ) -> None:
+        attributes.setdefault("context_settings", CONTEXT_SETTINGS)
+        super().__init__(*args, **attributes)
+        self.fields = dict(fields or {})
+        self.examples = examples
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Refuse unknown fields before anything is done, then run the command."""
+        app = ctx.find_object(App)
+        subcommand = isinstance(self, click.Group) and (ctx.invoked_subcommand or ctx._protected_args)  # noqa: SLF001
+        if app is not None and not subcommand:
+            check_fields(app.options.fields, self.fields, ctx.command_path)
+            app.returned_fields = list(self.fields)
+        return super().invoke(ctx)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the fields and the examples."""
+        if self.fields:
+            with formatter.section("Fields"):
+                formatter.write_dl(list(self.fields.items()))
+        if self.examples:
+            with formatter.section("Examples"):
+                for line in self.examples.strip().splitlines():
+                    formatter.write(f"{'':{formatter.current_indent}}{line.strip()}\n")
+        super().format_epilog(ctx, formatter)
+
+
+class FormattedGroup(FormattedCommand, click.Group):
+    """A group that keeps its commands in the order in which they were added."""
+
+    command_class = FormattedCommand
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in reading order, not in the alphabet's."""
+        return list(self.commands)
+
+
+def check_fields(chosen: tuple[str, ...] | None, fields: Mapping[str, str], command: str) -> None:
+    """Refuse fields that the command does not have; `cost.input` is one where `cost` is."""
+    for name in chosen or ():
+        if name.split(".")[0] not in fields:
+            listed = f"fields: {', '.join(fields)}" if fields else "it has no fields"
+            raise UsageFailure(
+                f'{command} has no field "{name}".{suggestion(name, list(fields))}', remedy=f"{listed}"
+            )
+
+
+def command(name: str | None = None, **attributes: Any) -> Callable[[Callable[..., Any]], FormattedCommand]:
+    """Make a command with the shared options."""
+
+    def decorate(function: Callable[..., Any]) -> FormattedCommand:
+        return click.command(name, cls=FormattedCommand, **attributes)(shared_options(function))
+
+    return decorate
+
+
+def group(
+    name: str | None = None, *, cls: type[FormattedGroup] = FormattedGroup, **attributes: Any
+) -> Callable[[Callable[..., Any]], FormattedGroup]:
+    """Make a group with the shared options."""
+
+    def decorate(function: Callable[..., Any]) -> FormattedGroup:
+        return click.group(name, cls=cls, **attributes)(shared_options(function))
+
+    return decorate

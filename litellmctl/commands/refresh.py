@@ -1,0 +1,107 @@
+"""`refresh`: ask the proxy for its models again, and say what changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from litellmctl.app import App, timestamp
+from litellmctl.commands.options import command, pass_app
+from litellmctl.errors import Failure, UsageFailure
+from litellmctl.render import Record, clean
+
+FIELDS = {
+    "profile": "The profile that was refreshed.",
+    "base_url": "Its proxy.",
+    "source": "Where the proxy told of its models: model_info, models_list, health.",
+    "fetched_at": "When, in UTC.",
+    "models": "How many models there are, of all modes.",
+    "added": "The names that are new.",
+    "removed": "The names that are gone.",
+    "repriced": "Objects with id, and cost before and after.",
+    "tools": "How many MCP tools there are; null where they were not asked for.",
+}
+
+
+@command(
+    fields=FIELDS,
+    examples="""
+    # What changed since yesterday?
+    $ litellmctl refresh
+    # The names that are new
+    $ litellmctl refresh --json | jq -r '.added[]'
+    """,
+)
+@click.option("--background", is_flag=True, hidden=True)
+@pass_app
+def refresh(app: App, *, background: bool) -> Record | None:
+    """Renew the cached list of models, and say what changed.
+
+    Fails where the proxy cannot be asked, and leaves the cached list as it was.
+    """
+    if background:
+        _in_background(app)
+        return None
+    if app.is_offline:
+        app.require_online("refresh")
+    if app.discovery_seconds == 0:
+        raise UsageFailure("LITELLM_DISCOVERY_TIMEOUT_MS=0 switches looking for models off", remedy="unset it")
+    from litellmctl.catalog.cache import changes  # noqa: PLC0415
+
+    app.name_shadowed()
+    before = app.catalog_cache.read()
+    catalog = app.fetch_catalog()
+    for note in catalog.notes:
+        app.console.note(note)
+    changed = changes(before.models if before else [], catalog.models)
+    row = {
+        "profile": app.profile.name,
+        "base_url": catalog.base_url,
+        "source": catalog.source,
+        "fetched_at": timestamp(catalog.fetched_at),
+        "models": len(catalog.lines),
+        **changed,
+        "tools": None,
+    }
+    return Record(row, _text(row, first=before is None))
+
+
+def _in_background(app: App) -> None:
+    """Refresh unless another process does so already, and remember a failure instead of telling of it."""
+    from litellmctl.settings import files  # noqa: PLC0415
+
+    cache = app.catalog_cache
+    try:
+        with files.locked(cache.refresh_lock_path, seconds=0):
+            known = cache.read()
+            if (known is not None and known.is_fresh) or cache.failed_recently():
+                return  # somebody else was quicker
+            try:
+                app.fetch_catalog()
+            except Failure:
+                cache.note_failure()
+    except (Failure, OSError):
+        return
+
+
+def _text(row: dict[str, Any], *, first: bool) -> str:
+    lines = []
+    if not first:
+        lines += [f"+ {clean(name)}" for name in row["added"]]
+        lines += [f"- {clean(name)}" for name in row["removed"]]
+        for model in row["repriced"]:
+            prices = [
+                f"{name} {_dollars(model['before'][name])} -> {_dollars(model['after'][name])}"
+                for name in model["after"]
+                if model["before"][name] != model["after"][name]
+            ]
+            lines.append(f"~ {clean(model['id'])}: {', '.join(prices)}")
+        if not lines:
+            lines.append("No changes.")
+    lines.append(f"{row['models']} models at {row['base_url']} (from {row['source']}).")
+    return "\n".join(lines)
+
+
+def _dollars(value: float | None) -> str:
+    return "?" if value is None else f"${value:.10g}"

@@ -1,0 +1,173 @@
+"""The only user of the standard streams: terminals, colour, prompts, notes, progress."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import IO, TextIO
+
+from litellmctl.errors import Failure, UsageFailure
+from litellmctl.render import clean, dump_json
+
+BOLD, RED, YELLOW = "1", "31", "33"
+_MOMENT_SECONDS = 0.3
+
+
+class Console:
+    """The process's standard streams, and what the user said about talking.
+
+    `quiet` silences notes and warnings, `no_input` forbids prompts, `json_errors` turns errors into JSON lines.
+    """
+
+    def __init__(self, stdin: TextIO | None, stdout: TextIO | None, stderr: TextIO | None) -> None:
+        self.stdin = stdin
+        self.stdout = stdout
+        self.stderr = stderr
+        self.quiet = False
+        self.no_input = bool(os.environ.get("LITELLMCTL_NO_INPUT"))
+        self.json_errors = False
+        self._progress_shown = False
+
+    @classmethod
+    def of_process(cls) -> Console:
+        """Return the console of this process, as its streams are now."""
+        return cls(sys.stdin, sys.stdout, sys.stderr)
+
+    @property
+    def stdout_is_terminal(self) -> bool:
+        """Whether a person looks at the output."""
+        return _is_terminal(self.stdout)
+
+    @property
+    def stderr_is_terminal(self) -> bool:
+        """Whether a person looks at the messages."""
+        return _is_terminal(self.stderr)
+
+    @property
+    def can_prompt(self) -> bool:
+        """Whether a question can be asked: prompts are drawn on stderr, so stdout may be piped."""
+        return not self.no_input and _is_terminal(self.stdin) and self.stderr_is_terminal
+
+    def write(self, text: str) -> None:
+        """Write data to stdout, as UTF-8 whatever the locale; a stdout that is closed is a broken pipe."""
+        if self.stdout is None:
+            raise BrokenPipeError
+        _write(self.stdout, text)
+
+    def flush(self) -> None:
+        """Flush stdout, so that a reader that went away is noticed here and not at exit."""
+        if self.stdout is not None:
+            self.stdout.flush()
+
+    def style(self, text: str, code: str, *, stream: TextIO | None = None) -> str:
+        """Wrap `text` in the SGR code if `stream` (stdout by default) takes colour."""
+        return f"\x1b[{code}m{text}\x1b[0m" if self._takes_color(stream or self.stdout) else text
+
+    def note(self, text: str) -> None:
+        """Say something in passing, on stderr."""
+        if not self.quiet:
+            self._say(clean(text))
+
+    def warn(self, text: str) -> None:
+        """Say that something is not as it should be, on stderr."""
+        if not self.quiet:
+            self._say(f"{self.style('Warning:', YELLOW, stream=self.stderr)} {clean(text)}")
+
+    def done(self, text: str) -> None:
+        """Say that a change was made, on stderr."""
+        mark = "✓"
+        try:
+            mark.encode(getattr(self.stderr, "encoding", None) or "ascii")
+        except (UnicodeError, LookupError):
+            mark = "OK"
+        self.note(f"{mark} {text}")
+
+    def trace(self, text: str) -> None:
+        """Print one line of what -v asked for, whatever `quiet` says."""
+        self._say(clean(text))
+
+    def error(self, failure: Failure) -> None:
+        """Print the two-line error, or its JSON line."""
+        if self.json_errors:
+            self._say(dump_json({"error": failure.as_dict()}))
+            return
+        self._say(f"{self.style('Error:', RED, stream=self.stderr)} {clean(failure.message)}")
+        if failure.remedy:
+            self._say(f"{self.style('Try:', BOLD, stream=self.stderr)}   {clean(failure.remedy)}")
+
+    def help(self, text: str) -> None:
+        """Print a help page that nobody asked for by name, on stderr."""
+        self._say(text)
+
+    @contextmanager
+    def working(self, text: str) -> Iterator[None]:
+        """Show one status line on stderr while the body takes longer than a moment and a person waits."""
+        if self.quiet or not (self.stderr_is_terminal and self.stdout_is_terminal):
+            yield
+            return
+        import threading  # noqa: PLC0415
+
+        timer = threading.Timer(_MOMENT_SECONDS, self._show_progress, [text])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+            if self._progress_shown:
+                self._say("", end="")
+
+    def _show_progress(self, text: str) -> None:
+        self._say(clean(text), end="")
+        self._progress_shown = True
+
+    def confirm(self, question: str, *, flag: str) -> bool:
+        """Ask a yes-or-no question, default no. Where that is not possible: exit 2, naming the flag to pass."""
+        if not self.can_prompt or self.stdin is None:
+            raise UsageFailure(
+                f"{question} cannot be asked here", remedy=f"pass {flag}", code="input_required"
+            )
+        self._say(f"{clean(question)} [y/N] ", end="")
+        return self.stdin.readline().strip().lower() in {"y", "yes"}
+
+    def _say(self, text: str, end: str = "\n") -> None:
+        # Messages are a courtesy: a stderr that is closed or full never changes what the command does.
+        if self.stderr is None:
+            return
+        if self._progress_shown:
+            text = f"\r\x1b[K{text}"
+            self._progress_shown = False
+        with suppress(OSError, ValueError):
+            _write(self.stderr, text + end)
+            self.stderr.flush()
+
+    def _takes_color(self, stream: TextIO | None) -> bool:
+        env = os.environ.get
+        if env("NO_COLOR"):
+            return False
+        if any(env(name, "0") not in {"", "0"} for name in ("FORCE_COLOR", "CLICOLOR_FORCE")):
+            return True
+        if env("CLICOLOR") == "0" or env("TERM") == "dumb":
+            return False
+        return _is_terminal(stream)
+
+
+def _is_terminal(stream: IO[str] | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def _write(stream: TextIO, text: str) -> None:
+    buffer = getattr(stream, "buffer", None)
+    if buffer is None or _is_terminal(stream):
+        # A terminal knows its own encoding; what it cannot show becomes a question mark, never a traceback.
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        stream.write(text.encode(encoding, "replace").decode(encoding, "replace"))
+        return
+    stream.flush()
+    buffer.write(text.encode("utf-8", "replace"))

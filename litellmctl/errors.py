@@ -1,0 +1,119 @@
+"""What can go wrong, as exceptions that carry the remedy, and the exit code of each."""
+
+from __future__ import annotations
+
+from enum import IntEnum, unique
+
+
+@unique
+class ExitCode(IntEnum):
+    """The exit codes; `litellmctl help exit-codes` explains them."""
+
+    OK = 0
+    ERROR = 1
+    USAGE = 2
+    UNAVAILABLE = 3
+    AUTH = 4
+    REJECTED = 5
+    INTERRUPTED = 130
+    BROKEN_PIPE = 141
+
+
+EXIT_CODE_HELP = {
+    ExitCode.OK: "Done, also when there was nothing to do.",
+    ExitCode.ERROR: "Anything that is not below, our own bugs included.",
+    ExitCode.USAGE: "A bad option, argument or configuration; input is missing and prompts are not possible.",
+    ExitCode.UNAVAILABLE: "The proxy cannot be reached, is overloaded or offline, or the answer is not LiteLLM's.",
+    ExitCode.AUTH: "No credential, or one that is expired, unknown to the proxy or not allowed to do this.",
+    ExitCode.REJECTED: "The proxy refused the request, has no such thing, or a tool reported an error.",
+    ExitCode.INTERRUPTED: 'Ctrl-C, or "no" at a confirmation.',
+    ExitCode.BROKEN_PIPE: "The reader of the output went away.",
+}
+
+# The closed set of codes in JSON errors: code -> (exit code, meaning).
+ERROR_CODES: dict[str, tuple[ExitCode, str]] = {
+    "internal": (ExitCode.ERROR, "A bug in litellmctl."),
+    "file": (ExitCode.ERROR, "A file could not be read or written."),
+    "sandbox": (ExitCode.ERROR, "The sandbox did not start or stop."),
+    "usage": (ExitCode.USAGE, "A bad option or argument."),
+    "config": (ExitCode.USAGE, "A bad setting in a file or a variable."),
+    "input_required": (ExitCode.USAGE, "Input is missing and prompts are not possible."),
+    "unreachable": (ExitCode.UNAVAILABLE, "No connection to the proxy."),
+    "tls": (ExitCode.UNAVAILABLE, "The proxy's certificate is not trusted, or TLS failed otherwise."),
+    "timeout": (ExitCode.UNAVAILABLE, "The proxy did not answer in time."),
+    "rate_limited": (ExitCode.UNAVAILABLE, "The proxy answered 429."),
+    "server_error": (ExitCode.UNAVAILABLE, "The proxy answered 5xx."),
+    "bad_response": (ExitCode.UNAVAILABLE, "The answer is not LiteLLM's: HTML, half a body, a wrong shape, a redirect."),
+    "offline": (ExitCode.UNAVAILABLE, "The network is needed, and --offline or LITELLM_OFFLINE forbids it."),
+    "auth_required": (ExitCode.AUTH, "No credential for this proxy."),
+    "auth_failed": (ExitCode.AUTH, "The credential is expired, blocked or unknown to the proxy."),
+    "forbidden": (ExitCode.AUTH, "The credential may not do this."),
+    "rejected": (ExitCode.REJECTED, "The proxy refused the request."),
+    "not_found": (ExitCode.REJECTED, "No such model, server, tool, skill, setting or path."),
+    "interrupted": (ExitCode.INTERRUPTED, 'Ctrl-C, or "no" at a confirmation.'),
+}
+
+
+class Failure(Exception):  # noqa: N818  (it is what failed, in the user's terms; "Error" says less)
+    """Something the user should know: a message, a remedy, a code out of `ERROR_CODES`.
+
+    `message` says what and where, without a final period being needed; `remedy` is a command or a sentence that
+    mends it; `status` is the HTTP status where there was one.
+    """
+
+    def __init__(self, code: str, message: str, *, remedy: str | None = None, status: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.remedy = remedy
+        self.status = status
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The documented exit code of this failure's code."""
+        return ERROR_CODES[self.code][0]
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the object that stands under `error` in a JSON error line."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "remedy": self.remedy,
+            "status": self.status,
+            "exit_code": int(self.exit_code),
+        }
+
+
+class UsageFailure(Failure):
+    """A bad option, argument or setting (exit 2)."""
+
+    def __init__(self, message: str, *, remedy: str | None = None, code: str = "usage") -> None:
+        super().__init__(code, message, remedy=remedy)
+
+
+class ConfigFailure(UsageFailure):
+    """A bad setting in a file or a variable (exit 2)."""
+
+    def __init__(self, message: str, *, remedy: str | None = None) -> None:
+        super().__init__(message, remedy=remedy, code="config")
+
+
+class Unavailable(Failure):
+    """The proxy cannot be used now, or what answers is not LiteLLM (exit 3)."""
+
+
+class AuthFailure(Failure):
+    """No credential, or one that does not do (exit 4)."""
+
+
+class Rejected(Failure):
+    """The proxy, or we on its behalf, refused the request (exit 5)."""
+
+
+def suggestion(word: str, possible: list[str]) -> str:
+    """Return ` Did you mean "x"?` for the nearest of `possible`, or nothing."""
+    from difflib import get_close_matches  # noqa: PLC0415  (only on the way to an error)
+
+    lowered = {name.lower(): name for name in possible}
+    near = get_close_matches(word.lower(), list(lowered), n=1, cutoff=0.6)
+    return f' Did you mean "{lowered[near[0]]}"?' if near else ""

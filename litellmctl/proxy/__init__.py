@@ -1,0 +1,1 @@
+"""What a LiteLLM proxy speaks. Nothing here knows Click, files or the keyring."""

@@ -1,0 +1,76 @@
+"""What the statuses and error bodies of a LiteLLM proxy mean (shapes: shared/contract, every *.invalid.json)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from litellmctl.errors import AuthFailure, Failure, Rejected, Unavailable
+
+_LONGEST_WORDS = 500
+# 401s of these types will not become anything else by asking another endpoint.
+HOPELESS_TYPES = frozenset({"token_not_found_in_db", "expired_key", "auth_error"})
+
+
+def words_of(body: bytes) -> tuple[str | None, str | None]:
+    """Return the proxy's own message and error type out of an error body, where they can be told.
+
+    `{"error": {"message", "type"}}`, `{"detail": text}` or `{"detail": {"error" or "message"}}`.
+    """
+    try:
+        answer: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        return None, None
+    if not isinstance(answer, dict):
+        return None, None
+    error = answer.get("error")
+    if error is None:
+        error = answer.get("detail")
+    if isinstance(error, dict):
+        inner = error.get("message") or error.get("error")
+        if isinstance(inner, dict):
+            inner = inner.get("message")
+        kind = error.get("type")
+    else:
+        inner, kind = error, None
+    return (
+        inner.strip()[:_LONGEST_WORDS] or None if isinstance(inner, str) else None,
+        kind if isinstance(kind, str) else None,
+    )
+
+
+def failure_of(status: int, body: bytes, *, url: str, path: str, headers: Mapping[str, str]) -> Failure:
+    """Return the failure for an answer that is not 200."""
+    words, kind = words_of(body)
+    said = f": {words}" if words else ""
+    if status == 401 or kind == "no_db_connection":  # noqa: PLR2004
+        # A proxy without a database answers a wrong key with 400 and this type.
+        return AuthFailure("auth_failed", f"{url} refused the key{said or f' ({status})'}",
+                           remedy="check the key, and that it was made for this proxy", status=status)
+    if status == 403:  # noqa: PLR2004
+        return AuthFailure("forbidden", f"{url} does not allow {path}{said or f' ({status})'}",
+                           remedy="ask the proxy's administrator for a key that may", status=status)
+    if status == 429:  # noqa: PLR2004
+        after = headers.get("retry-after", "")
+        wait = f" (retry after {after} s)" if after.isascii() and after.isdigit() else ""
+        return Unavailable("rate_limited", f"{url} is over its rate limit{said}{wait}", remedy="try again later",
+                           status=status)
+    if status >= 500:  # noqa: PLR2004
+        return Unavailable("server_error", f"{url} answered {status} to {path}{said}",
+                           remedy="try again later, or look into the proxy's log", status=status)
+    if status < 400 or (words is None and not _is_json(body)):  # noqa: PLR2004
+        return Unavailable("bad_response", f"{url} answered {status} to {path}, and not as LiteLLM does",
+                           remedy="check the base URL", status=status)
+    if status == 404:  # noqa: PLR2004
+        return Rejected("not_found", f"{url} has no {path}{said}",
+                        remedy="check the base URL, and the proxy's version", status=status)
+    return Rejected("rejected", f"{url} refused {path} with {status}{said}", status=status)
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return True

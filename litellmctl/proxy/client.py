@@ -1,0 +1,346 @@
+"""One HTTP client for a proxy: one session, a key bound to its URL, limits on time and size, retries for GET only."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+
+from litellmctl import __version__
+from litellmctl.errors import Failure, Unavailable
+from litellmctl.proxy import tls
+from litellmctl.proxy.answers import failure_of
+from litellmctl.proxy.deadline import Deadline
+
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 30.0
+CATALOG_BYTES = 256 * 2**20
+BODY_BYTES = 5 * 2**20
+
+_CHUNK = 2**18
+_TRIES = 3
+_RETRIED_STATUS = frozenset({429, 502, 503, 504})
+_LONGEST_RETRY_AFTER = 10.0
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MOST_REDIRECTS = 5
+_CONNECTIONS = 32
+
+
+class NoAuth(AuthBase):
+    """No credential. Where a request has no auth at all, requests would add one from `.netrc`."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Leave the request as it is."""
+        return request
+
+
+class BoundAuth(AuthBase):
+    """The key and the extra headers, attached only to requests below the base URL that they were given for.
+
+    `renew` returns a newer key, or None.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        key: str,
+        *,
+        key_header: str = "Authorization",
+        headers: Mapping[str, str] | None = None,
+        renew: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        # As requests will write it (punycode, percent-encoding), so that the comparison below holds.
+        self._base = requests.Request("GET", base_url + "/").prepare().url or base_url
+        self._key = key
+        self._key_header = key_header
+        self._headers = dict(headers or {})
+        self._renew: Callable[[], str | None] | None = renew
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Attach the key, unless the request goes elsewhere."""
+        if (request.url or "").startswith(self._base):
+            bearer = self._key_header.lower() == "authorization"
+            request.headers.update(self._headers)
+            request.headers[self._key_header] = f"Bearer {self._key}" if bearer else self._key
+        return request
+
+    def renewed(self) -> bool:
+        """Fetch a newer key, at most once; return whether there is one."""
+        renew, self._renew = self._renew, None
+        key = renew() if renew else None
+        if key is not None:
+            self._key = key
+        return key is not None
+
+
+class _Adapter(HTTPAdapter):
+    """Trusts exactly what the context trusts: requests itself would add certifi's authorities to it."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__(pool_connections=4, pool_maxsize=_CONNECTIONS)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the pools with our context."""
+        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)  # type: ignore[no-untyped-call]
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Make the pools behind an HTTP proxy with our context."""
+        return super().proxy_manager_for(proxy, **kwargs, ssl_context=self._context)
+
+    def cert_verify(self, conn: Any, *_: Any, **__: Any) -> None:
+        """Leave the authorities to the context."""
+        conn.cert_reqs = "CERT_REQUIRED"
+        conn.ca_certs = None
+        conn.ca_cert_dir = None
+
+
+def make_session(url: str, trust: tls.Trust, *, loopback: bool) -> requests.Session:
+    """Return a session for requests to the host of `url`.
+
+    The environment's HTTP proxies are used except for loopback; nothing else of requests' own reading of the
+    environment (`.netrc`, certificate bundles) is.
+    """
+    session = requests.Session()
+    session.trust_env = False
+    session.auth = NoAuth()
+    session.headers.update(
+        {"User-Agent": f"litellmctl/{__version__}", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
+    )
+    if not loopback:
+        session.proxies.update(requests.utils.get_environ_proxies(url, no_proxy=None))
+    if url.startswith("https:"):
+        session.mount("https://", _Adapter(trust.context()))
+    else:
+        session.mount("http://", HTTPAdapter(pool_connections=4, pool_maxsize=_CONNECTIONS))
+    return session
+
+
+@dataclass
+class Answer:
+    """An answer whose body has not been read yet. `chunks` yields the decoded body, no longer than the cap."""
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: Iterator[bytes] = field(repr=False)
+
+    def read(self) -> bytes:
+        """Return the whole body."""
+        return b"".join(self.chunks)
+
+
+@dataclass
+class Client:
+    """Requests to one proxy.
+
+    `on_request` is told method, path, status (or what happened) and seconds of each try. Every failure is raised as a
+    `Failure`; an answer with any status is an answer.
+    """
+
+    base_url: str
+    auth: AuthBase
+    session: requests.Session
+    deadline: Deadline
+    on_request: Callable[[str, str, str, float], None] = lambda *_: None
+
+    def get(self, path: str, params: Mapping[str, str] | None = None, *, cap: int = BODY_BYTES) -> Answer:
+        """GET a path below the base URL: tried at most three times, and once more with a newer key after a 401."""
+        for attempt in range(1, _TRIES + 1):
+            last = attempt == _TRIES
+            try:
+                answer = self._follow(path, params, cap)
+            except Unavailable as failure:
+                if last or failure.code != "unreachable":
+                    raise
+                self._pause(attempt, None)
+                continue
+            if answer.status == 401 and isinstance(self.auth, BoundAuth):  # noqa: PLR2004
+                with self.deadline.paused():
+                    renewed = self.auth.renewed()
+                if renewed:
+                    return self._follow(path, params, cap)
+            if last or answer.status not in _RETRIED_STATUS or not self._pause(attempt, answer):
+                return answer
+        raise AssertionError("the last try returns or raises")
+
+    def get_json(self, path: str, params: Mapping[str, str] | None = None, *, cap: int = BODY_BYTES) -> Any:
+        """GET a path and return its JSON; any status but 200 is raised as its failure."""
+        answer = self.get(path, params, cap=cap)
+        if answer.status != 200:  # noqa: PLR2004
+            raise self.failure(answer, path)
+        return decode(answer.read(), f"{self.base_url}{path}")
+
+    def failure(self, answer: Answer, path: str) -> Failure:
+        """Return the failure that an answer's status and body mean."""
+        try:
+            body = answer.read()
+        except Unavailable:
+            body = b""  # the status says enough
+        return failure_of(answer.status, body, url=self.base_url, path=path, headers=answer.headers)
+
+    def _pause(self, attempt: int, answer: Answer | None) -> bool:
+        """Wait before the next try; return False where it is not worth waiting."""
+        seconds = 0.1 * 2**attempt
+        if answer is not None:
+            asked = answer.headers.get("retry-after", "")
+            if asked.isascii() and asked.isdigit():
+                seconds = float(asked[:6])
+            if seconds > _LONGEST_RETRY_AFTER or seconds >= self.deadline.remaining(_LONGEST_RETRY_AFTER + 1):
+                return False
+            answer.read()
+        time.sleep(self.deadline.remaining(seconds))
+        return True
+
+    def _follow(self, path: str, params: Mapping[str, str] | None, cap: int) -> Answer:
+        url = self.base_url + path
+        for _ in range(_MOST_REDIRECTS):
+            answer = self._send("GET", url, params, cap)
+            if answer.status not in _REDIRECTS:
+                return answer
+            target = _joined(url, answer.headers.get("location", ""))
+            if not target.startswith(self.base_url + "/"):
+                raise Unavailable(
+                    "bad_response",
+                    f"{self.base_url}{path} redirects to {_origin_of(target)}, which the key was not given for",
+                    remedy="use the proxy's own base URL; a gateway in front of it may ask for a sign-in",
+                    status=answer.status,
+                )
+            answer.read()
+            url, params = target, None
+        raise Unavailable("bad_response", f"{self.base_url}{path} redirects in circles")
+
+    def _send(self, method: str, url: str, params: Mapping[str, str] | None, cap: int) -> Answer:
+        start = time.monotonic()
+        shown = url.removeprefix(self.base_url).split("?")[0]
+        try:
+            response = self.session.request(
+                method,
+                url,
+                params=params,
+                auth=self.auth,
+                stream=True,
+                allow_redirects=False,
+                timeout=(self.deadline.remaining(CONNECT_SECONDS), self.deadline.remaining(READ_SECONDS)),
+            )
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            failure = self._unreachable(error)
+            self.on_request(method, shown, failure.code, time.monotonic() - start)
+            raise failure from None
+        self.on_request(method, shown, str(response.status_code), time.monotonic() - start)
+        return Answer(response.status_code, response.headers, self._body(response, cap))
+
+    def _body(self, response: requests.Response, cap: int) -> Iterator[bytes]:
+        encoding = response.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in {"", "identity", "gzip", "deflate"}:
+            raise Unavailable("bad_response", f'{self.base_url} answered with the encoding "{encoding[:40]}"')
+        size = 0
+        try:
+            for chunk in response.raw.stream(_CHUNK, decode_content=True):
+                size += len(chunk)
+                if size > cap:
+                    raise Unavailable("bad_response", f"{self.base_url} sent more than {cap // 2**20} MiB")
+                self.deadline.remaining(READ_SECONDS)
+                yield chunk
+        except urllib3.exceptions.TimeoutError:
+            raise Unavailable("timeout", f"{self.base_url} stopped answering in the middle") from None
+        except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError):
+            raise Unavailable("bad_response", f"{self.base_url} ended its answer in the middle") from None
+        finally:
+            response.close()
+
+    def _unreachable(self, error: BaseException) -> Unavailable:
+        causes = list(_causes(error))
+        where = f"cannot reach {self.base_url}"
+        if isinstance(error, requests.exceptions.ProxyError):
+            proxy = next(iter(self.session.proxies.values()), "")
+            return Unavailable("unreachable", f"{where}: the HTTP proxy {_host_of(proxy)} refused",
+                               remedy="check HTTPS_PROXY and NO_PROXY")
+        for cause in causes:
+            if isinstance(cause, ssl.SSLError):
+                return self._tls_failure(cause)
+            if isinstance(cause, socket.gaierror):
+                return Unavailable("unreachable", f'{where}: no address for "{_host_of(self.base_url)}"',
+                                   remedy="check the host name, and that the network is up")
+        if isinstance(error, requests.Timeout) or any(isinstance(cause, TimeoutError) for cause in causes):
+            return Unavailable("timeout", f"{where}: no answer in time", remedy="give it longer with --timeout SECONDS")
+        reason = next((cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror), None)
+        text = (reason or "the connection was closed without an answer").lower()
+        return Unavailable("unreachable", f"{where}: {text}", remedy="check the URL, and that the proxy runs")
+
+    def _tls_failure(self, error: ssl.SSLError) -> Unavailable:
+        if not isinstance(error, ssl.SSLCertVerificationError):
+            return Unavailable(
+                "tls", f"TLS with {self.base_url} failed: {error.reason or error}", remedy="check the scheme and the port"
+            )
+        parts = urlsplit(self.base_url)
+        name = None
+        if not self.session.proxies:
+            name = tls.issuer(parts.hostname or "", parts.port or 443, self.deadline.remaining(CONNECT_SECONDS))
+        issued = f' (issued by "{name}")' if name else ""
+        return Unavailable(
+            "tls",
+            f"the certificate of {self.base_url}{issued} is not trusted: {error.verify_message}",
+            remedy="litellmctl config set ca_bundle FILE, with the authority that issued it",
+        )
+
+
+def decode(body: bytes, where: str) -> Any:
+    """Return the JSON of a body; anything else is not LiteLLM's answer."""
+    import json  # noqa: PLC0415
+
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise not_litellm(where, body) from None
+
+
+def not_litellm(where: str, body: bytes) -> Unavailable:
+    """Return the failure for a body that is not the JSON that was asked for."""
+    start = body.lstrip()[:1]
+    what = "an empty body" if not body.strip() else "a web page" if start == b"<" else "something that is not its JSON"
+    return Unavailable(
+        "bad_response",
+        f"{where} answered with {what}: not LiteLLM, or a gateway in front of it",
+        remedy="check the base URL, and whether a gateway wants a sign-in or a header first",
+    )
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        return ""
+
+
+def _origin_of(url: str) -> str:
+    return f"{url.split(':', 1)[0]}://{_host_of(url)}" if "://" in url else "nowhere"
+
+
+def _host_of(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        return f"{parts.hostname or url}:{parts.port}" if parts.port else parts.hostname or url
+    except ValueError:
+        return "an invalid URL"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield the errors inside an error: requests and urllib3 keep them in `reason`, in the arguments or as causes."""
+    seen: set[int] = set()
+    queue: list[Any] = [error]
+    while queue:
+        cause = queue.pop(0)
+        if not isinstance(cause, BaseException) or id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        queue += [getattr(cause, "reason", None), *cause.args, cause.__cause__, cause.__context__]

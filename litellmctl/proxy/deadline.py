@@ -1,0 +1,76 @@
+"""One limit for a whole call, whatever it waits for: name resolution, a handshake, a server that trickles."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from litellmctl.errors import Unavailable
+
+T = TypeVar("T")
+
+# Short, since Windows delivers Ctrl-C only between waits.
+_SLICE_SECONDS = 0.1
+
+
+class Deadline:
+    """The moment at which a call must be over; `seconds` is None for no limit."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.seconds = seconds
+        self._expires = None if seconds is None else time.monotonic() + seconds
+
+    def remaining(self, most: float) -> float:
+        """Return the seconds that are left, at most `most`; raises `Unavailable` when none are."""
+        if self._expires is None:
+            return most
+        left = self._expires - time.monotonic()
+        if left <= 0:
+            raise self.passed()
+        return min(left, most)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let the time of the body not count: a helper that prints a key has its own limit."""
+        start = time.monotonic()
+        if self._expires is None:
+            yield
+            return
+        self._expires += 3600
+        try:
+            yield
+        finally:
+            self._expires += time.monotonic() - start - 3600
+
+    def passed(self) -> Unavailable:
+        """Return the failure to raise when the time is over."""
+        return Unavailable(
+            "timeout", f"no complete answer within {self.seconds:g} s", remedy="give it longer with --timeout SECONDS"
+        )
+
+    def run(self, function: Callable[[], T]) -> T:
+        """Return what `function` returns or raise what it raises, but no later than the deadline.
+
+        It runs in a daemon thread, which is abandoned then: sockets have time-outs for one wait, not for a call, and
+        name resolution has none.
+        """
+        outcome: list[Any] = []
+        done = threading.Event()
+
+        def work() -> None:
+            try:
+                outcome.extend((function(), None))
+            except BaseException as error:  # noqa: BLE001  (raised again by whoever waits)
+                outcome.extend((None, error))
+            done.set()
+
+        threading.Thread(target=work, daemon=True).start()
+        while not done.wait(self.remaining(_SLICE_SECONDS)):
+            pass
+        result, error = outcome
+        if error is not None:
+            raise error
+        return result  # type: ignore[no-any-return]

@@ -1,0 +1,226 @@
+"""Which models a proxy offers: `/model/info`, else `/v1/models`, else `/health`, told to a collector row by row."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol
+
+from litellmctl.errors import AuthFailure, Failure, Rejected, Unavailable
+from litellmctl.proxy.answers import HOPELESS_TYPES, words_of
+from litellmctl.proxy.client import CATALOG_BYTES, Answer, Client, decode, not_litellm
+from litellmctl.proxy.rows import Malformed, rows
+
+_ELSEWHERE = frozenset({401, 403, 404})
+_PARALLEL = 32
+
+
+class Collector(Protocol):
+    """Takes what the proxy tells. Entries are raw JSON of any shape: the collector checks them."""
+
+    def deployment(self, row: object) -> None:
+        """Take a row of `/model/info`."""
+
+    def listed(self, entry: object, group: object) -> None:
+        """Take an entry of `/v1/models`, and its row of `/model_group/info` or None."""
+
+    def nameless(self, model: object) -> None:
+        """Take a healthy endpoint of which nothing but the underlying model's name is known."""
+
+    def expanded(self, entry: object) -> None:
+        """Take an entry of `/v1/models` that may belong to a wildcard row."""
+
+    def left_out(self, name: str, reason: str) -> None:
+        """Take note of something that is not listed, and why."""
+
+    @property
+    def wildcards(self) -> list[str]:
+        """The names with a wildcard that came so far."""
+
+
+def discover(client: Client, collector: Collector, say: Callable[[str], None]) -> str:
+    """Tell the collector every model that the proxy offers to this key; return the source: where they came from.
+
+    `model_info`, `models_list` or `health`. `say` takes the steps, for whoever wants to follow. Raises the failure of
+    the endpoint that tells most about why nothing was found.
+    """
+    refusals: list[Failure] = []
+    kinds: set[str | None] = set()
+    for source, attempt in (("model_info", _from_model_info), ("models_list", _from_models_list)):
+        refused = attempt(client, collector, say)
+        if refused is None:
+            return source
+        failure, kind = refused
+        refusals.append(failure)
+        if failure.status == 401:  # noqa: PLR2004
+            kinds.add(kind)
+    if kinds & HOPELESS_TYPES:
+        say("/health is not asked: the key itself was refused")
+        raise refusals[0]
+    refused = _from_health(client, collector, say)
+    if refused is None:
+        return "health"
+    raise next((failure for failure in [*refusals, refused[0]] if isinstance(failure, AuthFailure)), refusals[0])
+
+
+_Refusal = tuple[Failure, str | None]
+
+
+def _ask(client: Client, path: str, params: dict[str, str] | None = None) -> Answer | _Refusal:
+    """GET a path; a refusal that another endpoint may not share is returned, any other failure raised."""
+    answer = client.get(path, params, cap=CATALOG_BYTES)
+    if answer.status == 200:  # noqa: PLR2004
+        return answer
+    body = answer.read()
+    answer.chunks = iter((body,))
+    failure = client.failure(answer, path)
+    if answer.status not in _ELSEWHERE:
+        raise failure
+    return failure, words_of(body)[1]
+
+
+def _each(client: Client, path: str, answer: Answer, take: Callable[[Any], None]) -> int:
+    count = 0
+    try:
+        for row in rows(answer.chunks):
+            take(row)
+            count += 1
+    except Malformed as error:
+        raise not_litellm(f"{client.base_url}{path}", error.start.encode("utf-8", "replace")) from None
+    return count
+
+
+def _from_model_info(client: Client, collector: Collector, say: Callable[[str], None]) -> _Refusal | None:
+    answer = _ask(client, "/model/info")
+    if isinstance(answer, tuple):
+        say(f"/model/info: {answer[0].message}")
+        return answer
+    say(f"/model/info: {_each(client, '/model/info', answer, collector.deployment)} deployments")
+    _expand(client, collector, say)
+    return None
+
+
+def _expand(client: Client, collector: Collector, say: Callable[[str], None]) -> None:
+    wildcards = collector.wildcards
+    if not wildcards:
+        return
+    why = "the proxy does not list the models that it covers"
+    try:
+        answer = _ask(client, "/v1/models")
+        if isinstance(answer, tuple):
+            raise answer[0]
+        say(f"/v1/models: {_each(client, '/v1/models', answer, collector.expanded)} names, to expand wildcards")
+    except (Unavailable, AuthFailure, Rejected) as failure:
+        client.deadline.remaining(0)  # a deadline that has passed is no failure of /v1/models
+        why = f"its models could not be listed: {failure.message}"
+    for name in wildcards:
+        if name in collector.wildcards:
+            collector.left_out(name, why)
+
+
+def _from_models_list(client: Client, collector: Collector, say: Callable[[str], None]) -> _Refusal | None:
+    answer = _ask(client, "/v1/models")
+    if isinstance(answer, tuple):
+        say(f"/v1/models: {answer[0].message}")
+        return answer
+    entries: list[Any] = []
+    _each(client, "/v1/models", answer, entries.append)
+    say(f"/v1/models: {len(entries)} names")
+    groups: dict[str, Any] = {}
+
+    def take(row: Any) -> None:
+        if isinstance(row, dict) and isinstance(row.get("model_group"), str):
+            groups[row["model_group"]] = row
+
+    try:
+        detail = _ask(client, "/model_group/info")
+        if isinstance(detail, tuple):
+            raise detail[0]
+        _each(client, "/model_group/info", detail, take)
+        say(f"/model_group/info: {len(groups)} groups")
+    except (Unavailable, AuthFailure, Rejected) as failure:
+        client.deadline.remaining(0)
+        say(f"/model_group/info: {failure.message}; facts stay unknown")
+    for entry in entries:
+        name = entry.get("id") if isinstance(entry, dict) else None
+        collector.listed(entry, groups.get(name) if isinstance(name, str) else None)
+    return None
+
+
+def _from_health(client: Client, collector: Collector, say: Callable[[str], None]) -> _Refusal | None:
+    answer = _ask(client, "/health")
+    if isinstance(answer, tuple):
+        say(f"/health: {answer[0].message}")
+        return answer
+    body = answer.read()
+    report = decode(body, f"{client.base_url}/health")
+    endpoints = report.get("healthy_endpoints") if isinstance(report, dict) else None
+    unhealthy = report.get("unhealthy_endpoints") if isinstance(report, dict) else None
+    if not isinstance(endpoints, list):
+        raise not_litellm(f"{client.base_url}/health", body)
+    unhealthy = unhealthy if isinstance(unhealthy, list) else []
+    say(f"/health: {len(endpoints)} healthy endpoints, {len(unhealthy)} others")
+    details = _details(client, {_text(endpoint, "model_id") for endpoint in endpoints} - {None})
+    told: set[tuple[str | None, str | None]] = set()
+    for endpoint in endpoints:
+        model_id = _text(endpoint, "model_id")
+        known = details.get(model_id or "", [])
+        for row in known:
+            named = _of_wildcard(row, endpoint)
+            # The models of a wildcard share one id, and a deployment may be named twice.
+            if (model_id, _text(named, "model_name")) not in told:
+                told.add((model_id, _text(named, "model_name")))
+                collector.deployment(named)
+        if not known:
+            collector.nameless(_text(endpoint, "model"))
+    for endpoint in unhealthy:
+        collector.left_out(_text(endpoint, "model") or "an endpoint", "the proxy says it is unhealthy")
+    for name in collector.wildcards:
+        collector.left_out(name, "the proxy does not list the models that it covers")
+    return None
+
+
+def _of_wildcard(row: Any, endpoint: Any) -> Any:
+    """Give a wildcard's row the name of the model that was found healthy behind it, where it covers that name."""
+    model, name = _text(endpoint, "model"), _text(row, "model_name")
+    if model and name and "*" in name and fnmatchcase(model, name.replace("[", "[[]").replace("?", "[?]")):
+        return {**row, "model_name": model}
+    return row
+
+
+def _text(value: Any, key: str) -> str | None:
+    text = value.get(key) if isinstance(value, dict) else None
+    return text if isinstance(text, str) and text else None
+
+
+def _details(client: Client, ids: set[str | None]) -> dict[str, list[Any]]:
+    """Return the rows of `/model/info?litellm_model_id=` for each id that has any, asked for in parallel."""
+    waiting: SimpleQueue[str] = SimpleQueue()
+    for model_id in ids:
+        waiting.put(model_id or "")
+    found: dict[str, list[Any]] = {}
+
+    def work() -> None:
+        while True:
+            try:
+                model_id = waiting.get_nowait()
+                answer = client.get("/model/info", {"litellm_model_id": model_id}, cap=CATALOG_BYTES)
+                if answer.status == 200:  # noqa: PLR2004
+                    found[model_id] = list(rows(answer.chunks))
+                else:
+                    answer.read()
+            except Empty:
+                return
+            except (Failure, Malformed):
+                continue  # listed with its facts unknown
+
+    # Daemon threads, since those of concurrent.futures would be waited for at exit, however slow the proxy is.
+    workers = [threading.Thread(target=work, daemon=True) for _ in range(min(_PARALLEL, len(ids)))]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    client.deadline.remaining(0)
+    return found

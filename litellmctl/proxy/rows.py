@@ -1,0 +1,141 @@
+"""The elements of a long JSON array, decoded while its body arrives, so that the body never lies in memory whole."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+_WHITESPACE = " \t\n\r"
+_decode = json.JSONDecoder().raw_decode
+
+
+class Malformed(Exception):
+    """The body is not the JSON object that it should be. `start` is its beginning."""
+
+    def __init__(self, start: str) -> None:
+        super().__init__("malformed")
+        self.start = start
+
+
+def rows(chunks: Iterable[bytes], key: str = "data") -> Iterator[Any]:
+    """Yield the elements of the array under `key` in a JSON object (or of a bare array), each decoded.
+
+    Raises `Malformed` where the body is not such an object, ends early, or goes on after its end; elements that came
+    before have been yielded by then.
+    """
+    text = _Text(chunks)
+    opening = text.next_char()
+    if opening == "[":
+        yield from _array(text)
+    elif opening == "{":
+        yield from _object(text, key)
+    else:
+        raise Malformed(text.start)
+    if text.next_char() != "":
+        raise Malformed(text.start)
+
+
+def _object(text: _Text, key: str) -> Iterator[Any]:
+    found = False
+    char = text.next_char()
+    while char == '"':
+        text.back()
+        name = text.value()
+        if text.next_char() != ":":
+            raise Malformed(text.start)
+        if name == key and not found:
+            found = True
+            if text.next_char() != "[":
+                raise Malformed(text.start)
+            yield from _array(text)
+        else:
+            text.value()
+        char = text.next_char()
+        if char == "}":
+            break
+        if char != ",":
+            raise Malformed(text.start)
+        char = text.next_char()
+    if char != "}" or not found:
+        raise Malformed(text.start)
+
+
+def _array(text: _Text) -> Iterator[Any]:
+    char = text.next_char()
+    if char == "]":
+        return
+    text.back()
+    while True:
+        yield text.value()
+        char = text.next_char()
+        if char == "]":
+            return
+        if char != ",":
+            raise Malformed(text.start)
+
+
+class _Text:
+    """The body as text that is read from the front; what was read is let go."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._utf8 = codecs.getincrementaldecoder("utf-8-sig")("replace")
+        self._text = ""
+        self._at = 0
+        self._over = False
+        self.start = ""
+
+    def next_char(self) -> str:
+        """Return the next character that is no white space, and go past it; "" at the end."""
+        while True:
+            while self._at < len(self._text):
+                char = self._text[self._at]
+                self._at += 1
+                if char not in _WHITESPACE:
+                    return char
+            if not self._more(1):
+                return ""
+
+    def back(self) -> None:
+        """Go back before the character that `next_char` returned."""
+        self._at -= 1
+
+    def value(self) -> Any:
+        """Return the next JSON value, and go past it."""
+        if self.next_char() == "":
+            raise Malformed(self.start)
+        self.back()
+        while True:
+            try:
+                value, end = _decode(self._text, self._at)
+            except json.JSONDecodeError:
+                # Half a value, or none at all: twice as much text each time, so that a long value stays linear.
+                if not self._more(len(self._text) - self._at):
+                    raise Malformed(self.start) from None
+                continue
+            except (ValueError, RecursionError):  # an integer of thousands of digits; nested too deeply
+                raise Malformed(self.start) from None
+            if end == len(self._text) and isinstance(value, int | float) and self._more(1):
+                continue  # a number may go on in the next chunk
+            self._at = end
+            return value
+
+    def _more(self, least: int) -> bool:
+        """Append at least `least` characters, where there are that many; return whether there were any."""
+        if self._over:
+            return False
+        parts = [self._text[self._at :]]
+        length = 0
+        while length < least or length == 0:
+            chunk = next(self._chunks, None)
+            part = self._utf8.decode(chunk or b"", final=chunk is None)
+            parts.append(part)
+            length += len(part)
+            if chunk is None:
+                self._over = True
+                break
+        self._text, self._at = "".join(parts), 0
+        self.start = self.start or self._text[:100]
+        return length > 0

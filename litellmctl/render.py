@@ -1,0 +1,213 @@
+"""Data as table, TSV, CSV, JSONL or JSON, and the cleaning of text that came from a server."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Row = dict[str, Any]
+
+FORMATS = ("table", "tsv", "csv", "jsonl", "json")
+
+# C0, DEL and C1; the bidirectional controls, which can make a name read as another; lone surrogates.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_LINE_BREAKS = re.compile("[\t\r\n\x0b\x0c\x85\u2028\u2029]+")
+_JSON_UNSAFE = re.compile("[\x7f-\x9f\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """Make `text` safe for a terminal, on one line: line breaks and tabs become a space, control characters go."""
+    if text.isprintable():
+        return text
+    return _UNSAFE.sub(_cleaned, _LINE_BREAKS.sub(" ", text))
+
+
+def _cleaned(match: re.Match[str]) -> str:
+    return "\ufffd" if "\ud800" <= match[0] <= "\udfff" else ""
+
+
+def dump_json(value: Any, *, indent: int | None = None) -> str:
+    r"""Return `value` as JSON that no terminal acts on: C0, DEL and C1 as \u escapes, a lone surrogate as U+FFFD."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return _JSON_UNSAFE.sub(_json_escaped, text)
+
+
+def _json_escaped(match: re.Match[str]) -> str:
+    return "\ufffd" if "\ud800" <= match[0] <= "\udfff" else f"\\u{ord(match[0]):04x}"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the terminal's table: its header, and the text of its cell for a row ("" is unknown)."""
+
+    header: str
+    cell: Callable[[Row], str]
+    right: bool = False
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Many things of a kind.
+
+    `columns` is what a terminal shows (all fields by default). `json_lines` holds the rows as ready-printed JSON
+    where somebody has them; `empty` is the note for a terminal when there is nothing.
+    """
+
+    rows: Iterable[Row]
+    columns: Sequence[Column] = ()
+    json_lines: Callable[[], Sequence[str]] | None = None
+    empty: str = "Nothing to show."
+
+
+@dataclass(frozen=True)
+class Record:
+    """One thing. `text` is what a terminal shows instead of the two-column table of all fields."""
+
+    row: Row
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class Text:
+    """Lines that are the data themselves, in every format but JSON (where they are one string)."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How to print: the format, the fields chosen (None: all), the fields there are, and the terminal's header style."""
+
+    format: str
+    chosen: Sequence[str] | None = None
+    fields: Sequence[str] = field(default_factory=tuple)
+    indent: bool = False
+    header: Callable[[str], str] = str
+
+
+def render(data: Listing | Record | Text, layout: Layout) -> Iterator[str]:
+    """Yield the text of `data` in pieces, as it comes, each ending where a line ends."""
+    if isinstance(data, Text):
+        yield dump_json(data.text) + "\n" if layout.format in {"json", "jsonl"} else data.text + "\n"
+    elif isinstance(data, Record):
+        yield from _record(data, layout)
+    else:
+        yield from _listing(data, layout)
+
+
+def _record(data: Record, layout: Layout) -> Iterator[str]:
+    names = layout.chosen or layout.fields or list(data.row)
+    row = {name: pick(data.row, name) for name in names}
+    if layout.format == "json":
+        yield dump_json(row, indent=2 if layout.indent else None) + "\n"
+    elif layout.format == "table":
+        if data.text is not None and layout.chosen is None:
+            yield data.text + "\n" if data.text else ""
+        else:
+            width = max(map(len, row))
+            for name, value in row.items():
+                yield f"{layout.header(name.ljust(width))}  {_cell(value) or '?'}\n"
+    else:
+        yield from _delimited([row], names, layout.format)
+
+
+def _listing(data: Listing, layout: Layout) -> Iterator[str]:
+    names = layout.chosen or layout.fields
+    if layout.format in {"json", "jsonl"}:
+        yield from _json_listing(data, layout)
+    elif layout.format == "table":
+        columns = data.columns
+        if not columns or layout.chosen is not None:
+            columns = [_field_column(name) for name in names]
+        yield from _table(list(data.rows), columns, layout.header)
+    else:
+        yield from _delimited(data.rows, names, layout.format)
+
+
+def _json_listing(data: Listing, layout: Layout) -> Iterator[str]:
+    if layout.format == "json" and layout.indent:
+        rows = [_selected(row, layout) for row in data.rows]
+        yield dump_json(rows, indent=2) + "\n"
+        return
+    if data.json_lines is not None and layout.chosen is None:
+        lines: Iterable[str] = data.json_lines()
+    else:
+        lines = (dump_json(_selected(row, layout)) for row in data.rows)
+    if layout.format == "jsonl":
+        yield from (line + "\n" for line in lines)
+        return
+    # One element a line: quick to write, and grep, head and diff work on it.
+    before = "[\n"
+    for line in lines:
+        yield before + line
+        before = ",\n"
+    yield "[]\n" if before == "[\n" else "\n]\n"
+
+
+def _selected(row: Row, layout: Layout) -> Row:
+    return row if layout.chosen is None else {name: pick(row, name) for name in layout.chosen}
+
+
+def pick(row: Row, name: str) -> Any:
+    """Return the field `name` of `row`; `cost.input` looks inside the field `cost`."""
+    if name in row:
+        return row[name]
+    value: Any = row
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def _delimited(rows: Iterable[Row], names: Sequence[str], kind: str) -> Iterator[str]:
+    if kind == "tsv":
+        for row in rows:
+            yield "\t".join(_cell(pick(row, name)) for name in names) + "\n"
+        return
+    import csv  # noqa: PLC0415
+    import io  # noqa: PLC0415
+
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(names)
+    for row in rows:
+        writer.writerow([_cell(pick(row, name)) for name in names])
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()
+    yield buffer.getvalue()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+
+
+def _field_column(name: str) -> Column:
+    return Column(name.upper(), lambda row: _cell(pick(row, name)))
+
+
+def _table(rows: list[Row], columns: Sequence[Column], header: Callable[[str], str]) -> Iterator[str]:
+    if not rows:
+        return
+    from tabulate import tabulate  # noqa: PLC0415  (a quarter of the start-up time, and only for terminals)
+
+    text = tabulate(
+        [[column.cell(row) or "?" for column in columns] for row in rows],
+        headers=[column.header for column in columns],
+        tablefmt="plain",
+        disable_numparse=True,
+        colalign=["right" if column.right else "left" for column in columns],
+    )
+    first, _, rest = text.partition("\n")
+    yield f"{header(first.rstrip())}\n"
+    yield from (line.rstrip() + "\n" for line in rest.split("\n"))

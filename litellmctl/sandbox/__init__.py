@@ -1,0 +1,1 @@
+"""A real LiteLLM proxy on loopback, for trying things and for CI."""

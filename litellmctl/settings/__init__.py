@@ -1,0 +1,1 @@
+"""What the user configured: variables, paths, profiles and the values in them."""

@@ -1,0 +1,65 @@
+"""A proxy's base URL: forgiving in what people paste, strict in what a key may be sent to."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from litellmctl.errors import UsageFailure
+
+_LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1", re.IGNORECASE)
+_PORTS = {"http": 80, "https": 443}
+
+
+def normalize(text: str, *, named: str = "the base URL") -> str:
+    """Return the canonical base URL: no trailing slash, no `/v1`, scheme and host in lower case, no default port.
+
+    `named` says in errors where the text came from. Two texts that name the same proxy give the same result.
+    """
+    url = text.strip()
+    if not url:
+        raise UsageFailure(f"{named} is empty", remedy="give it as https://HOST")
+    if re.search(r"[\x00-\x20\x7f-\x9f\\]", url):
+        raise UsageFailure(f"{named} contains a space, a backslash or a control character")
+    if "://" not in url:
+        raise UsageFailure(f'{named} has no scheme: "{_no_userinfo(url)}"', remedy=f"https://{_no_userinfo(url)}")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise UsageFailure(f"{named} is not a URL: {error}") from None
+    if parts.scheme not in _PORTS:
+        raise UsageFailure(f'{named} is not an http or https URL: "{_no_userinfo(url)}"', remedy="use https://...")
+    if parts.username is not None or parts.password is not None:
+        raise UsageFailure(
+            f"{named} contains a user name or password, which would end up in logs",
+            remedy="leave out the part before @, and give the key as LITELLM_API_KEY",
+        )
+    host = parts.hostname
+    if not host or not re.fullmatch(r"[^/?#%\[\]@]+(%[0-9a-z]+)?", host):
+        raise UsageFailure(f"{named} has no host name", remedy="give it as https://HOST")
+    if parts.query or parts.fragment or url.endswith(("?", "#")):
+        raise UsageFailure(f"{named} has a query or a fragment", remedy="leave out all from ? or # on")
+    path = re.sub(r"/+", "/", parts.path).rstrip("/")
+    path = path.removesuffix("/v1").rstrip("/")
+    shown = f"[{host}]" if ":" in host else host
+    suffix = "" if port is None or port == _PORTS[parts.scheme] else f":{port}"
+    return f"{parts.scheme}://{shown}{suffix}{path}"
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the URL's host is this machine by its name or address."""
+    return _LOOPBACK.fullmatch(urlsplit(url).hostname or "") is not None
+
+
+def require_secure(url: str, *, allowed: bool) -> None:
+    """Refuse plain HTTP to another machine unless `allowed`."""
+    if url.startswith("http:") and not allowed and not is_loopback(url):
+        raise UsageFailure(
+            f"{url} is plain HTTP: the key could be read on its way",
+            remedy=f"use https{url[4:]}, or pass --allow-insecure-http",
+        )
+
+
+def _no_userinfo(url: str) -> str:
+    return re.sub(r"^([^/]*//)?[^/]*@", r"\1", url)

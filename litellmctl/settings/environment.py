@@ -1,0 +1,70 @@
+"""The environment variables that litellmctl reads: one table, which also is the help about them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from litellmctl.errors import ConfigFailure
+
+# name -> what it does. `litellmctl help environment` and the README print this table.
+VARIABLES: dict[str, str] = {
+    "LITELLM_BASE_URL": "The proxy's base URL.",
+    "LITELLM_API_KEY": "The key for LITELLM_BASE_URL.",
+    "LITELLM_API_KEY_HELPER": "A command that prints a key; goes before LITELLM_API_KEY.",
+    "LITELLM_GCLOUD_TOKEN_AUTH": "Set and not 0: use Google application default credentials; goes before both.",
+    "LITELLM_PROXY_URL": "Another proxy's base URL, used when LITELLM_BASE_URL has no key.",
+    "LITELLM_PROXY_API_KEY": "The key for LITELLM_PROXY_URL.",
+    "LITELLM_HEADERS": "A JSON object of extra request headers for a proxy named by these variables.",
+    "LITELLM_OFFLINE": "1: never touch the network; use what is cached.",
+    "LITELLM_DISCOVERY_TIMEOUT_MS": "How long looking for models may take (5000); 0 switches it off.",
+    "LITELLM_VERBOSE_DISCOVERY": "1: print the steps of looking for models on stderr.",
+    "LITELLMCTL_PROFILE": "The profile to use; --profile goes first.",
+    "LITELLMCTL_AUTH": "The source of the credential: stored, config, gcloud, helper or env; --auth goes first.",
+    "LITELLMCTL_ALLOW_INSECURE_HTTP": "1: permit plain HTTP to other machines.",
+    "LITELLMCTL_CONFIG_DIR": "Where config.toml lies (~/.config/litellmctl).",
+    "LITELLMCTL_CACHE_DIR": "Where caches lie (~/.cache/litellmctl).",
+    "LITELLMCTL_NO_INPUT": "Set: never prompt, as --no-input.",
+    "LITELLMCTL_DEBUG": "1: show the traceback of an unexpected error.",
+    "GOOGLE_APPLICATION_CREDENTIALS": "Google's own: the application default credentials file.",
+    "CLOUDSDK_CONFIG": "Google's own: the folder in which that file lies by default.",
+    "REQUESTS_CA_BUNDLE": "Certificate authorities to trust instead of the operating system's.",
+    "SSL_CERT_FILE": "The same, where REQUESTS_CA_BUNDLE is not set.",
+    "HTTPS_PROXY": "The HTTP proxy to go through (also HTTP_PROXY, ALL_PROXY); never used for loopback.",
+    "NO_PROXY": "Hosts to reach without it.",
+    "NO_COLOR": "Set: no colour. FORCE_COLOR=1 and CLICOLOR_FORCE=1 force it.",
+    "XDG_CONFIG_HOME": "The base of the config folder, where LITELLMCTL_CONFIG_DIR is not set.",
+    "XDG_CACHE_HOME": "The base of the cache folder, where LITELLMCTL_CACHE_DIR is not set.",
+    "CI": "Set: caches are refreshed in the foreground.",
+}
+
+
+def get(name: str) -> str | None:
+    """Return the variable's value without surrounding white space; None where it is unset or empty."""
+    value = os.environ.get(name)
+    return (value.strip() or None) if value else None
+
+
+def flag(name: str) -> bool:
+    """Whether the variable is set, and not to `0`."""
+    return (get(name) or "0") != "0"
+
+
+def milliseconds(name: str, default: float) -> float:
+    """Return the variable's milliseconds as seconds."""
+    value = get(name)
+    if value is None:
+        return default
+    if not (value.isascii() and value.isdigit()):
+        raise ConfigFailure(f'{name} is "{value}", not a number of milliseconds', remedy=f"unset {name}")
+    return int(value) / 1000
+
+
+def names_with_prefix(prefix: str) -> Iterator[str]:
+    """Yield the names of the variables that are set and begin with `prefix`."""
+    yield from (name for name in os.environ if name.startswith(prefix))
+
+
+def snapshot() -> dict[str, str]:
+    """Return a copy of the environment, for a process that we start."""
+    return dict(os.environ)

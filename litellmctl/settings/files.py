@@ -1,0 +1,84 @@
+"""Reading and writing our files so that a kill at any moment, or a second process, leaves each one whole."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from litellmctl.errors import Failure
+
+LOCK_SECONDS = 10.0
+
+
+def make_private_dir(folder: Path) -> None:
+    """Create the folder and what is missing above it, for the user alone."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def write_atomically(path: Path, data: bytes, *, durable: bool = False, private: bool = True) -> None:
+    """Replace the file's content in one step; a new file is created 0600.
+
+    A symbolic link is followed and its target replaced. An existing file keeps its mode and owner, except that
+    `private` takes group's and others' rights away. `durable` also survives a power cut. Raises OSError; the old
+    content is then still there, and no temporary file is left.
+    """
+    target = Path(os.path.realpath(path))
+    make_private_dir(target.parent)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            _take_over(target, file.fileno(), private=private)
+            file.write(data)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _take_over(target: Path, descriptor: int, *, private: bool) -> None:
+    if os.name == "nt":
+        return  # a new file takes its rights from the folder there
+    try:
+        old = target.stat()
+    except OSError:
+        return
+    mode = stat.S_IMODE(old.st_mode)
+    os.fchmod(descriptor, mode & 0o700 if private else mode)
+    if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+        with suppress(OSError):
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+
+
+@contextmanager
+def locked(path: Path, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+    """Hold the lock beside `path` while the body runs. `*.lock` files stay: removing them would be a race.
+
+    Raises OSError where the folder cannot be written, and a failure of code `file` where another process holds the
+    lock for longer than `seconds`.
+    """
+    import filelock  # noqa: PLC0415
+
+    make_private_dir(path.parent)
+    lock = filelock.FileLock(path.with_name(path.name + ".lock"), timeout=seconds, mode=0o600)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise Failure("file", f"another process holds the lock of {path}", remedy="try again") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def reason(error: OSError) -> str:
+    """Return the operating system's words for an error, in lower case."""
+    text = error.strerror or str(error)
+    return text[:1].lower() + text[1:]
