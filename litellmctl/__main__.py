@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from litellmctl.console import Console
+    from litellmctl.errors import Failure
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,59 +30,68 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _broken_pipe()
 
 
-def _run(console: object, arguments: list[str]) -> int:
+def _run(console: Console, arguments: list[str]) -> int:
     import click
 
-    from litellmctl import errors
-    from litellmctl.app import App
-    from litellmctl.cli import cli
-    from litellmctl.console import Console
-
-    assert isinstance(console, Console)  # noqa: S101
-    app = App(console)
-    failure: errors.Failure
     try:
-        try:
-            # Not cli.main(): that would turn a broken pipe into exit 1.
-            with cli.make_context("litellmctl", arguments, obj=app) as context:
-                cli.invoke(context)
-            console.flush()
-        except click.exceptions.Exit as stop:
-            console.flush()
-            return stop.exit_code
-        for failure in app.failures:
-            console.error(failure)
-        return int(app.failures[0].exit_code) if app.failures else 0
-    except errors.Failure as error:
-        failure = error
+        return _invoke(console, arguments)
     except click.exceptions.NoArgsIsHelpError as error:
         if not console.json_errors:
             console.help(error.format_message())
             return error.exit_code
-        failure = errors.UsageFailure("no command given", remedy="litellmctl --help")
-    except click.UsageError as error:
-        command = error.ctx.command_path if error.ctx else "litellmctl"
-        failure = errors.UsageFailure(" ".join(error.format_message().split()), remedy=f"{command} --help")
-    except click.ClickException as error:
-        failure = errors.UsageFailure(" ".join(error.format_message().split()))
+        failure = _failure_of(error)
     except click.Abort:
         return _interrupted()
-    except (KeyboardInterrupt, BrokenPipeError):
+    except BrokenPipeError:
         raise
-    except MemoryError:
-        failure = errors.Failure("internal", "out of memory")
     except Exception as error:
-        if os.environ.get("LITELLMCTL_DEBUG") == "1":
-            import traceback
-
-            console.help(traceback.format_exc())
-        failure = errors.Failure(
-            "internal",
-            f"unexpected {type(error).__name__}: this is a bug in litellmctl",
-            remedy="run it again with LITELLMCTL_DEBUG=1, and report what that prints",
-        )
+        failure = _failure_of(error)
     console.error(failure)
     return int(failure.exit_code)
+
+
+def _invoke(console: Console, arguments: list[str]) -> int:
+    import click
+
+    from litellmctl.app import App
+    from litellmctl.cli import cli
+
+    app = App(console)
+    try:
+        # Not cli.main(): that would turn a broken pipe into exit 1.
+        with cli.make_context("litellmctl", arguments, obj=app) as context:
+            cli.invoke(context)
+    except click.exceptions.Exit as stop:
+        console.flush()
+        return stop.exit_code
+    console.flush()
+    for failure in app.failures:
+        console.error(failure)
+    return int(app.failures[0].exit_code) if app.failures else 0
+
+
+def _failure_of(error: Exception) -> Failure:
+    import click
+
+    from litellmctl.errors import Failure, UsageFailure
+
+    if isinstance(error, Failure):
+        return error
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return UsageFailure("no command given", remedy="litellmctl --help")
+    if isinstance(error, click.ClickException):
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        message = " ".join(error.format_message().split())
+        return UsageFailure(message, remedy=f"{context.command_path if context else 'litellmctl'} --help")
+    if os.environ.get("LITELLMCTL_DEBUG") == "1":
+        import traceback
+
+        traceback.print_exception(error)
+    return Failure(
+        "internal",
+        f"unexpected {type(error).__name__}: this is a bug in litellmctl",
+        remedy="run it again with LITELLMCTL_DEBUG=1, and report what that prints",
+    )
 
 
 def _complete() -> int:
@@ -85,9 +99,8 @@ def _complete() -> int:
 
     try:
         cli.main(prog_name="litellmctl", complete_var="_LITELLMCTL_COMPLETE")
-    except SystemExit as stop:
+    except SystemExit as stop:  # always
         return stop.code if isinstance(stop.code, int) else 0
-    return 0
 
 
 def _interrupted() -> int:

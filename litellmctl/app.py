@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from litellmctl.console import Console
 from litellmctl.errors import Failure, Unavailable, UsageFailure
 from litellmctl.settings import environment
 
@@ -16,6 +14,7 @@ if TYPE_CHECKING:
 
     from litellmctl.auth.credential import Pair
     from litellmctl.catalog.cache import Catalog, CatalogCache
+    from litellmctl.console import Console
     from litellmctl.proxy.client import Client
     from litellmctl.proxy.deadline import Deadline
     from litellmctl.proxy.tls import Trust
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 DISCOVERY_SECONDS = 5.0
 
 
-@dataclass
 class Options:
     """The shared options, as given before and after the subcommand."""
 
@@ -40,7 +38,6 @@ class Options:
     verbose: bool = False
 
 
-@dataclass
 class App:
     """One run of the program. Heavy imports are inside, so that a command pays only for what it uses.
 
@@ -48,22 +45,23 @@ class App:
     exit code. `returned_fields` are the fields of the data that the command returns.
     """
 
-    console: Console
-    options: Options = field(default_factory=Options)
-    failures: list[Failure] = field(default_factory=list)
-    returned_fields: list[str] = field(default_factory=list)
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.options = Options()
+        self.failures: list[Failure] = []
+        self.returned_fields: list[str] = []
 
     @cached_property
     def config(self) -> Config:
         """The config file."""
-        from litellmctl.settings.config import Config  # noqa: PLC0415
+        from litellmctl.settings.config import Config
 
         return Config.of_user()
 
     @cached_property
     def profile(self) -> Profile:
         """The profile in use."""
-        from litellmctl.settings.config import selected_profile  # noqa: PLC0415
+        from litellmctl.settings.config import selected_profile
 
         return selected_profile(self.config, self.options.profile)
 
@@ -75,16 +73,15 @@ class App:
     @cached_property
     def pair(self) -> Pair:
         """The proxy and the credential in use."""
-        from litellmctl.auth.sources import Question, Resolver  # noqa: PLC0415
-        from litellmctl.settings.base_url import normalize, require_secure  # noqa: PLC0415
+        from litellmctl.auth.sources import Resolver
+        from litellmctl.settings.base_url import normalize, require_secure
 
         wanted = self.options.base_url
-        question = Question(
+        pair = Resolver(self.console.warn, self._google_session).resolve(
             self.profile,
-            None if wanted is None else normalize(wanted, named="--base-url"),
-            self.options.auth or environment.get("LITELLMCTL_AUTH"),
+            base_url=None if wanted is None else normalize(wanted, named="--base-url"),
+            auth=self.options.auth or environment.get("LITELLMCTL_AUTH"),
         )
-        pair = Resolver(self.console.warn, self._google_session).resolve(question)
         require_secure(
             pair.base_url,
             allowed=self.options.allow_insecure_http
@@ -105,16 +102,17 @@ class App:
         """Refuse to touch the network where that is forbidden."""
         if self.is_offline:
             raise Unavailable(
-                "offline", f"{what} needs the network, and it is switched off", remedy="leave out --offline, and unset "
-                "LITELLM_OFFLINE"
+                "offline",
+                f"{what} needs the network, and it is switched off",
+                remedy="leave out --offline, and unset LITELLM_OFFLINE",
             )
 
     def client(self, deadline: Deadline) -> Client:
         """Return a client for the proxy in use. The credential is looked up here, before any time is counted."""
-        from litellmctl.auth.credential import checked  # noqa: PLC0415
-        from litellmctl.auth.sources import forbidden_headers  # noqa: PLC0415
-        from litellmctl.proxy.client import BoundAuth, Client, make_session  # noqa: PLC0415
-        from litellmctl.settings.base_url import is_loopback  # noqa: PLC0415
+        from litellmctl.auth.credential import checked
+        from litellmctl.auth.sources import forbidden_headers
+        from litellmctl.proxy.client import BoundAuth, Client, make_session
+        from litellmctl.settings.base_url import is_loopback
 
         self.require_online("this")
         pair = self.pair
@@ -128,15 +126,13 @@ class App:
         }
         with deadline.paused():
             key = pair.credential.secret()
-        auth = BoundAuth(
-            pair.base_url, key, key_header=pair.key_header, headers=headers, renew=pair.credential.renewed
-        )
+        auth = BoundAuth(pair.base_url, key, key_header=pair.key_header, headers=headers, renew=pair.credential.renewed)
         session = make_session(pair.base_url, self._trust, loopback=is_loopback(pair.base_url))
         return Client(pair.base_url, auth, session, deadline, self._trace_request)
 
     @property
     def _trust(self) -> Trust:
-        from litellmctl.proxy.tls import Trust  # noqa: PLC0415
+        from litellmctl.proxy.tls import Trust
 
         bundle = self.profile.get("ca_bundle")
         if bundle:
@@ -148,7 +144,7 @@ class App:
         return Trust()
 
     def _google_session(self) -> requests.Session:
-        from litellmctl.proxy.client import make_session  # noqa: PLC0415
+        from litellmctl.proxy.client import make_session
 
         self.require_online("an access token from Google")
         return make_session("https://oauth2.googleapis.com", self._trust, loopback=False)
@@ -160,8 +156,8 @@ class App:
     @cached_property
     def catalog_cache(self) -> CatalogCache:
         """The cached catalog of the profile and credential in use."""
-        from litellmctl.catalog.cache import CatalogCache  # noqa: PLC0415
-        from litellmctl.settings.paths import cache_dir  # noqa: PLC0415
+        from litellmctl.catalog.cache import CatalogCache
+        from litellmctl.settings.paths import cache_dir
 
         return CatalogCache(cache_dir(), self.profile.name, self.pair.base_url, self.pair.identity())
 
@@ -208,19 +204,18 @@ class App:
 
     def fetch_catalog(self) -> Catalog:
         """Ask the proxy for its models, and cache them; a cache that cannot be written is a warning."""
-        from litellmctl.catalog.cache import Catalog  # noqa: PLC0415
-        from litellmctl.catalog.reduce import Reducer  # noqa: PLC0415
-        from litellmctl.proxy.deadline import Deadline  # noqa: PLC0415
-        from litellmctl.proxy.discovery import discover  # noqa: PLC0415
-        from litellmctl.settings import files  # noqa: PLC0415
+        from litellmctl.catalog.cache import Catalog
+        from litellmctl.catalog.reduce import Reducer
+        from litellmctl.proxy.deadline import Deadline
+        from litellmctl.proxy.discovery import discover
+        from litellmctl.settings import files
 
         deadline = Deadline(self.options.timeout or self.discovery_seconds)
         reducer = Reducer()
         client = self.client(deadline)
         with self.console.working(f"Asking {self.pair.base_url} for its models ..."):
             source = deadline.run(lambda: discover(client, reducer, self._discovery_step))
-        models = reducer.models(source)
-        catalog = Catalog.of_models(self.pair.base_url, source, models, reducer.reasons)
+        catalog = Catalog.of_models(self.pair.base_url, source, reducer.models(source), lambda: reducer.reasons)
         try:
             self.catalog_cache.write(catalog)
         except OSError as error:
@@ -238,7 +233,7 @@ class App:
         if environment.get("CI") or not self.pair.is_silent:
             return False
         if not self.catalog_cache.failed_recently():
-            from litellmctl import background  # noqa: PLC0415
+            from litellmctl import background
 
             background.refresh(self.options, self.profile.name)
         return True

@@ -17,7 +17,7 @@ def refresh(options: Options, profile: str) -> None:
     Its streams are the null device and its session is its own, so that `litellmctl models | cat` ends at once and
     closing the terminal does not end it.
     """
-    import subprocess  # noqa: PLC0415
+    import subprocess
 
     # -P: the current folder may hold anybody's files, and must not be searched for modules.
     command = [sys.executable, "-P", "-m", "litellmctl", "refresh", "--background", "--quiet", "--profile", profile]

@@ -11,7 +11,7 @@ from litellmctl.app import App
 from litellmctl.commands.config import config
 from litellmctl.commands.help import help_
 from litellmctl.commands.models import models
-from litellmctl.commands.options import FormattedGroup, group
+from litellmctl.commands.options import FormattedGroup, group, pass_app
 from litellmctl.commands.refresh import refresh
 from litellmctl.commands.sandbox import sandbox
 from litellmctl.console import BOLD
@@ -25,14 +25,14 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
 
 
 class _Root(FormattedGroup):
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands in sections, in the order of use."""
         for title, commands in SECTIONS.items():
             with formatter.section(title):
                 formatter.write_dl([(command.name or "", command.get_short_help_str(80)) for command in commands])
 
 
-def _print_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001
+def _print_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
     # Not click.version_option(): that imports importlib.metadata to look the number up.
     if value and not context.resilient_parsing:
         context.ensure_object(App).console.write(f"litellmctl {__version__}\n")
@@ -71,8 +71,8 @@ for _commands in SECTIONS.values():
 
 
 @cli.result_callback()
-@click.pass_obj
-def print_result(app: App, data: Any, **_: Any) -> None:
+@pass_app
+def print_result(app: App, /, data: Any, **_: Any) -> None:
     """Print what the command returned, in the format that was asked for."""
     if not isinstance(data, Listing | Record | Text):
         return

@@ -107,7 +107,7 @@ class Console:
         if self.quiet or not (self.stderr_is_terminal and self.stdout_is_terminal):
             yield
             return
-        import threading  # noqa: PLC0415
+        import threading
 
         timer = threading.Timer(_MOMENT_SECONDS, self._show_progress, [text])
         timer.daemon = True
@@ -127,9 +127,7 @@ class Console:
     def confirm(self, question: str, *, flag: str) -> bool:
         """Ask a yes-or-no question, default no. Where that is not possible: exit 2, naming the flag to pass."""
         if not self.can_prompt or self.stdin is None:
-            raise UsageFailure(
-                f"{question} cannot be asked here", remedy=f"pass {flag}", code="input_required"
-            )
+            raise UsageFailure(f"{question} cannot be asked here", remedy=f"pass {flag}", code="input_required")
         self._say(f"{clean(question)} [y/N] ", end="")
         return self.stdin.readline().strip().lower() in {"y", "yes"}
 

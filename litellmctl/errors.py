@@ -43,7 +43,10 @@ ERROR_CODES: dict[str, tuple[ExitCode, str]] = {
     "timeout": (ExitCode.UNAVAILABLE, "The proxy did not answer in time."),
     "rate_limited": (ExitCode.UNAVAILABLE, "The proxy answered 429."),
     "server_error": (ExitCode.UNAVAILABLE, "The proxy answered 5xx."),
-    "bad_response": (ExitCode.UNAVAILABLE, "The answer is not LiteLLM's: HTML, half a body, a wrong shape, a redirect."),
+    "bad_response": (
+        ExitCode.UNAVAILABLE,
+        "The answer is not LiteLLM's: HTML, half a body, a wrong shape, a redirect.",
+    ),
     "offline": (ExitCode.UNAVAILABLE, "The network is needed, and --offline or LITELLM_OFFLINE forbids it."),
     "auth_required": (ExitCode.AUTH, "No credential for this proxy."),
     "auth_failed": (ExitCode.AUTH, "The credential is expired, blocked or unknown to the proxy."),
@@ -54,7 +57,7 @@ ERROR_CODES: dict[str, tuple[ExitCode, str]] = {
 }
 
 
-class Failure(Exception):  # noqa: N818  (it is what failed, in the user's terms; "Error" says less)
+class Failure(Exception):
     """Something the user should know: a message, a remedy, a code out of `ERROR_CODES`.
 
     `message` says what and where, without a final period being needed; `remedy` is a command or a sentence that
@@ -112,7 +115,7 @@ class Rejected(Failure):
 
 def suggestion(word: str, possible: list[str]) -> str:
     """Return ` Did you mean "x"?` for the nearest of `possible`, or nothing."""
-    from difflib import get_close_matches  # noqa: PLC0415  (only on the way to an error)
+    from difflib import get_close_matches  # only on the way to an error
 
     lowered = {name.lower(): name for name in possible}
     near = get_close_matches(word.lower(), list(lowered), n=1, cutoff=0.6)

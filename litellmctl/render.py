@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 Row = dict[str, Any]
 
 FORMATS = ("table", "tsv", "csv", "jsonl", "json")
 
+# As texts, which `re` compiles and keeps on first use: most runs never need them.
 # C0, DEL and C1; the bidirectional controls, which can make a name read as another; lone surrogates.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_LINE_BREAKS = re.compile("[\t\r\n\x0b\x0c\x85\u2028\u2029]+")
-_JSON_UNSAFE = re.compile("[\x7f-\x9f\ud800-\udfff]")
+_UNSAFE = r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+_LINE_BREAKS = r"[\t\r\n\x0b\x0c\x85\u2028\u2029]+"
+_JSON_UNSAFE = r"[\x7f-\x9f\ud800-\udfff]"
 
 
 def clean(text: str) -> str:
     """Make `text` safe for a terminal, on one line: line breaks and tabs become a space, control characters go."""
     if text.isprintable():
         return text
-    return _UNSAFE.sub(_cleaned, _LINE_BREAKS.sub(" ", text))
+    return re.sub(_UNSAFE, _cleaned, re.sub(_LINE_BREAKS, " ", text))
 
 
 def _cleaned(match: re.Match[str]) -> str:
@@ -31,18 +30,20 @@ def _cleaned(match: re.Match[str]) -> str:
 
 def dump_json(value: Any, *, indent: int | None = None) -> str:
     r"""Return `value` as JSON that no terminal acts on: C0, DEL and C1 as \u escapes, a lone surrogate as U+FFFD."""
+    import json  # not for --version and --help
+
     text = json.dumps(value, ensure_ascii=False, indent=indent)
     if text.isascii() and "\x7f" not in text:
         return text
-    return _JSON_UNSAFE.sub(_json_escaped, text)
+    return re.sub(_JSON_UNSAFE, _json_escaped, text)
 
 
 def _json_escaped(match: re.Match[str]) -> str:
     return "\ufffd" if "\ud800" <= match[0] <= "\udfff" else f"\\u{ord(match[0]):04x}"
 
 
-@dataclass(frozen=True)
-class Column:
+# Named tuples, since a data class costs a millisecond of every start.
+class Column(NamedTuple):
     """A column of the terminal's table: its header, and the text of its cell for a row ("" is unknown)."""
 
     header: str
@@ -50,8 +51,7 @@ class Column:
     right: bool = False
 
 
-@dataclass(frozen=True)
-class Listing:
+class Listing(NamedTuple):
     """Many things of a kind.
 
     `columns` is what a terminal shows (all fields by default). `json_lines` holds the rows as ready-printed JSON
@@ -64,28 +64,25 @@ class Listing:
     empty: str = "Nothing to show."
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """One thing. `text` is what a terminal shows instead of the two-column table of all fields."""
 
     row: Row
     text: str | None = None
 
 
-@dataclass(frozen=True)
-class Text:
+class Text(NamedTuple):
     """Lines that are the data themselves, in every format but JSON (where they are one string)."""
 
     text: str
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How to print: the format, the fields chosen (None: all), the fields there are, and the terminal's header style."""
+class Layout(NamedTuple):
+    """How to print: the format, the fields chosen (None: all), the fields there are, the style of a table's header."""
 
     format: str
     chosen: Sequence[str] | None = None
-    fields: Sequence[str] = field(default_factory=tuple)
+    fields: Sequence[str] = ()
     indent: bool = False
     header: Callable[[str], str] = str
 
@@ -168,8 +165,8 @@ def _delimited(rows: Iterable[Row], names: Sequence[str], kind: str) -> Iterator
         for row in rows:
             yield "\t".join(_cell(pick(row, name)) for name in names) + "\n"
         return
-    import csv  # noqa: PLC0415
-    import io  # noqa: PLC0415
+    import csv
+    import io
 
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -189,6 +186,8 @@ def _cell(value: Any) -> str:
         return clean(value)
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
+    import json
+
     return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
 
 
@@ -199,7 +198,7 @@ def _field_column(name: str) -> Column:
 def _table(rows: list[Row], columns: Sequence[Column], header: Callable[[str], str]) -> Iterator[str]:
     if not rows:
         return
-    from tabulate import tabulate  # noqa: PLC0415  (a quarter of the start-up time, and only for terminals)
+    from tabulate import tabulate  # a quarter of the start-up time, and only for terminals
 
     text = tabulate(
         [[column.cell(row) or "?" for column in columns] for row in rows],

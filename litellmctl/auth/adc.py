@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from litellmctl.auth.credential import Credential, checked
@@ -14,6 +13,8 @@ from litellmctl.errors import AuthFailure, Unavailable
 from litellmctl.settings import files
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import requests
 
 _FIELDS = ("client_id", "client_secret", "refresh_token")
@@ -74,11 +75,11 @@ class GoogleCredential(Credential):
         return self._fetch()
 
     def _fetch(self) -> str:
-        from google.auth import exceptions  # noqa: PLC0415
-        from google.auth.transport.requests import Request  # noqa: PLC0415
-        from google.oauth2.credentials import Credentials  # noqa: PLC0415
+        from google.auth import exceptions
+        from google.auth.transport.requests import Request
+        from google.oauth2.credentials import Credentials
 
-        credentials = Credentials.from_authorized_user_info(self.info)
+        credentials: Any = Credentials.from_authorized_user_info(self.info)  # type: ignore[no-untyped-call]
         try:
             credentials.refresh(Request(self.session()))
         except exceptions.TransportError:
@@ -96,6 +97,6 @@ class GoogleCredential(Credential):
 
 
 def _utc_now() -> Any:
-    from datetime import UTC, datetime  # noqa: PLC0415
+    from datetime import UTC, datetime
 
     return datetime.now(UTC).replace(tzinfo=None)

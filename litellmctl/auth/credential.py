@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from litellmctl.errors import ConfigFailure
-from litellmctl.settings import values
+
+if TYPE_CHECKING:
+    from litellmctl.settings import values
 
 SOURCES = ("stored", "config", "gcloud", "helper", "env")
 
@@ -52,14 +55,14 @@ class Credential(ABC):
         return True
 
 
-@dataclass(frozen=True)
 class ConfiguredKey(Credential):
     """A key from a variable, the config file, or a command that prints one."""
 
-    source: str
-    origin: str
-    value: values.Value = field(repr=False)
-    kind: str = "api_key"
+    def __init__(self, source: str, origin: str, value: values.Value, kind: str = "api_key") -> None:
+        self.source = source
+        self.origin = origin
+        self.value = value
+        self.kind = kind
 
     def identity(self) -> str:
         """Return the key's own value, or the text of its command."""
@@ -79,8 +82,7 @@ class ConfiguredKey(Credential):
         return self.value.kind != "command"
 
 
-@dataclass(frozen=True)
-class Pair:
+class Pair(NamedTuple):
     """A proxy and what authenticates there, chosen together, so that a key never travels to another URL.
 
     `shadowed` names the variables that are set and lost against this pair.
@@ -88,7 +90,7 @@ class Pair:
 
     base_url: str
     credential: Credential
-    headers: dict[str, values.Value] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, values.Value]
     key_header: str = "Authorization"
     shadowed: tuple[str, ...] = ()
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from litellmctl.auth import adc
 from litellmctl.auth.credential import SOURCES, ConfiguredKey, Credential, Pair, checked
-from litellmctl.errors import AuthFailure, ConfigFailure, UsageFailure, suggestion
+from litellmctl.errors import AuthFailure, ConfigFailure, Failure, UsageFailure, suggestion
 from litellmctl.settings import environment, paths, values
 from litellmctl.settings.base_url import normalize
 from litellmctl.settings.config import DEFAULT_PROFILE, Profile
@@ -28,59 +25,45 @@ _SET_THEM = "export LITELLM_BASE_URL=https://HOST LITELLM_API_KEY=sk-..."
 StoredLogin = Callable[[Profile], Pair | None]
 
 
-@dataclass(frozen=True)
-class Question:
-    """What is asked for: a profile, and perhaps a URL and a source that the user insists on."""
-
-    profile: Profile
-    base_url: str | None = None
-    auth: str | None = None
-
-
-@dataclass
 class Resolver:
-    """Finds the pair for a question.
+    """Finds the pair for a profile.
 
     `warn` takes a sentence about a source that cannot be used; `google_session` makes the HTTP session for Google;
     `stored` gives a profile's stored login, which goes before everything else.
     """
 
-    warn: Callable[[str], None]
-    google_session: Callable[[], requests.Session]
-    stored: StoredLogin = lambda _profile: None
-    _tried: list[str] = field(default_factory=list)
+    def __init__(
+        self,
+        warn: Callable[[str], None],
+        google_session: Callable[[], requests.Session],
+        stored: StoredLogin = lambda _profile: None,
+    ) -> None:
+        self._warn = warn
+        self._google_session = google_session
+        self._stored = stored
 
-    def resolve(self, question: Question) -> Pair:
-        """Return the first pair that exists. No keyring is opened and no command is run for it.
+    def resolve(self, profile: Profile, *, base_url: str | None = None, auth: str | None = None) -> Pair:
+        """Return the first pair that exists: for this URL and from this source, where the user insists on them.
 
-        Neither URL nor credential, or no credential: exit 4. A credential without URL: exit 2.
+        No keyring is opened and no command is run for it. Neither URL nor credential, or no credential: exit 4. A
+        credential without URL: exit 2.
         """
-        if question.auth is not None and question.auth not in SOURCES:
+        if auth is not None and auth not in SOURCES:
             raise UsageFailure(
-                f'no credential source is called "{question.auth}".{suggestion(question.auth, list(SOURCES))}',
+                f'no credential source is called "{auth}".{suggestion(auth, list(SOURCES))}',
                 remedy=f"use one of {', '.join(SOURCES)}",
             )
-        for base_url, credential, headers in self._candidates(question):
-            if base_url is None:
-                continue
-            pair = Pair(base_url, credential, headers, question.profile.get("key_header"))
-            return replace(pair, shadowed=tuple(self._shadowed(pair)))
-        raise self._nothing(question)
-
-    def _candidates(self, question: Question) -> Iterator[tuple[str | None, Credential, dict[str, values.Value]]]:
-        profile, wanted = question.profile, question.base_url
-        for base_url, credential, headers in self._all(profile, wanted):
+        for url, credential, headers in self._candidates(profile, base_url):
             # A key never travels to a URL that it was not given for.
-            if wanted is not None and base_url != wanted:
+            if url is None or base_url not in {None, url} or (auth is not None and not _is_of(credential, auth)):
                 continue
-            if question.auth is not None and not _is_of(credential, question.auth):
-                continue
-            yield base_url, credential, headers
+            return Pair(url, credential, headers, profile.get("key_header"), tuple(_shadowed(credential)))
+        raise _nothing(profile, base_url, auth)
 
-    def _all(
+    def _candidates(
         self, profile: Profile, wanted: str | None
-    ) -> Iterator[tuple[str | None, Credential, dict[str, values.Value]]]:
-        login = self.stored(profile)
+    ) -> Iterator[tuple[str | None, Credential, Mapping[str, values.Value]]]:
+        login = self._stored(profile)
         if login is not None:
             yield login.base_url, login.credential, login.headers
         url = profile.base_url
@@ -126,37 +109,43 @@ class Resolver:
         return ConfiguredKey("env", name, values.Value("literal", checked(text, named=name), name))
 
     def _google(self, named: str) -> Credential | None:
+        from litellmctl.auth import adc
+
         path = paths.google_credentials_file()
         try:
-            return adc.GoogleCredential(adc.read(path), f"{named} ({path})", self.google_session)
+            return adc.GoogleCredential(adc.read(path), f"{named} ({path})", self._google_session)
         except adc.UnusableADC as error:
-            self.warn(f"{named}: {error} ({adc.LOGIN} makes one)")
+            self._warn(f"{named}: {error} ({adc.LOGIN} makes one)")
             return None
 
-    def _shadowed(self, pair: Pair) -> Iterator[str]:
-        # Among the variables the order is no surprise; that a file goes before them is.
-        if not pair.credential.origin.startswith("LITELLM_"):
-            yield from (name for _, names in _ENVIRONMENT_PAIRS for name in names if environment.flag(name))
 
-    def _nothing(self, question: Question) -> Exception:
-        profile, wanted = question.profile, question.base_url
-        if question.auth is not None:
-            return AuthFailure(
-                "auth_required",
-                f'no credential from the source "{question.auth}" for {wanted or f"profile {profile.name}"}',
-                remedy="leave out --auth (and LITELLMCTL_AUTH) to use the first source that there is",
-            )
-        key_name = next((name for _, names in _ENVIRONMENT_PAIRS for name in names if environment.get(name)), None)
-        if wanted is None and key_name is not None and not any(_url_of(name) for name, _ in _ENVIRONMENT_PAIRS):
-            return ConfigFailure(
-                f"{key_name} is set, but no proxy is: there is no default URL",
-                remedy="export LITELLM_BASE_URL=https://HOST, or pass --base-url",
-            )
-        url = wanted or profile.base_url or next(filter(None, (_url_of(name) for name, _ in _ENVIRONMENT_PAIRS)), None)
-        if url is None:
-            return AuthFailure("auth_required", "no proxy and no credential are configured", remedy=_SET_THEM)
-        return AuthFailure("auth_required", f"no credential for {url}", remedy=f"export LITELLM_BASE_URL={url} "
-                           "LITELLM_API_KEY=sk-...")
+def _shadowed(credential: Credential) -> Iterator[str]:
+    # Among the variables the order is no surprise; that a file goes before them is.
+    if not credential.origin.startswith("LITELLM_"):
+        yield from (name for _, names in _ENVIRONMENT_PAIRS for name in names if environment.flag(name))
+
+
+def _nothing(profile: Profile, wanted: str | None, auth: str | None) -> Failure:
+    if auth is not None:
+        return AuthFailure(
+            "auth_required",
+            f'no credential from the source "{auth}" for {wanted or f"profile {profile.name}"}',
+            remedy="leave out --auth (and LITELLMCTL_AUTH) to use the first source that there is",
+        )
+    key_name = next((name for _, names in _ENVIRONMENT_PAIRS for name in names if environment.get(name)), None)
+    urls = [url for url in (_url_of(name) for name, _ in _ENVIRONMENT_PAIRS) if url]
+    if wanted is None and profile.base_url is None and key_name is not None and not urls:
+        return ConfigFailure(
+            f"{key_name} is set, but no proxy is: there is no default URL",
+            remedy="export LITELLM_BASE_URL=https://HOST, or pass --base-url",
+        )
+    url = next(iter([*filter(None, (wanted, profile.base_url)), *urls]), None)
+    if url is None:
+        return AuthFailure("auth_required", "no proxy and no credential are configured", remedy=_SET_THEM)
+    remedy = f"export LITELLM_BASE_URL={url} LITELLM_API_KEY=sk-..."
+    if wanted is not None and key_name is not None:
+        remedy = f"the keys that are set were given for another proxy: {remedy}"
+    return AuthFailure("auth_required", f"no credential for {url}", remedy=remedy)
 
 
 def _is_of(credential: Credential, source: str) -> bool:
@@ -172,6 +161,8 @@ def _environment_headers() -> dict[str, values.Value]:
     text = environment.get("LITELLM_HEADERS")
     if text is None:
         return {}
+    import json
+
     try:
         headers = json.loads(text)
     except ValueError:
@@ -183,9 +174,7 @@ def _environment_headers() -> dict[str, values.Value]:
         raise ConfigFailure(
             "LITELLM_HEADERS is not a JSON object of texts", remedy="""export LITELLM_HEADERS='{"x-team": "blue"}'"""
         )
-    return {
-        name: values.Value("literal", value, f"LITELLM_HEADERS ({name})") for name, value in headers.items()
-    }
+    return {name: values.Value("literal", value, f"LITELLM_HEADERS ({name})") for name, value in headers.items()}
 
 
 def forbidden_headers(names: Sequence[str], key_header: str) -> list[str]:

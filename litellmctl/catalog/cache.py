@@ -6,15 +6,16 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from litellmctl.catalog.model import Model, is_chat
 from litellmctl.render import dump_json
 from litellmctl.settings import files
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FRESH_SECONDS = 24 * 3600
 RETRY_SECONDS = 600
@@ -23,8 +24,7 @@ _SCHEMA = 1
 _KEY_BYTES = 32
 
 
-@dataclass(frozen=True)
-class Catalog:
+class Catalog(NamedTuple):
     """The models of a proxy for one identity.
 
     `lines` are the models as ready-printed JSON, those that are listed by default first: `listed` of them.
@@ -35,15 +35,19 @@ class Catalog:
     source: str
     fetched_at: float
     listed: int
-    lines: Sequence[str] = field(repr=False)
+    lines: Sequence[str]
     notes: Sequence[str] = ()
 
     @classmethod
-    def of_models(cls, base_url: str, source: str, models: Sequence[Model], notes: Sequence[str]) -> Catalog:
-        """Return the catalog of models that were just fetched."""
-        chat = [dump_json(model) for model in models if is_chat(model)]
-        others = [dump_json(model) for model in models if not is_chat(model)]
-        return cls(base_url, source, time.time(), len(chat), [*chat, *others], notes)
+    def of_models(
+        cls, base_url: str, source: str, models: Iterable[Model], notes: Callable[[], Sequence[str]]
+    ) -> Catalog:
+        """Return the catalog of models that were just fetched; `notes` is asked after the last of them."""
+        chat: list[str] = []
+        others: list[str] = []
+        for model in models:  # one at a time: ten thousand of them take more room than their lines
+            (chat if is_chat(model) else others).append(dump_json(model))
+        return cls(base_url, source, time.time(), len(chat), chat + others, notes())
 
     @property
     def models(self) -> list[Model]:
@@ -108,7 +112,7 @@ class CatalogCache:
     def write(self, catalog: Catalog) -> None:
         """Replace the catalog. Raises OSError; what was there is then still there."""
         path = self._file(create=True)
-        assert path is not None  # noqa: S101
+        assert path is not None
         header = {
             "schema": _SCHEMA,
             "base_url": catalog.base_url,

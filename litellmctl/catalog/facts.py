@@ -246,4 +246,3 @@ def _shared(mine: bool | None, theirs: bool | None) -> bool | None:
     if mine is False or theirs is False:
         return False
     return None if mine is None or theirs is None else True
-

@@ -18,6 +18,14 @@ ABILITIES = (
     "url_context",
     "computer_use",
 )
+# Words of LiteLLM's (`supports_NAME`) that stand elsewhere than under `supports` here.
+MODALITY_WORDS = {
+    "vision": ("input", "image"),
+    "audio_input": ("input", "audio"),
+    "pdf_input": ("input", "pdf"),
+    "video_input": ("input", "video"),
+    "audio_output": ("output", "audio"),
+}
 MODALITIES = ("text", "image", "audio", "pdf", "video")
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 CHAT_MODES = frozenset({None, "chat", "responses"})

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from litellmctl.catalog import facts
-from litellmctl.catalog.facts import Facts
-from litellmctl.catalog.model import Model
+
+if TYPE_CHECKING:
+    from litellmctl.catalog.facts import Facts
+    from litellmctl.catalog.model import Model
 
 # Names that LiteLLM puts into lists of models and that are no models.
 _PLACEHOLDERS = frozenset({"all-team-models", "all-proxy-models", "no-default-models"})
@@ -88,15 +90,15 @@ class Reducer:
             for (name, reason), count in self._reasons.items()
         ]
 
-    def models(self, source: str) -> list[Model]:
-        """Return the models in order of their names; what cannot be one is left out, with its reason."""
-        models = []
-        for name, known in sorted({**self._expanded, **self._facts}.items()):
+    def models(self, source: str) -> Iterator[Model]:
+        """Yield the models in order of their names; what cannot be one is left out, with its reason."""
+        facts_of = {**self._expanded, **self._facts}
+        for name in sorted(facts_of):
+            known = facts_of[name]
             if len(known.modes) > 1:
                 self.left_out(name, f"its deployments mix {' and '.join(sorted(known.modes))}")
             else:
-                models.append(known.model(name, source))
-        return models
+                yield known.model(name, source)
 
     def _name(self, row: object, key: str) -> str | None:
         name: Any = row.get(key) if isinstance(row, Mapping) else None

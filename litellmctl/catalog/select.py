@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from litellmctl.catalog.model import Model, is_chat
+from litellmctl.catalog.model import MODALITY_WORDS, Model, is_chat
 
 
-@dataclass(frozen=True)
-class Selection:
+class Selection(NamedTuple):
     """Which models to show, and in which order. What is unknown of a model never passes a filter.
 
     `glob` and `id` are compared without regard to case; `max_input_cost` is in US dollars per million tokens.
@@ -62,19 +60,9 @@ class Selection:
 
 
 def _matches(name: str, globs: Sequence[str]) -> bool:
-    from fnmatch import fnmatchcase  # noqa: PLC0415
+    from fnmatch import fnmatchcase
 
     return any(fnmatchcase(name.lower(), glob.lower()) for glob in globs)
-
-
-# Words of LiteLLM's that stand elsewhere than under `supports` here.
-MODALITY_WORDS = {
-    "vision": ("input", "image"),
-    "audio_input": ("input", "audio"),
-    "pdf_input": ("input", "pdf"),
-    "video_input": ("input", "video"),
-    "audio_output": ("output", "audio"),
-}
 
 
 def _can(model: Model, name: str) -> bool:

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from litellmctl.app import App
 from litellmctl.commands.options import FormattedGroup, command, group, pass_app
 from litellmctl.errors import Rejected, UsageFailure
 from litellmctl.render import Listing, Row, Text, clean
 from litellmctl.settings import environment
-from litellmctl.settings.config import (
-    GLOBAL_KEYS,
-    PROFILE_KEYS,
-    find,
-    locate,
-    remove_profile,
-    set_value,
-    shown,
-    unset_value,
-)
+
+if TYPE_CHECKING:
+    from litellmctl.app import App
+
+# settings.config is imported where it is used: --help and --version do not need it.
 
 LIST_FIELDS = {
     "key": "The setting's name.",
@@ -39,6 +33,8 @@ PROFILE_FIELDS = {
 class _ConfigGroup(FormattedGroup):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the settings there are."""
+        from litellmctl.settings.config import GLOBAL_KEYS, PROFILE_KEYS
+
         with formatter.section("Settings"):
             formatter.write_dl([(key.name, key.help) for key in (*GLOBAL_KEYS.values(), *PROFILE_KEYS.values())])
         super().format_epilog(ctx, formatter)
@@ -70,6 +66,8 @@ def _profile_name(app: App) -> str:
 @pass_app
 def get(app: App, *, key: str) -> Text:
     """Print a setting."""
+    from litellmctl.settings.config import find, locate, shown
+
     address = locate(key, _profile_name(app))
     value = find(app.config, address)
     if value is None:
@@ -97,6 +95,8 @@ def set_(app: App, *, key: str, value: str) -> None:
 
     api_key takes a reference only: '$NAME' for a variable, '!command' for a command that prints the key.
     """
+    from litellmctl.settings.config import locate, set_value, shown
+
     address = locate(key, _profile_name(app))
     if address.full == "default_profile":
         app.config.profile(value)
@@ -120,8 +120,10 @@ def set_(app: App, *, key: str, value: str) -> None:
 @pass_app
 def unset(app: App, *, key: str) -> None:
     """Remove a setting, or a whole profile (profiles.NAME)."""
+    from litellmctl.settings.config import locate, remove_profile, unset_value
+
     parts = key.split(".")
-    if parts[0] == "profiles" and len(parts) == 2:  # noqa: PLR2004
+    if parts[0] == "profiles" and len(parts) == 2:
         name, removed = key, remove_profile(app.config, parts[1])
     else:
         address = locate(key, _profile_name(app))
@@ -156,6 +158,8 @@ def list_(app: App, *, profiles: bool) -> Listing:
 
 
 def _settings(app: App) -> Iterator[Row]:
+    from litellmctl.settings.config import PROFILE_KEYS, shown
+
     table = app.config.table
     variable = environment.get("LITELLMCTL_PROFILE")
     yield {

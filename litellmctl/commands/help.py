@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from litellmctl.app import App
-from litellmctl.commands.options import command, pass_app
+from litellmctl.commands.options import command
 from litellmctl.errors import ERROR_CODES, EXIT_CODE_HELP, UsageFailure, suggestion
 from litellmctl.render import Text
 from litellmctl.settings.environment import VARIABLES
@@ -28,13 +27,18 @@ def _exit_codes(formatter: click.HelpFormatter) -> None:
 
 
 def _json(formatter: click.HelpFormatter) -> None:
-    for paragraph in (
-        "--json prints bare data: an array for lists ([] when empty), an object for one thing. On a terminal it is "
-        "indented; piped, an array has one element a line. Keys are only ever added.",
+    paragraphs = (
+        (
+            "--json prints bare data: an array for lists ([] when empty), an object for one thing. On a terminal it is "
+            "indented; piped, an array has one element a line. Keys are only ever added."
+        ),
         "An unknown value is null. Times are RFC 3339 in UTC. Control characters are \\u escapes.",
-        "With --json, an error is one line on stderr: "
-        '{"error": {"code", "message", "remedy", "status", "exit_code"}}, and stdout stays empty. The codes:',
-    ):
+        (
+            "With --json, an error is one line on stderr: "
+            '{"error": {"code", "message", "remedy", "status", "exit_code"}}, and stdout stays empty. The codes:'
+        ),
+    )
+    for paragraph in paragraphs:
         formatter.write_text(paragraph)
         formatter.write_paragraph()
     formatter.write_dl([(code, f"{text} (exit {int(exit_code)})") for code, (exit_code, text) in ERROR_CODES.items()])
@@ -56,9 +60,8 @@ TOPICS = {"environment": _environment, "exit-codes": _exit_codes, "json": _json}
     """,
 )
 @click.argument("words", nargs=-1, metavar="[COMMAND...|TOPIC]")
-@pass_app
 @click.pass_context
-def help_(context: click.Context, app: App, *, words: Sequence[str]) -> Text:  # noqa: ARG001
+def help_(context: click.Context, *, words: Sequence[str]) -> Text:
     """Show help: of a command, or environment, exit-codes, json."""
     root = context.find_root()
     if len(words) == 1 and words[0] in TOPICS:
@@ -71,9 +74,7 @@ def help_(context: click.Context, app: App, *, words: Sequence[str]) -> Text:  #
         found = current.get_command(path, word) if isinstance(current, click.Group) else None
         if found is None:
             known = [*TOPICS, *(current.list_commands(path) if isinstance(current, click.Group) else ())]
-            raise UsageFailure(
-                f'no help for "{" ".join(words)}".{suggestion(word, known)}', remedy="litellmctl --help"
-            )
+            raise UsageFailure(f'no help for "{" ".join(words)}".{suggestion(word, known)}', remedy="litellmctl --help")
         current = found
         path = click.Context(found, info_name=word, parent=path)
     return Text(current.get_help(path).rstrip("\n"))

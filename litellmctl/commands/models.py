@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from litellmctl.app import App
-from litellmctl.catalog.model import ABILITIES, FIELDS, MODALITIES
-from litellmctl.catalog.select import MODALITY_WORDS, Selection
+from litellmctl.catalog.model import ABILITIES, FIELDS, MODALITIES, MODALITY_WORDS
 from litellmctl.commands.options import FormattedGroup, command, group, pass_app
 from litellmctl.errors import Rejected, UsageFailure, suggestion
 from litellmctl.render import Column, Listing, Record, Row, clean
 
 if TYPE_CHECKING:
+    from litellmctl.app import App
     from litellmctl.catalog.model import Model
 
 _ABILITY_WORDS = (*ABILITIES, "reasoning", *MODALITY_WORDS)
@@ -119,6 +118,8 @@ def models(
             f'--sort: no field "{sort}" to sort by.{suggestion(sort, sortable)}',
             remedy=f"one of {', '.join([*FIELDS, *_SORT_FIELDS])}",
         )
+    from litellmctl.catalog.select import Selection
+
     selection = Selection(
         every_mode, modes, supports, inputs, reasoning, min_context, max_input_cost, globs, sort, reverse, limit
     )
@@ -215,5 +216,5 @@ TABLE = (
     _column("$/M IN", lambda model: _price(model["cost"]["input"]), right=True),
     _column("$/M OUT", lambda model: _price(model["cost"]["output"]), right=True),
     _column("TAKES", lambda model: ",".join(model["input"] or [])),
-    _column("CAN", lambda model: _abilities(model)),
+    _column("CAN", _abilities),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -12,56 +12,10 @@ from litellmctl.app import App
 from litellmctl.errors import UsageFailure, suggestion
 from litellmctl.render import FORMATS
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 pass_app = click.make_pass_decorator(App)
 
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 AUTH_SOURCES = ("stored", "config", "gcloud", "helper", "env")
-
-
-def shared_options(function: F) -> F:
-    """Add the options that every command and group takes; of two givings the later one wins."""
-    for option in reversed(
-        (
-            _shared("--profile", metavar="NAME", help="Use this profile.  [env: LITELLMCTL_PROFILE]"),
-            _shared("--base-url", metavar="URL", help="Use this proxy, with a credential issued for it."),
-            _shared(
-                "--auth",
-                metavar="SOURCE",
-                type=click.Choice(AUTH_SOURCES),
-                help="Take the credential from this source: stored, config, gcloud, helper or env."
-                "  [env: LITELLMCTL_AUTH]",
-            ),
-            _shared("--json", is_flag=True, help="Print JSON, and errors as JSON."),
-            _shared(
-                "-o",
-                "--output",
-                metavar="FORMAT",
-                type=click.Choice(FORMATS),
-                help="Print as table, tsv, csv, jsonl or json (a table on a terminal, else TSV).",
-            ),
-            _shared("--fields", metavar="A,B", callback=_set_fields, help="Print only these fields, in this order."),
-            _shared(
-                "--timeout",
-                metavar="SECONDS",
-                type=click.FloatRange(min=0, min_open=True),
-                help="How long the proxy may take.",
-            ),
-            _shared("--offline", is_flag=True, help="Never touch the network.  [env: LITELLM_OFFLINE]"),
-            _shared("--allow-insecure-http", is_flag=True, help="Permit plain HTTP to other machines."),
-            _shared("--no-input", is_flag=True, callback=_set_console, help="Never prompt."),
-            _shared("-q", "--quiet", is_flag=True, callback=_set_console, help="No notes and warnings on stderr."),
-            _shared("-v", "--verbose", is_flag=True, help="Name each request on stderr."),
-        )
-    ):
-        function = option(function)
-    return function
-
-
-def _shared(*names: str, callback: Callable[..., None] | None = None, **attributes: Any) -> Callable[[F], F]:
-    option = click.option(*names, expose_value=False, callback=callback or _set_option, **attributes)
-    return option  # type: ignore[return-value]
 
 
 def _was_given(context: click.Context, parameter: click.Parameter) -> bool:
@@ -86,6 +40,44 @@ def _set_fields(context: click.Context, parameter: click.Parameter, value: str |
         context.ensure_object(App).options.fields = names
 
 
+def _option(*names: str, callback: Callable[..., None] = _set_option, **attributes: Any) -> click.Option:
+    return click.Option(names, expose_value=False, callback=callback, **attributes)
+
+
+# The options that every command and group takes; of two givings the later one wins. Options have no state of their
+# own, so that all commands can share these: making them for each one would take a tenth of the start-up time.
+SHARED_OPTIONS = (
+    _option("--profile", metavar="NAME", help="Use this profile.  [env: LITELLMCTL_PROFILE]"),
+    _option("--base-url", metavar="URL", help="Use this proxy, with a credential issued for it."),
+    _option(
+        "--auth",
+        metavar="SOURCE",
+        type=click.Choice(AUTH_SOURCES),
+        help="Take the credential from this source: stored, config, gcloud, helper or env.  [env: LITELLMCTL_AUTH]",
+    ),
+    _option("--json", is_flag=True, help="Print JSON, and errors as JSON."),
+    _option(
+        "-o",
+        "--output",
+        metavar="FORMAT",
+        type=click.Choice(FORMATS),
+        help="Print as table, tsv, csv, jsonl or json (a table on a terminal, else TSV).",
+    ),
+    _option("--fields", metavar="A,B", callback=_set_fields, help="Print only these fields, in this order."),
+    _option(
+        "--timeout",
+        metavar="SECONDS",
+        type=click.FloatRange(min=0, min_open=True),
+        help="How long the proxy may take.",
+    ),
+    _option("--offline", is_flag=True, help="Never touch the network.  [env: LITELLM_OFFLINE]"),
+    _option("--allow-insecure-http", is_flag=True, help="Permit plain HTTP to other machines."),
+    _option("--no-input", is_flag=True, callback=_set_console, help="Never prompt."),
+    _option("-q", "--quiet", is_flag=True, callback=_set_console, help="No notes and warnings on stderr."),
+    _option("-v", "--verbose", is_flag=True, help="Name each request on stderr."),
+)
+
+
 class FormattedCommand(click.Command):
     """A command whose help ends in its fields and examples.
 
@@ -98,14 +90,14 @@ class FormattedCommand(click.Command):
     ) -> None:
         attributes.setdefault("context_settings", CONTEXT_SETTINGS)
         super().__init__(*args, **attributes)
+        self.params += SHARED_OPTIONS
         self.fields = dict(fields or {})
         self.examples = examples
 
     def invoke(self, ctx: click.Context) -> Any:
         """Refuse unknown fields before anything is done, then run the command."""
         app = ctx.find_object(App)
-        subcommand = isinstance(self, click.Group) and (ctx.invoked_subcommand or ctx._protected_args)  # noqa: SLF001
-        if app is not None and not subcommand:
+        if app is not None and ctx.invoked_subcommand is None:
             check_fields(app.options.fields, self.fields, ctx.command_path)
             app.returned_fields = list(self.fields)
         return super().invoke(ctx)
@@ -122,12 +114,15 @@ class FormattedCommand(click.Command):
         super().format_epilog(ctx, formatter)
 
 
-class FormattedGroup(FormattedCommand, click.Group):
-    """A group that keeps its commands in the order in which they were added."""
+class FormattedGroup(click.Group, FormattedCommand):
+    """A group that keeps its commands in the order in which they were added.
+
+    `click.Group` comes first, so that `FormattedCommand.invoke` runs after the subcommand is known.
+    """
 
     command_class = FormattedCommand
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the commands in reading order, not in the alphabet's."""
         return list(self.commands)
 
@@ -137,26 +132,16 @@ def check_fields(chosen: tuple[str, ...] | None, fields: Mapping[str, str], comm
     for name in chosen or ():
         if name.split(".")[0] not in fields:
             listed = f"fields: {', '.join(fields)}" if fields else "it has no fields"
-            raise UsageFailure(
-                f'{command} has no field "{name}".{suggestion(name, list(fields))}', remedy=f"{listed}"
-            )
+            raise UsageFailure(f'{command} has no field "{name}".{suggestion(name, list(fields))}', remedy=f"{listed}")
 
 
 def command(name: str | None = None, **attributes: Any) -> Callable[[Callable[..., Any]], FormattedCommand]:
-    """Make a command with the shared options."""
-
-    def decorate(function: Callable[..., Any]) -> FormattedCommand:
-        return click.command(name, cls=FormattedCommand, **attributes)(shared_options(function))
-
-    return decorate
+    """Make a command, which takes the shared options too."""
+    return click.command(name, cls=FormattedCommand, **attributes)
 
 
 def group(
     name: str | None = None, *, cls: type[FormattedGroup] = FormattedGroup, **attributes: Any
 ) -> Callable[[Callable[..., Any]], FormattedGroup]:
-    """Make a group with the shared options."""
-
-    def decorate(function: Callable[..., Any]) -> FormattedGroup:
-        return click.group(name, cls=cls, **attributes)(shared_options(function))
-
-    return decorate
+    """Make a group, which takes the shared options too."""
+    return click.group(name, cls=cls, **attributes)

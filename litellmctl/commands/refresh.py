@@ -47,7 +47,7 @@ def refresh(app: App, *, background: bool) -> Record | None:
         app.require_online("refresh")
     if app.discovery_seconds == 0:
         raise UsageFailure("LITELLM_DISCOVERY_TIMEOUT_MS=0 switches looking for models off", remedy="unset it")
-    from litellmctl.catalog.cache import changes  # noqa: PLC0415
+    from litellmctl.catalog.cache import changes
 
     app.name_shadowed()
     before = app.catalog_cache.read()
@@ -69,7 +69,7 @@ def refresh(app: App, *, background: bool) -> Record | None:
 
 def _in_background(app: App) -> None:
     """Refresh unless another process does so already, and remember a failure instead of telling of it."""
-    from litellmctl.settings import files  # noqa: PLC0415
+    from litellmctl.settings import files
 
     cache = app.catalog_cache
     try:

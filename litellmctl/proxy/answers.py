@@ -44,27 +44,48 @@ def failure_of(status: int, body: bytes, *, url: str, path: str, headers: Mappin
     """Return the failure for an answer that is not 200."""
     words, kind = words_of(body)
     said = f": {words}" if words else ""
-    if status == 401 or kind == "no_db_connection":  # noqa: PLR2004
+    if status == 401 or kind == "no_db_connection":
         # A proxy without a database answers a wrong key with 400 and this type.
-        return AuthFailure("auth_failed", f"{url} refused the key{said or f' ({status})'}",
-                           remedy="check the key, and that it was made for this proxy", status=status)
-    if status == 403:  # noqa: PLR2004
-        return AuthFailure("forbidden", f"{url} does not allow {path}{said or f' ({status})'}",
-                           remedy="ask the proxy's administrator for a key that may", status=status)
-    if status == 429:  # noqa: PLR2004
+        return AuthFailure(
+            "auth_failed",
+            f"{url} refused the key{said or f' ({status})'}",
+            remedy="check the key, and that it was made for this proxy",
+            status=status,
+        )
+    if status == 403:
+        return AuthFailure(
+            "forbidden",
+            f"{url} does not allow {path}{said or f' ({status})'}",
+            remedy="ask the proxy's administrator for a key that may",
+            status=status,
+        )
+    if status == 429:
         after = headers.get("retry-after", "")
         wait = f" (retry after {after} s)" if after.isascii() and after.isdigit() else ""
-        return Unavailable("rate_limited", f"{url} is over its rate limit{said}{wait}", remedy="try again later",
-                           status=status)
-    if status >= 500:  # noqa: PLR2004
-        return Unavailable("server_error", f"{url} answered {status} to {path}{said}",
-                           remedy="try again later, or look into the proxy's log", status=status)
-    if status < 400 or (words is None and not _is_json(body)):  # noqa: PLR2004
-        return Unavailable("bad_response", f"{url} answered {status} to {path}, and not as LiteLLM does",
-                           remedy="check the base URL", status=status)
-    if status == 404:  # noqa: PLR2004
-        return Rejected("not_found", f"{url} has no {path}{said}",
-                        remedy="check the base URL, and the proxy's version", status=status)
+        return Unavailable(
+            "rate_limited", f"{url} is over its rate limit{said}{wait}", remedy="try again later", status=status
+        )
+    if status >= 500:
+        return Unavailable(
+            "server_error",
+            f"{url} answered {status} to {path}{said}",
+            remedy="try again later, or look into the proxy's log",
+            status=status,
+        )
+    if status < 400 or (words is None and not _is_json(body)):
+        return Unavailable(
+            "bad_response",
+            f"{url} answered {status} to {path}, and not as LiteLLM does",
+            remedy="check the base URL",
+            status=status,
+        )
+    if status == 404:
+        return Rejected(
+            "not_found",
+            f"{url} has no {path}{said}",
+            remedy="check the base URL, and the proxy's version",
+            status=status,
+        )
     return Rejected("rejected", f"{url} refused {path} with {status}{said}", status=status)
 
 

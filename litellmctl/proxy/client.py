@@ -7,7 +7,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -19,7 +19,9 @@ from litellmctl import __version__
 from litellmctl.errors import Failure, Unavailable
 from litellmctl.proxy import tls
 from litellmctl.proxy.answers import failure_of
-from litellmctl.proxy.deadline import Deadline
+
+if TYPE_CHECKING:
+    from litellmctl.proxy.deadline import Deadline
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
@@ -91,7 +93,7 @@ class _Adapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Make the pools with our context."""
-        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)  # type: ignore[no-untyped-call]
+        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         """Make the pools behind an HTTP proxy with our context."""
@@ -163,7 +165,7 @@ class Client:
                     raise
                 self._pause(attempt, None)
                 continue
-            if answer.status == 401 and isinstance(self.auth, BoundAuth):  # noqa: PLR2004
+            if answer.status == 401 and isinstance(self.auth, BoundAuth):
                 with self.deadline.paused():
                     renewed = self.auth.renewed()
                 if renewed:
@@ -175,7 +177,7 @@ class Client:
     def get_json(self, path: str, params: Mapping[str, str] | None = None, *, cap: int = BODY_BYTES) -> Any:
         """GET a path and return its JSON; any status but 200 is raised as its failure."""
         answer = self.get(path, params, cap=cap)
-        if answer.status != 200:  # noqa: PLR2004
+        if answer.status != 200:
             raise self.failure(answer, path)
         return decode(answer.read(), f"{self.base_url}{path}")
 
@@ -262,14 +264,20 @@ class Client:
         where = f"cannot reach {self.base_url}"
         if isinstance(error, requests.exceptions.ProxyError):
             proxy = next(iter(self.session.proxies.values()), "")
-            return Unavailable("unreachable", f"{where}: the HTTP proxy {_host_of(proxy)} refused",
-                               remedy="check HTTPS_PROXY and NO_PROXY")
+            return Unavailable(
+                "unreachable",
+                f"{where}: the HTTP proxy {_host_of(proxy)} refused",
+                remedy="check HTTPS_PROXY and NO_PROXY",
+            )
         for cause in causes:
             if isinstance(cause, ssl.SSLError):
                 return self._tls_failure(cause)
             if isinstance(cause, socket.gaierror):
-                return Unavailable("unreachable", f'{where}: no address for "{_host_of(self.base_url)}"',
-                                   remedy="check the host name, and that the network is up")
+                return Unavailable(
+                    "unreachable",
+                    f'{where}: no address for "{_host_of(self.base_url)}"',
+                    remedy="check the host name, and that the network is up",
+                )
         if isinstance(error, requests.Timeout) or any(isinstance(cause, TimeoutError) for cause in causes):
             return Unavailable("timeout", f"{where}: no answer in time", remedy="give it longer with --timeout SECONDS")
         reason = next((cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror), None)
@@ -279,7 +287,9 @@ class Client:
     def _tls_failure(self, error: ssl.SSLError) -> Unavailable:
         if not isinstance(error, ssl.SSLCertVerificationError):
             return Unavailable(
-                "tls", f"TLS with {self.base_url} failed: {error.reason or error}", remedy="check the scheme and the port"
+                "tls",
+                f"TLS with {self.base_url} failed: {error.reason or error}",
+                remedy="check the scheme and the port",
             )
         parts = urlsplit(self.base_url)
         name = None
@@ -295,7 +305,7 @@ class Client:
 
 def decode(body: bytes, where: str) -> Any:
     """Return the JSON of a body; anything else is not LiteLLM's answer."""
-    import json  # noqa: PLC0415
+    import json
 
     try:
         return json.loads(body)
@@ -328,9 +338,10 @@ def _origin_of(url: str) -> str:
 def _host_of(url: str) -> str:
     try:
         parts = urlsplit(url)
-        return f"{parts.hostname or url}:{parts.port}" if parts.port else parts.hostname or url
+        port = f":{parts.port}" if parts.port else ""
     except ValueError:
         return "an invalid URL"
+    return f"{parts.hostname or url}{port}"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -63,7 +63,7 @@ class Deadline:
         def work() -> None:
             try:
                 outcome.extend((function(), None))
-            except BaseException as error:  # noqa: BLE001  (raised again by whoever waits)
+            except BaseException as error:  # noqa: BLE001
                 outcome.extend((None, error))
             done.set()
 

@@ -54,7 +54,7 @@ def discover(client: Client, collector: Collector, say: Callable[[str], None]) -
             return source
         failure, kind = refused
         refusals.append(failure)
-        if failure.status == 401:  # noqa: PLR2004
+        if failure.status == 401:
             kinds.add(kind)
     if kinds & HOPELESS_TYPES:
         say("/health is not asked: the key itself was refused")
@@ -71,7 +71,7 @@ _Refusal = tuple[Failure, str | None]
 def _ask(client: Client, path: str, params: dict[str, str] | None = None) -> Answer | _Refusal:
     """GET a path; a refusal that another endpoint may not share is returned, any other failure raised."""
     answer = client.get(path, params, cap=CATALOG_BYTES)
-    if answer.status == 200:  # noqa: PLR2004
+    if answer.status == 200:
         return answer
     body = answer.read()
     answer.chunks = iter((body,))
@@ -207,7 +207,7 @@ def _details(client: Client, ids: set[str | None]) -> dict[str, list[Any]]:
             try:
                 model_id = waiting.get_nowait()
                 answer = client.get("/model/info", {"litellm_model_id": model_id}, cap=CATALOG_BYTES)
-                if answer.status == 200:  # noqa: PLR2004
+                if answer.status == 200:
                     found[model_id] = list(rows(answer.chunks))
                 else:
                     answer.read()

@@ -24,18 +24,18 @@ class Trust:
     def context(self) -> ssl.SSLContext:
         """Return a client context that trusts exactly these authorities."""
         if self.bundle is None:
-            import truststore  # noqa: PLC0415
+            import truststore
 
             return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        path = os.path.expanduser(self.bundle)  # noqa: PTH111
+        path = os.path.expanduser(self.bundle)
         try:
-            if os.path.isdir(path):  # noqa: PTH112
+            if os.path.isdir(path):
                 context.load_verify_locations(capath=path)
             else:
                 context.load_verify_locations(cafile=path)
         except (OSError, ValueError) as error:
-            reason = "no certificates in it" if isinstance(error, ssl.SSLError) else error.strerror or error
+            reason = "no certificates in it" if isinstance(error, ssl.SSLError) else getattr(error, "strerror", error)
             raise ConfigFailure(f"{self.named} names {path}, which cannot be used: {reason}") from None
         return context
 
@@ -59,7 +59,7 @@ def issuer(host: str, port: int, seconds: float) -> str | None:
 def issuer_of(certificate: bytes) -> str:
     """Return the issuer's common name (or organization) of a DER certificate (RFC 5280, section 4.1)."""
     body = next(_elements(next(_elements(certificate))[1]))[1]
-    fields = [element for element in _elements(body) if element[0] != 0xA0]  # noqa: PLR2004  (without the version)
+    fields = [element for element in _elements(body) if element[0] != 0xA0]  # without the version
     names: dict[bytes, str] = {}
     for _, group in _elements(fields[2][1]):
         for _, attribute in _elements(group):

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from litellmctl.errors import UsageFailure
 
-_LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1", re.IGNORECASE)
+_LOOPBACK = r"localhost|127(\.\d{1,3}){3}|::1"
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -49,7 +49,7 @@ def normalize(text: str, *, named: str = "the base URL") -> str:
 
 def is_loopback(url: str) -> bool:
     """Whether the URL's host is this machine by its name or address."""
-    return _LOOPBACK.fullmatch(urlsplit(url).hostname or "") is not None
+    return re.fullmatch(_LOOPBACK, urlsplit(url).hostname or "") is not None
 
 
 def require_secure(url: str, *, allowed: bool) -> None:

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from litellmctl.errors import ConfigFailure, UsageFailure, suggestion
 from litellmctl.settings import environment, files, paths, values
 from litellmctl.settings.base_url import normalize
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import tomlkit
 
 DEFAULT_PROFILE = "default"
-_PROFILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_PROFILE_NAME = r"[A-Za-z0-9_][A-Za-z0-9_-]*"
+_HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 MASK = "********"
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(NamedTuple):
     """A setting: its name, what it does, how a text on the command line becomes its value, and its default."""
 
     name: str
@@ -59,13 +58,13 @@ def _read_reference(text: str, named: str) -> str:
 
 
 def _read_header_name(text: str, named: str) -> str:
-    if not _HEADER_NAME.fullmatch(text):
+    if not re.fullmatch(_HEADER_NAME, text):
         raise UsageFailure(f'{named}: "{text}" is not a header name')
     return text
 
 
 def _read_profile(text: str, named: str) -> str:
-    if not _PROFILE_NAME.fullmatch(text):
+    if not re.fullmatch(_PROFILE_NAME, text):
         raise UsageFailure(f'{named}: "{text}" is not a profile name', remedy="use letters, digits, - and _")
     return text
 
@@ -92,8 +91,7 @@ GLOBAL_KEYS = {
 }
 
 
-@dataclass(frozen=True)
-class Profile:
+class Profile(NamedTuple):
     """A named proxy as the config file tells of it; every value is as written there, checked for its type."""
 
     name: str
@@ -167,14 +165,14 @@ class Config:
             raise UsageFailure(
                 f'no profile "{name}" in {self.path}.{suggestion(name, self.profile_names)}',
                 remedy=f"litellmctl config set profiles.{name}.base_url https://..."
-                if _PROFILE_NAME.fullmatch(name)
+                if re.fullmatch(_PROFILE_NAME, name)
                 else "litellmctl config list --profiles",
             )
         return Profile(name, self.table.get("profiles", {}).get(name, {}))
 
 
 def _parse(data: bytes, path: Path) -> dict[str, Any]:
-    import tomllib  # noqa: PLC0415
+    import tomllib
 
     try:
         table = tomllib.loads(data.decode("utf-8-sig"))
@@ -199,7 +197,7 @@ def _check(table: dict[str, Any], path: Path) -> None:
     if not isinstance(profiles, dict) or not all(isinstance(profile, dict) for profile in profiles.values()):
         raise ConfigFailure(f"{path}: profiles is not a table of tables", remedy="write [profiles.NAME]")
     for profile, settings in profiles.items():
-        if not _PROFILE_NAME.fullmatch(profile):
+        if not re.fullmatch(_PROFILE_NAME, profile):
             raise ConfigFailure(f'{path}: "{profile}" is not a profile name', remedy="use letters, digits, - and _")
         for name, value in settings.items():
             _check_key(name, value, PROFILE_KEYS, f"profiles.{profile}.{name}", path)
@@ -212,17 +210,16 @@ def _check_key(name: str, value: Any, keys: Mapping[str, Key], full: str, path: 
         )
     if not isinstance(value, keys[name].type):
         raise ConfigFailure(f"{path}: {full} is not a {_TYPE_NAMES[keys[name].type]}")
-    if name == "headers":
+    if isinstance(value, dict):
         for header, text in value.items():
-            if not isinstance(text, str) or not _HEADER_NAME.fullmatch(header):
+            if not isinstance(text, str) or not re.fullmatch(_HEADER_NAME, header):
                 raise ConfigFailure(f'{path}: {full}: "{header}" is not a header with a text')
 
 
 _TYPE_NAMES = {str: "text", bool: "boolean (true or false)", dict: "table"}
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(NamedTuple):
     """Where a setting stands in the file: the way to its table, its name there, and what it is."""
 
     table: tuple[str, ...]
@@ -241,7 +238,7 @@ def locate(text: str, profile: str) -> Address:
         return Address((), text, GLOBAL_KEYS[text])
     parts = text.split(".")
     if parts[0] == "profiles":
-        if len(parts) < 3:  # noqa: PLR2004
+        if len(parts) < 3:
             raise UsageFailure(f'"{text}" names no setting', remedy="write it as profiles.NAME.KEY")
         profile, parts = _read_profile(parts[1], text), parts[2:]
     table: tuple[str, ...] = ("profiles", profile)
@@ -251,9 +248,7 @@ def locate(text: str, profile: str) -> Address:
     if len(parts) == 1 and parts[0] in PROFILE_KEYS:
         return Address(table, parts[0], PROFILE_KEYS[parts[0]])
     known = [*GLOBAL_KEYS, *PROFILE_KEYS]
-    raise UsageFailure(
-        f'no setting is called "{text}".{suggestion(parts[-1], known)}', remedy="litellmctl config list"
-    )
+    raise UsageFailure(f'no setting is called "{text}".{suggestion(parts[-1], known)}', remedy="litellmctl config list")
 
 
 def shown(key: Key, value: Any) -> Any:
@@ -283,7 +278,7 @@ def set_value(config: Config, address: Address, text: str) -> Any:
     value = address.key.read(text, address.full)
 
     def change(document: tomlkit.TOMLDocument) -> bool:
-        import tomlkit  # noqa: PLC0415
+        import tomlkit
 
         table: Any = document
         for part in address.table:
@@ -323,17 +318,16 @@ def remove_profile(config: Config, name: str) -> bool:
 
 
 def _edit(config: Config, change: Callable[[tomlkit.TOMLDocument], bool]) -> bool:
-    import tomlkit  # noqa: PLC0415
+    import tomlkit
 
     try:
         with files.locked(config.path):
-            config.__dict__.pop("table", None)
-            config.table  # noqa: B018  (refuses to touch a file that cannot be read)
             try:
-                text = config.path.read_bytes().decode("utf-8-sig")
+                before = config.path.read_bytes()
             except FileNotFoundError:
-                text = ""
-            document = tomlkit.parse(text)
+                before = b""
+            _parse(before, config.path)  # a file that cannot be read is left untouched
+            document = tomlkit.parse(before.decode("utf-8-sig"))
             if not change(document):
                 return False
             data = tomlkit.dumps(document).encode()

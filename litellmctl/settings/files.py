@@ -64,7 +64,7 @@ def locked(path: Path, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     Raises OSError where the folder cannot be written, and a failure of code `file` where another process holds the
     lock for longer than `seconds`.
     """
-    import filelock  # noqa: PLC0415
+    import filelock
 
     make_private_dir(path.parent)
     lock = filelock.FileLock(path.with_name(path.name + ".lock"), timeout=seconds, mode=0o600)

@@ -28,7 +28,7 @@ def google_credentials_file() -> Path:
         return Path(named)
     folder = environment.get("CLOUDSDK_CONFIG")
     if folder is None and sys.platform == "win32":
-        folder = os.path.join(environment.get("APPDATA") or "", "gcloud")  # noqa: PTH118
+        folder = os.path.join(environment.get("APPDATA") or "", "gcloud")
     base = Path(folder) if folder else _home() / ".config" / "gcloud"
     return base / "application_default_credentials.json"
 
@@ -38,10 +38,10 @@ def _folder(own: str, xdg: str, below_home: str, windows: str) -> Path:
     if named:
         return Path(named).absolute()
     base = environment.get(xdg)
-    if base and os.path.isabs(base):  # noqa: PTH117  (the XDG specification ignores relative values)
+    if base and os.path.isabs(base):
         return Path(base) / APP
     if sys.platform == "win32":
-        import platformdirs  # noqa: PLC0415
+        import platformdirs
 
         return Path(getattr(platformdirs, windows)(APP, appauthor=False))
     return _home() / below_home / APP
