@@ -32,6 +32,7 @@ _CHUNK = 2**18
 _TRIES = 3
 _RETRIED_STATUS = frozenset({429, 502, 503, 504})
 _LONGEST_RETRY_AFTER = 10.0
+_LOOK = "check the base URL, and the log of the proxy or of the gateway in front of it"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
 _CONNECTIONS = 32
@@ -106,13 +107,21 @@ class _Adapter(HTTPAdapter):
         conn.ca_cert_dir = None
 
 
+class _Session(requests.Session):
+    """Leaves redirects to `Client`: even where it does not follow them, requests reads the body and the target."""
+
+    def get_redirect_target(self, _resp: requests.Response) -> str | None:
+        """Return no target."""
+        return None
+
+
 def make_session(url: str, trust: tls.Trust, *, loopback: bool) -> requests.Session:
     """Return a session for requests to the host of `url`.
 
     The environment's HTTP proxies are used except for loopback; nothing else of requests' own reading of the
     environment (`.netrc`, certificate bundles) is.
     """
-    session = requests.Session()
+    session = _Session()
     session.trust_env = False
     session.auth = NoAuth()
     session.headers.update(
@@ -134,6 +143,7 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     chunks: Iterator[bytes] = field(repr=False)
+    close: Callable[[], None] = field(repr=False)
 
     def read(self) -> bytes:
         """Return the whole body."""
@@ -208,6 +218,7 @@ class Client:
             answer = self._send("GET", url, params, cap)
             if answer.status not in _REDIRECTS:
                 return answer
+            answer.close()
             target = _joined(url, answer.headers.get("location", ""))
             if not target.startswith(self.base_url + "/"):
                 raise Unavailable(
@@ -216,9 +227,8 @@ class Client:
                     remedy="use the proxy's own base URL; a gateway in front of it may ask for a sign-in",
                     status=answer.status,
                 )
-            answer.read()
             url, params = target, None
-        raise Unavailable("bad_response", f"{self.base_url}{path} redirects in circles")
+        raise Unavailable("bad_response", f"{self.base_url}{path} redirects in circles", remedy=_LOOK)
 
     def _send(self, method: str, url: str, params: Mapping[str, str] | None, cap: int) -> Answer:
         start = time.monotonic()
@@ -238,24 +248,31 @@ class Client:
             self.on_request(method, shown, failure.code, time.monotonic() - start)
             raise failure from None
         self.on_request(method, shown, str(response.status_code), time.monotonic() - start)
-        return Answer(response.status_code, response.headers, self._body(response, cap))
+        return Answer(response.status_code, response.headers, self._body(response, cap), response.close)
 
     def _body(self, response: requests.Response, cap: int) -> Iterator[bytes]:
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in {"", "identity", "gzip", "deflate"}:
-            raise Unavailable("bad_response", f'{self.base_url} answered with the encoding "{encoding[:40]}"')
+            response.close()
+            raise Unavailable(
+                "bad_response", f'{self.base_url} answered with the encoding "{encoding[:40]}"', remedy=_LOOK
+            )
         size = 0
         try:
             for chunk in response.raw.stream(_CHUNK, decode_content=True):
                 size += len(chunk)
                 if size > cap:
-                    raise Unavailable("bad_response", f"{self.base_url} sent more than {cap // 2**20} MiB")
+                    raise Unavailable(
+                        "bad_response", f"{self.base_url} sent more than {cap // 2**20} MiB", remedy=_LOOK
+                    )
                 self.deadline.remaining(READ_SECONDS)
                 yield chunk
         except urllib3.exceptions.TimeoutError:
-            raise Unavailable("timeout", f"{self.base_url} stopped answering in the middle") from None
+            raise Unavailable(
+                "timeout", f"{self.base_url} stopped answering in the middle", remedy="try again"
+            ) from None
         except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError):
-            raise Unavailable("bad_response", f"{self.base_url} ended its answer in the middle") from None
+            raise Unavailable("bad_response", f"{self.base_url} ended its answer in the middle", remedy=_LOOK) from None
         finally:
             response.close()
 
@@ -326,7 +343,7 @@ def not_litellm(where: str, body: bytes) -> Unavailable:
 
 def _joined(url: str, location: str) -> str:
     try:
-        return urljoin(url, location)
+        return urljoin(url, location) if location else ""
     except ValueError:
         return ""
 

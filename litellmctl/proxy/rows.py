@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-_WHITESPACE = " \t\n\r"
+_skip_whitespace = re.compile(r"[ \t\n\r]*").match
 _decode = json.JSONDecoder().raw_decode
 
 
@@ -90,11 +91,11 @@ class _Text:
     def next_char(self) -> str:
         """Return the next character that is no white space, and go past it; "" at the end."""
         while True:
-            while self._at < len(self._text):
-                char = self._text[self._at]
+            match = _skip_whitespace(self._text, self._at)
+            self._at = match.end() if match else self._at
+            if self._at < len(self._text):
                 self._at += 1
-                if char not in _WHITESPACE:
-                    return char
+                return self._text[self._at - 1]
             if not self._more(1):
                 return ""
 

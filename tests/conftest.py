@@ -1,0 +1,152 @@
+"""What every test has: a clean environment, the real program to run, and a fake proxy on loopback."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from litellmctl.__main__ import main
+from tests.fake_proxy import FakeProxy
+
+_CLEARED = ("LITELLM", "LITELLMCTL", "XDG_", "GOOGLE_APPLICATION", "CLOUDSDK", "LAB_")
+_CLEARED_NAMES = {
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"),
+    *("SSL_CERT_DIR", "CI", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE"),
+}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """The home of the user in this test."""
+    folder = tmp_path / "home"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def env(home: Path) -> dict[str, str]:
+    """The environment of the program in this test: nothing of this machine's proxies, certificates and keys."""
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_CLEARED) and name.upper() not in _CLEARED_NAMES
+    }
+    return {
+        **clean,
+        "HOME": str(home),
+        "TERM": "xterm",
+        "LITELLMCTL_CONFIG_DIR": str(home / "config"),
+        "LITELLMCTL_CACHE_DIR": str(home / "cache"),
+    }
+
+
+class Result(str):
+    """What a run printed to stdout, with `stderr`, `exit_code`, `json` and `error` (the JSON error's object)."""
+
+    stderr: str
+    exit_code: int
+
+    @classmethod
+    def of(cls, exit_code: int, stdout: str, stderr: str) -> Result:
+        result = cls(stdout)
+        result.exit_code = exit_code
+        result.stderr = stderr
+        return result
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self)
+
+    @property
+    def error(self) -> dict[str, Any]:
+        error: dict[str, Any] = json.loads(self.stderr.splitlines()[-1])["error"]
+        return error
+
+
+class _Stream(io.TextIOWrapper):
+    def __init__(self, data: bytes = b"", *, terminal: bool = False) -> None:
+        super().__init__(io.BytesIO(data), encoding="utf-8", newline="", write_through=True)
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+    def text(self) -> str:
+        self.flush()
+        return self.buffer.getvalue().decode("utf-8")  # type: ignore[attr-defined]
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the program in this process: `run("models", "--json")`. An exit code that was not announced is an error.
+
+    `exit` is the code that is expected, `terminal` makes all three streams terminals, keywords in capitals are
+    variables (None unsets one).
+    """
+
+    def run(*arguments: str, exit: int = 0, terminal: bool = False, stdin: str = "", **variables: str | None) -> Result:
+        with monkeypatch.context() as patch:
+            environment = {**env, **variables}
+            for name in set(os.environ) - set(environment):
+                patch.delenv(name)
+            for name, value in environment.items():
+                if value is None:
+                    patch.delenv(name, raising=False)
+                else:
+                    patch.setenv(name, value)
+            streams = [_Stream(stdin.encode(), terminal=terminal), *(_Stream(terminal=terminal) for _ in range(2))]
+            for name, stream in zip(("stdin", "stdout", "stderr"), streams, strict=True):
+                patch.setattr(sys, name, stream)
+            code = main(list(arguments))
+        result = Result.of(code, streams[1].text(), streams[2].text())
+        assert code == exit, f"exit {code}, not {exit}\nstdout: {result}\nstderr: {result.stderr}"
+        assert "Traceback" not in result.stderr, result.stderr
+        return result
+
+    return run
+
+
+@pytest.fixture
+def run_process(env: dict[str, str], tmp_path: Path) -> Run:
+    """Run the program as a process of its own, with pipes: what `run` cannot show."""
+
+    def run(*arguments: str, exit: int = 0, timeout: float = 60, stdin: str = "", **variables: str | None) -> Result:
+        environment = {name: value for name, value in {**env, **variables}.items() if value is not None}
+        done = subprocess.run(
+            [sys.executable, "-m", "litellmctl", *arguments],
+            env=environment,
+            input=stdin,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=timeout,
+            check=False,
+        )
+        result = Result.of(done.returncode, done.stdout, done.stderr)
+        assert done.returncode == exit, f"exit {done.returncode}, not {exit}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr, done.stderr
+        return result
+
+    return run
+
+
+@pytest.fixture
+def proxy(env: dict[str, str]) -> Iterator[FakeProxy]:
+    """A fake proxy that the environment names, with a key. Unexpected requests and unused answers fail the test."""
+    fake = FakeProxy()
+    env["LITELLM_BASE_URL"] = fake.url
+    env["LITELLM_API_KEY"] = "sk-test-0123456789abcdef"
+    yield fake
+    fake.close()
+    assert not fake.unexpected, f"unexpected requests: {fake.unexpected}"
+    assert not fake.unused, f"answers that nobody asked for: {fake.unused}"

@@ -1,0 +1,180 @@
+"""A fake LiteLLM proxy on loopback: it answers what a test told it to, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+SHAPES = Path(__file__).parent / "contract" / "shapes"
+
+Respond = Callable[["BaseHTTPRequestHandler"], None]
+
+
+def shape(name: str) -> Any:
+    """Return a recorded body (from ../shared/contract and the lab; nulls mostly dropped)."""
+    return json.loads((SHAPES / f"{name}.json").read_text("utf-8"))
+
+
+def row(name: str, **info: Any) -> dict[str, Any]:
+    """Return a row of /model/info as a proxy sends it, with these facts."""
+    base = {"litellm_provider": "openai", "mode": "chat", "id": name, "db_model": False}
+    return {"model_name": name, "litellm_params": {"model": f"openai/{name}"}, "model_info": {**base, **info}}
+
+
+def error(status: int, message: str, kind: str = "auth_error") -> dict[str, Any]:
+    """Return keywords of `FakeProxy.on` for an error in LiteLLM's words."""
+    return {
+        "status": status,
+        "body": {"error": {"message": message, "type": kind, "param": "None", "code": str(status)}},
+    }
+
+
+@dataclass
+class Request:
+    """A request that came in."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+
+
+@dataclass
+class Route:
+    status: int = 200
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    raw: bytes | None = None
+    respond: Respond | None = None
+    times: int | None = 1
+    seen: int = 0
+
+
+class FakeProxy:
+    """Answers by path (and query, where one is given), in the order of `on`; keeps every request in `requests`.
+
+    An unexpected request is answered with 418 and noted in `unexpected`, an answer that nobody asked for is named by
+    `unused`: the fixture fails the test on both.
+    """
+
+    def __init__(self, certificate: Any = None) -> None:
+        self.requests: list[Request] = []
+        self.unexpected: list[str] = []
+        self._routes: dict[tuple[str, str], list[Route]] = {}
+        self._lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        scheme = "http"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            certificate.configure_cert(context)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            scheme = "https"
+        self.port = self._server.server_address[1]
+        self.url = f"{scheme}://127.0.0.1:{self.port}"
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def on(
+        self,
+        target: str,
+        body: Any = None,
+        *,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+        raw: bytes | None = None,
+        respond: Respond | None = None,
+        times: int | None = 1,
+        method: str = "GET",
+    ) -> FakeProxy:
+        """Answer a request for `target` (a path, or path?query).
+
+        `body` is sent as JSON unless it is bytes; `raw` is the whole answer as it goes over the wire; `respond` writes
+        it. `times` None answers as often as asked, also never.
+        """
+        route = Route(status, body, headers or {}, raw, respond, times)
+        self._routes.setdefault((method, target), []).append(route)
+        return self
+
+    def models(self, *rows: Any, times: int | None = 1) -> FakeProxy:
+        """Answer /model/info with these rows."""
+        return self.on("/model/info", {"data": list(rows)}, times=times)
+
+    @property
+    def asked(self) -> list[str]:
+        """The paths that were asked for, in order."""
+        return [request.path for request in self.requests]
+
+    @property
+    def unused(self) -> list[str]:
+        """The answers that were prepared and not asked for."""
+        return [
+            f"{method} {target}"
+            for (method, target), routes in self._routes.items()
+            for route in routes
+            if route.times is not None and route.seen < route.times
+        ]
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _take(self, method: str, path: str, query: str) -> Route | None:
+        with self._lock:
+            for target in (f"{path}?{query}", path):
+                for route in self._routes.get((method, target), ()):
+                    if route.times is None or route.seen < route.times:
+                        route.seen += 1
+                        return route
+        return None
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        proxy = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def _serve(self) -> None:
+                parts = urlsplit(self.path)
+                with proxy._lock:
+                    proxy.requests.append(
+                        Request(self.command, parts.path, dict(parse_qsl(parts.query)), dict(self.headers.items()))
+                    )
+                route = proxy._take(self.command, parts.path, parts.query)
+                if route is None:
+                    proxy.unexpected.append(f"{self.command} {self.path}")
+                    route = Route(418, {"error": "unexpected in this test"})
+                try:
+                    self._answer(route)
+                except OSError:
+                    self.close_connection = True  # the client went away
+
+            def _answer(self, route: Route) -> None:
+                if route.respond is not None:
+                    self.close_connection = True
+                    route.respond(self)
+                elif route.raw is not None:
+                    self.close_connection = True
+                    self.wfile.write(route.raw)
+                else:
+                    body = route.body if isinstance(route.body, bytes) else json.dumps(route.body).encode()
+                    self.send_response(route.status)
+                    for name, value in {"Content-Type": "application/json", **route.headers}.items():
+                        self.send_header(name, value)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
+
+            do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = _serve
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        return Handler
