@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -57,6 +58,18 @@ class Route:
     seen: int = 0
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    unexpected: list[str]
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # A client may go away at any moment; anything else is a bug of the test.
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            self.unexpected.append(repr(error))
+
+
 class FakeProxy:
     """Answers by path (and query, where one is given), in the order of `on`; keeps every request in `requests`.
 
@@ -69,8 +82,8 @@ class FakeProxy:
         self.unexpected: list[str] = []
         self._routes: dict[tuple[str, str], list[Route]] = {}
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
+        self._server.unexpected = self.unexpected
         scheme = "http"
         if certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -78,6 +78,12 @@ SHARED_OPTIONS = (
 )
 
 
+def _print_help(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001
+    if value and not context.resilient_parsing:
+        context.ensure_object(App).console.write(f"{context.get_help()}\n")
+        context.exit()
+
+
 class FormattedCommand(click.Command):
     """A command whose help ends in its fields and examples.
 
@@ -93,6 +99,13 @@ class FormattedCommand(click.Command):
         self.params += SHARED_OPTIONS
         self.fields = dict(fields or {})
         self.examples = examples
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """Print help as all data is printed: Click's own way takes a closed stdout for success."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.callback = _print_help
+        return option
 
     def invoke(self, ctx: click.Context) -> Any:
         """Refuse unknown fields before anything is done, then run the command."""

@@ -107,6 +107,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         _kill_group(process.pid)
         process.wait()
+    assert process.stdout is not None
+    process.stdout.close()
 
 
 def _kill_group(pid: int) -> None:

@@ -1,0 +1,298 @@
+"""The cached catalog: when it is used, when it is renewed, and what nothing can do to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Run
+from tests.fake_proxy import FakeProxy, row
+
+DAY = 24 * 3600
+
+
+def cache_file(home: Path) -> Path:
+    (path,) = (home / "cache").glob("models-*.jsonl")
+    return path
+
+
+def make_older(home: Path, seconds: float) -> None:
+    """Make the cached catalog older."""
+    path = cache_file(home)
+    head, rest = path.read_text().split("\n", 1)
+    header = json.loads(head)
+    header["fetched_at"] -= seconds
+    path.write_text(json.dumps(header) + "\n" + rest)
+
+
+def wait_for(condition: object, seconds: float = 10) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():  # type: ignore[operator]
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_fresh_cache_costs_no_request(run: Run, proxy: FakeProxy, home: Path) -> None:
+    proxy.models(row("gpt"))
+    first = run("models", "--json")
+    assert run("models", "--json") == first
+    make_older(home, DAY - 60)
+    assert run("models", "--json") == first
+    assert len(proxy.requests) == 1
+
+
+def test_refresh_forces_a_request(run: Run, proxy: FakeProxy) -> None:
+    proxy.models(row("gpt")).models(row("new"))
+    run("models")
+    assert run("models", "--refresh", "--json").json[0]["id"] == "new"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"LITELLM_API_KEY": "sk-other"},
+        {"LITELLM_HEADERS": '{"x-team": "blue"}'},
+        {"LITELLM_API_KEY_HELPER": "echo sk-test-0123456789abcdef"},
+    ],
+)
+def test_another_identity_never_sees_the_cache(run: Run, proxy: FakeProxy, change: dict[str, str]) -> None:
+    proxy.models(row("gpt")).models(row("theirs"))
+    run("models")
+    assert run("models", "--json", **change).json[0]["id"] == "theirs"
+    assert run("models", "--json").json[0]["id"] == "gpt"
+
+
+def test_reading_the_cache_runs_no_helper(run: Run, proxy: FakeProxy, tmp_path: Path) -> None:
+    trace = tmp_path / "ran"
+    helper = f"sh -c 'echo x >> {trace}; echo sk-helper'"
+    proxy.models(row("gpt"))
+    for _ in range(3):
+        run("models", LITELLM_API_KEY_HELPER=helper)
+    assert trace.read_text() == "x\n"
+
+
+def test_the_cache_is_private_and_holds_no_secret(run: Run, proxy: FakeProxy, home: Path, env: dict[str, str]) -> None:
+    proxy.models(row("gpt"))
+    run("models", LITELLM_HEADERS='{"x-secret": "hidden-header"}')
+    files = [path for path in (home / "cache").iterdir() if path.is_file()]
+    assert stat.S_IMODE((home / "cache").stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+    for path in files:
+        assert env["LITELLM_API_KEY"].encode() not in path.read_bytes()
+        assert b"hidden-header" not in path.read_bytes()
+
+
+def test_an_old_cache_is_printed_at_once_and_renewed_behind(
+    run_process: Run, run: Run, proxy: FakeProxy, home: Path
+) -> None:
+    proxy.models(row("old"))
+    run("models")
+    make_older(home, 2 * DAY)
+    proxy.models(row("new"))
+    assert run_process("models", "--json").json[0]["id"] == "old"
+    assert wait_for(lambda: '"new"' in cache_file(home).read_text())
+    assert run("models", "--json").json[0]["id"] == "new"
+
+
+def test_a_pipe_ends_at_once_while_the_background_refresh_goes_on(
+    run: Run, proxy: FakeProxy, home: Path, env: dict[str, str]
+) -> None:
+    proxy.models(row("old"))
+    run("models")
+    make_older(home, 2 * DAY)
+    may_answer = threading.Event()
+
+    def slow(handler: BaseHTTPRequestHandler) -> None:
+        may_answer.wait(60)
+        body = json.dumps({"data": [row("new")]}).encode()
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    proxy.on("/model/info", respond=slow)
+    script = '"$0" -m litellmctl models --json | cat'
+    done = subprocess.run(
+        ["bash", "-c", script, sys.executable], env=env, capture_output=True, text=True, timeout=20, check=True
+    )
+    assert (json.loads(done.stdout)[0]["id"], done.stderr) == ("old", "")
+    assert wait_for(lambda: len(proxy.requests) == 2)
+    may_answer.set()
+    assert wait_for(lambda: '"new"' in cache_file(home).read_text())
+
+
+def test_a_failed_background_refresh_is_silent_keeps_the_cache_and_waits(
+    run_process: Run, run: Run, proxy: FakeProxy, home: Path
+) -> None:
+    proxy.models(row("old"))
+    run("models")
+    make_older(home, 2 * DAY)
+    proxy.on("/model/info", {}, status=500)
+    assert run_process("models", "--json").stderr == ""
+    assert wait_for(lambda: list((home / "cache").glob("*.failed")) != [])
+    for _ in range(3):
+        assert run_process("models", "--json").json[0]["id"] == "old"
+    time.sleep(0.5)
+    assert len(proxy.requests) == 2
+
+
+@pytest.mark.parametrize("variables", [{"CI": "true"}, {"LITELLM_API_KEY_HELPER": "echo sk-x"}])
+def test_in_ci_and_with_a_command_an_old_cache_is_renewed_in_the_foreground(
+    run: Run, proxy: FakeProxy, home: Path, variables: dict[str, str]
+) -> None:
+    proxy.models(row("old"))
+    run("models", **variables)
+    make_older(home, 2 * DAY)
+    proxy.models(row("new"))
+    assert run("models", "--json", **variables).json[0]["id"] == "new"
+
+
+def test_a_proxy_that_is_down_gives_the_cached_list_with_its_age(run: Run, proxy: FakeProxy, home: Path) -> None:
+    proxy.models(row("gpt"))
+    run("models")
+    make_older(home, 3 * DAY + 5)
+    proxy.on("/model/info", {}, status=500, times=2)
+    result = run("models", "--refresh", "--json")
+    assert result.json[0]["id"] == "gpt"
+    assert "3 days old" in result.stderr
+    assert "3 days old" in run("models", "--json", CI="1").stderr
+
+
+def test_a_refused_key_is_an_error_whatever_is_cached(run: Run, proxy: FakeProxy) -> None:
+    proxy.models(row("gpt"))
+    run("models")
+    proxy.on("/model/info", {"error": {"message": "gone", "type": "expired_key"}}, status=401)
+    proxy.on("/v1/models", {"error": {"message": "gone", "type": "expired_key"}}, status=401)
+    assert run("models", "--refresh", exit=4) == ""
+
+
+def test_the_refresh_command_fails_and_keeps_the_cache(run: Run, proxy: FakeProxy, home: Path) -> None:
+    proxy.models(row("gpt"))
+    run("models")
+    before = cache_file(home).read_bytes()
+    proxy.on("/model/info", {}, status=500)
+    run("refresh", exit=3)
+    assert cache_file(home).read_bytes() == before
+
+
+@pytest.mark.parametrize("offline", [{"LITELLM_OFFLINE": "1"}, {}])
+def test_offline_never_touches_the_network(run: Run, proxy: FakeProxy, home: Path, offline: dict[str, str]) -> None:
+    option = [] if offline else ["--offline"]
+    nothing = run("models", "--json", *option, exit=3, **offline)
+    assert nothing.error["code"] == "offline"
+    assert run("refresh", "--json", *option, exit=3, **offline).error["code"] == "offline"
+    assert run("models", "--refresh", "--json", *option, exit=2, **offline).error["code"] == "usage"
+    assert proxy.requests == []
+    proxy.models(row("gpt"))
+    run("models")
+    make_older(home, 40 * DAY)
+    result = run("models", "--json", *option, **offline)
+    assert (result.json[0]["id"], "40 days old" in result.stderr) == ("gpt", True)
+    assert len(proxy.requests) == 1
+
+
+def test_a_discovery_timeout_of_zero_switches_discovery_off(run: Run, proxy: FakeProxy) -> None:
+    off = {"LITELLM_DISCOVERY_TIMEOUT_MS": "0"}
+    assert run("models", "--json", exit=3, **off).error["code"] == "offline"
+    run("models", "--refresh", exit=2, **off)
+    run("refresh", exit=2, **off)
+    proxy.models(row("gpt"))
+    run("models")
+    assert run("models", "--json", **off).json[0]["id"] == "gpt"
+    assert run("models", exit=2, LITELLM_DISCOVERY_TIMEOUT_MS="soon").stderr.startswith("Error: LITELLM_DISCOVERY")
+
+
+@pytest.mark.parametrize("damage", ["", "garbage", '{"schema": 1}', "\x00" * 100, '{"schema": 99}\n', "[]\n"])
+def test_a_damaged_cache_is_no_cache(run: Run, proxy: FakeProxy, home: Path, damage: str) -> None:
+    proxy.models(row("gpt")).models(row("new"))
+    run("models")
+    cache_file(home).write_text(damage)
+    assert run("models", "--json").json[0]["id"] == "new"
+
+
+def test_half_a_cache_is_no_cache(run: Run, proxy: FakeProxy, home: Path) -> None:
+    proxy.models(row("a"), row("b")).models(row("new"))
+    run("models")
+    path = cache_file(home)
+    path.write_bytes(path.read_bytes()[:-40])
+    assert run("models", "--json").json[0]["id"] == "new"
+
+
+def test_a_cache_that_cannot_be_written_is_a_warning(run: Run, proxy: FakeProxy, home: Path) -> None:
+    (home / "cache").write_text("a file where the folder should be")
+    proxy.models(row("gpt"), times=2)
+    for _ in range(2):
+        result = run("models", "--json")
+        assert result.json[0]["id"] == "gpt"
+        assert "Warning: the list cannot be cached" in result.stderr
+
+
+def test_a_full_disk_keeps_the_old_cache_and_no_temporary_file(
+    run: Run, proxy: FakeProxy, home: Path, env: dict[str, str]
+) -> None:
+    proxy.models(row("old"))
+    run("models")
+    before = cache_file(home).read_bytes()
+    proxy.models(*(row(f"model-{n}") for n in range(500)))
+    # No file of this process may grow beyond 8 KiB: what a full disk does, without needing one.
+    code = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192));"
+        "from litellmctl.__main__ import main; sys.exit(main(['models', '--refresh', '--json']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60, check=True)
+    assert len(json.loads(done.stdout)) == 500
+    assert "cannot be cached" in done.stderr
+    assert cache_file(home).read_bytes() == before
+    assert [path.name for path in (home / "cache").iterdir() if path.suffix == ".tmp"] == []
+
+
+def test_twenty_processes_refreshing_at_once_leave_one_whole_cache(
+    proxy: FakeProxy, home: Path, env: dict[str, str]
+) -> None:
+    proxy.models(*(row(f"model-{n}") for n in range(300)), times=20)
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "litellmctl", "refresh"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for _ in range(20)
+    ]
+    outputs = [process.communicate(timeout=120) for process in processes]
+    assert [(process.returncode, errors) for process, (_, errors) in zip(processes, outputs, strict=True)] == [
+        (0, b"")
+    ] * 20
+    header, *lines = cache_file(home).read_text().splitlines()
+    assert (json.loads(header)["total"], len(lines)) == (300, 300)
+    names = sorted(path.name for path in (home / "cache").iterdir())
+    assert [name for name in names if not name.endswith(".lock")] == ["key", cache_file(home).name]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_kill_at_any_moment_leaves_the_cache_whole(
+    run: Run, proxy: FakeProxy, home: Path, env: dict[str, str], seed: int
+) -> None:
+    models = [row(f"model-{n}") for n in range(2000)]
+    proxy.models(*models, times=None)
+    run("models")
+    chance = random.Random(seed)
+    for _ in range(3):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "litellmctl", "refresh"],
+            env=env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(chance.uniform(0.1, 0.9))
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert len(run("models", "--json", "--offline").json) == 2000
