@@ -106,11 +106,23 @@ def _record(data: Record, layout: Layout) -> Iterator[str]:
         if data.text is not None and layout.chosen is None:
             yield data.text + "\n" if data.text else ""
         else:
-            width = max(map(len, row))
-            for name, value in row.items():
-                yield f"{layout.header(name.ljust(width))}  {_cell(value) or '?'}\n"
+            facts = list(_flattened(row))
+            width = max(len(name) for name, _ in facts)
+            for name, text in facts:
+                yield f"{layout.header(name.ljust(width))}  {text or '?'}\n"
     else:
         yield from _delimited([row], names, layout.format)
+
+
+def _flattened(row: Row, above: str = "") -> Iterator[tuple[str, str]]:
+    """Yield a line for each fact: of an object `supports`, `supports.vision`, which --fields understands too."""
+    for name, value in row.items():
+        if isinstance(value, dict) and value:
+            yield from _flattened(value, f"{above}{clean(name)}.")
+        elif isinstance(value, list):
+            yield f"{above}{clean(name)}", ", ".join(map(_cell, value)) or "none"
+        else:
+            yield f"{above}{clean(name)}", _cell(value)
 
 
 def _listing(data: Listing, layout: Layout) -> Iterator[str]:
@@ -198,9 +210,10 @@ def _field_column(name: str) -> Column:
 def _table(rows: list[Row], columns: Sequence[Column], header: Callable[[str], str]) -> Iterator[str]:
     if not rows:
         return
-    from tabulate import tabulate  # a quarter of the start-up time, and only for terminals
+    import tabulate  # a quarter of the start-up time, and only for terminals
 
-    text = tabulate(
+    tabulate.MIN_PADDING = 0
+    text = tabulate.tabulate(
         [[column.cell(row) or "?" for column in columns] for row in rows],
         headers=[column.header for column in columns],
         tablefmt="plain",

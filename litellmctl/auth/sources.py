@@ -142,10 +142,12 @@ def _nothing(profile: Profile, wanted: str | None, auth: str | None) -> Failure:
     url = next(iter([*filter(None, (wanted, profile.base_url)), *urls]), None)
     if url is None:
         return AuthFailure("auth_required", "no proxy and no credential are configured", remedy=_SET_THEM)
-    remedy = f"export LITELLM_BASE_URL={url} LITELLM_API_KEY=sk-..."
-    if wanted is not None and key_name is not None:
-        remedy = f"the keys that are set were given for another proxy: {remedy}"
-    return AuthFailure("auth_required", f"no credential for {url}", remedy=remedy)
+    why = f": {key_name} was given for another proxy" if key_name is not None else ""
+    return AuthFailure(
+        "auth_required",
+        f"no credential for {url}{why}",
+        remedy=f"export LITELLM_BASE_URL={url} LITELLM_API_KEY=sk-...",
+    )
 
 
 def _is_of(credential: Credential, source: str) -> bool:

@@ -136,7 +136,8 @@ def models(
             json_lines=lambda: catalog.listed_lines,
             empty="No models.",
         )
-    return Listing(cast("list[Row]", selection.apply(catalog.models)), TABLE, empty="No models like that.")
+    table = (TABLE[0], _MODE, *TABLE[1:]) if every_mode or modes else TABLE
+    return Listing(cast("list[Row]", selection.apply(catalog.models)), table, empty="No models like that.")
 
 
 @command(
@@ -174,7 +175,7 @@ def show(app: App, *, ids: Sequence[str], refresh: bool) -> Listing | Record:
         if not found:
             raise app.failures.pop()
         return Record(found[0])
-    return Listing(found, TABLE)
+    return Listing(found, (TABLE[0], _MODE, *TABLE[1:]))
 
 
 models.add_command(show)
@@ -191,7 +192,11 @@ class _LazyRows:
 
 
 def _tokens(value: int | None) -> str:
-    return "" if value is None else f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    """Return a limit at a glance: 128K, 1.05M. The exact number is in `show` and in every other format."""
+    for size, unit in ((1_000_000, "M"), (1_000, "K")):
+        if value is not None and value >= size:
+            return f"{value / size:.3g}{unit}"
+    return "" if value is None else str(value)
 
 
 def _price(value: float | None) -> str:
@@ -199,7 +204,7 @@ def _price(value: float | None) -> str:
 
 
 def _abilities(model: Model) -> str:
-    short = {"function_calling": "tools", "response_schema": "schema", "prompt_caching": "cache", "web_search": "web"}
+    short = {"function_calling": "tools", "web_search": "web", "computer_use": "computer"}
     words = [word for name, word in short.items() if model["supports"].get(name)]
     return ",".join([*words, *(["reasoning"] if model["reasoning"] else [])]) or "-"
 
@@ -208,9 +213,9 @@ def _column(header: str, cell: Any, *, right: bool = False) -> Column:
     return Column(header, lambda row: cell(cast("Model", row)), right)
 
 
+_MODE = _column("MODE", lambda model: clean(model["mode"] or ""))
 TABLE = (
     _column("ID", lambda model: clean(model["id"])),
-    _column("MODE", lambda model: clean(model["mode"] or "")),
     _column("CONTEXT", lambda model: _tokens(model["context_window"]), right=True),
     _column("OUTPUT", lambda model: _tokens(model["max_output_tokens"]), right=True),
     _column("$/M IN", lambda model: _price(model["cost"]["input"]), right=True),

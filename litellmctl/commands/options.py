@@ -78,7 +78,7 @@ SHARED_OPTIONS = (
 )
 
 
-def _print_help(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001
+def _print_help(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
     if value and not context.resilient_parsing:
         context.ensure_object(App).console.write(f"{context.get_help()}\n")
         context.exit()
@@ -114,6 +114,16 @@ class FormattedCommand(click.Command):
             check_fields(app.options.fields, self.fields, ctx.command_path)
             app.returned_fields = list(self.fields)
         return super().invoke(ctx)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the command's own options first, then those that every command has."""
+        shared: list[click.Parameter] = [*SHARED_OPTIONS]
+        own = [parameter for parameter in self.get_params(ctx) if parameter not in shared]
+        for title, parameters in (("Options", own), ("Shared options", shared)):
+            records = [record for record in (parameter.get_help_record(ctx) for parameter in parameters) if record]
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the fields and the examples."""

@@ -22,7 +22,9 @@ def normalize(text: str, *, named: str = "the base URL") -> str:
     if re.search(r"[\x00-\x20\x7f-\x9f\\]", url):
         raise UsageFailure(f"{named} contains a space, a backslash or a control character")
     if "://" not in url:
-        raise UsageFailure(f'{named} has no scheme: "{_no_userinfo(url)}"', remedy=f"https://{_no_userinfo(url)}")
+        raise UsageFailure(
+            f'{named} has no scheme: "{_no_userinfo(url)}"', remedy=f"write it as https://{_no_userinfo(url)}"
+        )
     try:
         parts = urlsplit(url)
         port = parts.port

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -76,7 +77,9 @@ class Lab:
 def lab() -> Iterator[Lab]:
     """The lab: the one that the variables name, or the one in ../shared/lab, started where it does not run."""
     given = dict(_GIVEN)
+    started = False
     if not given and (LAB / "up.sh").exists():
+        started = not _is_up()
         done = subprocess.run([LAB / "up.sh"], capture_output=True, text=True, check=True, timeout=900)
         given = dict(re.findall(r"^export (\w+)=(\S+)$", done.stdout, re.MULTILINE))
     if not given:
@@ -84,6 +87,16 @@ def lab() -> Iterator[Lab]:
     running = Lab(given["LAB_URL"], given["LAB_MASTER_KEY"], given["LAB_IDP_URL"])
     yield running
     running.close()
+    if started:
+        subprocess.run([LAB / "down.sh"], check=True, timeout=120)
+
+
+def _is_up() -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", int(os.environ.get("LAB_PORT", "4100"))), timeout=2):
+            return True
+    except OSError:
+        return False
 
 
 @pytest.fixture

@@ -125,7 +125,7 @@ def _handler(
         def log_message(self, *_: object) -> None:
             pass
 
-        def do_CONNECT(self) -> None:  # noqa: N802
+        def do_CONNECT(self) -> None:
             requests.append(Request("CONNECT", self.path, dict(self.headers), b""))
             if connected is None:
                 self.send_error(403)
@@ -135,11 +135,12 @@ def _handler(
             self.connection = connected.wrap_socket(self.connection, server_side=True)
             self.rfile = self.connection.makefile("rb")
             self.wfile = self.connection.makefile("wb", buffering=0)
+            self.close_connection = False  # http.client may have asked in HTTP/1.0
 
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             self._answer()
 
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             self._answer()
 
         def finish(self) -> None:
