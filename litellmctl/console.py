@@ -54,12 +54,14 @@ class Console:
         """Write data to stdout, as UTF-8 whatever the locale; a stdout that is closed is a broken pipe."""
         if self.stdout is None:
             raise BrokenPipeError
-        _write(self.stdout, text)
+        with _full_disk_is_a_failure():
+            _write(self.stdout, text)
 
     def flush(self) -> None:
         """Flush stdout, so that a reader that went away is noticed here and not at exit."""
         if self.stdout is not None:
-            self.stdout.flush()
+            with _full_disk_is_a_failure():
+                self.stdout.flush()
 
     def style(self, text: str, code: str, *, stream: TextIO | None = None) -> str:
         """Wrap `text` in the SGR code if `stream` (stdout by default) takes colour."""
@@ -153,6 +155,16 @@ class Console:
         return _is_terminal(stream)
 
 
+@contextmanager
+def _full_disk_is_a_failure() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Failure("file", f"cannot write the output: {(error.strerror or str(error)).lower()}") from None
+
+
 def _is_terminal(stream: IO[str] | None) -> bool:
     try:
         return stream is not None and stream.isatty()
@@ -167,5 +179,4 @@ def _write(stream: TextIO, text: str) -> None:
         encoding = getattr(stream, "encoding", None) or "utf-8"
         stream.write(text.encode(encoding, "replace").decode(encoding, "replace"))
         return
-    stream.flush()
     buffer.write(text.encode("utf-8", "replace"))

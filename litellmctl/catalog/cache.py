@@ -63,13 +63,13 @@ class Catalog(NamedTuple):
 
     @property
     def age(self) -> float:
-        """Seconds since it was fetched; a clock that was set back makes it fresh, not invalid."""
+        """Seconds since it was fetched."""
         return max(0.0, time.time() - self.fetched_at)
 
     @property
     def is_fresh(self) -> bool:
-        """Whether it may be used without asking the proxy."""
-        return self.age < FRESH_SECONDS
+        """Whether it may be used without asking the proxy; one from far in the future may not, by any clock."""
+        return abs(time.time() - self.fetched_at) < FRESH_SECONDS
 
 
 class CatalogCache:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -70,6 +71,8 @@ def locked(path: Path, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     lock = filelock.FileLock(path.with_name(path.name + ".lock"), timeout=seconds, mode=0o600)
     try:
         lock.acquire()
+    except NotImplementedError:
+        raise OSError(errno.ENOLCK, "the file system has no locks", str(path)) from None
     except filelock.Timeout:
         raise Failure("file", f"another process holds the lock of {path}", remedy="try again") from None
     try:

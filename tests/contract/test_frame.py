@@ -154,10 +154,22 @@ def test_json_has_exactly_the_documented_keys(run: Run, proxy: FakeProxy, path: 
 
 
 def test_the_keys_of_a_model() -> None:
-    assert (
-        list(FIELDS)
-        == ["id", "mode", "providers", "context_window", "max_output_tokens", "input", "output", "reasoning", "reasoning_efforts", "supports", "cost", "deployments", "complete", "source"]
-    )
+    assert list(FIELDS) == [
+        "id",
+        "mode",
+        "providers",
+        "context_window",
+        "max_output_tokens",
+        "input",
+        "output",
+        "reasoning",
+        "reasoning_efforts",
+        "supports",
+        "cost",
+        "deployments",
+        "complete",
+        "source",
+    ]
     rows = COMMANDS["config", "list"].fields
     assert list(rows) == ["key", "value", "source", "name", "base_url", "signed_in", "default"]
 
