@@ -178,11 +178,16 @@ class CatalogCache:
             return path.read_bytes()
 
     def _forget_old(self) -> None:
-        limit = time.time() - _FORGET_SECONDS
-        with suppress(OSError):
-            for path in self._folder.glob("models-*"):
+        """Remove catalogs that nobody renewed for a month, and what a kill in the middle of a write left behind."""
+        now = time.time()
+        for pattern, seconds in (
+            ("models-*.jsonl", _FORGET_SECONDS),
+            ("models-*.failed", _FORGET_SECONDS),
+            (".*.tmp", 3600),
+        ):
+            for path in self._folder.glob(pattern):
                 with suppress(OSError):
-                    if path.suffix in {".jsonl", ".failed"} and path.stat().st_mtime < limit:
+                    if path.stat().st_mtime < now - seconds:
                         path.unlink()
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from litellmctl.app import App
 from litellmctl.errors import UsageFailure, suggestion
@@ -18,22 +17,18 @@ CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 
 AUTH_SOURCES = ("stored", "config", "gcloud", "helper", "env")
 
 
-def _was_given(context: click.Context, parameter: click.Parameter) -> bool:
-    return context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
-
-
 def _set_option(context: click.Context, parameter: click.Parameter, value: Any) -> None:
-    if _was_given(context, parameter):
+    if value is not None:
         setattr(context.ensure_object(App).options, parameter.name or "", value)
 
 
 def _set_console(context: click.Context, parameter: click.Parameter, value: Any) -> None:
-    if _was_given(context, parameter):
+    if value is not None:
         setattr(context.ensure_object(App).console, parameter.name or "", value)
 
 
 def _set_fields(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
-    if _was_given(context, parameter) and value is not None:
+    if value is not None:
         names = tuple(name.strip() for name in value.split(",") if name.strip())
         if not names:
             raise click.BadParameter("names no field", ctx=context, param=parameter)
@@ -41,7 +36,8 @@ def _set_fields(context: click.Context, parameter: click.Parameter, value: str |
 
 
 def _option(*names: str, callback: Callable[..., None] = _set_option, **attributes: Any) -> click.Option:
-    return click.Option(names, expose_value=False, callback=callback, **attributes)
+    # None means "not given", for flags too: what a group was given must not be undone by its subcommand's default.
+    return click.Option(names, expose_value=False, callback=callback, default=None, **attributes)
 
 
 # The options that every command and group takes; of two givings the later one wins. Options have no state of their

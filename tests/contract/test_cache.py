@@ -257,6 +257,20 @@ def test_a_full_disk_keeps_the_old_cache_and_no_temporary_file(
     assert [path.name for path in (home / "cache").iterdir() if path.suffix == ".tmp"] == []
 
 
+def test_what_a_kill_left_behind_and_old_catalogs_are_swept(run: Run, proxy: FakeProxy, home: Path) -> None:
+    proxy.models(row("gpt"), times=2)
+    run("models")
+    month_ago = time.time() - 31 * DAY
+    stray, forgotten = home / "cache" / ".models-x.1.ab.tmp", home / "cache" / "models-other-0.jsonl"
+    recent = home / "cache" / ".models-x.2.cd.tmp"  # perhaps of a process that runs
+    for path in (stray, forgotten, recent):
+        path.write_text("x")
+    for path in (stray, forgotten):
+        os.utime(path, (month_ago, month_ago))
+    run("models", "--refresh")
+    assert [path.exists() for path in (stray, forgotten, recent)] == [False, False, True]
+
+
 def test_twenty_processes_refreshing_at_once_leave_one_whole_cache(
     proxy: FakeProxy, home: Path, env: dict[str, str]
 ) -> None:

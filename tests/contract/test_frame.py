@@ -316,5 +316,5 @@ def test_a_real_terminal_shows_a_table_and_asks_nothing(env: dict[str, str], pro
         output += chunk
     os.close(main_end)
     assert process.wait(30) == 0
-    assert re.search(rb"ID +MODE", output)
+    assert re.search(rb"ID +CONTEXT", output)
     assert b"gpt" in output

@@ -185,10 +185,12 @@ def test_fields_choose_and_order_in_every_format(run: Run, recorded: FakeProxy) 
 def test_a_terminal_gets_an_aligned_table_with_question_marks(run: Run, recorded: FakeProxy) -> None:
     result = run("models", terminal=True, NO_COLOR="1")
     header, *lines = result.splitlines()
-    assert header.split()[:4] == ["ID", "MODE", "CONTEXT", "OUTPUT"]
+    assert header.split()[:3] == ["ID", "CONTEXT", "OUTPUT"]
     (homemade,) = [line for line in lines if line.startswith("homemade")]
-    assert homemade.split()[1:6] == ["?"] * 5
+    assert homemade.split() == ["homemade", "?", "?", "?", "?", "?", "-"]
+    assert " 128K " in next(line for line in lines if line.startswith("gpt-4o"))
     assert "more in other modes (--all)" in result.stderr
+    assert "embedding" in run("models", "--all", terminal=True)
     assert run("models", "--json", terminal=True).startswith('[\n  {\n    "id"')
 
 
