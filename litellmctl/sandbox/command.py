@@ -1,0 +1,92 @@
+"""Running a command with the sandbox as its proxy."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import litellmctl
+from litellmctl.errors import Failure, UsageFailure
+from litellmctl.sandbox import proxy, resident, variables
+from litellmctl.sandbox.interruptions import Interruptions
+from litellmctl.settings import environment, files
+
+# -m does not do: with -P it does not find a checkout, and without -P it finds the files of the current folder first.
+_MAIN = "import sys; sys.path.append(sys.argv.pop(1)); from litellmctl.__main__ import main; sys.exit(main())"
+_CONTROL_C_EXIT = 0xC000013A
+
+
+def run(words: Sequence[str], *, seconds: float, note: Callable[[str], None]) -> int:
+    """Run a command with the sandbox that is up, or else with one of its own, and return its exit code.
+
+    Its streams are ours. 128 + N where the signal N ended it, as a shell says it.
+    """
+    arguments = _resolved(words)
+    with (
+        Interruptions() as interruptions,
+        _temporary_folder() as folder,
+        _proxy(folder, seconds, note, interruptions.check) as (base_url, key),
+    ):
+        own = variables.of_command(environment.snapshot(), base_url, key, folder)
+        try:
+            command = subprocess.Popen(arguments, env=own)
+        except (OSError, ValueError) as error:
+            why = files.reason(error) if isinstance(error, OSError) else error
+            raise UsageFailure(f"{words[0]} cannot be run: {why}") from None
+        code = interruptions.wait(command)
+    if code == _CONTROL_C_EXIT:  # Windows
+        return 130
+    return code if code >= 0 else 128 - code
+
+
+def _resolved(words: Sequence[str]) -> list[str]:
+    if words[0] == "litellmctl":  # this very program, wherever it is
+        return [sys.executable, "-P", "-c", _MAIN, str(Path(litellmctl.__file__).parent.parent), *words[1:]]
+    found = shutil.which(words[0])
+    if found is None:
+        raise UsageFailure(
+            f'no command "{words[0]}" is found',
+            remedy="check its name; one of litellmctl's own is written `litellmctl sandbox run litellmctl ...`",
+        )
+    return [found, *words[1:]]
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="litellmctl-sandbox-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+@contextmanager
+def _proxy(
+    folder: Path, seconds: float, note: Callable[[str], None], check: Callable[[], None]
+) -> Iterator[tuple[str, str]]:
+    known = resident.running()
+    if known is not None:
+        note(f"Using the sandbox on {known.base_url}")
+        yield known.base_url, known.key
+        return
+    try:
+        own = proxy.start(folder / "proxy", seconds=seconds, note=note, check=check)
+    except Failure as failure:
+        _keep_log(folder / "proxy" / "proxy.log", failure)
+        raise
+    try:
+        yield own.base_url, own.key
+    finally:
+        own.stop()
+
+
+def _keep_log(log: Path, failure: Failure) -> None:
+    """Save the log of a proxy that did not start, and tell where."""
+    if log.exists():
+        failure.remedy = None
+        with suppress(OSError):
+            kept = resident.folder() / "failed.log"
+            files.write_atomically(kept, log.read_bytes())
+            failure.remedy = f"see {kept}"

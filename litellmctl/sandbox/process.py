@@ -1,0 +1,113 @@
+"""Processes: whether one is still the one that we mean, and ending it with all that it started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+_GRACE_SECONDS = 2.0  # a proxy without a database has nothing to save
+_KILL_SECONDS = 2.0
+_LOOK_SECONDS = 0.05
+
+
+def start_time(pid: int) -> str | None:
+    """Return when the process began, in the system's own words; None where it has ended.
+
+    A number is given to another process some time after its own has ended: the two together name one process. A zombie
+    has ended.
+    """
+    if sys.platform == "win32":
+        started = _start_time_on_windows(pid)
+    elif sys.platform == "linux":
+        started = _start_time_in_proc(pid)
+    else:
+        started = _start_time_by_ps(pid)
+    return started
+
+
+def end(pid: int, is_over: Callable[[], bool]) -> bool:
+    """End the process and its group, which it leads, and return whether it is over. First politely, then not."""
+    if sys.platform == "win32":
+        command = ["taskkill", "/T", "/F", "/PID", str(pid)]
+        subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    else:
+        _signal_group(pid, signal.SIGTERM)
+        _waited(is_over, _GRACE_SECONDS)
+        _signal_group(pid, signal.SIGKILL)  # also for those in the group that stayed
+    return _waited(is_over, _KILL_SECONDS)
+
+
+def _waited(is_over: Callable[[], bool], seconds: float) -> bool:
+    expires = time.monotonic() + seconds
+    while not is_over():
+        if time.monotonic() > expires:
+            return False
+        time.sleep(_LOOK_SECONDS)
+    return True
+
+
+if sys.platform != "win32":
+
+    def _signal_group(pid: int, number: int) -> None:
+        with suppress(ProcessLookupError, PermissionError):  # macOS: not permitted where only zombies are left
+            os.killpg(pid, number)
+
+
+def _start_time_in_proc(pid: int) -> str | None:
+    try:
+        return parse_proc_stat(Path(f"/proc/{pid}/stat").read_bytes())
+    except OSError:
+        return None
+
+
+def parse_proc_stat(stat: bytes) -> str | None:
+    """Return field 22 of /proc/PID/stat (proc(5)), None for a zombie. The name, in parentheses, may hold any bytes."""
+    fields = stat[stat.rindex(b")") + 1 :].split()  # begins with field 3
+    return None if fields[0] in {b"Z", b"X"} else fields[19].decode()
+
+
+def _start_time_by_ps(pid: int) -> str | None:
+    result = subprocess.run(
+        ["/bin/ps", "-o", "stat=", "-o", "lstart=", "-p", str(pid)],
+        env={"LC_ALL": "C", "TZ": "UTC0"},  # the time is printed in local terms
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    return parse_ps(result.stdout.decode("ascii", "replace"))
+
+
+def parse_ps(line: str) -> str | None:
+    """Return the start time in what `ps -o stat= -o lstart=` prints, None for nothing and for a zombie."""
+    state, _, started = line.strip().partition(" ")
+    return None if not state or state.startswith("Z") else " ".join(started.split())
+
+
+if sys.platform == "win32":
+
+    def _start_time_on_windows(pid: int) -> str | None:
+        import ctypes
+        from ctypes import wintypes
+
+        query_limited_information, still_active = 0x1000, 259
+        kernel = ctypes.WinDLL("kernel32")
+        kernel.OpenProcess.restype = wintypes.HANDLE
+        number = kernel.OpenProcess(query_limited_information, False, pid)
+        if not number:
+            return None
+        handle = wintypes.HANDLE(number)
+        times = [wintypes.FILETIME() for _ in range(4)]  # created, ended, in the kernel, in the program
+        code = wintypes.DWORD()
+        try:
+            known = kernel.GetProcessTimes(handle, *map(ctypes.byref, times))
+            # While anybody holds a handle, a process that has ended can still be opened.
+            alive = kernel.GetExitCodeProcess(handle, ctypes.byref(code)) and code.value == still_active
+            return str(times[0].dwHighDateTime << 32 | times[0].dwLowDateTime) if known and alive else None
+        finally:
+            kernel.CloseHandle(handle)

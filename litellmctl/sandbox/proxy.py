@@ -1,0 +1,196 @@
+"""Starting a LiteLLM proxy on loopback, knowing when it is ready, and stopping it."""
+
+from __future__ import annotations
+
+import http.client
+import importlib.util
+import json
+import os
+import re
+import secrets
+import shlex
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from string import Template
+
+from litellmctl.errors import Failure, UsageFailure
+from litellmctl.render import clean
+from litellmctl.sandbox import process, serve, variables
+from litellmctl.settings import environment, files
+
+START_SECONDS = 60.0
+
+_HERE = Path(__file__).parent
+_ASK_SECONDS = 5.0
+_LOOK_SECONDS = 0.2
+_TOLD_LINES, _TOLD_CHARACTERS = 3, 200
+_LOG_BYTES = 2**20
+_SGR = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+
+
+class Proxy:
+    """A proxy that we started. It ends when we do, also when we are killed, unless it was told to stay."""
+
+    def __init__(self, port: int, key: str, log: Path, child: subprocess.Popen[bytes]) -> None:
+        self.port = port
+        self.base_url = f"http://127.0.0.1:{port}"
+        self.key = key
+        self.log = log
+        self._child = child
+
+    @property
+    def pid(self) -> int:
+        """The number of its process, and of its process group."""
+        return self._child.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended, None while it runs."""
+        return self._child.poll()
+
+    def answers(self) -> bool:
+        """Whether it takes its key, which nobody else knows: so this is our proxy, and it is ready."""
+        request = urllib.request.Request(  # noqa: S310  (loopback)
+            f"{self.base_url}/v1/models", headers={"Authorization": f"Bearer {self.key}"}
+        )
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with direct.open(request, timeout=_ASK_SECONDS) as answer:
+                return bool(answer.status == http.client.OK)
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def stay(self) -> None:
+        """Let it outlive us."""
+        assert self._child.stdin is not None
+        with self._child.stdin as pipe:
+            pipe.write(serve.STAY)
+        self._child.returncode = 0  # nobody waits for it; this keeps subprocess from warning about that
+
+    def stop(self) -> None:
+        """End it and what it started, unless it has ended: its number may be another process's by now."""
+        if self.exit_code is None and not process.end(self.pid, lambda: self.exit_code is not None):
+            raise Failure("sandbox", f"the proxy, process {self.pid}, does not end", remedy="end it by hand")
+        assert self._child.stdin is not None
+        self._child.stdin.close()
+
+
+def start(folder: Path, *, seconds: float, note: Callable[[str], None], check: Callable[[], None]) -> Proxy:
+    """Start a proxy that keeps its files in `folder`, and return it when it is ready.
+
+    `check` is called often, and ends the wait by raising. A port that somebody else took meanwhile is tried again with
+    another one, once.
+    """
+    require_extra()
+    expires = time.monotonic() + seconds
+    proxy = _launched(folder, note)
+    ready = _becomes_ready(proxy, expires, seconds, check)
+    if not ready and _is_taken(proxy.port):
+        proxy = _launched(folder, note)
+        ready = _becomes_ready(proxy, expires, seconds, check)
+    if not ready:
+        raise _failure(f"the proxy ended with exit code {proxy.exit_code} before it was ready", proxy.log)
+    note(f"Ready after {time.monotonic() - expires + seconds:.0f} s.")
+    return proxy
+
+
+def require_extra() -> None:
+    """Refuse where LiteLLM's proxy is not installed. It is not imported: that takes seconds."""
+    if any(importlib.util.find_spec(name) is None for name in ("litellm", "uvicorn", "fastapi", "mcp")):
+        words = [sys.executable, "-m", "pip", "install", "litellmctl[sandbox]"]
+        raise UsageFailure(
+            "the sandbox needs LiteLLM itself, which is not installed here",
+            remedy=subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words),
+        )
+
+
+def last_lines(log: Path, count: int) -> list[str]:
+    """Return the last lines of a log, without colours and control characters. Raises OSError."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - _LOG_BYTES))
+        text = file.read(_LOG_BYTES).decode("utf-8", "replace")
+    return [clean(_SGR.sub("", line)).rstrip() for line in text.splitlines()[-count:]]
+
+
+def _launched(folder: Path, note: Callable[[str], None]) -> Proxy:
+    port, key, log = _free_port(), f"sk-{secrets.token_hex(32)}", folder / "proxy.log"
+    note(f"Starting a LiteLLM proxy on http://127.0.0.1:{port} ...")
+    # LiteLLM searches `../..` for modules, before anything else: so this must be a folder of ours too.
+    home = folder / "home" / "user"
+    files.make_private_dir(home)
+    own = variables.of_proxy(environment.snapshot(), home, key)
+    config = folder / "config.yaml"
+    files.write_atomically(config, _config(own).encode())
+    log.unlink(missing_ok=True)
+    words = [sys.executable, "-P", str(_HERE / "serve.py"), str(config), str(port)]
+    hidden = 0
+    if sys.platform == "win32":
+        hidden = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as output:
+        child = subprocess.Popen(
+            words,
+            env=own,
+            cwd=home,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            # Its own session: Ctrl-C is for the command, and the proxy ends after it.
+            start_new_session=os.name != "nt",
+            creationflags=hidden,
+        )
+    return Proxy(port, key, log, child)
+
+
+def _config(own: dict[str, str]) -> str:
+    values = {
+        "python": sys.executable,
+        "mcp_server": str(_HERE / "mcp_server.py"),
+        "python_environment": variables.of_python(own),
+    }
+    # JSON is YAML too.
+    quoted = {name: json.dumps(value, ensure_ascii=False) for name, value in values.items()}
+    return Template((_HERE / "config.yaml").read_text("utf-8")).substitute(quoted)
+
+
+def _becomes_ready(proxy: Proxy, expires: float, seconds: float, check: Callable[[], None]) -> bool:
+    """Wait for the proxy, and return whether it is ready. Where it is not, it has ended or is stopped."""
+    ready = False
+    try:
+        while proxy.exit_code is None and not proxy.answers():
+            check()
+            if time.monotonic() > expires:
+                raise _failure(f"the proxy was not ready within {seconds:g} s; --timeout gives it longer", proxy.log)
+            time.sleep(_LOOK_SECONDS)
+        ready = proxy.exit_code is None
+    finally:
+        if not ready:
+            proxy.stop()
+    return ready
+
+
+def _failure(what: str, log: Path) -> Failure:
+    with suppress(OSError):
+        lines = [line[:_TOLD_CHARACTERS] for line in last_lines(log, 50) if line.strip()]
+        what = f"{what}: {' / '.join(lines[-_TOLD_LINES:])}" if lines else what
+    return Failure("sandbox", what, remedy=f"see {log}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False

@@ -1,0 +1,96 @@
+"""The sandbox that stays until `down`: where it is noted, and whether it runs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from litellmctl.errors import Failure
+from litellmctl.sandbox import process, proxy
+from litellmctl.sandbox.interruptions import Interruptions
+from litellmctl.settings import files
+from litellmctl.settings.paths import cache_dir
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Resident:
+    """A sandbox that was left running. `start_time` is the system's own, `started_at` in seconds since 1970."""
+
+    base_url: str
+    key: str
+    pid: int
+    start_time: str
+    started_at: float
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its process is still there, and not another one under the same number."""
+        return process.start_time(self.pid) == self.start_time
+
+
+def folder() -> Path:
+    """Return where its files are."""
+    return cache_dir() / "sandbox"
+
+
+def log() -> Path:
+    """Return its log, which stays after `down`."""
+    return folder() / "proxy.log"
+
+
+def _state() -> Path:
+    return folder() / "state.json"
+
+
+def running() -> Resident | None:
+    """Return the sandbox that is up. A note about it that cannot be read, or is out of date, counts as none."""
+    try:
+        resident = Resident(**json.loads(_state().read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+    return resident if resident.is_running else None
+
+
+def up(seconds: float, note: Callable[[str], None]) -> tuple[Resident, bool]:
+    """Return the sandbox that is up, and whether it had to be started for that."""
+    with _locked(seconds):
+        known = running()
+        if known is not None:
+            return known, False
+        with Interruptions() as interruptions:
+            started = proxy.start(folder(), seconds=seconds, note=note, check=interruptions.check)
+            try:
+                interruptions.check()
+                resident = Resident(
+                    started.base_url, started.key, started.pid, process.start_time(started.pid) or "", time.time()
+                )
+                files.write_atomically(_state(), json.dumps(asdict(resident)).encode())
+                started.stay()
+            except BaseException:
+                started.stop()
+                raise
+    return resident, True
+
+
+def down() -> Resident | None:
+    """End the sandbox that is up, and return it; None where nothing is."""
+    with _locked(proxy.START_SECONDS):
+        known = running()
+        if known is not None and not process.end(known.pid, lambda: not known.is_running):
+            raise Failure("sandbox", f"the sandbox, process {known.pid}, does not end", remedy="end it by hand")
+        _state().unlink(missing_ok=True)
+    return known
+
+
+@contextmanager
+def _locked(seconds: float) -> Iterator[None]:
+    """Wait for another `up` or `down`, which may take as long as a start and a stop."""
+    with files.locked(_state(), seconds=seconds + files.LOCK_SECONDS):
+        yield
