@@ -7,6 +7,8 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from litellmctl import program
+
 if TYPE_CHECKING:
     from litellmctl.app import Options
 
@@ -19,8 +21,7 @@ def refresh(options: Options, profile: str) -> None:
     """
     import subprocess
 
-    # -P: the current folder may hold anybody's files, and must not be searched for modules.
-    command = [sys.executable, "-P", "-m", "litellmctl", "refresh", "--background", "--quiet", "--profile", profile]
+    command = program.command("refresh", "--background", "--quiet", "--profile", profile)
     for name, value in (("--base-url", options.base_url), ("--auth", options.auth)):
         if value is not None:
             command += [name, value]

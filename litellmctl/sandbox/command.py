@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import litellmctl
+from litellmctl import program
 from litellmctl.errors import Failure, UsageFailure
 from litellmctl.sandbox import proxy, resident, variables
 from litellmctl.sandbox.interruptions import Interruptions
 from litellmctl.settings import environment, files
 
-# -m does not do: with -P it does not find a checkout, and without -P it finds the files of the current folder first.
-_MAIN = "import sys; sys.path.append(sys.argv.pop(1)); from litellmctl.__main__ import main; sys.exit(main())"
 _CONTROL_C_EXIT = 0xC000013A
 
 
@@ -46,7 +43,7 @@ def run(words: Sequence[str], *, seconds: float, note: Callable[[str], None]) ->
 
 def _resolved(words: Sequence[str]) -> list[str]:
     if words[0] == "litellmctl":  # this very program, wherever it is
-        return [sys.executable, "-P", "-c", _MAIN, str(Path(litellmctl.__file__).parent.parent), *words[1:]]
+        return program.command(*words[1:])
     found = shutil.which(words[0])
     if found is None:
         raise UsageFailure(

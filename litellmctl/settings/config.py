@@ -210,7 +210,7 @@ def _check_key(name: str, value: Any, keys: Mapping[str, Key], full: str, path: 
         )
     if not isinstance(value, keys[name].type):
         raise ConfigFailure(f"{path}: {full} is not a {_TYPE_NAMES[keys[name].type]}")
-    if name == "key_header" and not re.fullmatch(_HEADER_NAME, value):
+    if name == "key_header" and not re.fullmatch(_HEADER_NAME, str(value)):
         raise ConfigFailure(f'{path}: {full}: "{value}" is not a header name')
     if isinstance(value, dict):
         for header, text in value.items():
