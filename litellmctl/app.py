@@ -111,7 +111,8 @@ class App:
         """Return a client for the proxy in use. The credential is looked up here, before any time is counted."""
         from litellmctl.auth.credential import checked
         from litellmctl.auth.sources import forbidden_headers
-        from litellmctl.proxy.client import BoundAuth, Client, make_session
+        from litellmctl.proxy.client import Client
+        from litellmctl.proxy.session import BoundAuth, make_session
         from litellmctl.settings.base_url import is_loopback
 
         self.require_online("this")
@@ -144,7 +145,7 @@ class App:
         return Trust()
 
     def _google_session(self) -> requests.Session:
-        from litellmctl.proxy.client import make_session
+        from litellmctl.proxy.session import make_session
 
         self.require_online("an access token from Google")
         return make_session("https://oauth2.googleapis.com", self._trust, loopback=False)

@@ -1,26 +1,24 @@
-"""One HTTP client for a proxy: one session, a key bound to its URL, limits on time and size, retries for GET only."""
+"""Requests to one proxy: limits on time and size, retries for GET only, redirects only within the proxy."""
 
 from __future__ import annotations
 
-import socket
-import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 
-from litellmctl import __version__
 from litellmctl.errors import Failure, Unavailable
-from litellmctl.proxy import tls
 from litellmctl.proxy.answers import failure_of
+from litellmctl.proxy.faults import host_of, no_answer
+from litellmctl.proxy.session import BoundAuth
 
 if TYPE_CHECKING:
+    from requests.auth import AuthBase
+
     from litellmctl.proxy.deadline import Deadline
 
 CONNECT_SECONDS = 5.0
@@ -35,105 +33,6 @@ _LONGEST_RETRY_AFTER = 10.0
 _LOOK = "check the base URL, and the log of the proxy or of the gateway in front of it"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
-_CONNECTIONS = 32
-
-
-class NoAuth(AuthBase):
-    """No credential. Where a request has no auth at all, requests would add one from `.netrc`."""
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Leave the request as it is."""
-        return request
-
-
-class BoundAuth(AuthBase):
-    """The key and the extra headers, attached only to requests below the base URL that they were given for.
-
-    `renew` returns a newer key, or None.
-    """
-
-    def __init__(
-        self,
-        base_url: str,
-        key: str,
-        *,
-        key_header: str = "Authorization",
-        headers: Mapping[str, str] | None = None,
-        renew: Callable[[], str | None] = lambda: None,
-    ) -> None:
-        # As requests will write it (punycode, percent-encoding), so that the comparison below holds.
-        self._base = requests.Request("GET", base_url + "/").prepare().url or base_url
-        self._key = key
-        self._key_header = key_header
-        self._headers = dict(headers or {})
-        self._renew: Callable[[], str | None] | None = renew
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Attach the key, unless the request goes elsewhere."""
-        if (request.url or "").startswith(self._base):
-            bearer = self._key_header.lower() == "authorization"
-            request.headers.update(self._headers)
-            request.headers[self._key_header] = f"Bearer {self._key}" if bearer else self._key
-        return request
-
-    def renewed(self) -> bool:
-        """Fetch a newer key, at most once; return whether there is one."""
-        renew, self._renew = self._renew, None
-        key = renew() if renew else None
-        if key is not None:
-            self._key = key
-        return key is not None
-
-
-class _Adapter(HTTPAdapter):
-    """Trusts exactly what the context trusts: requests itself would add certifi's authorities to it."""
-
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._context = context
-        super().__init__(pool_connections=4, pool_maxsize=_CONNECTIONS)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools with our context."""
-        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """Make the pools behind an HTTP proxy with our context."""
-        return super().proxy_manager_for(proxy, **kwargs, ssl_context=self._context)
-
-    def cert_verify(self, conn: Any, *_: Any, **__: Any) -> None:
-        """Leave the authorities to the context."""
-        conn.cert_reqs = "CERT_REQUIRED"
-        conn.ca_certs = None
-        conn.ca_cert_dir = None
-
-
-class _Session(requests.Session):
-    """Leaves redirects to `Client`: even where it does not follow them, requests reads the body and the target."""
-
-    def get_redirect_target(self, _resp: requests.Response) -> str | None:
-        """Return no target."""
-        return None
-
-
-def make_session(url: str, trust: tls.Trust, *, loopback: bool) -> requests.Session:
-    """Return a session for requests to the host of `url`.
-
-    The environment's HTTP proxies are used except for loopback; nothing else of requests' own reading of the
-    environment (`.netrc`, certificate bundles) is.
-    """
-    session = _Session()
-    session.trust_env = False
-    session.auth = NoAuth()
-    session.headers.update(
-        {"User-Agent": f"litellmctl/{__version__}", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
-    )
-    if not loopback:
-        session.proxies.update(requests.utils.get_environ_proxies(url, no_proxy=None))
-    if url.startswith("https:"):
-        session.mount("https://", _Adapter(trust.context()))
-    else:
-        session.mount("http://", HTTPAdapter(pool_connections=4, pool_maxsize=_CONNECTIONS))
-    return session
 
 
 @dataclass
@@ -244,7 +143,8 @@ class Client:
                 timeout=(self.deadline.remaining(CONNECT_SECONDS), self.deadline.remaining(READ_SECONDS)),
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            failure = self._unreachable(error)
+            http_proxy = next(iter(self.session.proxies.values()), None)
+            failure = no_answer(error, self.base_url, http_proxy, lambda: self.deadline.remaining(CONNECT_SECONDS))
             self.on_request(method, shown, failure.code, time.monotonic() - start)
             raise failure from None
         self.on_request(method, shown, str(response.status_code), time.monotonic() - start)
@@ -276,49 +176,6 @@ class Client:
         finally:
             response.close()
 
-    def _unreachable(self, error: BaseException) -> Unavailable:
-        causes = list(_causes(error))
-        where = f"cannot reach {self.base_url}"
-        if isinstance(error, requests.exceptions.ProxyError):
-            proxy = next(iter(self.session.proxies.values()), "")
-            return Unavailable(
-                "unreachable",
-                f"{where}: the HTTP proxy {_host_of(proxy)} refused",
-                remedy="check HTTPS_PROXY and NO_PROXY",
-            )
-        for cause in causes:
-            if isinstance(cause, ssl.SSLError):
-                return self._tls_failure(cause)
-            if isinstance(cause, socket.gaierror):
-                return Unavailable(
-                    "unreachable",
-                    f'{where}: no address for "{_host_of(self.base_url)}"',
-                    remedy="check the host name, and that the network is up",
-                )
-        if isinstance(error, requests.Timeout) or any(isinstance(cause, TimeoutError) for cause in causes):
-            return Unavailable("timeout", f"{where}: no answer in time", remedy="give it longer with --timeout SECONDS")
-        reason = next((cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror), None)
-        text = (reason or "the connection was closed without an answer").lower()
-        return Unavailable("unreachable", f"{where}: {text}", remedy="check the URL, and that the proxy runs")
-
-    def _tls_failure(self, error: ssl.SSLError) -> Unavailable:
-        if not isinstance(error, ssl.SSLCertVerificationError):
-            return Unavailable(
-                "tls",
-                f"TLS with {self.base_url} failed: {error.reason or error}",
-                remedy="check the scheme and the port",
-            )
-        parts = urlsplit(self.base_url)
-        name = None
-        if not self.session.proxies:
-            name = tls.issuer(parts.hostname or "", parts.port or 443, self.deadline.remaining(CONNECT_SECONDS))
-        issued = f' (issued by "{name}")' if name else ""
-        return Unavailable(
-            "tls",
-            f"the certificate of {self.base_url}{issued} is not trusted: {error.verify_message}",
-            remedy="litellmctl config set ca_bundle FILE, with the authority that issued it",
-        )
-
 
 def decode(body: bytes, where: str) -> Any:
     """Return the JSON of a body; anything else is not LiteLLM's answer."""
@@ -349,26 +206,4 @@ def _joined(url: str, location: str) -> str:
 
 
 def _origin_of(url: str) -> str:
-    return f"{url.split(':', 1)[0]}://{_host_of(url)}" if "://" in url else "nowhere"
-
-
-def _host_of(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return "an invalid URL"
-    return f"{parts.hostname or url}{port}"
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield the errors inside an error: requests and urllib3 keep them in `reason`, in the arguments or as causes."""
-    seen: set[int] = set()
-    queue: list[Any] = [error]
-    while queue:
-        cause = queue.pop(0)
-        if not isinstance(cause, BaseException) or id(cause) in seen:
-            continue
-        seen.add(id(cause))
-        yield cause
-        queue += [getattr(cause, "reason", None), *cause.args, cause.__cause__, cause.__context__]
+    return f"{url.split(':', 1)[0]}://{host_of(url)}" if "://" in url else "nowhere"

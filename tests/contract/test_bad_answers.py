@@ -300,7 +300,7 @@ def test_a_bundle_is_trusted(run: Run, secure: FakeProxy, authority: trustme.CA,
 
 
 def test_a_bundle_replaces_all_other_authorities(authority: trustme.CA, tmp_path: Path) -> None:
-    from litellmctl.proxy.client import make_session
+    from litellmctl.proxy.session import make_session
 
     bundle = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(bundle))

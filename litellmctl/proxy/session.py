@@ -1,0 +1,117 @@
+"""The HTTP session: a key bound to its URL, only the authorities that are trusted, the environment's proxies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+
+from litellmctl import __version__
+
+if TYPE_CHECKING:
+    import ssl
+
+    from litellmctl.proxy import tls
+
+CONNECTIONS = 32
+
+
+class NoAuth(AuthBase):
+    """No credential. Where a request has no auth at all, requests would add one from `.netrc`."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Leave the request as it is."""
+        return request
+
+
+class BoundAuth(AuthBase):
+    """The key and the extra headers, attached only to requests below the base URL that they were given for.
+
+    `renew` returns a newer key, or None.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        key: str,
+        *,
+        key_header: str = "Authorization",
+        headers: Mapping[str, str] | None = None,
+        renew: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        # As requests will write it (punycode, percent-encoding), so that the comparison below holds.
+        self._base = requests.Request("GET", base_url + "/").prepare().url or base_url
+        self._key = key
+        self._key_header = key_header
+        self._headers = dict(headers or {})
+        self._renew: Callable[[], str | None] | None = renew
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Attach the key, unless the request goes elsewhere."""
+        if (request.url or "").startswith(self._base):
+            bearer = self._key_header.lower() == "authorization"
+            request.headers.update(self._headers)
+            request.headers[self._key_header] = f"Bearer {self._key}" if bearer else self._key
+        return request
+
+    def renewed(self) -> bool:
+        """Fetch a newer key, at most once; return whether there is one."""
+        renew, self._renew = self._renew, None
+        key = renew() if renew else None
+        if key is not None:
+            self._key = key
+        return key is not None
+
+
+class _Adapter(HTTPAdapter):
+    """Trusts exactly what the context trusts: requests itself would add certifi's authorities to it."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__(pool_connections=4, pool_maxsize=CONNECTIONS)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the pools with our context."""
+        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Make the pools behind an HTTP proxy with our context."""
+        return super().proxy_manager_for(proxy, **kwargs, ssl_context=self._context)
+
+    def cert_verify(self, conn: Any, *_: Any, **__: Any) -> None:
+        """Leave the authorities to the context."""
+        conn.cert_reqs = "CERT_REQUIRED"
+        conn.ca_certs = None
+        conn.ca_cert_dir = None
+
+
+class _Session(requests.Session):
+    """Leaves redirects to `Client`: even where it does not follow them, requests reads the body and the target."""
+
+    def get_redirect_target(self, _resp: requests.Response) -> str | None:
+        """Return no target."""
+        return None
+
+
+def make_session(url: str, trust: tls.Trust, *, loopback: bool) -> requests.Session:
+    """Return a session for requests to the host of `url`.
+
+    The environment's HTTP proxies are used except for loopback; nothing else of requests' own reading of the
+    environment (`.netrc`, certificate bundles) is.
+    """
+    session = _Session()
+    session.trust_env = False
+    session.auth = NoAuth()
+    session.headers.update(
+        {"User-Agent": f"litellmctl/{__version__}", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
+    )
+    if not loopback:
+        session.proxies.update(requests.utils.get_environ_proxies(url, no_proxy=None))
+    if url.startswith("https:"):
+        session.mount("https://", _Adapter(trust.context()))
+    else:
+        session.mount("http://", HTTPAdapter(pool_connections=4, pool_maxsize=CONNECTIONS))
+    return session
