@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from typing import IO, TextIO
 
 from litellmctl.errors import Failure, UsageFailure
@@ -35,12 +36,12 @@ class Console:
         """Return the console of this process, as its streams are now."""
         return cls(sys.stdin, sys.stdout, sys.stderr)
 
-    @property
+    @cached_property
     def stdout_is_terminal(self) -> bool:
         """Whether a person looks at the output."""
         return _is_terminal(self.stdout)
 
-    @property
+    @cached_property
     def stderr_is_terminal(self) -> bool:
         """Whether a person looks at the messages."""
         return _is_terminal(self.stderr)
@@ -55,7 +56,7 @@ class Console:
         if self.stdout is None:
             raise BrokenPipeError
         with _full_disk_is_a_failure():
-            _write(self.stdout, text)
+            _write(self.stdout, text, terminal=self.stdout_is_terminal)
 
     def flush(self) -> None:
         """Flush stdout, so that a reader that went away is noticed here and not at exit."""
@@ -141,7 +142,7 @@ class Console:
             text = f"\r\x1b[K{text}"
             self._progress_shown = False
         with suppress(OSError, ValueError):
-            _write(self.stderr, text + end)
+            _write(self.stderr, text + end, terminal=self.stderr_is_terminal)
             self.stderr.flush()
 
     def _takes_color(self, stream: TextIO | None) -> bool:
@@ -172,11 +173,13 @@ def _is_terminal(stream: IO[str] | None) -> bool:
         return False
 
 
-def _write(stream: TextIO, text: str) -> None:
+def _write(stream: TextIO, text: str, *, terminal: bool) -> None:
     buffer = getattr(stream, "buffer", None)
-    if buffer is None or _is_terminal(stream):
+    if buffer is None or terminal:
         # A terminal knows its own encoding; what it cannot show becomes a question mark, never a traceback.
         encoding = getattr(stream, "encoding", None) or "utf-8"
         stream.write(text.encode(encoding, "replace").decode(encoding, "replace"))
         return
-    buffer.write(text.encode("utf-8", "replace"))
+    rest = memoryview(text.encode("utf-8", "replace"))
+    while rest:  # with PYTHONUNBUFFERED a pipe may take a part only
+        rest = rest[buffer.write(rest) or 0 :]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 Row = dict[str, Any]
@@ -12,7 +13,7 @@ FORMATS = ("table", "tsv", "csv", "jsonl", "json")
 
 # As texts, which `re` compiles and keeps on first use: most runs never need them.
 # C0, DEL and C1; the bidirectional controls, which can make a name read as another; lone surrogates.
-_UNSAFE = r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+_UNSAFE = r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 _LINE_BREAKS = r"[\t\r\n\x0b\x0c\x85\u2028\u2029]+"
 _JSON_UNSAFE = r"[\x7f-\x9f\ud800-\udfff]"
 
@@ -144,13 +145,16 @@ def _json_listing(data: Listing, layout: Layout) -> Iterator[str]:
         yield dump_json(rows, indent=2) + "\n"
         return
     if data.json_lines is not None and layout.chosen is None:
-        lines: Iterable[str] = data.json_lines()
+        lines: Sequence[str] | Iterator[str] = data.json_lines()
     else:
         lines = (dump_json(_selected(row, layout)) for row in data.rows)
     if layout.format == "jsonl":
         yield from (line + "\n" for line in lines)
         return
     # One element a line: quick to write, and grep, head and diff work on it.
+    if not isinstance(lines, Iterator):
+        yield "[\n" + ",\n".join(lines) + "\n]\n" if lines else "[]\n"
+        return
     before = "[\n"
     for line in lines:
         yield before + line
@@ -198,9 +202,16 @@ def _cell(value: Any) -> str:
         return clean(value)
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
+    if isinstance(value, bool | int):
+        return str(value).lower()
+    return _compact()(value)
+
+
+@cache
+def _compact() -> Callable[[Any], str]:
     import json
 
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+    return json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _field_column(name: str) -> Column:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _FIELDS = ("client_id", "client_secret", "refresh_token")
 _MARGIN_SECONDS = 300
+_SECONDS = 10.0
 LOGIN = "gcloud auth application-default login"
 
 
@@ -35,7 +36,7 @@ def read(path: Path) -> dict[str, Any]:
         info = json.loads(path.read_bytes())
     except OSError as error:
         raise UnusableADC(f"{path}: {files.reason(error)}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UnusableADC(f"{path} is not JSON") from None
     kind = info.get("type") if isinstance(info, dict) else None
     if kind != "authorized_user":
@@ -79,11 +80,18 @@ class GoogleCredential(Credential):
         from google.auth.transport.requests import Request
         from google.oauth2.credentials import Credentials
 
+        from litellmctl.proxy.deadline import Deadline
+
         credentials: Any = Credentials.from_authorized_user_info(self.info)  # type: ignore[no-untyped-call]
+        request = Request(self.session())
         try:
-            credentials.refresh(Request(self.session()))
-        except exceptions.TransportError:
-            raise Unavailable("unreachable", "cannot reach Google for an access token") from None
+            Deadline(_SECONDS).run(lambda: credentials.refresh(request))
+        except (exceptions.TransportError, Unavailable):
+            raise Unavailable(
+                "unreachable",
+                "cannot reach Google for an access token",
+                remedy="check the network, HTTPS_PROXY and ca_bundle, or use another source with --auth",
+            ) from None
         except exceptions.GoogleAuthError as error:
             reason = next((text for text in error.args if isinstance(text, str)), type(error).__name__)
             raise AuthFailure(

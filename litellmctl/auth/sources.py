@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from litellmctl.auth.credential import SOURCES, ConfiguredKey, Credential, Pair, checked
+from litellmctl.auth.credential import SOURCES, ConfiguredKey, Credential, Pair
 from litellmctl.errors import AuthFailure, ConfigFailure, Failure, UsageFailure, suggestion
 from litellmctl.settings import environment, paths, values
 from litellmctl.settings.base_url import normalize
@@ -53,15 +53,18 @@ class Resolver:
                 f'no credential source is called "{auth}".{suggestion(auth, list(SOURCES))}',
                 remedy=f"use one of {', '.join(SOURCES)}",
             )
-        for url, credential, headers in self._candidates(profile, base_url):
+        for url, credential, headers in self._candidates(profile, base_url, auth):
             # A key never travels to a URL that it was not given for.
             if url is None or base_url not in {None, url} or (auth is not None and not _is_of(credential, auth)):
                 continue
-            return Pair(url, credential, headers, profile.get("key_header"), tuple(_shadowed(credential)))
+            if credential.source == "env":
+                credential.secret()  # refuses a key that cannot be sent, even where a cache would answer
+            shadowed = tuple(_shadowed(credential)) if auth is None and profile.name == DEFAULT_PROFILE else ()
+            return Pair(url, credential, headers, profile.get("key_header"), shadowed)
         raise _nothing(profile, base_url, auth)
 
     def _candidates(
-        self, profile: Profile, wanted: str | None
+        self, profile: Profile, wanted: str | None, auth: str | None
     ) -> Iterator[tuple[str | None, Credential, Mapping[str, values.Value]]]:
         login = self._stored(profile)
         if login is not None:
@@ -69,7 +72,7 @@ class Resolver:
         url = profile.base_url
         own_key = False
         if url is not None:
-            for credential in self._of_profile(profile):
+            for credential in self._of_profile(profile, auth):
                 own_key = True
                 yield url, credential, profile.headers
         # A profile's URL without a key of its own may be joined by a variable's key, as --base-url may; one whose
@@ -85,12 +88,12 @@ class Resolver:
             else:
                 continue
             for key_name in key_names:
-                variable = self._of_variable(key_name)
+                variable = self._of_variable(key_name, auth)
                 if variable is not None:
                     yield base_url, variable, {**extra, **_environment_headers()}
 
-    def _of_profile(self, profile: Profile) -> Iterator[Credential]:
-        if profile.get("gcloud"):
+    def _of_profile(self, profile: Profile, auth: str | None) -> Iterator[Credential]:
+        if profile.get("gcloud") and auth in {None, "config", "gcloud"}:
             credential = self._google(profile.named("gcloud"))
             if credential is not None:
                 yield credential
@@ -98,15 +101,15 @@ class Resolver:
         if key is not None:
             yield ConfiguredKey("config", profile.named("api_key"), key)
 
-    def _of_variable(self, name: str) -> Credential | None:
+    def _of_variable(self, name: str, auth: str | None) -> Credential | None:
         if name == "LITELLM_GCLOUD_TOKEN_AUTH":
-            return self._google(name) if environment.flag(name) else None
+            return self._google(name) if environment.flag(name) and auth in {None, "gcloud"} else None
         text = environment.get(name)
         if text is None:
             return None
         if name == "LITELLM_API_KEY_HELPER":
             return ConfiguredKey("helper", name, values.Value("command", text.removeprefix("!"), name), "helper")
-        return ConfiguredKey("env", name, values.Value("literal", checked(text, named=name), name))
+        return ConfiguredKey("env", name, values.Value("literal", text, name))
 
     def _google(self, named: str) -> Credential | None:
         from litellmctl.auth import adc
@@ -126,27 +129,38 @@ def _shadowed(credential: Credential) -> Iterator[str]:
 
 
 def _nothing(profile: Profile, wanted: str | None, auth: str | None) -> Failure:
+    """Return why there is no pair, with what helps this profile."""
     if auth is not None:
         return AuthFailure(
             "auth_required",
             f'no credential from the source "{auth}" for {wanted or f"profile {profile.name}"}',
             remedy="leave out --auth (and LITELLMCTL_AUTH) to use the first source that there is",
         )
-    key_name = next((name for _, names in _ENVIRONMENT_PAIRS for name in names if environment.get(name)), None)
-    urls = [url for url in (_url_of(name) for name, _ in _ENVIRONMENT_PAIRS) if url]
-    if wanted is None and profile.base_url is None and key_name is not None and not urls:
-        return ConfigFailure(
-            f"{key_name} is set, but no proxy is: there is no default URL",
-            remedy="export LITELLM_BASE_URL=https://HOST, or pass --base-url",
+    by_default = profile.name == DEFAULT_PROFILE
+    set_keys = [
+        (name, _url_of(url_name)) for url_name, names in _ENVIRONMENT_PAIRS for name in names if environment.flag(name)
+    ]
+    urls = [wanted, profile.base_url, *(_url_of(name) for name, _ in _ENVIRONMENT_PAIRS if by_default)]
+    url = next((url for url in urls if url), None)
+    if url is not None:
+        other = next((name for name, own in set_keys if own not in {None, url} and (by_default or wanted)), None)
+        return AuthFailure(
+            "auth_required",
+            f"no credential for {url}" + (f": {other} was given for another proxy" if other else ""),
+            remedy=f"export LITELLM_BASE_URL={url} LITELLM_API_KEY=sk-..."
+            if by_default
+            else f"litellmctl config set {profile.named('api_key')} '$NAME'",
         )
-    url = next(iter([*filter(None, (wanted, profile.base_url)), *urls]), None)
-    if url is None:
-        return AuthFailure("auth_required", "no proxy and no credential are configured", remedy=_SET_THEM)
-    why = f": {key_name} was given for another proxy" if key_name is not None else ""
+    own_key = profile.named("api_key") if profile.api_key is not None else None
+    unplaced = own_key or (set_keys[0][0] if by_default and set_keys else None)
+    set_url = f"litellmctl config set {profile.named('base_url')} https://HOST"
+    if unplaced is not None:
+        remedy = set_url if own_key else "export LITELLM_BASE_URL=https://HOST, or pass --base-url"
+        return ConfigFailure(f"{unplaced} is set, but no proxy is: there is no default URL", remedy=remedy)
     return AuthFailure(
         "auth_required",
-        f"no credential for {url}{why}",
-        remedy=f"export LITELLM_BASE_URL={url} LITELLM_API_KEY=sk-...",
+        "no proxy and no credential are configured" + ("" if by_default else f" for profile {profile.name}"),
+        remedy=_SET_THEM if by_default else set_url,
     )
 
 
@@ -167,7 +181,7 @@ def _environment_headers() -> dict[str, values.Value]:
 
     try:
         headers = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         headers = None
     valid = isinstance(headers, dict) and all(
         isinstance(value, str) and re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) for name, value in headers.items()

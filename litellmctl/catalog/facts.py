@@ -193,13 +193,13 @@ def _efforts(info: Mapping[str, Any]) -> frozenset[str] | None:
     declared = info.get("reasoning_effort_levels")
     if isinstance(declared, list):
         return frozenset(effort for effort in declared if isinstance(effort, str)).intersection(EFFORTS)
-    flags = {name: _flag(info.get(key)) for name, key in _EFFORT_KEYS}
-    if all(flag is None for flag in flags.values()):
+    flags = {name: flag for name, key in _EFFORT_KEYS if (flag := _flag(info.get(key))) is not None}
+    if not flags:
         return None
     unless_denied = {"minimal", "low"} if info.get("litellm_provider") == "azure" else {"none", "minimal", "low"}
     return frozenset(
         {"medium", "high"}
-        | {name for name in unless_denied if flags[name] is not False}
+        | {name for name in unless_denied if flags.get(name) is not False}
         | {name for name, flag in flags.items() if flag}
     )
 
@@ -220,7 +220,7 @@ def _number(value: object) -> float | None:
         number = float(value[:_LONGEST_WORD] if isinstance(value, str) else value)
     except (ValueError, OverflowError):
         return None
-    return number if math.isfinite(number) and number >= 0 else None
+    return number + 0.0 if math.isfinite(number) and number >= 0 else None  # -0.0 becomes 0.0
 
 
 def _tokens(value: object) -> int | None:

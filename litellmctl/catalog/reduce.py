@@ -60,16 +60,15 @@ class Reducer:
     def expanded(self, entry: object) -> None:
         """Take an entry of `/v1/models`: a name that a wildcard covers inherits the wildcard row's facts."""
         name = entry.get("id") if isinstance(entry, Mapping) else None
-        if not isinstance(entry, Mapping) or not isinstance(name, str) or "*" in name or name in self._facts:
+        if not isinstance(entry, Mapping) or not isinstance(name, str) or "*" in name:
             return
         # The most specific wildcard is the one that the proxy routes by.
         for wildcard in sorted(self._wildcards, key=len, reverse=True):
             if _covers(wildcard, name) and self._name(entry, "id"):
                 self._covered.add(wildcard)
-                told = facts.of_entry(entry)
-                inherited = self._wildcards[wildcard]
-                # The entry speaks of this very name: its mode goes before the wildcard's.
-                self._expanded[name] = facts.completed(told, inherited)
+                # The entry speaks of this very name: its mode goes before the wildcard's. A row of its own, if it has
+                # one, goes before both.
+                self._expanded[name] = facts.completed(facts.of_entry(entry), self._wildcards[wildcard])
                 return
 
     def left_out(self, name: str, reason: str) -> None:

@@ -13,7 +13,7 @@ from litellmctl.render import FORMATS
 
 pass_app = click.make_pass_decorator(App)
 
-CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": [], "max_content_width": 100}
 AUTH_SOURCES = ("stored", "config", "gcloud", "helper", "env")
 
 
@@ -33,6 +33,13 @@ def _set_fields(context: click.Context, parameter: click.Parameter, value: str |
         if not names:
             raise click.BadParameter("names no field", ctx=context, param=parameter)
         context.ensure_object(App).options.fields = names
+
+
+def _print_help(context: click.Context, _parameter: click.Parameter, value: bool | None) -> None:
+    # Not Click's own: that takes a closed stdout for success, and loads the translations of its one sentence.
+    if value and not context.resilient_parsing:
+        context.ensure_object(App).console.write(f"{context.get_help()}\n")
+        context.exit()
 
 
 def _option(*names: str, callback: Callable[..., None] = _set_option, **attributes: Any) -> click.Option:
@@ -71,13 +78,8 @@ SHARED_OPTIONS = (
     _option("--no-input", is_flag=True, callback=_set_console, help="Never prompt."),
     _option("-q", "--quiet", is_flag=True, callback=_set_console, help="No notes and warnings on stderr."),
     _option("-v", "--verbose", is_flag=True, help="Name each request on stderr."),
+    _option("-h", "--help", is_flag=True, is_eager=True, callback=_print_help, help="Show this message and exit."),
 )
-
-
-def _print_help(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
-    if value and not context.resilient_parsing:
-        context.ensure_object(App).console.write(f"{context.get_help()}\n")
-        context.exit()
 
 
 class FormattedCommand(click.Command):
@@ -95,13 +97,6 @@ class FormattedCommand(click.Command):
         self.params += SHARED_OPTIONS
         self.fields = dict(fields or {})
         self.examples = examples
-
-    def get_help_option(self, ctx: click.Context) -> click.Option | None:
-        """Print help as all data is printed: Click's own way takes a closed stdout for success."""
-        option = super().get_help_option(ctx)
-        if option is not None:
-            option.callback = _print_help
-        return option
 
     def invoke(self, ctx: click.Context) -> Any:
         """Refuse unknown fields before anything is done, then run the command."""

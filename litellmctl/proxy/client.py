@@ -143,7 +143,7 @@ class Client:
                 timeout=(self.deadline.remaining(CONNECT_SECONDS), self.deadline.remaining(READ_SECONDS)),
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            http_proxy = next(iter(self.session.proxies.values()), None)
+            http_proxy = requests.utils.select_proxy(url, self.session.proxies)
             failure = no_answer(error, self.base_url, http_proxy, lambda: self.deadline.remaining(CONNECT_SECONDS))
             self.on_request(method, shown, failure.code, time.monotonic() - start)
             raise failure from None

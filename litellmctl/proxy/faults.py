@@ -22,10 +22,11 @@ def no_answer(error: BaseException, base_url: str, http_proxy: str | None, secon
     """
     causes = list(_causes(error))
     where = f"cannot reach {base_url}"
-    if isinstance(error, requests.exceptions.ProxyError):
+    if isinstance(error, requests.exceptions.ProxyError) or (http_proxy and isinstance(error, ValueError)):
+        what = "refused" if isinstance(error, requests.exceptions.ProxyError) else "cannot be used"
         return Unavailable(
             "unreachable",
-            f"{where}: the HTTP proxy {host_of(http_proxy or '')} refused",
+            f"{where}: the HTTP proxy {host_of(http_proxy or '')} {what}",
             remedy="check HTTPS_PROXY and NO_PROXY",
         )
     for cause in causes:

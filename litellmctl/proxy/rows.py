@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 _skip_whitespace = re.compile(r"[ \t\n\r]*").match
+_number_characters = re.compile(r"[-+.eE0-9]*").match
 _decode = json.JSONDecoder().raw_decode
 
 
@@ -40,8 +41,10 @@ def rows(chunks: Iterable[bytes], key: str = "data") -> Iterator[Any]:
 
 def _object(text: _Text, key: str) -> Iterator[Any]:
     found = False
-    char = text.next_char()
-    while char == '"':
+    separator = "{"
+    while separator != "}":
+        if text.next_char() != '"':
+            raise Malformed(text.start)
         text.back()
         name = text.value()
         if text.next_char() != ":":
@@ -53,13 +56,10 @@ def _object(text: _Text, key: str) -> Iterator[Any]:
             yield from _array(text)
         else:
             text.value()
-        char = text.next_char()
-        if char == "}":
-            break
-        if char != ",":
+        separator = text.next_char()
+        if separator not in {",", "}"}:
             raise Malformed(text.start)
-        char = text.next_char()
-    if char != "}" or not found:
+    if not found:
         raise Malformed(text.start)
 
 
@@ -118,10 +118,15 @@ class _Text:
                 continue
             except (ValueError, RecursionError):  # an integer of thousands of digits; nested too deeply
                 raise Malformed(self.start) from None
-            if end == len(self._text) and isinstance(value, int | float) and self._more(1):
-                continue  # a number may go on in the next chunk
+            if isinstance(value, int | float) and self._may_go_on(end) and self._more(1):
+                continue
             self._at = end
             return value
+
+    def _may_go_on(self, end: int) -> bool:
+        """Whether a number that ends here may go on in the next chunk: `12`, but also `12.` and `12e-`."""
+        tail = _number_characters(self._text, end)
+        return tail is not None and tail.end() == len(self._text)
 
     def _more(self, least: int) -> bool:
         """Append at least `least` characters, where there are that many; return whether there were any."""

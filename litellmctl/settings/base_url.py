@@ -28,8 +28,8 @@ def normalize(text: str, *, named: str = "the base URL") -> str:
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as error:
-        raise UsageFailure(f"{named} is not a URL: {error}") from None
+    except ValueError:  # whose text may repeat a password
+        raise UsageFailure(f"{named} is not a URL: its host or its port is not valid") from None
     if parts.scheme not in _PORTS:
         raise UsageFailure(f'{named} is not an http or https URL: "{_no_userinfo(url)}"', remedy="use https://...")
     if parts.username is not None or parts.password is not None:
@@ -38,12 +38,13 @@ def normalize(text: str, *, named: str = "the base URL") -> str:
             remedy="leave out the part before @, and give the key as LITELLM_API_KEY",
         )
     host = parts.hostname
-    if not host or not re.fullmatch(r"[^/?#%\[\]@]+(%[0-9a-z]+)?", host):
+    if not host or not re.fullmatch(r"[^/?#%\[\]@*.][^/?#%\[\]@*]*(%[0-9a-z]+)?", host) or ".." in host:
         raise UsageFailure(f"{named} has no host name", remedy="give it as https://HOST")
     if parts.query or parts.fragment or url.endswith(("?", "#")):
         raise UsageFailure(f"{named} has a query or a fragment", remedy="leave out all from ? or # on")
     path = re.sub(r"/+", "/", parts.path).rstrip("/")
-    path = path.removesuffix("/v1").rstrip("/")
+    while path.endswith("/v1"):
+        path = path.removesuffix("/v1").rstrip("/")
     shown = f"[{host}]" if ":" in host else host
     suffix = "" if port is None or port == _PORTS[parts.scheme] else f":{port}"
     return f"{parts.scheme}://{shown}{suffix}{path}"
@@ -64,4 +65,4 @@ def require_secure(url: str, *, allowed: bool) -> None:
 
 
 def _no_userinfo(url: str) -> str:
-    return re.sub(r"^([^/]*//)?[^/]*@", r"\1", url)
+    return url.rsplit("@", 1)[-1]

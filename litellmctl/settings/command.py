@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
 SECONDS = 10.0
 _OUTPUT_LIMIT = 64 * 1024
+_REST_SECONDS = 0.2
 
 
 def run_command(command: str, *, named: str) -> str:
@@ -84,34 +84,39 @@ def _output(process: subprocess.Popen[bytes]) -> bytes | None:
 
     stdout = process.stdout
     assert stdout is not None
-    output: list[bytes] = []
-    reader = threading.Thread(target=lambda: output.append(stdout.read(_OUTPUT_LIMIT + 1)), daemon=True)
+    output = bytearray()
+
+    def read() -> None:
+        with stdout:
+            while len(output) <= _OUTPUT_LIMIT and (chunk := os.read(stdout.fileno(), _OUTPUT_LIMIT)):
+                output.extend(chunk)
+
+    reader = threading.Thread(target=read, daemon=True)
     reader.start()
     deadline = time.monotonic() + SECONDS
     while reader.is_alive() and process.poll() is None and time.monotonic() < deadline:
         reader.join(0.05)  # short, since Windows delivers Ctrl-C only between waits
-    if not reader.is_alive() and len(output[0]) <= _OUTPUT_LIMIT:
+    if len(output) <= _OUTPUT_LIMIT and not reader.is_alive():
         with suppress(subprocess.TimeoutExpired):
             process.wait(max(0.1, deadline - time.monotonic()))
     elif process.poll() is not None:
-        reader.join(0.2)
-        if reader.is_alive():  # something that it left behind holds the pipe
+        # It has said what it has to say, even where something that it left behind holds the pipe.
+        reader.join(_REST_SECONDS)
+        if reader.is_alive():
             _kill_group(process.pid)
-            reader.join(1)
-    elif reader.is_alive():
-        return None
-    return output[0] if output and (process.poll() is not None or len(output[0]) > _OUTPUT_LIMIT) else None
+            reader.join(_REST_SECONDS)
+    return bytes(output) if process.poll() is not None or len(output) > _OUTPUT_LIMIT else None
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         _kill_group(process.pid)
         process.wait()
-    assert process.stdout is not None
-    process.stdout.close()
 
 
 def _kill_group(pid: int) -> None:
+    import signal
+
     with suppress(OSError):
         if os.name == "nt":
             os.kill(pid, signal.SIGTERM)

@@ -285,12 +285,13 @@ def set_value(config: Config, address: Address, text: str) -> Any:
         table: Any = document
         for part in address.table:
             if part not in table:
-                table[part] = tomlkit.table(is_super_table=part == "profiles")
+                inline = isinstance(table, tomlkit.items.InlineTable)
+                table[part] = tomlkit.inline_table() if inline else tomlkit.table(is_super_table=part == "profiles")
             table = table[part]
         table[address.name] = value
         return True
 
-    _edit(config, change)
+    _edit(config, change, private=address.key.secret)
     return value
 
 
@@ -305,10 +306,10 @@ def unset_value(config: Config, address: Address) -> bool:
             tables.append(tables[-1][part])
         if address.name not in tables[-1]:
             return False
-        tables[-1].remove(address.name)
+        del tables[-1][address.name]
         for depth in range(len(tables) - 1, 0, -1):
             if len(tables[depth]) == 0:
-                tables[depth - 1].remove(address.table[depth - 1])
+                del tables[depth - 1][address.table[depth - 1]]
         return True
 
     return _edit(config, change)
@@ -319,7 +320,7 @@ def remove_profile(config: Config, name: str) -> bool:
     return unset_value(config, Address(("profiles",), name, GLOBAL_KEYS["default_profile"]))
 
 
-def _edit(config: Config, change: Callable[[tomlkit.TOMLDocument], bool]) -> bool:
+def _edit(config: Config, change: Callable[[tomlkit.TOMLDocument], bool], *, private: bool = False) -> bool:
     import tomlkit
 
     try:
@@ -334,7 +335,7 @@ def _edit(config: Config, change: Callable[[tomlkit.TOMLDocument], bool]) -> boo
                 return False
             data = tomlkit.dumps(document).encode()
             config.__dict__["table"] = _parse(data, config.path)  # never write what could not be read again
-            files.write_atomically(config.path, data, durable=True)
+            files.write_atomically(config.path, data, durable=True, private=private)
     except OSError as error:
         raise ConfigFailure(f"cannot write {config.path}: {files.reason(error)}") from None
     return True

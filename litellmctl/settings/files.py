@@ -16,7 +16,9 @@ LOCK_SECONDS = 10.0
 
 def make_private_dir(folder: Path) -> None:
     """Create the folder and what is missing above it, for the user alone."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not folder.is_dir():
+        make_private_dir(folder.parent)  # mkdir(parents=True) would give the mode to the last one only
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = False, private: bool = True) -> None:

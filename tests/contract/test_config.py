@@ -150,6 +150,8 @@ def test_the_file_is_private_a_link_is_followed_and_rights_are_kept(run: Run, ho
     run("config", "set", "mcp", "true")
     assert path.is_symlink()
     assert "mcp = true" in target.read_text()
+    assert stat.S_IMODE(target.stat().st_mode) == 0o640
+    run("config", "set", "headers.x-team", "blue")  # may be a secret
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
 
 

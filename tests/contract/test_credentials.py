@@ -6,6 +6,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -347,6 +348,17 @@ def test_google_refusing_is_exit_4_with_gclouds_own_command(run: Run, fake: Fake
 
 def test_google_out_of_reach_is_exit_3(run: Run, fake: FakeProxy, adc: Path, env: dict[str, str]) -> None:
     assert run("models", "--json", exit=3, HTTPS_PROXY="http://127.0.0.1:9").error["code"] == "unreachable"
+
+
+def test_google_that_never_answers_cannot_hold_us(
+    run: Run, fake: FakeProxy, adc: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("litellmctl.auth.adc._SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        start = time.monotonic()
+        result = run("models", "--json", exit=3, HTTPS_PROXY=f"http://127.0.0.1:{silent.getsockname()[1]}")
+    assert result.error["code"] == "unreachable"
+    assert time.monotonic() - start < 3
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,124 @@
+"""What a benchmark needs of a LiteLLM proxy, on loopback: a process of its own, so that nobody shares a GIL with it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from tests.benchmarks import rows
+
+KEY = "sk-benchmark"
+# How long the answer about one deployment takes, where that is asked for one by one.
+DETAIL_SECONDS = 0.1
+_ROOT = Path(__file__).parents[2]
+_REFUSED = {"error": {"message": "this key may not call this route", "type": "auth_error", "code": "403"}}
+
+
+@contextmanager
+def running(deployments: int, *, lists: bool = True) -> Iterator[str]:
+    """Run a proxy with that many deployments and give its URL. Without `lists` only `/health` tells of them.
+
+    It ends with the body of the `with`, and also if this process dies: when its standard input is closed.
+    """
+    command = [sys.executable, "-m", "tests.benchmarks.proxy", str(deployments), str(int(lists))]
+    with subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            port = process.stdout.readline().strip()
+            if not port:
+                raise OSError("the loopback proxy did not start")
+            yield f"http://127.0.0.1:{int(port)}"
+        finally:
+            process.stdin.close()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def answer_seconds(url: str, path: str) -> float:
+    """Return how long the proxy takes to answer a bare request on a new connection."""
+    start = time.perf_counter()
+    connection = http.client.HTTPConnection(urlsplit(url).netloc)
+    connection.request("GET", path, headers={"Authorization": f"Bearer {KEY}", "Connection": "close"})
+    connection.getresponse().read()
+    connection.close()
+    return time.perf_counter() - start
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 256
+
+    def __init__(self, deployments: int, *, lists: bool) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        numbers = range(deployments)
+        bodies = [rows.row(number) for number in numbers]
+        self.details = {rows.model_id(number): _data([body]) for number, body in zip(numbers, bodies, strict=True)}
+        self.answers: dict[str, tuple[int, bytes]] = {}
+        if lists:
+            self.details.clear()
+            self.answers["/model/info"] = 200, _data(bodies)
+            names = [json.loads(body)["model_name"] for body in bodies]
+            entry = {"object": "model", "created": 1677610602, "owned_by": "openai", "mode": "chat"}
+            listed = _data([json.dumps({"id": name, **entry}).encode() for name in names])
+            self.answers["/v1/models"] = self.answers["/models"] = 200, listed
+        else:
+            for path in ("/model/info", "/v1/models", "/models"):
+                self.answers[path] = 403, json.dumps(_REFUSED).encode()
+            endpoints = [{"model": f"openai/model-{number}", "model_id": rows.model_id(number)} for number in numbers]
+            health = {"healthy_endpoints": endpoints, "unhealthy_endpoints": []}
+            self.answers["/health"] = 200, json.dumps(health).encode()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        """Answer from memory, as FastAPI does: one JSON body with its length."""
+        url = urlsplit(self.path)
+        wanted = parse_qs(url.query).get("litellm_model_id", [""])[0]
+        status, body = self.server.answers.get(url.path, (404, b'{"detail":"Not Found"}'))
+        if self.headers.get("Authorization") != f"Bearer {KEY}":
+            status, body = 401, b'{"error":{"message":"Authentication Error","type":"auth_error","code":"401"}}'
+        elif wanted in self.server.details:
+            time.sleep(DETAIL_SECONDS)
+            status, body = 200, self.server.details[wanted]
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def _data(bodies: list[bytes]) -> bytes:
+    return b'{"data":[' + b",".join(bodies) + b"]}"
+
+
+def _main(deployments: str, lists: str) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this ends it
+    server = _Server(int(deployments), lists=lists == "1")
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(server.server_port, flush=True)
+    sys.stdin.buffer.read()
+    os._exit(0)  # whatever is still being answered
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import string
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from litellmctl.errors import ExitCode, UsageFailure
+from litellmctl.settings.base_url import is_loopback, normalize, require_secure
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("https://llm.example.com", "https://llm.example.com"),
+        ("https://llm.example.com/", "https://llm.example.com"),
+        ("  https://llm.example.com/v1/  ", "https://llm.example.com"),
+        ("https://llm.example.com//v1//", "https://llm.example.com"),
+        ("HTTPS://LLM.Example.COM", "https://llm.example.com"),
+        ("https://llm.example.com:443/v1", "https://llm.example.com"),
+        ("http://llm.example.com:80", "http://llm.example.com"),
+        ("http://llm.example.com:443", "http://llm.example.com:443"),
+        ("https://llm.example.com:", "https://llm.example.com"),
+        ("http://localhost:4000/v1", "http://localhost:4000"),
+        ("https://example.com/llm/v1/", "https://example.com/llm"),
+        ("https://example.com/a//b", "https://example.com/a/b"),
+        ("https://example.com/Team", "https://example.com/Team"),
+        ("https://example.com/v10", "https://example.com/v10"),
+        ("https://example.com/av1", "https://example.com/av1"),
+        ("http://[::1]:4000/", "http://[::1]:4000"),
+        ("http://[FE80::1]", "http://[fe80::1]"),
+        ("https://bücher.example/", "https://bücher.example"),
+    ],
+)
+def test_texts_that_name_the_same_proxy_give_one_url(text: str, url: str) -> None:
+    assert normalize(text) == url
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "is empty"),
+        (" \t ", "is empty"),
+        ("llm.example.com", 'has no scheme: "llm.example.com"'),
+        ("localhost:4000", 'has no scheme: "localhost:4000"'),
+        ("//llm.example.com", "has no scheme"),
+        ("ftp://llm.example.com", "is not an http or https URL"),
+        ("file:///etc/passwd", "is not an http or https URL"),
+        ("https://", "has no host name"),
+        ("https:///v1", "has no host name"),
+        ("https://:443", "has no host name"),
+        ("https://?a=b", "has no host name"),
+        ("https://example.com?a=b", "has a query or a fragment"),
+        ("https://example.com/#x", "has a query or a fragment"),
+        ("https://example.com/?", "has a query or a fragment"),
+        ("https://example.com#", "has a query or a fragment"),
+        ("https://exa mple.com", "contains a space"),
+        ("https://example.com/a\nb", "contains a space"),
+        ("https://example.com\\@evil.example", "contains a space, a backslash"),
+        ("https://example.com/\x9b", "contains a space"),
+        ("https://example.com:port", "is not a URL"),
+        ("https://example.com:99999", "is not a URL"),
+        ("https://[::1", "is not a URL"),
+        ("https://user:secret@example.com", "contains a user name or password"),
+        ("https://sk-secret@example.com", "contains a user name or password"),
+        ("https://:secret@example.com", "contains a user name or password"),
+        ("https://@example.com", "contains a user name or password"),
+    ],
+)
+def test_what_is_no_base_url_is_refused_by_name(text: str, words: str) -> None:
+    with pytest.raises(UsageFailure) as failure:
+        normalize(text, named="LITELLM_BASE_URL")
+    assert failure.value.message.startswith("LITELLM_BASE_URL ")
+    assert words in failure.value.message
+    assert failure.value.exit_code is ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://me:secret@example.com",
+        "me:secret@example.com",
+        "ftp://me:secret@example.com",
+        "secret@example.com:port",
+    ],
+)
+def test_a_password_in_the_url_is_not_repeated(text: str) -> None:
+    with pytest.raises(UsageFailure) as failure:
+        normalize(text)
+    assert "secret" not in f"{failure.value.message} {failure.value.remedy}"
+
+
+@pytest.mark.parametrize(
+    "text", ["https://me:secret/1@example.com", "https://me:secret\u2100@example.com", "me:secret/1@example.com"]
+)
+def test_an_odd_password_in_the_url_is_not_repeated_either(text: str) -> None:
+    with pytest.raises(UsageFailure) as failure:
+        normalize(text)
+    assert "secret" not in f"{failure.value.message} {failure.value.remedy}"
+
+
+def test_a_url_without_scheme_gets_the_url_that_was_meant_as_remedy() -> None:
+    with pytest.raises(UsageFailure) as failure:
+        normalize("llm.example.com/v1")
+    assert failure.value.remedy == "write it as https://llm.example.com/v1"
+
+
+HOSTS = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,10}[A-Za-z0-9])?", fullmatch=True)
+PATHS = st.lists(st.text(string.ascii_letters + string.digits + "-_.~%", max_size=4) | st.just("v1"), max_size=4)
+
+
+def url_of(scheme: str, host: str, port: int | None, path: list[str], end: str) -> str:
+    return f"{scheme}://{host}{'' if port is None else f':{port}'}{'/' if path else ''}{'/'.join(path)}{end}"
+
+
+@given(
+    scheme=st.sampled_from(["http", "https", "HTTPS"]),
+    host=HOSTS,
+    port=st.none() | st.integers(0, 65535),
+    path=PATHS,
+    end=st.sampled_from(["", "/", "//", "/v1", "/v1/"]),
+)
+def test_a_normal_url_stays_as_it_is(scheme: str, host: str, port: int | None, path: list[str], end: str) -> None:
+    assume([part for part in path if part][-1:] != ["v1"])  # "/v1/v1": below
+    once = normalize(url_of(scheme, host, port, path, end))
+    assert normalize(once) == once
+    assert not once.endswith(("/", "/v1"))
+
+
+def test_v1_twice_is_normal_too() -> None:
+    once = normalize("https://example.com/v1/v1")
+    assert normalize(once) == once
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.1.2.3", "[::1]"])
+def test_this_machine_may_be_asked_over_plain_http(host: str) -> None:
+    url = normalize(f"http://{host}:4000")
+    assert is_loopback(url)
+    require_secure(url, allowed=False)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "example.com",
+        "localhost.example.com",
+        "127.0.0.1.example.com",
+        "10.0.0.1",
+        "1127.0.0.1",
+        "127.0.0",
+        "0.0.0.0",
+        "[::2]",
+    ],
+)
+def test_another_machine_may_be_asked_over_plain_http_only_where_that_is_allowed(host: str) -> None:
+    url = normalize(f"http://{host}/llm")
+    assert not is_loopback(url)
+    with pytest.raises(UsageFailure, match="plain HTTP") as failure:
+        require_secure(url, allowed=False)
+    assert f"https{url[4:]}" in str(failure.value.remedy)
+    require_secure(url, allowed=True)
+    require_secure(f"https{url[4:]}", allowed=False)

@@ -1,0 +1,448 @@
+from __future__ import annotations
+
+import gzip
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+import requests
+from requests.auth import AuthBase
+
+from litellmctl import __version__
+from litellmctl.errors import AuthFailure, ExitCode, Failure, Rejected, Unavailable
+from litellmctl.proxy import client as client_module
+from litellmctl.proxy.client import Client
+from litellmctl.proxy.deadline import Deadline
+from litellmctl.proxy.session import BoundAuth, NoAuth, make_session
+from litellmctl.proxy.tls import Trust
+from tests.unit.conftest import Reply, Request, Serve, Server
+
+Connect = Callable[..., Client]
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    """Return a function that makes a client for a URL; `tried` of it gathers the outcomes of its requests."""
+    with ExitStack() as stack:
+
+        def make(
+            url: str, auth: AuthBase | None = None, *, seconds: float | None = 10, loopback: bool = True
+        ) -> Client:
+            session = stack.enter_context(closing(make_session(url, Trust(), loopback=loopback)))
+            return Client(url, auth or BoundAuth(url, "sk-key"), session, Deadline(seconds))
+
+        yield make
+
+
+def outcomes(client: Client) -> list[tuple[str, str, str]]:
+    """Return the list that gathers what `-v` would print: method, path, status."""
+    told: list[tuple[str, str, str]] = []
+    client.on_request = lambda method, path, outcome, seconds: (
+        told.append((method, path, outcome)) if seconds >= 0 else None
+    )
+    return told
+
+
+def replies(*answers: Reply) -> Callable[[Request], Reply]:
+    """Answer with these in order, the last one again and again."""
+    left = list(answers)
+    return lambda _: left.pop(0) if len(left) > 1 else left[0]
+
+
+# The key
+
+
+def test_the_key_is_sent_as_a_bearer_with_the_extra_headers_and_nothing_else_of_ours(
+    serve: Serve, connect: Connect
+) -> None:
+    server = serve(lambda _: Reply(body={"a": 1}))
+    client = connect(server.url, BoundAuth(server.url, "sk-key", headers={"x-team": "blue", "accept": "text/x"}))
+    assert client.get_json("/v1/models", {"a b": "ä&"}) == {"a": 1}
+    (request,) = server.requests
+    assert (request.method, request.path) == ("GET", "/v1/models?a+b=%C3%A4%26")
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    assert headers.pop("host") in server.url
+    assert headers.pop("connection") == "keep-alive"
+    assert headers == {
+        "authorization": "Bearer sk-key",
+        "x-team": "blue",
+        "accept": "text/x",
+        "user-agent": f"litellmctl/{__version__}",
+        "accept-encoding": "gzip, deflate",
+    }
+
+
+def test_the_key_may_go_into_a_header_of_its_own(serve: Serve, connect: Connect) -> None:
+    server = serve(lambda _: Reply())
+    connect(server.url, BoundAuth(server.url, "sk-key", key_header="x-litellm-api-key")).get("/x").read()
+    assert server.requests[0].headers["x-litellm-api-key"] == "sk-key"
+    assert "Authorization" not in server.requests[0].headers
+
+
+@pytest.mark.parametrize("name", ["Authorization", "authorization", "AUTHORIZATION"])
+def test_no_header_replaces_the_key(serve: Serve, connect: Connect, name: str) -> None:
+    server = serve(lambda _: Reply())
+    connect(server.url, BoundAuth(server.url, "sk-key", headers={name: "Basic x"})).get("/x").read()
+    assert [value for key, value in server.requests[0].headers.items() if key.lower() == "authorization"] == [
+        "Bearer sk-key"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("base_url", "url", "sent"),
+    [
+        ("https://p.example", "https://p.example/x", True),
+        ("https://p.example", "https://p.example/", True),
+        ("https://p.example", "https://p.example.evil.example/x", False),
+        ("https://p.example", "https://p.example@evil.example/x", False),
+        ("https://p.example", "https://p.example:8443/x", False),
+        ("https://p.example", "http://p.example/x", False),
+        ("https://p.example/team", "https://p.example/team/x", True),
+        ("https://p.example/team", "https://p.example/teams", False),
+        ("https://p.example/team", "https://p.example/x", False),
+        ("https://p.example/team", "https://p.example/team/../x", False),
+        ("https://bücher.example", "https://bücher.example/x", True),
+        ("https://bücher.example", "https://xn--bcher-kva.example/x", True),
+        ("https://p.example/a b", "https://p.example/a b/x", True),
+    ],
+)
+def test_the_key_goes_only_below_the_url_that_it_was_given_for(base_url: str, url: str, sent: bool) -> None:
+    auth = BoundAuth(base_url, "sk-key", headers={"x-team": "blue"})
+    prepared = requests.Request("GET", url, auth=auth).prepare()
+    assert (prepared.headers.get("Authorization") == "Bearer sk-key") is sent
+    assert ("x-team" in prepared.headers) is sent
+
+
+@pytest.mark.parametrize("auth", [NoAuth(), None])
+def test_credentials_of_netrc_are_never_used(
+    serve: Serve, connect: Connect, home: Path, auth: AuthBase | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = home / ".netrc"
+    netrc.write_text("machine 127.0.0.1 login me password secret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    server = serve(lambda _: Reply())
+    connect(server.url, auth).get("/x").read()
+    assert server.requests[0].headers.get("Authorization") == (None if auth else "Bearer sk-key")
+
+
+def test_a_key_that_is_refused_is_renewed_once(serve: Serve, connect: Connect) -> None:
+    keys = iter(["sk-new", "sk-newer"])
+    server = serve(replies(Reply(401), Reply(401), Reply(200), Reply(401)))
+    client = connect(server.url, BoundAuth(server.url, "sk-old", renew=lambda: next(keys)))
+    assert client.get("/x").status == 401
+    assert [request.headers["Authorization"] for request in server.requests] == ["Bearer sk-old", "Bearer sk-new"]
+    assert client.get("/x").status == 200
+    assert server.requests[2].headers["Authorization"] == "Bearer sk-new"
+    assert client.get("/x").status == 401
+    assert len(server.requests) == 4
+
+
+def test_renewing_a_key_does_not_count_as_waiting_for_the_proxy(serve: Serve, connect: Connect) -> None:
+    def renew() -> str:
+        time.sleep(0.6)
+        return "sk-new"
+
+    server = serve(lambda request: Reply(200 if "sk-new" in request.headers["Authorization"] else 401))
+    assert connect(server.url, BoundAuth(server.url, "sk-old", renew=renew), seconds=0.5).get("/x").status == 200
+
+
+def test_a_key_that_cannot_be_renewed_is_not_sent_again(serve: Serve, connect: Connect) -> None:
+    server = serve(lambda _: Reply(401))
+    assert connect(server.url).get("/x").status == 401
+    assert len(server.requests) == 1
+
+
+# Trying again
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_what_may_pass_is_tried_three_times(serve: Serve, connect: Connect, status: int) -> None:
+    server = serve(lambda _: Reply(status, "no", {"Retry-After": "0"}))
+    client = connect(server.url)
+    told = outcomes(client)
+    assert client.get("/x", {"key": "value"}).status == status
+    assert told == [("GET", "/x", str(status))] * 3
+    assert len(server.requests) == 3
+
+
+def test_an_answer_at_the_second_try_is_an_answer(serve: Serve, connect: Connect) -> None:
+    server = serve(replies(Reply(503), Reply(200, {"ok": True})))
+    assert connect(server.url).get_json("/x") == {"ok": True}
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 500, 501])
+def test_what_will_not_pass_is_tried_once(serve: Serve, connect: Connect, status: int) -> None:
+    server = serve(lambda _: Reply(status))
+    assert connect(server.url).get("/x").status == status
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(("after", "seconds"), [("11", 60), ("3600", 60), ("99999999999", 60), ("3", 2.5)])
+def test_a_wait_that_is_too_long_is_no_wait(serve: Serve, connect: Connect, after: str, seconds: float) -> None:
+    server = serve(lambda _: Reply(429, {"error": "slow"}, {"Retry-After": after}))
+    start = time.monotonic()
+    answer = connect(server.url, seconds=seconds).get("/x")
+    assert (answer.status, len(server.requests)) == (429, 1)
+    assert time.monotonic() - start < 2
+    assert answer.read() == b'{"error": "slow"}'
+
+
+def test_the_proxy_says_how_long_to_wait(serve: Serve, connect: Connect) -> None:
+    server = serve(replies(Reply(429, "", {"Retry-After": "1"}), Reply(200)))
+    start = time.monotonic()
+    assert connect(server.url).get("/x").status == 200
+    assert 1 <= time.monotonic() - start < 3
+
+
+def test_nobody_there_is_tried_three_times_and_unreachable(connect: Connect) -> None:
+    client = connect("http://127.0.0.1:9")
+    told = outcomes(client)
+    with pytest.raises(Unavailable, match=r"cannot reach http://127\.0\.0\.1:9: connection refused") as failure:
+        client.get("/x")
+    assert (failure.value.code, failure.value.exit_code) == ("unreachable", ExitCode.UNAVAILABLE)
+    assert told == [("GET", "/x", "unreachable")] * 3
+
+
+def test_a_connection_that_ends_without_an_answer_is_unreachable(serve: Serve, connect: Connect) -> None:
+    def hang_up(_: Request) -> Reply:
+        raise ConnectionAbortedError
+
+    server = serve(hang_up)
+    with pytest.raises(Unavailable) as failure:
+        connect(server.url).get("/x")
+    assert failure.value.code == "unreachable"
+    assert len(server.requests) == 3
+
+
+# Time and size
+
+
+def test_a_proxy_that_does_not_answer_in_time_is_a_timeout_and_not_tried_again(serve: Serve, connect: Connect) -> None:
+    release = threading.Event()
+
+    def hang(_: Request) -> Reply:
+        release.wait(20)
+        return Reply()
+
+    server = serve(hang)
+    start = time.monotonic()
+    with pytest.raises(Unavailable) as failure:
+        connect(server.url, seconds=0.4).get("/x")
+    assert (failure.value.code, len(server.requests)) == ("timeout", 1)
+    assert time.monotonic() - start < 3
+    release.set()
+
+
+def trickle(piece: bytes) -> Iterator[bytes]:
+    for _ in range(200):
+        yield piece
+        time.sleep(0.05)
+
+
+def test_a_proxy_that_trickles_cannot_hold_us(serve: Serve, connect: Connect) -> None:
+    server = serve(lambda _: Reply(body=trickle(b"[1,")))
+    client = connect(server.url, seconds=0.5)
+    start = time.monotonic()
+    with pytest.raises(Unavailable) as failure:
+        client.deadline.run(lambda: client.get("/x").read())
+    assert failure.value.code == "timeout"
+    assert time.monotonic() - start < 3
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip", "deflate", "GZIP"])
+def test_a_body_is_decoded_and_its_decoded_size_is_limited(serve: Serve, connect: Connect, encoding: str) -> None:
+    pack = {"gzip": gzip.compress, "deflate": zlib.compress}.get(encoding.lower(), bytes)
+    body = b"x" * 3_000_000
+    server = serve(lambda _: Reply(body=pack(body), headers={"Content-Encoding": encoding}))
+    client = connect(server.url)
+    assert client.get("/x", cap=3_000_000).read() == body
+    with pytest.raises(Unavailable, match="sent more than 2 MiB") as failure:
+        client.get("/x", cap=2 * 2**20).read()
+    assert failure.value.code == "bad_response"
+
+
+def test_an_answer_that_nobody_asked_to_be_packed_so_is_refused(serve: Serve, connect: Connect) -> None:
+    server = serve(lambda _: Reply(body=b"x", headers={"Content-Encoding": "br"}))
+    with pytest.raises(Unavailable, match='answered with the encoding "br"'):
+        connect(server.url).get("/x").read()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(body=b"half", headers={"Content-Length": "100"}),
+        Reply(body=gzip.compress(b"x" * 100)[:-9], headers={"Content-Encoding": "gzip", "Content-Length": "100"}),
+        Reply(body=b"no gzip", headers={"Content-Encoding": "gzip"}),
+        Reply(body=iter([b"5\r\nhello\r\n"]), headers={"Transfer-Encoding": "chunked"}),
+        Reply(body=iter([b"zz\r\n"]), headers={"Transfer-Encoding": "chunked"}),
+    ],
+    ids=["length", "half gzip", "no gzip", "half chunked", "bad chunk"],
+)
+def test_half_a_body_is_no_answer(serve: Serve, connect: Connect, reply: Reply) -> None:
+    server = serve(lambda _: reply)
+    with pytest.raises(Unavailable, match="ended its answer in the middle") as failure:
+        connect(server.url).get("/x").read()
+    assert failure.value.code == "bad_response"
+
+
+# Redirects
+
+
+def redirect(location: str, status: int = 302) -> Reply:
+    return Reply(status, b"moved", {"Location": location})
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_below_the_base_url_is_followed_with_the_key(serve: Serve, connect: Connect, status: int) -> None:
+    server = serve(replies(redirect("/v1/new?a=1", status), redirect("newer", status), Reply(200, {"ok": True})))
+    assert connect(server.url).get_json("/v1/old", {"b": "2"}) == {"ok": True}
+    assert server.paths == ["/v1/old?b=2", "/v1/new?a=1", "/v1/newer"]
+    assert {request.headers["Authorization"] for request in server.requests} == {"Bearer sk-key"}
+
+
+def test_a_redirect_to_another_origin_is_not_followed(serve: Serve, connect: Connect) -> None:
+    elsewhere = serve(lambda _: Reply())
+    for location in (f"{elsewhere.url}/x", elsewhere.url.replace("http:", "") + "/x"):
+        server = serve(lambda _, location=location: redirect(location))  # type: ignore[misc]
+        with pytest.raises(
+            Unavailable, match=f"redirects to {elsewhere.url}, which the key was not given for"
+        ) as failure:
+            connect(server.url).get("/x")
+        assert (failure.value.code, failure.value.status, len(server.requests)) == ("bad_response", 302, 1)
+    assert elsewhere.requests == []
+
+
+@pytest.mark.parametrize("location", ["", "http://[", "ftp://127.0.0.1/x", "javascript:x", "/other", "../../x"])
+def test_a_redirect_to_nowhere_or_above_the_base_url_is_not_followed(
+    serve: Serve, connect: Connect, location: str
+) -> None:
+    server = serve(lambda _: redirect(location))
+    with pytest.raises(Unavailable) as failure:
+        connect(f"{server.url}/team").get("/x")
+    assert (failure.value.code, server.paths) == ("bad_response", ["/team/x"])
+
+
+def test_a_redirect_that_climbs_above_the_base_url_gets_no_key(serve: Serve, connect: Connect) -> None:
+    server = serve(lambda request: redirect(f"{server.url}/team/../admin") if request.path == "/team/x" else Reply())
+    connect(f"{server.url}/team").get("/x").read()
+    assert server.paths == ["/team/x", "/admin"]
+    assert "Authorization" not in server.requests[1].headers
+
+
+def test_redirects_in_circles_end(serve: Serve, connect: Connect) -> None:
+    server = serve(lambda _: redirect("/x"))
+    with pytest.raises(Unavailable, match="redirects in circles"):
+        connect(server.url).get("/x")
+    assert len(server.requests) == 5
+
+
+# What is not LiteLLM's answer
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"<html>Sign in</html>", "a web page"),
+        (b"\n <!doctype html>", "a web page"),
+        (b"", "an empty body"),
+        (b"  \n", "an empty body"),
+        (b"hello", "something that is not its JSON"),
+        (b'{"a": 1', "something that is not its JSON"),
+        (b"\xff\xfe\xff", "something that is not its JSON"),
+        (b"[" * 200_000, "something that is not its JSON"),
+    ],
+)
+def test_a_body_that_is_no_json_is_a_gateway(serve: Serve, connect: Connect, body: bytes, words: str) -> None:
+    server = serve(lambda _: Reply(body=body))
+    with pytest.raises(Unavailable) as failure:
+        connect(server.url).get_json("/x")
+    assert failure.value.message == f"{server.url}/x answered with {words}: not LiteLLM, or a gateway in front of it"
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (Reply(401, {"error": "no"}), AuthFailure),
+        (Reply(404, {"detail": "no"}), Rejected),
+        (Reply(500, "oops"), Unavailable),
+        (Reply(204), Unavailable),
+        (Reply(403, b"half", {"Content-Length": "100"}), AuthFailure),
+    ],
+)
+def test_any_status_but_200_is_its_failure(serve: Serve, connect: Connect, reply: Reply, kind: type[Failure]) -> None:
+    server = serve(lambda _: reply)
+    with pytest.raises(kind) as failure:
+        connect(server.url).get_json("/x")
+    assert failure.value.status == reply.status
+
+
+# HTTP proxies
+
+
+@pytest.fixture
+def gateway(serve: Serve) -> Server:
+    """An HTTP proxy on loopback."""
+    return serve(lambda _: Reply(body={"through": "the proxy"}))
+
+
+def test_other_hosts_are_reached_through_the_proxy_that_the_environment_names(
+    gateway: Server, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", gateway.url)
+    monkeypatch.setenv("http_proxy", gateway.url)
+    assert connect("http://llm.example", loopback=False).get_json("/x") == {"through": "the proxy"}
+    assert gateway.paths == ["http://llm.example/x"]
+
+
+def test_loopback_never_goes_through_a_proxy(
+    gateway: Server, serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, gateway.url)
+    server = serve(lambda _: Reply(body={"through": "nobody"}))
+    assert connect(server.url).get_json("/x") == {"through": "nobody"}
+    assert gateway.requests == []
+
+
+def through(proxy: str, monkeypatch: pytest.MonkeyPatch, connect: Connect, **variables: str) -> Unavailable:
+    """Return the failure of reaching another host through this proxy."""
+    monkeypatch.setattr(client_module, "_TRIES", 1)
+    for name, value in {"HTTPS_PROXY": proxy, **variables}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(Unavailable) as failure:
+        connect("https://llm.example", loopback=False).get("/x")
+    return failure.value
+
+
+def test_a_proxy_that_refuses_is_named_without_its_password(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    failure = through("http://me:secret@127.0.0.1:9", monkeypatch, connect)
+    assert failure.message == "cannot reach https://llm.example: the HTTP proxy 127.0.0.1:9 refused"
+    assert failure.remedy == "check HTTPS_PROXY and NO_PROXY"
+
+
+@pytest.mark.parametrize("other", ["NO_PROXY", "HTTP_PROXY"])
+def test_the_proxy_that_refuses_is_named_and_not_another(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    monkeypatch.setenv(other, "http://other.example")
+    assert "127.0.0.1:9 refused" in through("http://127.0.0.1:9", monkeypatch, connect).message
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "not a url"])
+def test_a_proxy_that_cannot_be_used_is_told_as_that(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    assert "HTTPS_PROXY" in f"{(failure := through(proxy, monkeypatch, connect)).message} {failure.remedy}"
+
+
+@pytest.mark.parametrize("host", [".", "*.example"])
+def test_a_host_name_that_cannot_be_is_told_as_that(connect: Connect, host: str) -> None:
+    from litellmctl.settings.base_url import normalize
+
+    with pytest.raises(Failure):
+        connect(normalize(f"http://{host}")).get("/x")

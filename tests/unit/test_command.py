@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import gc
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import pytest
+
+from litellmctl.errors import ConfigFailure, ExitCode
+from litellmctl.settings import command
+from litellmctl.settings.command import run_command
+
+SECRET = "sk-printed-by-the-command"
+
+
+def refused(text: str) -> ConfigFailure:
+    """Return the failure of a command; whatever it is, it names the setting and the command, never the output."""
+    with pytest.raises(ConfigFailure) as failure:
+        run_command(text, named="profiles.work.api_key")
+    error = failure.value
+    assert error.exit_code is ExitCode.USAGE
+    assert error.message.startswith("profiles.work.api_key ")
+    assert text.strip() in error.message
+    return error
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands have half a second instead of ten."""
+    monkeypatch.setattr(command, "SECONDS", 0.5)
+
+
+@pytest.fixture
+def printing(tmp_path: Path) -> str:
+    """A command that prints the secret, and goes on as its arguments say in shell."""
+    script = tmp_path / "key.sh"
+    script.write_text(f'echo {SECRET}\neval "$1"\n')
+    return f"sh {script}"
+
+
+@pytest.mark.parametrize(
+    ("text", "output"),
+    [
+        ("echo key", "key"),
+        ("printf ' key \\n\\n'", "key"),
+        ('printf "two words"', "two words"),
+        ("printf 'a\\ttab'", "a\ttab"),
+        ("printf '%s' schlüssel", "schlüssel"),
+        (r"printf %s back\ slash", "back slash"),
+        ("sh -c 'echo a | tr a b && echo; true'", "b"),
+        ("sh -c 'echo $(echo nested)'", "nested"),
+        ("sh -c 'echo secret >&2; echo key'", "key"),
+        ("echo $HOME", "$HOME"),
+        ("echo *", "*"),
+        ("echo ~", "~"),
+        ("echo 'a|b;c&&d'", "a|b;c&&d"),
+        ('echo "a|b;c&&d"', "a|b;c&&d"),
+        ("sh -c 'exec echo closes >&1; exec >&-; sleep 0.1'", "closes"),
+    ],
+)
+def test_the_output_is_one_line_stripped_and_no_shell_sees_the_command(text: str, output: str) -> None:
+    assert run_command(text, named="x") == output
+
+
+def test_the_command_gets_no_input_and_inherits_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAULT", "team")
+    assert run_command("sh -c 'cat; echo $VAULT'", named="x") == "team"
+
+
+def test_a_key_of_64_kib_is_the_longest() -> None:
+    assert len(run_command(f"{sys.executable} -c 'print(\"k\" * 65535)'", named="x")) == 65535
+    assert "printed more than a key" in refused(f"{sys.executable} -c 'print(\"k\" * 65536)'").message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pass show key | head -1",
+        "a && b",
+        "a; b",
+        "a|b",
+        "a||b",
+        "echo $(cat key)",
+        'echo "$(cat key)"',
+        "a 'b' | c",
+        "x;",
+    ],
+)
+def test_shell_syntax_is_refused_with_the_way_to_get_a_shell(text: str) -> None:
+    failure = refused(text)
+    assert failure.message == f"profiles.work.api_key uses shell syntax, and no shell runs it: {text}"
+    assert failure.remedy == "use `!sh -c '...'`"
+
+
+def test_a_quote_that_is_not_closed_is_refused() -> None:
+    assert "cannot be split into words" in refused("echo 'key").message
+
+
+@pytest.mark.parametrize("text", ["", "   "])
+def test_an_empty_command_is_refused(text: str) -> None:
+    assert refused(text).message == "profiles.work.api_key is an empty command"
+
+
+def test_a_command_that_is_not_there_is_refused() -> None:
+    assert refused("no-such-command --key").message == (
+        "profiles.work.api_key cannot be run (No such file or directory): no-such-command --key"
+    )
+
+
+def test_a_file_that_is_no_program_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("sk-in-a-file")
+    assert "(Permission denied)" in refused(f"{tmp_path}/key").message
+
+
+def test_a_command_that_fails_is_refused_without_its_output(printing: str) -> None:
+    failure = refused(f"{printing} 'exit 3'")
+    assert "failed with exit code 3" in failure.message
+    assert SECRET not in str(failure.as_dict())
+
+
+@pytest.mark.parametrize("text", ["true", "echo", "printf ' \\n\\t\\n'"])
+def test_a_command_that_prints_nothing_is_refused(text: str) -> None:
+    assert "printed nothing" in refused(text).message
+
+
+def test_a_command_that_prints_several_lines_is_refused_without_them(printing: str) -> None:
+    failure = refused(f"{printing} 'echo more'")
+    assert "printed several lines" in failure.message
+    assert failure.remedy == "print the key alone"
+    assert SECRET not in str(failure.as_dict())
+
+
+def test_a_command_that_prints_without_end_is_stopped_at_once(printing: str) -> None:
+    start = time.monotonic()
+    failure = refused(f"{printing} 'while true; do echo {'x' * 4096}; done'")
+    assert "printed more than a key" in failure.message
+    assert SECRET not in str(failure.as_dict())
+    assert time.monotonic() - start < 5
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("rest", ["sleep 30", "exec >&-; sleep 30", "sleep 30 & wait"])
+def test_a_command_that_hangs_is_ended_with_all_that_it_started(printing: str, rest: str, tmp_path: Path) -> None:
+    start = time.monotonic()
+    failure = refused(f"{printing} 'echo $$ > {tmp_path}/pid; {rest}'")
+    assert "did not finish within 0.5 s" in failure.message
+    assert SECRET not in str(failure.as_dict())
+    assert time.monotonic() - start < 5
+    group = int((tmp_path / "pid").read_text())
+    assert gone(group)
+
+
+def gone(group: int) -> bool:
+    """Whether no living process of the group is left, within two seconds."""
+    if not Path("/proc/self/stat").exists():
+        return True
+    deadline = time.monotonic() + 2
+    while time.monotonic() < deadline:
+        states = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                except OSError:
+                    continue
+                if int(fields[2]) == group and fields[0] not in "ZX":
+                    states.append(entry.name)
+        if not states:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_what_a_command_leaves_behind_does_not_hold_us_up(printing: str, tmp_path: Path) -> None:
+    start = time.monotonic()
+    assert run_command(f"{printing} 'echo $$ > {tmp_path}/pid; sleep 30 &'", named="x") == SECRET
+    assert time.monotonic() - start < 5
+    assert gone(int((tmp_path / "pid").read_text()))
+
+
+def test_what_flees_into_its_own_session_and_holds_the_pipe_does_not_hold_us_up(printing: str) -> None:
+    start = time.monotonic()
+    assert run_command(f"{printing} 'setsid sleep 3 &'", named="x") == SECRET
+    assert time.monotonic() - start < 2.5
+
+
+def test_leaves_no_open_pipe_behind() -> None:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        run_command("echo key", named="x")
+        gc.collect()
+    assert [str(warning.message) for warning in told] == []

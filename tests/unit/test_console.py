@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from litellmctl import console as console_module
+from litellmctl.console import RED, Console
+from litellmctl.errors import ConfigFailure, ExitCode, Failure, UsageFailure
+
+
+class Stream(io.TextIOWrapper):
+    """A stream that may be a terminal, and can be read back."""
+
+    def __init__(self, given: str = "", *, terminal: bool = False, encoding: str = "utf-8") -> None:
+        super().__init__(io.BytesIO(given.encode()), encoding=encoding, newline="")
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        super().isatty()
+        return self.terminal
+
+    @property
+    def bytes(self) -> bytes:
+        self.flush()
+        return self.buffer.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+    @property
+    def text(self) -> str:
+        return self.bytes.decode(self.encoding)
+
+
+class Talk(Console):
+    """A console of three streams, all terminals or none."""
+
+    def __init__(self, given: str = "", *, terminal: bool = False, encoding: str = "utf-8") -> None:
+        self.out = Stream(terminal=terminal, encoding=encoding)
+        self.err = Stream(terminal=terminal, encoding=encoding)
+        super().__init__(Stream(given, terminal=terminal), self.out, self.err)
+
+
+def test_data_go_to_stdout_and_all_sentences_to_stderr() -> None:
+    talk = Talk()
+    talk.write("data\n")
+    talk.note("a note")
+    talk.warn("careful")
+    talk.done("Set it")
+    talk.trace("GET /x 200")
+    talk.error(Failure("internal", "broken", remedy="mend it"))
+    assert talk.out.text == "data\n"
+    assert talk.err.text == (
+        "a note\nWarning: careful\n✓ Set it\nGET /x 200\nError: broken\nTry:   mend it\n"
+    )  # fmt: skip
+
+
+def test_quiet_silences_notes_and_warnings_but_no_error_and_no_trace() -> None:
+    talk = Talk()
+    talk.quiet = True
+    talk.note("a note")
+    talk.warn("careful")
+    talk.done("Set it")
+    talk.trace("GET /x 200")
+    talk.error(Failure("internal", "broken"))
+    assert talk.err.text == "GET /x 200\nError: broken\n"
+
+
+@pytest.mark.parametrize("name", ["note", "warn", "done", "trace"])
+def test_what_a_server_said_cannot_act_on_the_terminal(name: str) -> None:
+    talk = Talk()
+    getattr(talk, name)("red\x1b[31m\nnext\u202e")
+    assert talk.err.text.removeprefix("Warning: ").removeprefix("✓ ") == "red[31m next\n"
+    talk = Talk()
+    talk.error(Failure("internal", "a\x1b]0;b\x07", remedy="c\nd"))
+    assert talk.err.text == "Error: a]0;b\nTry:   c d\n"
+
+
+def test_errors_as_json_are_one_line() -> None:
+    talk = Talk(terminal=True)
+    talk.json_errors = True
+    failure = ConfigFailure("bro\x9bken\n", remedy="mend")
+    talk.error(failure)
+    assert talk.err.text.count("\n") == 1
+    assert "\x9b" not in talk.err.text
+    assert json.loads(talk.err.text) == {"error": failure.as_dict()}
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_piped_data_are_utf8_whatever_the_locale(encoding: str) -> None:
+    talk = Talk(encoding=encoding)
+    talk.write("größe ")
+    talk.write("日本\n")
+    assert talk.out.bytes == "größe 日本\n".encode()
+
+
+def test_a_terminal_gets_question_marks_for_what_it_cannot_show() -> None:
+    talk = Talk(terminal=True, encoding="ascii")
+    talk.write("größe\n")
+    talk.done("Set größe")
+    assert talk.out.bytes == b"gr??e\n"
+    assert talk.err.bytes == b"OK Set gr??e\n"
+
+
+def test_a_lone_surrogate_is_no_traceback() -> None:
+    for terminal in (False, True):
+        talk = Talk(terminal=terminal)
+        talk.write("a\ud800b\n")
+        assert talk.out.bytes == b"a?b\n"
+
+
+def test_a_stdout_that_is_closed_is_a_broken_pipe() -> None:
+    with pytest.raises(BrokenPipeError):
+        Console(None, None, None).write("data")
+    Console(None, None, None).flush()
+
+
+def test_a_stderr_that_is_closed_or_full_changes_nothing() -> None:
+    Console(None, io.StringIO(), None).error(Failure("internal", "broken"))
+    closed = Stream()
+    closed.close()
+    talk = Console(None, io.StringIO(), closed)
+    talk.note("a note")
+    assert not talk.stderr_is_terminal
+    full = Path("/dev/full")
+    if full.exists():
+        with io.TextIOWrapper(full.open("wb", buffering=0), write_through=True) as stream:
+            Console(None, io.StringIO(), stream).warn("careful")
+
+
+def test_a_stdout_that_is_full_is_a_failure() -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no device that is full")
+    with io.TextIOWrapper(full.open("wb", buffering=0), write_through=True) as stream:
+        with pytest.raises(Failure, match="cannot write the output: no space left on device") as failure:
+            Console(None, stream, None).write("data")
+        assert (failure.value.code, failure.value.exit_code) == ("file", ExitCode.ERROR)
+
+
+def test_a_reader_that_went_away_is_a_broken_pipe() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with (
+        io.TextIOWrapper(os.fdopen(writer, "wb", buffering=0), write_through=True) as stream,
+        pytest.raises(BrokenPipeError),
+    ):
+        Console(None, stream, None).write("data")
+
+
+# Colour
+
+ON, OFF = f"\x1b[{RED}mx\x1b[0m", "x"
+
+
+@pytest.mark.parametrize(
+    ("terminal", "variables", "expected"),
+    [
+        (True, {}, ON),
+        (False, {}, OFF),
+        (True, {"NO_COLOR": "1"}, OFF),
+        (True, {"NO_COLOR": ""}, ON),
+        (True, {"TERM": "dumb"}, OFF),
+        (True, {"CLICOLOR": "0"}, OFF),
+        (True, {"CLICOLOR": "1"}, ON),
+        (False, {"FORCE_COLOR": "1"}, ON),
+        (False, {"CLICOLOR_FORCE": "1"}, ON),
+        (False, {"FORCE_COLOR": "0"}, OFF),
+        (False, {"FORCE_COLOR": ""}, OFF),
+        (True, {"FORCE_COLOR": "0"}, ON),
+        (False, {"FORCE_COLOR": "1", "NO_COLOR": "1"}, OFF),
+        (False, {"FORCE_COLOR": "1", "TERM": "dumb"}, ON),
+        (False, {"CLICOLOR_FORCE": "1", "CLICOLOR": "0"}, ON),
+    ],
+)
+def test_colour_is_for_terminals_unless_the_user_says_otherwise(
+    terminal: bool, variables: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    talk = Talk(terminal=terminal)
+    assert talk.style("x", RED) == expected
+    assert talk.style("x", RED, stream=talk.err) == expected
+
+
+def test_each_stream_has_its_own_colour() -> None:
+    talk = Talk()
+    talk.err.terminal = True
+    talk.warn("careful")
+    assert talk.err.text == "\x1b[33mWarning:\x1b[0m careful\n"
+    assert talk.style("x", RED) == OFF
+
+
+# Questions
+
+
+@pytest.mark.parametrize(
+    ("answer", "agreed"),
+    [("y\n", True), ("YES\n", True), (" yes \n", True), ("n\n", False), ("\n", False), ("", False), ("yep\n", False)],
+)
+def test_a_question_is_answered_no_unless_it_is_yes(answer: str, agreed: bool) -> None:
+    talk = Talk(answer, terminal=True)
+    assert talk.confirm('Delete "a\x1b"?', flag="--yes") is agreed
+    assert (talk.err.text, talk.out.text) == ('Delete "a"? [y/N] ', "")
+
+
+def test_where_no_question_can_be_asked_the_flag_is_named() -> None:
+    piped_in, piped_err, forbidden = Talk("y\n", terminal=True), Talk("y\n", terminal=True), Talk("y\n", terminal=True)
+    piped_in.stdin.terminal = False  # type: ignore[union-attr]
+    piped_err.err.terminal = False
+    forbidden.no_input = True
+    for talk in (piped_in, piped_err, forbidden, Console(None, None, None)):
+        assert not talk.can_prompt
+        with pytest.raises(UsageFailure) as failure:
+            talk.confirm("Delete it?", flag="--yes")
+        assert failure.value.as_dict() == {
+            "code": "input_required",
+            "message": "Delete it? cannot be asked here",
+            "remedy": "pass --yes",
+            "status": None,
+            "exit_code": int(ExitCode.USAGE),
+        }
+
+
+def test_a_piped_stdout_does_not_keep_us_from_asking() -> None:
+    talk = Talk("y\n", terminal=True)
+    talk.out.terminal = False
+    assert talk.confirm("Delete it?", flag="--yes")
+
+
+def test_the_variable_forbids_questions(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Talk(terminal=True).can_prompt
+    monkeypatch.setenv("LITELLMCTL_NO_INPUT", "1")
+    assert not Talk(terminal=True).can_prompt
+
+
+# Progress
+
+
+def wait_for_progress(talk: Talk) -> None:
+    deadline = time.monotonic() + 5
+    while not talk._progress_shown:
+        assert time.monotonic() < deadline, talk.err.text
+        time.sleep(0.005)
+
+
+def test_a_person_who_waits_sees_a_status_line_that_goes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console_module, "_MOMENT_SECONDS", 0.01)
+    talk = Talk(terminal=True)
+    with talk.working("Asking \x1bhttps://llm.example.com ..."):
+        wait_for_progress(talk)
+    assert talk.err.text == "Asking https://llm.example.com ...\r\x1b[K"
+
+
+def test_a_note_takes_the_place_of_the_status_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console_module, "_MOMENT_SECONDS", 0.01)
+    talk = Talk(terminal=True)
+    with talk.working("Asking ..."):
+        wait_for_progress(talk)
+        talk.warn("careful")
+    assert talk.err.text == "Asking ...\r\x1b[K\x1b[33mWarning:\x1b[0m careful\n"
+
+
+def test_what_is_quick_shows_nothing() -> None:
+    talk = Talk(terminal=True)
+    with talk.working("Asking ..."):
+        pass
+    time.sleep(console_module._MOMENT_SECONDS + 0.1)
+    assert talk.err.text == ""
+
+
+@pytest.mark.parametrize("change", ["quiet", "out", "err"])
+def test_nobody_else_sees_a_status_line(change: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console_module, "_MOMENT_SECONDS", 0.01)
+    talk = Talk(terminal=True)
+    if change == "quiet":
+        talk.quiet = True
+    else:
+        getattr(talk, change).terminal = False
+    with talk.working("Asking ..."):
+        time.sleep(0.1)
+    assert talk.err.text == ""

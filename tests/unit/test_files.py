@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import filelock
+import pytest
+
+from litellmctl.errors import ExitCode, Failure
+from litellmctl.settings.files import locked, make_private_dir, reason, write_atomically
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="modes and links of POSIX")
+
+
+@pytest.fixture(autouse=True)
+def generous_umask() -> object:
+    """Let new files be readable by all unless the code says otherwise."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_new_file_is_for_the_user_alone_and_so_is_its_folder(tmp_path: Path) -> None:
+    file = tmp_path / "folder" / "secrets.json"
+    write_atomically(file, b"secret")
+    assert file.read_bytes() == b"secret"
+    assert (mode(file), mode(file.parent)) == (0o600, 0o700)
+
+
+def test_the_folders_above_are_for_the_user_alone_too(tmp_path: Path) -> None:
+    make_private_dir(tmp_path / "above" / "folder")
+    assert mode(tmp_path / "above") == 0o700
+
+
+def test_a_folder_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir(mode=0o755)
+    make_private_dir(folder)
+    assert mode(folder) == 0o755
+
+
+@pytest.mark.parametrize(("before", "after"), [(0o644, 0o600), (0o666, 0o600), (0o600, 0o600), (0o400, 0o400)])
+def test_what_others_could_read_is_tightened_where_a_secret_is_added(tmp_path: Path, before: int, after: int) -> None:
+    file = tmp_path / "config.toml"
+    file.touch()
+    file.chmod(before)
+    write_atomically(file, b"secret")
+    assert (mode(file), file.read_bytes()) == (after, b"secret")
+
+
+@pytest.mark.parametrize("before", [0o644, 0o664, 0o600])
+def test_a_file_without_secrets_keeps_its_mode(tmp_path: Path, before: int) -> None:
+    file = tmp_path / "models.jsonl"
+    file.touch()
+    file.chmod(before)
+    write_atomically(file, b"new", private=False)
+    assert (mode(file), file.read_bytes()) == (before, b"new")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give files away")
+def test_the_owner_stays(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.touch()
+    os.chown(file, 12345, 23456)
+    write_atomically(file, b"new")
+    assert (file.stat().st_uid, file.stat().st_gid) == (12345, 23456)
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_file_is_replaced_whole_so_that_its_readers_keep_the_old_one(tmp_path: Path, durable: bool) -> None:
+    file = tmp_path / "config.toml"
+    file.write_bytes(b"the old content, which is longer")
+    with file.open("rb") as reader:
+        write_atomically(file, b"new", durable=durable)
+        assert reader.read() == b"the old content, which is longer"
+    assert file.read_bytes() == b"new"
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["config.toml"]
+
+
+def test_a_symbolic_link_is_followed_and_stays(tmp_path: Path) -> None:
+    target = tmp_path / "dotfiles" / "litellmctl.toml"
+    target.parent.mkdir()
+    target.write_bytes(b"old")
+    (tmp_path / "step").symlink_to("dotfiles/litellmctl.toml")
+    link = tmp_path / "config.toml"
+    link.symlink_to(tmp_path / "step")
+    write_atomically(link, b"new")
+    assert link.is_symlink()
+    assert (tmp_path / "step").is_symlink()
+    assert target.read_bytes() == b"new"
+    assert [path.name for path in target.parent.iterdir()] == ["litellmctl.toml"]
+
+
+def test_a_link_to_nothing_gets_its_target(tmp_path: Path) -> None:
+    link = tmp_path / "config.toml"
+    link.symlink_to(tmp_path / "elsewhere" / "config.toml")
+    write_atomically(link, b"new")
+    assert link.is_symlink()
+    assert (tmp_path / "elsewhere" / "config.toml").read_bytes() == b"new"
+
+
+def test_a_write_that_cannot_replace_leaves_no_temporary_file(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    (folder / "config.toml" / "inside").mkdir(parents=True)
+    with pytest.raises(OSError):  # noqa: PT011
+        write_atomically(folder / "config.toml", b"new")
+    assert [path.name for path in folder.iterdir()] == ["config.toml"]
+
+
+def test_a_disk_that_is_full_leaves_the_old_content_and_no_temporary_file(tmp_path: Path) -> None:
+    file = tmp_path / "folder" / "config.toml"
+    file.parent.mkdir()
+    file.write_bytes(b"old")
+    program = textwrap.dedent(
+        f"""
+        import resource, signal
+        from pathlib import Path
+        from litellmctl.settings.files import reason, write_atomically
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        try:
+            write_atomically(Path({str(file)!r}), b"x" * 5000)
+        except OSError as error:
+            print(reason(error))
+        """
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout == "file too large\n"
+    assert file.read_bytes() == b"old"
+    assert [path.name for path in file.parent.iterdir()] == ["config.toml"]
+
+
+def test_a_kill_at_any_moment_leaves_the_old_content_or_the_new(tmp_path: Path) -> None:
+    file = tmp_path / "folder" / "config.toml"
+    program = textwrap.dedent(
+        f"""
+        from pathlib import Path
+        from litellmctl.settings.files import write_atomically
+        path, turn = Path({str(file)!r}), 0
+        while True:
+            write_atomically(path, (b"a", b"b")[turn % 2] * 300_000)
+            turn += 1
+            if turn == 3:
+                print("going", flush=True)
+        """
+    )
+    for delay in (0, 0.003, 0.011):
+        with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"going\n"
+            time.sleep(delay)
+            process.kill()
+        assert file.read_bytes() in {b"a" * 300_000, b"b" * 300_000}
+
+
+def test_a_file_in_place_of_the_folder_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "config").touch()
+    with pytest.raises(OSError):  # noqa: PT011
+        write_atomically(tmp_path / "config" / "config.toml", b"new")
+
+
+def test_a_second_writer_waits_for_the_first(tmp_path: Path) -> None:
+    file = tmp_path / "folder" / "logins.json"
+    inside, may_leave, order = threading.Event(), threading.Event(), []
+
+    def first() -> None:
+        with locked(file):
+            inside.set()
+            may_leave.wait(10)
+            order.append("first")
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert inside.wait(10)
+    threading.Timer(0.2, may_leave.set).start()
+    with locked(file):
+        order.append("second")
+    thread.join(10)
+    assert order == ["first", "second"]
+
+
+def test_a_lock_that_is_never_released_is_a_failure_that_names_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "folder" / "logins.json"
+    file.parent.mkdir()
+    with (
+        filelock.FileLock(tmp_path / "folder" / "logins.json.lock", is_singleton=False),
+        pytest.raises(Failure) as failure,
+        locked(file, seconds=0.1),
+    ):
+        raise AssertionError("never inside")
+    assert failure.value.message == f"another process holds the lock of {file}"
+    assert (failure.value.code, failure.value.exit_code) == ("file", ExitCode.ERROR)
+
+
+def test_the_lock_is_released_on_an_error_and_its_file_is_private_and_stays(tmp_path: Path) -> None:
+    file = tmp_path / "folder" / "logins.json"
+    with pytest.raises(ZeroDivisionError), locked(file):
+        raise ZeroDivisionError
+    with locked(file, seconds=0.1):
+        pass
+    lock = tmp_path / "folder" / "logins.json.lock"
+    assert (mode(lock), mode(lock.parent)) == (0o600, 0o700)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (FileNotFoundError(2, "No such file or directory"), "no such file or directory"),
+        (OSError("Something else"), "something else"),
+        (OSError(), ""),
+    ],
+)
+def test_the_reason_is_the_systems_own_in_lower_case(error: OSError, words: str) -> None:
+    assert reason(error) == words
