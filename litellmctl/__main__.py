@@ -59,7 +59,7 @@ def _invoke(console: Console, arguments: list[str]) -> int:
     app = App(console)
     try:
         # Not cli.main(): that would turn a broken pipe into exit 1.
-        with cli.make_context("litellmctl", arguments, obj=app) as context:
+        with cli.make_context("litellmctl", arguments, obj=app, terminal_width=console.width) as context:
             cli.invoke(context)
     except click.exceptions.Exit as stop:
         console.flush()

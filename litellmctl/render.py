@@ -1,7 +1,7 @@
 """Data as table, TSV, CSV, JSONL or JSON, and the cleaning of text that came from a server."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations` here: making a named tuple takes three times as long where the annotations are
+# texts, and every start makes these.
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
@@ -152,14 +152,19 @@ def _json_listing(data: Listing, layout: Layout) -> Iterator[str]:
         yield from (line + "\n" for line in lines)
         return
     # One element a line: quick to write, and grep, head and diff work on it.
-    if not isinstance(lines, Iterator):
-        yield "[\n" + ",\n".join(lines) + "\n]\n" if lines else "[]\n"
-        return
     before = "[\n"
-    for line in lines:
-        yield before + line
+    for some in _in_blocks(lines):
+        yield before + ",\n".join(some)
         before = ",\n"
     yield "[]\n" if before == "[\n" else "\n]\n"
+
+
+def _in_blocks(lines: Sequence[str] | Iterator[str]) -> Iterator[Sequence[str]]:
+    """Yield lines that are there already a thousand at a time, and others as they come."""
+    if isinstance(lines, Iterator):
+        yield from ([line] for line in lines)
+    else:
+        yield from (lines[start : start + 1000] for start in range(0, len(lines), 1000))
 
 
 def _selected(row: Row, layout: Layout) -> Row:

@@ -13,7 +13,7 @@ from litellmctl.render import FORMATS
 
 pass_app = click.make_pass_decorator(App)
 
-CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": [], "max_content_width": 100}
+CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": []}
 AUTH_SOURCES = ("stored", "config", "gcloud", "helper", "env")
 
 
