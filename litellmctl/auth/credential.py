@@ -12,8 +12,6 @@ from litellmctl.errors import ConfigFailure
 if TYPE_CHECKING:
     from litellmctl.settings import values
 
-SOURCES = ("stored", "config", "gcloud", "helper", "env")
-
 
 def checked(secret: str, *, named: str) -> str:
     """Return the key, or refuse one that cannot stand in a header. The key itself is never in the message."""
@@ -29,8 +27,8 @@ def checked(secret: str, *, named: str) -> str:
 class Credential(ABC):
     """A secret with its source. Making one reads no keyring and runs no command; `secret` may.
 
-    `source` is one of `SOURCES`, `origin` names the variable, file or login for a person, `kind` is what the secret
-    is (api_key, helper, gcloud ...).
+    `source` is one of `environment.AUTH_SOURCES`, `origin` names the variable, file or login for a person, `kind` is
+    what the secret is (api_key, helper, gcloud ...).
     """
 
     source: str

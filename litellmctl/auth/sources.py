@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from litellmctl.auth.credential import SOURCES, ConfiguredKey, Credential, Pair
+from litellmctl.auth.credential import ConfiguredKey, Credential, Pair
 from litellmctl.errors import AuthFailure, ConfigFailure, Failure, UsageFailure, suggestion
 from litellmctl.settings import environment, paths, values
 from litellmctl.settings.base_url import normalize
-from litellmctl.settings.config import DEFAULT_PROFILE, Profile
+from litellmctl.settings.config import Profile
+from litellmctl.settings.keys import DEFAULT_PROFILE, HEADER_NAME
 
 if TYPE_CHECKING:
     import requests
@@ -48,10 +49,10 @@ class Resolver:
         No keyring is opened and no command is run for it. Neither URL nor credential, or no credential: exit 4. A
         credential without URL: exit 2.
         """
-        if auth is not None and auth not in SOURCES:
+        if auth is not None and auth not in environment.AUTH_SOURCES:
             raise UsageFailure(
-                f'no credential source is called "{auth}".{suggestion(auth, list(SOURCES))}',
-                remedy=f"use one of {', '.join(SOURCES)}",
+                f'no credential source is called "{auth}".{suggestion(auth, list(environment.AUTH_SOURCES))}',
+                remedy=f"use one of {', '.join(environment.AUTH_SOURCES)}",
             )
         for url, credential, headers in self._candidates(profile, base_url, auth):
             # A key never travels to a URL that it was not given for.
@@ -184,7 +185,7 @@ def _environment_headers() -> dict[str, values.Value]:
     except (ValueError, RecursionError):
         headers = None
     valid = isinstance(headers, dict) and all(
-        isinstance(value, str) and re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) for name, value in headers.items()
+        isinstance(value, str) and re.fullmatch(HEADER_NAME, name) for name, value in headers.items()
     )
     if not valid:
         raise ConfigFailure(

@@ -33,7 +33,7 @@ PROFILE_FIELDS = {
 class _ConfigGroup(FormattedGroup):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the settings there are."""
-        from litellmctl.settings.config import GLOBAL_KEYS, PROFILE_KEYS
+        from litellmctl.settings.keys import GLOBAL_KEYS, PROFILE_KEYS
 
         with formatter.section("Settings"):
             formatter.write_dl([(key.name, key.help) for key in (*GLOBAL_KEYS.values(), *PROFILE_KEYS.values())])
@@ -66,7 +66,8 @@ def _profile_name(app: App) -> str:
 @pass_app
 def get(app: App, *, key: str) -> Text:
     """Print a setting."""
-    from litellmctl.settings.config import find, locate, shown
+    from litellmctl.settings.edit import find, locate
+    from litellmctl.settings.keys import shown
 
     address = locate(key, _profile_name(app))
     value = find(app.config, address)
@@ -95,7 +96,8 @@ def set_(app: App, *, key: str, value: str) -> None:
 
     api_key takes a reference only: '$NAME' for a variable, '!command' for a command that prints the key.
     """
-    from litellmctl.settings.config import locate, set_value, shown
+    from litellmctl.settings.edit import locate, set_value
+    from litellmctl.settings.keys import shown
 
     address = locate(key, _profile_name(app))
     if address.full == "default_profile":
@@ -120,7 +122,7 @@ def set_(app: App, *, key: str, value: str) -> None:
 @pass_app
 def unset(app: App, *, key: str) -> None:
     """Remove a setting, or a whole profile (profiles.NAME)."""
-    from litellmctl.settings.config import locate, remove_profile, unset_value
+    from litellmctl.settings.edit import locate, remove_profile, unset_value
 
     parts = key.split(".")
     if parts[0] == "profiles" and len(parts) == 2:
@@ -158,7 +160,7 @@ def list_(app: App, *, profiles: bool) -> Listing:
 
 
 def _settings(app: App) -> Iterator[Row]:
-    from litellmctl.settings.config import PROFILE_KEYS, shown
+    from litellmctl.settings.keys import PROFILE_KEYS, shown
 
     table = app.config.table
     variable = environment.get("LITELLMCTL_PROFILE")

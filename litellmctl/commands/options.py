@@ -10,11 +10,11 @@ import click
 from litellmctl.app import App
 from litellmctl.errors import UsageFailure, suggestion
 from litellmctl.render import FORMATS
+from litellmctl.settings.environment import AUTH_SOURCES
 
 pass_app = click.make_pass_decorator(App)
 
 CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": []}
-AUTH_SOURCES = ("stored", "config", "gcloud", "helper", "env")
 
 
 def _set_option(context: click.Context, parameter: click.Parameter, value: Any) -> None:

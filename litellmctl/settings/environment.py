@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 from litellmctl.errors import ConfigFailure
 
+# Where a credential can come from, in the order in which they are tried: --auth and LITELLMCTL_AUTH name one.
+AUTH_SOURCES = ("stored", "config", "gcloud", "helper", "env")
+
 # name -> what it does. `litellmctl help environment` and the README print this table.
 VARIABLES: dict[str, str] = {
     "LITELLM_BASE_URL": "The proxy's base URL.",

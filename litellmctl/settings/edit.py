@@ -1,0 +1,122 @@
+"""Finding and changing single settings in the config file, so that the user's comments survive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from litellmctl.errors import ConfigFailure, UsageFailure, suggestion
+from litellmctl.settings import files
+from litellmctl.settings.config import Config, parse
+from litellmctl.settings.keys import GLOBAL_KEYS, PROFILE_KEYS, Key, read_header_name, read_profile_name, read_text
+
+if TYPE_CHECKING:
+    import tomlkit
+
+
+class Address(NamedTuple):
+    """Where a setting stands in the file: the way to its table, its name there, and what it is."""
+
+    table: tuple[str, ...]
+    name: str
+    key: Key
+
+    @property
+    def full(self) -> str:
+        """The dotted name."""
+        return ".".join((*self.table, self.name))
+
+
+def locate(text: str, profile: str) -> Address:
+    """Find the setting that `text` names: `default_profile`, `profiles.NAME.KEY`, or a KEY of the profile in use."""
+    if text in GLOBAL_KEYS:
+        return Address((), text, GLOBAL_KEYS[text])
+    parts = text.split(".")
+    if parts[0] == "profiles":
+        if len(parts) < 3:
+            raise UsageFailure(f'"{text}" names no setting', remedy="write it as profiles.NAME.KEY")
+        profile, parts = read_profile_name(parts[1], text), parts[2:]
+    table: tuple[str, ...] = ("profiles", profile)
+    if parts[0] == "headers" and len(parts) > 1:
+        header = read_header_name(".".join(parts[1:]), text)
+        return Address((*table, "headers"), header, Key(header, "", read_text, str, secret=True))
+    if len(parts) == 1 and parts[0] in PROFILE_KEYS:
+        return Address(table, parts[0], PROFILE_KEYS[parts[0]])
+    known = [*GLOBAL_KEYS, *PROFILE_KEYS]
+    raise UsageFailure(f'no setting is called "{text}".{suggestion(parts[-1], known)}', remedy="litellmctl config list")
+
+
+def find(config: Config, address: Address) -> Any:
+    """Return the setting as it stands in the file, or None."""
+    table: Any = config.table
+    for part in (*address.table, address.name):
+        table = table.get(part) if isinstance(table, dict) else None
+    return table
+
+
+def set_value(config: Config, address: Address, text: str) -> Any:
+    """Write a setting, keep everything else in the file, and return the value as it was understood."""
+    if address.key.type is dict:
+        raise UsageFailure(f"{address.full} is a table", remedy=f"litellmctl config set {address.full}.NAME VALUE")
+    value = address.key.read(text, address.full)
+
+    def change(document: tomlkit.TOMLDocument) -> bool:
+        import tomlkit
+
+        table: Any = document
+        for part in address.table:
+            if part not in table:
+                inline = isinstance(table, tomlkit.items.InlineTable)
+                table[part] = tomlkit.inline_table() if inline else tomlkit.table(is_super_table=part == "profiles")
+            table = table[part]
+        table[address.name] = value
+        return True
+
+    _edit(config, change, private=address.key.secret)
+    return value
+
+
+def unset_value(config: Config, address: Address) -> bool:
+    """Remove a setting, and the tables that this leaves empty; return whether it was there."""
+
+    def change(document: tomlkit.TOMLDocument) -> bool:
+        tables: list[Any] = [document]
+        for part in address.table:
+            if part not in tables[-1]:
+                return False
+            tables.append(tables[-1][part])
+        if address.name not in tables[-1]:
+            return False
+        del tables[-1][address.name]
+        for depth in range(len(tables) - 1, 0, -1):
+            if len(tables[depth]) == 0:
+                del tables[depth - 1][address.table[depth - 1]]
+        return True
+
+    return _edit(config, change)
+
+
+def remove_profile(config: Config, name: str) -> bool:
+    """Remove a whole profile; return whether it was there."""
+    return unset_value(config, Address(("profiles",), name, GLOBAL_KEYS["default_profile"]))
+
+
+def _edit(config: Config, change: Callable[[tomlkit.TOMLDocument], bool], *, private: bool = False) -> bool:
+    import tomlkit
+
+    try:
+        with files.locked(config.path):
+            try:
+                before = config.path.read_bytes()
+            except FileNotFoundError:
+                before = b""
+            parse(before, config.path)  # a file that cannot be read is left untouched
+            document = tomlkit.parse(before.decode("utf-8-sig"))
+            if not change(document):
+                return False
+            data = tomlkit.dumps(document).encode()
+            config.__dict__["table"] = parse(data, config.path)  # never write what could not be read again
+            files.write_atomically(config.path, data, durable=True, private=private)
+    except OSError as error:
+        raise ConfigFailure(f"cannot write {config.path}: {files.reason(error)}") from None
+    return True
