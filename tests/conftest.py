@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,9 @@ import pytest
 
 from litellmctl.__main__ import main
 from tests.fake_proxy import FakeProxy
+
+# A shell starts a background job with Ctrl-C ignored, and what the tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _CLEARED = ("LITELLM", "LITELLMCTL", "XDG_", "GOOGLE_APPLICATION", "CLOUDSDK", "LAB_")
 _CLEARED_NAMES = {
