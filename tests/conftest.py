@@ -144,6 +144,42 @@ def run_process(env: dict[str, str], tmp_path: Path) -> Run:
     return run
 
 
+StartSandbox = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def user(env: dict[str, str]) -> dict[str, str]:
+    """The environment of whoever starts sandboxes; modules may say more of them."""
+    return env
+
+
+@pytest.fixture
+def start_sandbox(user: dict[str, str]) -> Iterator[StartSandbox]:
+    """Start `litellmctl sandbox ...` as a leader of its own process group, as a shell would. All is ended after."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*words: str, **variables: str) -> subprocess.Popen[str]:
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "litellmctl", "sandbox", *words],
+                env={**user, **variables},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=sys.platform != "win32",
+            )
+        )
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.poll() is None:
+            one.kill()
+        one.communicate(timeout=10)
+    subprocess.run([sys.executable, "-m", "litellmctl", "sandbox", "down", "-q"], env=user, timeout=30, check=True)
+
+
 @pytest.fixture
 def proxy(env: dict[str, str]) -> Iterator[FakeProxy]:
     """A fake proxy that the environment names, with a key. Unexpected requests and unused answers fail the test."""

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import StartSandbox
+
 pytestmark = [
     pytest.mark.sandbox,
     pytest.mark.skipif(importlib.util.find_spec("litellm") is None, reason="needs the sandbox extra"),
@@ -38,39 +40,10 @@ def user(env: dict[str, str], tmp_path: Path) -> dict[str, str]:
     }
 
 
-Start = Callable[..., "subprocess.Popen[str]"]
-
-
 @pytest.fixture
-def start(user: dict[str, str]) -> Iterator[Start]:
-    started: list[subprocess.Popen[str]] = []
-
-    def start(*words: str) -> subprocess.Popen[str]:
-        started.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "litellmctl", "sandbox", *words],
-                env=user,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                start_new_session=sys.platform != "win32",
-            )
-        )
-        return started[-1]
-
-    yield start
-    for one in started:
-        if one.poll() is None:
-            one.kill()
-        one.communicate(timeout=10)
-    subprocess.run([sys.executable, "-m", "litellmctl", "sandbox", "down", "-q"], env=user, timeout=30, check=True)
-
-
-@pytest.fixture
-def run(start: Start) -> Callable[..., tuple[int, str, str]]:
+def run(start_sandbox: StartSandbox) -> Callable[..., tuple[int, str, str]]:
     def run(*words: str) -> tuple[int, str, str]:
-        running = start(*words)
+        running = start_sandbox(*words)
         stdout, stderr = running.communicate(timeout=SECONDS)
         return running.returncode, stdout, stderr
 
@@ -193,8 +166,8 @@ def _kinds(schema: object) -> Iterator[object]:
 
 
 @posix
-def test_ctrl_c(start, tmp_path):
-    running = start("run", sys.executable, "-c", "import time; time.sleep(100)")
+def test_ctrl_c(start_sandbox, tmp_path):
+    running = start_sandbox("run", sys.executable, "-c", "import time; time.sleep(100)")
     base_url = lines_of(running)
     time.sleep(0.5)
     os.killpg(running.pid, signal.SIGINT)
@@ -205,10 +178,10 @@ def test_ctrl_c(start, tmp_path):
 
 
 @posix
-def test_kill_leaves_nothing(start, tmp_path):
+def test_kill_leaves_nothing(start_sandbox, tmp_path):
     """Not even the MCP server, whose tool is being called."""
     code = ASK.split("print(", maxsplit=1)[0] + 'print(flush=True); call("slow", seconds=600)'
-    running = start("run", sys.executable, "-c", code)
+    running = start_sandbox("run", sys.executable, "-c", code)
     base_url = lines_of(running)
     running.stdout.readline()
     wait_until(lambda: bool(_processes("mcp_server.py", str(tmp_path))), SECONDS)

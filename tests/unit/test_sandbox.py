@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +18,7 @@ import pytest
 
 from litellmctl.errors import Failure, UsageFailure
 from litellmctl.sandbox import process, proxy, resident, variables
+from tests.conftest import StartSandbox
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and process groups")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -71,42 +72,12 @@ def user(env: dict[str, str], stand_in: Path, tmp_path: Path) -> dict[str, str]:
     }
 
 
-Start = Callable[..., "subprocess.Popen[str]"]
-
-
 @pytest.fixture
-def start(user: dict[str, str]) -> Iterator[Start]:
-    """Start `litellmctl sandbox ...` as a leader of its own process group, as a shell would. All is ended after."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start(*words: str, **variables: str) -> subprocess.Popen[str]:
-        started.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "litellmctl", "sandbox", *words],
-                env={**user, **variables},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                start_new_session=sys.platform != "win32",
-            )
-        )
-        return started[-1]
-
-    yield start
-    for one in started:
-        if one.poll() is None:
-            one.kill()
-        one.communicate(timeout=10)
-    subprocess.run([sys.executable, "-m", "litellmctl", "sandbox", "down", "-q"], env=user, timeout=30, check=True)
-
-
-@pytest.fixture
-def run(start: Start) -> Callable[..., tuple[int, str, str]]:
+def run(start_sandbox: StartSandbox) -> Callable[..., tuple[int, str, str]]:
     """Run `litellmctl sandbox ...`; return exit code, stdout and stderr."""
 
     def run(*words: str, **variables: str) -> tuple[int, str, str]:
-        running = start(*words, **variables)
+        running = start_sandbox(*words, **variables)
         stdout, stderr = running.communicate(timeout=30)
         assert "Traceback" not in stderr, stderr
         return running.returncode, stdout, stderr
@@ -369,8 +340,10 @@ class TestRun:
         )
         assert run("run", "-q", *printing("sys.argv[1:]"), "--json", "--help")[1] == '["--json", "--help"]\n'
 
-    def test_streams_are_the_users(self, start):
-        running = start("run", "-q", sys.executable, "-c", "import sys; print(input()); print('e', file=sys.stderr)")
+    def test_streams_are_the_users(self, start_sandbox):
+        running = start_sandbox(
+            "run", "-q", sys.executable, "-c", "import sys; print(input()); print('e', file=sys.stderr)"
+        )
         assert running.communicate("hello\n", timeout=20) == ("hello\n", "e\n")
 
     def test_this_program(self, run):
@@ -421,8 +394,8 @@ class TestRun:
 
 @posix
 class TestSignals:
-    def test_ctrl_c(self, start, tmp_path):
-        running = start("run", "-q", *WAITING)
+    def test_ctrl_c(self, start_sandbox, tmp_path):
+        running = start_sandbox("run", "-q", *WAITING)
         base_url = running.stdout.readline().strip()
         os.killpg(running.pid, signal.SIGINT)
         running.communicate(timeout=10)
@@ -430,17 +403,17 @@ class TestSignals:
         assert not answers(base_url)
         assert list((tmp_path / "tmp").iterdir()) == []
 
-    def test_ctrl_c_that_the_command_handles(self, start):
+    def test_ctrl_c_that_the_command_handles(self, start_sandbox):
         code = "import signal, sys, time; signal.signal(2, lambda *_: sys.exit(9)); print(flush=True); time.sleep(30)"
-        running = start("run", "-q", sys.executable, "-c", code)
+        running = start_sandbox("run", "-q", sys.executable, "-c", code)
         running.stdout.readline()
         os.killpg(running.pid, signal.SIGINT)
         running.communicate(timeout=10)
         assert running.returncode == 9
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-    def test_signal_to_us_alone(self, start, tmp_path, number):
-        running = start("run", "-q", *WAITING)
+    def test_signal_to_us_alone(self, start_sandbox, tmp_path, number):
+        running = start_sandbox("run", "-q", *WAITING)
         base_url = running.stdout.readline().strip()
         running.send_signal(number)
         running.communicate(timeout=10)
@@ -450,9 +423,9 @@ class TestSignals:
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
     @pytest.mark.parametrize("command", ["run", "up"])
-    def test_signal_while_it_starts(self, start, stand_in, user, tmp_path, number, command):
+    def test_signal_while_it_starts(self, start_sandbox, stand_in, user, tmp_path, number, command):
         (stand_in / "litellm" / "proxy" / "proxy_server.py").write_text("import time; time.sleep(30)")
-        running = start(command, *(["true"] if command == "run" else []))
+        running = start_sandbox(command, *(["true"] if command == "run" else []))
         base_url = running.stderr.readline().split()[5]
         running.send_signal(number)
         running.communicate(timeout=10)
@@ -461,9 +434,9 @@ class TestSignals:
         assert list((tmp_path / "tmp").iterdir()) == []
         assert not Path(user["LITELLMCTL_CACHE_DIR"], "sandbox", "state.json").exists()
 
-    def test_command_that_ignores_sigterm(self, start):
+    def test_command_that_ignores_sigterm(self, start_sandbox):
         code = "import signal, time; signal.signal(15, signal.SIG_IGN); print(flush=True); time.sleep(60)"
-        running = start("run", "-q", sys.executable, "-c", code)
+        running = start_sandbox("run", "-q", sys.executable, "-c", code)
         running.stdout.readline()
         running.send_signal(signal.SIGTERM)
         running.communicate(timeout=20)
@@ -477,10 +450,10 @@ class TestSignals:
 
     @linux
     @pytest.mark.parametrize("moment", ["starting", "started"])
-    def test_kill_leaves_no_proxy(self, start, stand_in, moment):
+    def test_kill_leaves_no_proxy(self, start_sandbox, stand_in, moment):
         if moment == "starting":
             (stand_in / "litellm" / "proxy" / "proxy_server.py").write_text("import time; time.sleep(60)")
-        running = start("run", sys.executable, "-c", "input()")  # ends with the test
+        running = start_sandbox("run", sys.executable, "-c", "input()")  # ends with the test
         base_url = running.stderr.readline().split()[5]
         if moment == "started":
             assert running.stderr.readline().startswith("Ready")
@@ -535,8 +508,8 @@ class TestUpAndDown:
         assert json.loads(run("status", "--json")[1]) == stopped
         assert "GET /v1/models" in json.loads(run("logs", "--json")[1])
 
-    def test_two_at_once_start_one(self, start):
-        both = [start("up", "-q", "-o", "json") for _ in range(2)]
+    def test_two_at_once_start_one(self, start_sandbox):
+        both = [start_sandbox("up", "-q", "-o", "json") for _ in range(2)]
         first, second = (json.loads(one.communicate(timeout=30)[0]) for one in both)
         assert first == second
 
