@@ -95,6 +95,13 @@ def test_an_endpoint_without_id_or_detail_is_listed_with_its_facts_unknown(run: 
     assert "left out an entry (2 times): it has no name" in result.stderr
 
 
+def test_a_deployment_that_health_names_twice_is_one(run: Run, proxy: FakeProxy) -> None:
+    proxy.on("/model/info", **FORBIDDEN).on("/v1/models", **FORBIDDEN)
+    proxy.on("/health", {"healthy_endpoints": [{"model": "openai/m", "model_id": "x"}] * 2})
+    proxy.on("/model/info?litellm_model_id=x", {"data": [row("m")]})
+    assert [model["deployments"] for model in run("models", "--json").json] == [1]
+
+
 def test_health_details_are_asked_for_in_parallel(run: Run, proxy: FakeProxy) -> None:
     count, seconds = 64, 0.1
     running, most, lock = 0, 0, threading.Lock()
@@ -161,7 +168,7 @@ def test_passing_faults_are_tried_three_times(run: Run, proxy: FakeProxy, status
 
 def test_a_long_retry_after_means_no_retry(run: Run, proxy: FakeProxy) -> None:
     proxy.on("/model/info", {"error": {"message": "busy"}}, status=429, headers={"Retry-After": "60"})
-    result = run("models", exit=3)
+    result = run("models", "--timeout", "100", exit=3)  # not for want of time
     assert "busy" in result.stderr
     assert "retry after 60 s" in result.stderr
 
