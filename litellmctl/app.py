@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from functools import cached_property
+from collections.abc import Mapping
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from litellmctl.errors import Failure, Unavailable, UsageFailure
@@ -12,15 +13,23 @@ from litellmctl.settings import environment
 if TYPE_CHECKING:
     import requests
 
-    from litellmctl.auth.credential import Pair
+    from litellmctl.auth.credential import Credential, Pair
+    from litellmctl.auth.login import Desk
+    from litellmctl.auth.logins import Login, LoginFile
+    from litellmctl.auth.stored import StoredLogin
+    from litellmctl.auth.vault import Secret, Vault
     from litellmctl.catalog.cache import Catalog, CatalogCache
     from litellmctl.console import Console
     from litellmctl.proxy.client import Client
     from litellmctl.proxy.deadline import Deadline
+    from litellmctl.proxy.signin import Grant
     from litellmctl.proxy.tls import Trust
     from litellmctl.settings.config import Config, Profile
+    from litellmctl.settings.values import Value
 
 DISCOVERY_SECONDS = 5.0
+REQUEST_SECONDS = 20.0
+DAY_SECONDS = 86400.0
 
 
 class Options:
@@ -74,21 +83,110 @@ class App:
     def pair(self) -> Pair:
         """The proxy and the credential in use."""
         from litellmctl.auth.sources import Resolver
-        from litellmctl.settings.base_url import normalize, require_secure
+        from litellmctl.settings.base_url import normalize
 
         wanted = self.options.base_url
-        pair = Resolver(self.console.warn, self._google_session).resolve(
+        pair = Resolver(self.console.warn, self._google_session, self._stored_pair).resolve(
             self.profile,
             base_url=None if wanted is None else normalize(wanted, named="--base-url"),
             auth=self.options.auth or environment.get("LITELLMCTL_AUTH"),
         )
+        self.require_secure(pair.base_url, self.profile)
+        return pair
+
+    def require_secure(self, base_url: str, profile: Profile) -> None:
+        """Refuse plain HTTP to another machine, unless the user permits it."""
+        from litellmctl.settings.base_url import require_secure
+
         require_secure(
-            pair.base_url,
+            base_url,
             allowed=self.options.allow_insecure_http
             or environment.flag("LITELLMCTL_ALLOW_INSECURE_HTTP")
-            or bool(self.profile.get("allow_insecure_http")),
+            or bool(profile.get("allow_insecure_http")),
         )
-        return pair
+
+    @cached_property
+    def logins(self) -> LoginFile:
+        """The stored logins."""
+        from litellmctl.auth.logins import LoginFile
+        from litellmctl.settings.paths import config_dir
+
+        return LoginFile(config_dir())
+
+    def vault(self, storage: str) -> Vault:
+        """Return where secrets lie: the `keyring`, or the `file`."""
+        from litellmctl.auth.vault import FileVault, KeyringVault
+
+        if storage == "file":
+            return FileVault(self.logins.folder)
+        return KeyringVault(self._note_the_keyring if self.console.can_prompt else None)
+
+    def _note_the_keyring(self) -> None:
+        self.console.note("Waiting for the keyring, which may be asking you to unlock it ...")
+
+    def stored_login(self, profile: Profile) -> StoredLogin | None:
+        """Return the credential that `login` stored for a profile."""
+        login = self.logins.login(profile.name)
+        if login is None:
+            return None
+        from litellmctl.auth.stored import Renewal, StoredLogin
+
+        renewal = Renewal(partial(self._renew, profile), self.console.warn)
+        return StoredLogin(profile.name, login, self.logins, self.vault(login.storage), renewal)
+
+    def desk(self, base_url: str, profile: Profile) -> Desk:
+        """Return where this profile signs in to and out of a proxy."""
+        from litellmctl.auth.login import Desk
+        from litellmctl.proxy.deadline import Deadline
+
+        def connect(key: str | None) -> Client:
+            return self.connect(base_url, profile, Deadline(None), key=key)
+
+        return Desk(self.console, self.logins, self.vault, connect, seconds=self.request_seconds)
+
+    @property
+    def request_seconds(self) -> float:
+        """How long a single request may take that is not about models."""
+        return self.options.timeout or REQUEST_SECONDS
+
+    def use(self, profile: Profile) -> None:
+        """Go on with the stored login of this profile."""
+        self.options.base_url, self.options.auth = None, "stored"
+        self.__dict__.update(profile=profile)
+        for name in ("pair", "catalog_cache"):
+            self.__dict__.pop(name, None)
+
+    def pair_without_login(self, profile: Profile) -> Pair | None:
+        """Return what signs this profile in where no login is stored."""
+        from litellmctl.auth.sources import Resolver
+
+        try:
+            return Resolver(self.console.warn, self._google_session).resolve(profile)
+        except Failure:
+            return None
+
+    def _stored_pair(self, profile: Profile) -> Pair | None:
+        credential = self.stored_login(profile)
+        if credential is None:
+            return None
+        from litellmctl.auth.credential import Pair
+
+        base_url = credential.login.base_url
+        return Pair(base_url, credential, profile.headers_for(base_url), profile.get("key_header"))
+
+    def _renew(self, profile: Profile, login: Login, secret: Secret) -> Grant:
+        """Exchange a login's refresh token at its proxy."""
+        from litellmctl.auth.logins import login_command
+        from litellmctl.proxy import pkce
+        from litellmctl.proxy.deadline import Deadline
+
+        self.require_online("renewing the token")
+        client = self.connect(login.base_url, profile, Deadline(REQUEST_SECONDS))
+        client.refused_remedy = login_command(profile.name, login)
+        session, token = login.session, secret.refresh_token
+        assert session is not None
+        assert token is not None
+        return client.deadline.run(lambda: pkce.refresh(client, session, token))
 
     def name_shadowed(self) -> None:
         """Tell a person, once, which variables are set and not used: a key that loses surprises people."""
@@ -109,6 +207,29 @@ class App:
 
     def client(self, deadline: Deadline) -> Client:
         """Return a client for the proxy in use. The credential is looked up here, before any time is counted."""
+        pair = self.pair
+        self.require_online("this")
+        with deadline.paused():
+            key = pair.credential.secret()
+        self._note_the_end(pair.credential)
+        return self.connect(
+            pair.base_url, self.profile, deadline, key=key, headers=pair.headers, credential=pair.credential
+        )
+
+    def connect(
+        self,
+        base_url: str,
+        profile: Profile,
+        deadline: Deadline,
+        *,
+        key: str | None = None,
+        headers: Mapping[str, Value] | None = None,
+        credential: Credential | None = None,
+    ) -> Client:
+        """Return a client for a proxy, with this key and these headers: by default no key, and the profile's own.
+
+        `credential` is where the key is from: it may have a newer one, and knows what helps where it is refused.
+        """
         from litellmctl.auth.credential import checked
         from litellmctl.auth.sources import forbidden_headers
         from litellmctl.proxy.client import Client
@@ -116,28 +237,34 @@ class App:
         from litellmctl.settings.base_url import is_loopback
 
         self.require_online("this")
-        pair = self.pair
-        replaced = forbidden_headers(list(pair.headers), pair.key_header)
+        headers = profile.headers_for(base_url) if headers is None else headers
+        key_header = profile.get("key_header")
+        replaced = forbidden_headers(list(headers), key_header)
         for name in replaced:
             self.console.warn(f"the header {name} is not sent: headers never replace the key or frame a request")
-        headers = {
-            name: checked(value.resolve(), named=value.named)
-            for name, value in pair.headers.items()
-            if name not in replaced
+        texts = {
+            name: checked(value.resolve(), named=value.named) for name, value in headers.items() if name not in replaced
         }
-        with deadline.paused():
-            key = pair.credential.secret()
-        auth = BoundAuth(pair.base_url, key, key_header=pair.key_header, headers=headers, renew=pair.credential.renewed)
-        session = make_session(pair.base_url, self._trust, loopback=is_loopback(pair.base_url))
-        return Client(pair.base_url, auth, session, deadline, self._trace_request)
+        auth = BoundAuth(base_url, key, key_header=key_header, headers=texts)
+        session = make_session(base_url, self._trust(profile), loopback=is_loopback(base_url))
+        client = Client(base_url, auth, session, deadline, self._trace_request)
+        if credential is not None:
+            auth.renew, client.refused_remedy = credential.renewed, credential.remedy
+        return client
 
-    @property
-    def _trust(self) -> Trust:
+    def _note_the_end(self, credential: Credential) -> None:
+        """Say that a virtual key is about to end, since nothing renews it."""
+        left = None if credential.expires_at is None else credential.expires_at - time.time()
+        if credential.kind == "virtual_key" and left is not None and 0 < left < DAY_SECONDS:
+            self.console.note(f"{credential.origin} ends in {age_text(left)}: {credential.remedy}")
+
+    @staticmethod
+    def _trust(profile: Profile) -> Trust:
         from litellmctl.proxy.tls import Trust
 
-        bundle = self.profile.get("ca_bundle")
+        bundle = profile.get("ca_bundle")
         if bundle:
-            return Trust(bundle, self.profile.named("ca_bundle"))
+            return Trust(bundle, profile.named("ca_bundle"))
         for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
             bundle = environment.get(name)
             if bundle:
@@ -148,7 +275,7 @@ class App:
         from litellmctl.proxy.session import make_session
 
         self.require_online("an access token from Google")
-        return make_session("https://oauth2.googleapis.com", self._trust, loopback=False)
+        return make_session("https://oauth2.googleapis.com", self._trust(self.profile), loopback=False)
 
     def _trace_request(self, method: str, path: str, outcome: str, seconds: float) -> None:
         if self.options.verbose:

@@ -8,16 +8,23 @@ import click
 
 from litellmctl import __version__
 from litellmctl.app import App
+from litellmctl.commands.auth import auth
 from litellmctl.commands.config import config
+from litellmctl.commands.env import env
 from litellmctl.commands.help import help_
+from litellmctl.commands.login import login
+from litellmctl.commands.logout import logout
 from litellmctl.commands.models import models
 from litellmctl.commands.options import FormattedGroup, group, pass_app
 from litellmctl.commands.refresh import refresh
 from litellmctl.commands.sandbox import sandbox
+from litellmctl.commands.token import token
+from litellmctl.commands.whoami import whoami
 from litellmctl.console import BOLD
 from litellmctl.render import Layout, Listing, Record, Text, render
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
+    "Account": (login, logout, whoami, token, env),
     "Models": (models, refresh),
     "Settings": (config,),
     "Other": (sandbox, help_),
@@ -68,6 +75,7 @@ def cli() -> None:
 for _commands in SECTIONS.values():
     for _command in _commands:
         cli.add_command(_command)
+cli.add_command(auth)
 
 
 @cli.result_callback()

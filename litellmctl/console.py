@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import IO, TextIO
@@ -141,12 +141,71 @@ class Console:
         self._say(clean(text), end="")
         self._progress_shown = True
 
-    def confirm(self, question: str, *, flag: str) -> bool:
-        """Ask a yes-or-no question, default no. Where that is not possible: exit 2, naming the flag to pass."""
+    def instruct(self, text: str) -> None:
+        """Tell a person what to do for the program to go on, on stderr, whatever `quiet` says. Never coloured."""
+        self._say(clean(text))
+
+    def confirm(self, question: str, *, flag: str, default: bool = False) -> bool:
+        """Ask a yes-or-no question. Where that is not possible: exit 2, naming the flag to pass. No answer is no."""
+        line = self._line(f"{question} {'[Y/n]' if default else '[y/N]'} ", question, flag)
+        answer = line.strip().lower()
+        return answer in {"y", "yes"} if answer else default and bool(line)
+
+    def ask(self, question: str, *, flag: str, default: str | None = None) -> str:
+        """Ask for a line of text; an empty one is the default, or asks again."""
+        shown = f"{question} [{default}]: " if default else f"{question}: "
+        while True:
+            answer = _given(self._line(shown, question, flag)).strip() or default
+            if answer:
+                return answer
+
+    def ask_hidden(self, question: str, *, flag: str) -> str:
+        """Ask for a text that is not shown; it may be pasted, of any length, and come with line breaks."""
+        from litellmctl.hidden import read_hidden
+
+        self._require_prompt(question, flag)
+        assert self.stdin is not None
+        self._say(f"{clean(question)} (hidden): ", end="")
+        answer = read_hidden(self.stdin)
+        self._say("")
+        return _given(answer or "")
+
+    def choose(self, question: str, options: Sequence[str], *, flag: str, default: int | None = None) -> int:
+        """Ask for one of several options by its number; return its index. What is no such number asks again."""
+        self._require_prompt(question, flag)
+        for number, option in enumerate(options, 1):
+            self._say(f"  {number}  {clean(option)}")
+        proposed = "" if default is None else str(default + 1)
+        shown = f"{question} [{proposed}]: " if proposed else f"{question}: "
+        while True:
+            answer = _given(self._line(shown, question, flag)).strip() or proposed
+            if answer.isascii() and answer.isdigit() and 0 < int(answer) <= len(options):
+                return int(answer) - 1
+
+    def read_stdin(self, most: int) -> str:
+        """Return all of stdin; `most` bounds its characters."""
+        if self.stdin is None:
+            return ""
+        try:
+            return self.stdin.read(most)
+        except UnicodeDecodeError:
+            raise UsageFailure("what was given on stdin is not text") from None
+
+    @property
+    def stdin_is_terminal(self) -> bool:
+        """Whether a person could type."""
+        return _is_terminal(self.stdin)
+
+    def _line(self, shown: str, question: str, flag: str) -> str:
+        """Return the line that is typed, with its end; nothing where the input ended."""
+        self._require_prompt(question, flag)
+        assert self.stdin is not None
+        self._say(clean(shown), end="")
+        return self.stdin.readline()
+
+    def _require_prompt(self, question: str, flag: str) -> None:
         if not self.can_prompt or self.stdin is None:
             raise UsageFailure(f"{question} cannot be asked here", remedy=f"pass {flag}", code="input_required")
-        self._say(f"{clean(question)} [y/N] ", end="")
-        return self.stdin.readline().strip().lower() in {"y", "yes"}
 
     def _say(self, text: str, end: str = "\n") -> None:
         # Messages are a courtesy: a stderr that is closed or full never changes what the command does.
@@ -168,6 +227,12 @@ class Console:
         if env("CLICOLOR") == "0" or env("TERM") == "dumb":
             return False
         return _is_terminal(stream)
+
+
+def _given(answer: str) -> str:
+    if not answer:
+        raise Failure("interrupted", "the input ended before the answer")
+    return answer
 
 
 @contextmanager

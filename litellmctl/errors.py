@@ -34,6 +34,7 @@ EXIT_CODE_HELP = {
 ERROR_CODES: dict[str, tuple[ExitCode, str]] = {
     "internal": (ExitCode.ERROR, "A bug in litellmctl."),
     "file": (ExitCode.ERROR, "A file could not be read or written."),
+    "keyring": (ExitCode.ERROR, "The keyring is locked, does not answer, or lost what it was given."),
     "sandbox": (ExitCode.ERROR, "The sandbox did not start or stop."),
     "usage": (ExitCode.USAGE, "A bad option or argument."),
     "config": (ExitCode.USAGE, "A bad setting in a file or a variable."),
@@ -55,6 +56,9 @@ ERROR_CODES: dict[str, tuple[ExitCode, str]] = {
     "not_found": (ExitCode.REJECTED, "No such model, server, tool, skill, setting or path."),
     "interrupted": (ExitCode.INTERRUPTED, 'Ctrl-C, or "no" at a confirmation.'),
 }
+
+
+CHECK_THE_KEY = "check the key, and that it was made for this proxy"
 
 
 class Failure(Exception):

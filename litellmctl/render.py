@@ -66,10 +66,15 @@ class Listing(NamedTuple):
 
 
 class Record(NamedTuple):
-    """One thing. `text` is what a terminal shows instead of the two-column table of all fields."""
+    """One thing.
+
+    `text` is what a terminal shows instead of the two-column table of all fields, and a pipe too where the text
+    `is_data`, like a token.
+    """
 
     row: Row
     text: str | None = None
+    is_data: bool = False
 
 
 class Text(NamedTuple):
@@ -103,14 +108,17 @@ def _record(data: Record, layout: Layout) -> Iterator[str]:
     row = {name: pick(data.row, name) for name in names}
     if layout.format == "json":
         yield dump_json(row, indent=2 if layout.indent else None) + "\n"
+    elif (
+        data.text is not None
+        and layout.chosen is None
+        and (layout.format == "table" or (data.is_data and layout.format == "tsv"))
+    ):
+        yield data.text + "\n" if data.text else ""
     elif layout.format == "table":
-        if data.text is not None and layout.chosen is None:
-            yield data.text + "\n" if data.text else ""
-        else:
-            facts = list(_flattened(row))
-            width = max(len(name) for name, _ in facts)
-            for name, text in facts:
-                yield f"{layout.header(name.ljust(width))}  {text or '?'}\n"
+        facts = list(_flattened(row))
+        width = max(len(name) for name, _ in facts)
+        for name, text in facts:
+            yield f"{layout.header(name.ljust(width))}  {text or '?'}\n"
     else:
         yield from _delimited([row], names, layout.format)
 

@@ -45,6 +45,15 @@ class Request:
     path: str
     query: dict[str, str]
     headers: dict[str, str]
+    body: bytes = b""
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def form(self) -> dict[str, str]:
+        return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
 
 
 @dataclass
@@ -156,10 +165,10 @@ class FakeProxy:
 
             def _serve(self) -> None:
                 parts = urlsplit(self.path)
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 with proxy._lock:
-                    proxy.requests.append(
-                        Request(self.command, parts.path, dict(parse_qsl(parts.query)), dict(self.headers.items()))
-                    )
+                    query, headers = dict(parse_qsl(parts.query)), dict(self.headers.items())
+                    proxy.requests.append(Request(self.command, parts.path, query, headers, body))
                 route = proxy._take(self.command, parts.path, parts.query)
                 if route is None:
                     proxy.unexpected.append(f"{self.command} {self.path}")

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from litellmctl.errors import ConfigFailure
+from litellmctl.errors import CHECK_THE_KEY, ConfigFailure
 
 if TYPE_CHECKING:
     from litellmctl.settings import values
@@ -45,6 +45,16 @@ class Credential(ABC):
 
     def renewed(self) -> str | None:
         """Return a newer secret after the proxy refused the last one, or None where there is none to be had."""
+        return None
+
+    @property
+    def remedy(self) -> str:
+        """What helps where the proxy refuses it."""
+        return CHECK_THE_KEY
+
+    @property
+    def expires_at(self) -> float | None:
+        """Until when it is good, in seconds since 1970; None where nobody said."""
         return None
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from litellmctl.auth.credential import ConfiguredKey, Credential, Pair
+from litellmctl.auth.logins import login_command
 from litellmctl.errors import AuthFailure, ConfigFailure, Failure, UsageFailure, suggestion
 from litellmctl.settings import environment, paths, values
 from litellmctl.settings.base_url import normalize
@@ -67,7 +68,7 @@ class Resolver:
     def _candidates(
         self, profile: Profile, wanted: str | None, auth: str | None
     ) -> Iterator[tuple[str | None, Credential, Mapping[str, values.Value]]]:
-        login = self._stored(profile)
+        login = self._stored(profile) if auth in {None, "stored"} else None
         if login is not None:
             yield login.base_url, login.credential, login.headers
         url = profile.base_url
@@ -135,7 +136,9 @@ def _nothing(profile: Profile, wanted: str | None, auth: str | None) -> Failure:
         return AuthFailure(
             "auth_required",
             f'no credential from the source "{auth}" for {wanted or f"profile {profile.name}"}',
-            remedy="leave out --auth (and LITELLMCTL_AUTH) to use the first source that there is",
+            remedy=login_command(profile.name)
+            if auth == "stored"
+            else "leave out --auth (and LITELLMCTL_AUTH) to use the first source that there is",
         )
     by_default = profile.name == DEFAULT_PROFILE
     set_keys = [
@@ -145,12 +148,13 @@ def _nothing(profile: Profile, wanted: str | None, auth: str | None) -> Failure:
     url = next((url for url in urls if url), None)
     if url is not None:
         other = next((name for name, own in set_keys if own not in {None, url} and (by_default or wanted)), None)
+        login = login_command(profile.name) + (f" --base-url {wanted}" if wanted else "")
         return AuthFailure(
             "auth_required",
             f"no credential for {url}" + (f": {other} was given for another proxy" if other else ""),
-            remedy=f"export LITELLM_BASE_URL={url} LITELLM_API_KEY=sk-..."
+            remedy=f"{login}, or export LITELLM_BASE_URL={url} LITELLM_API_KEY=sk-..."
             if by_default
-            else f"litellmctl config set {profile.named('api_key')} '$NAME'",
+            else f"{login}, or litellmctl config set {profile.named('api_key')} '$NAME'",
         )
     own_key = profile.named("api_key") if profile.api_key is not None else None
     unplaced = own_key or (set_keys[0][0] if by_default and set_keys else None)
@@ -161,7 +165,7 @@ def _nothing(profile: Profile, wanted: str | None, auth: str | None) -> Failure:
     return AuthFailure(
         "auth_required",
         "no proxy and no credential are configured" + ("" if by_default else f" for profile {profile.name}"),
-        remedy=_SET_THEM if by_default else set_url,
+        remedy=f"{login_command(profile.name)}, or {_SET_THEM if by_default else set_url}",
     )
 
 

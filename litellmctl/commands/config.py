@@ -50,7 +50,9 @@ def config() -> None:
 
 def _profile_name(app: App) -> str:
     """Return the chosen profile's name without requiring that it exists: `set` may be about to make it."""
-    return app.options.profile or environment.get("LITELLMCTL_PROFILE") or app.config.default_profile
+    from litellmctl.settings.config import profile_name
+
+    return profile_name(app.config, app.options.profile)
 
 
 @command(
@@ -188,9 +190,11 @@ def _source(there: bool) -> str:
 
 def _profiles(app: App) -> Iterator[Row]:
     current = app.profile.name
+    logins = app.logins.read()
     for name in app.config.profile_names:
-        profile = app.config.profile(name)
-        yield {"name": name, "base_url": profile.base_url, "signed_in": False, "default": name == current}
+        login = logins.by_profile.get(name)
+        base_url = app.config.profile(name).base_url if login is None else login.base_url
+        yield {"name": name, "base_url": base_url, "signed_in": login is not None, "default": name == current}
 
 
 @command(

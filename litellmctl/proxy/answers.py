@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from litellmctl.errors import AuthFailure, Failure, Rejected, Unavailable
+from litellmctl.errors import CHECK_THE_KEY, AuthFailure, Failure, Rejected, Unavailable
 
 _LONGEST_WORDS = 500
 # 401s of these types will not become anything else by asking another endpoint.
@@ -16,7 +16,8 @@ HOPELESS_TYPES = frozenset({"token_not_found_in_db", "expired_key", "auth_error"
 def words_of(body: bytes) -> tuple[str | None, str | None]:
     """Return the proxy's own message and error type out of an error body, where they can be told.
 
-    `{"error": {"message", "type"}}`, `{"detail": text}` or `{"detail": {"error" or "message"}}`.
+    `{"error": {"message", "type"}}`, `{"detail": text}`, `{"detail": {"error" or "message"}}`, or OAuth's
+    `{"error": code, "error_description": text}`.
     """
     try:
         answer: Any = json.loads(body)
@@ -33,7 +34,7 @@ def words_of(body: bytes) -> tuple[str | None, str | None]:
             inner = inner.get("message")
         kind = error.get("type")
     else:
-        inner, kind = error, None
+        inner, kind = answer.get("error_description") or error, None
     return (
         inner.strip()[:_LONGEST_WORDS] or None if isinstance(inner, str) else None,
         kind if isinstance(kind, str) else None,
@@ -49,7 +50,7 @@ def failure_of(status: int, body: bytes, *, url: str, path: str, headers: Mappin
         return AuthFailure(
             "auth_failed",
             f"{url} refused the key{said or f' ({status})'}",
-            remedy="check the key, and that it was made for this proxy",
+            remedy=CHECK_THE_KEY,
             status=status,
         )
     if status == 403:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
 
-from litellmctl.errors import Failure, Unavailable
+from litellmctl.errors import CHECK_THE_KEY, Failure, Unavailable
 from litellmctl.proxy.answers import failure_of
+from litellmctl.proxy.deadline import Deadline
 from litellmctl.proxy.faults import host_of, no_answer
-from litellmctl.proxy.session import BoundAuth
 
 if TYPE_CHECKING:
-    from requests.auth import AuthBase
+    from litellmctl.proxy.session import BoundAuth
 
-    from litellmctl.proxy.deadline import Deadline
+T = TypeVar("T")
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
@@ -53,32 +53,45 @@ class Answer:
 class Client:
     """Requests to one proxy.
 
-    `on_request` is told method, path, status (or what happened) and seconds of each try. Every failure is raised as a
-    `Failure`; an answer with any status is an answer.
+    `on_request` is told method, path, status (or what happened) and seconds of each try; `refused_remedy` is what
+    helps where the key is refused. Every failure is raised as a `Failure`; an answer with any status is an answer.
     """
 
     base_url: str
-    auth: AuthBase
+    auth: BoundAuth
     session: requests.Session
     deadline: Deadline
     on_request: Callable[[str, str, str, float], None] = lambda *_: None
+    refused_remedy: str = CHECK_THE_KEY
 
-    def get(self, path: str, params: Mapping[str, str] | None = None, *, cap: int = BODY_BYTES) -> Answer:
+    def call(self, seconds: float, work: Callable[[Client], T]) -> T:
+        """Return what `work` makes of this client, with a deadline of its own."""
+        client = replace(self, deadline=Deadline(seconds))
+        return client.deadline.run(lambda: work(client))
+
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        cap: int = BODY_BYTES,
+    ) -> Answer:
         """GET a path below the base URL: tried at most three times, and once more with a newer key after a 401."""
         for attempt in range(1, _TRIES + 1):
             last = attempt == _TRIES
             try:
-                answer = self._follow(path, params, cap)
+                answer = self._follow(path, params, headers, cap)
             except Unavailable as failure:
                 if last or failure.code != "unreachable":
                     raise
                 self._pause(attempt, None)
                 continue
-            if answer.status == 401 and isinstance(self.auth, BoundAuth):
+            if answer.status == 401:
                 with self.deadline.paused():
                     renewed = self.auth.renewed()
                 if renewed:
-                    return self._follow(path, params, cap)
+                    return self._follow(path, params, headers, cap)
             if last or answer.status not in _RETRIED_STATUS or not self._pause(attempt, answer):
                 return answer
         raise AssertionError("the last try returns or raises")
@@ -90,13 +103,38 @@ class Client:
             raise self.failure(answer, path)
         return decode(answer.read(), f"{self.base_url}{path}")
 
+    def post(
+        self, path: str, *, form: Mapping[str, str] | None = None, json: Any = None, cap: int = BODY_BYTES
+    ) -> Answer:
+        """POST to a path below the base URL, or to a URL of the same origin: sent once, and never redirected.
+
+        A redirect would carry the body, with a code or a refresh token in it, to an address that nobody checked.
+        """
+        url = path if "://" in path else self.base_url + path
+        if origin(url) != origin(self.base_url):
+            raise Unavailable("bad_response", f"{url} is not at {self.base_url}: nothing was sent", remedy=_LOOK)
+        answer = self._send("POST", url, None, cap, data=form, json=json)
+        if answer.status in _REDIRECTS:
+            answer.close()
+            target = _origin_of(_joined(url, answer.headers.get("location", "")))
+            raise Unavailable(
+                "bad_response",
+                f"{url} redirects to {target}, where what was sent does not belong",
+                remedy=_LOOK,
+                status=answer.status,
+            )
+        return answer
+
     def failure(self, answer: Answer, path: str) -> Failure:
         """Return the failure that an answer's status and body mean."""
         try:
             body = answer.read()
         except Unavailable:
             body = b""  # the status says enough
-        return failure_of(answer.status, body, url=self.base_url, path=path, headers=answer.headers)
+        failure = failure_of(answer.status, body, url=self.base_url, path=path, headers=answer.headers)
+        if failure.code == "auth_failed":
+            failure.remedy = self.refused_remedy
+        return failure
 
     def _pause(self, attempt: int, answer: Answer | None) -> bool:
         """Wait before the next try; return False where it is not worth waiting."""
@@ -111,10 +149,12 @@ class Client:
         time.sleep(self.deadline.remaining(seconds))
         return True
 
-    def _follow(self, path: str, params: Mapping[str, str] | None, cap: int) -> Answer:
+    def _follow(
+        self, path: str, params: Mapping[str, str] | None, headers: Mapping[str, str] | None, cap: int
+    ) -> Answer:
         url = self.base_url + path
         for _ in range(_MOST_REDIRECTS):
-            answer = self._send("GET", url, params, cap)
+            answer = self._send("GET", url, params, cap, headers=headers)
             if answer.status not in _REDIRECTS:
                 return answer
             answer.close()
@@ -129,7 +169,7 @@ class Client:
             url, params = target, None
         raise Unavailable("bad_response", f"{self.base_url}{path} redirects in circles", remedy=_LOOK)
 
-    def _send(self, method: str, url: str, params: Mapping[str, str] | None, cap: int) -> Answer:
+    def _send(self, method: str, url: str, params: Mapping[str, str] | None, cap: int, **options: Any) -> Answer:
         start = time.monotonic()
         shown = url.removeprefix(self.base_url).split("?")[0]
         try:
@@ -141,6 +181,7 @@ class Client:
                 stream=True,
                 allow_redirects=False,
                 timeout=(self.deadline.remaining(CONNECT_SECONDS), self.deadline.remaining(READ_SECONDS)),
+                **options,
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             http_proxy = requests.utils.select_proxy(url, self.session.proxies)
@@ -207,3 +248,15 @@ def _joined(url: str, location: str) -> str:
 
 def _origin_of(url: str) -> str:
     return f"{url.split(':', 1)[0]}://{host_of(url)}" if "://" in url else "nowhere"
+
+
+def origin(url: str) -> tuple[str, str, int | None] | None:
+    """Return scheme, host and port, so that two spellings of one server are equal; None where it is no http URL."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.password:
+        return None
+    return parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80)

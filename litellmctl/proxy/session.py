@@ -30,13 +30,13 @@ class NoAuth(AuthBase):
 class BoundAuth(AuthBase):
     """The key and the extra headers, attached only to requests below the base URL that they were given for.
 
-    `renew` returns a newer key, or None.
+    `key` is None where there is none yet, as before a sign-in; `renew` returns a newer key, or None.
     """
 
     def __init__(
         self,
         base_url: str,
-        key: str,
+        key: str | None,
         *,
         key_header: str = "Authorization",
         headers: Mapping[str, str] | None = None,
@@ -47,19 +47,20 @@ class BoundAuth(AuthBase):
         self._key = key
         self._key_header = key_header
         self._headers = dict(headers or {})
-        self._renew: Callable[[], str | None] | None = renew
+        self.renew: Callable[[], str | None] | None = renew
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Attach the key, unless the request goes elsewhere."""
         if (request.url or "").startswith(self._base):
             bearer = self._key_header.lower() == "authorization"
             request.headers.update(self._headers)
-            request.headers[self._key_header] = f"Bearer {self._key}" if bearer else self._key
+            if self._key is not None:
+                request.headers[self._key_header] = f"Bearer {self._key}" if bearer else self._key
         return request
 
     def renewed(self) -> bool:
         """Fetch a newer key, at most once; return whether there is one."""
-        renew, self._renew = self._renew, None
+        renew, self.renew = self.renew, None
         key = renew() if renew else None
         if key is not None:
             self._key = key

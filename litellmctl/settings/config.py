@@ -46,6 +46,10 @@ class Profile(NamedTuple):
             for name, text in self.table.get("headers", {}).items()
         }
 
+    def headers_for(self, base_url: str) -> dict[str, values.Value]:
+        """Return the extra headers for a proxy: none where the profile is about another one."""
+        return self.headers if self.base_url in {None, base_url} else {}
+
     def named(self, key: str) -> str:
         """Return the full name of a setting, as `config get` takes it."""
         return f"profiles.{self.name}.{key}"
@@ -147,6 +151,11 @@ def _check_key(name: str, value: Any, keys: Mapping[str, Key], full: str, path: 
 _TYPE_NAMES = {str: "text", bool: "boolean (true or false)", dict: "table"}
 
 
+def profile_name(config: Config, chosen: str | None) -> str:
+    """Return the name that the option, the variable or the file chooses, in this order; it may be a new one."""
+    return chosen or environment.get("LITELLMCTL_PROFILE") or config.default_profile
+
+
 def selected_profile(config: Config, chosen: str | None) -> Profile:
-    """Return the profile that the option, the variable or the file chooses, in this order."""
-    return config.profile(chosen or environment.get("LITELLMCTL_PROFILE") or config.default_profile)
+    """Return the profile of that name."""
+    return config.profile(profile_name(config, chosen))

@@ -22,10 +22,12 @@ VARIABLES: dict[str, str] = {
     "LITELLM_OFFLINE": "1: never touch the network; use what is cached.",
     "LITELLM_DISCOVERY_TIMEOUT_MS": "How long looking for models may take (5000); 0 switches it off.",
     "LITELLM_VERBOSE_DISCOVERY": "1: print the steps of looking for models on stderr.",
+    "LITELLM_CLI_JWT_EXPIRATION_HOURS": "How long a sign-in lasts where the proxy does not say (24).",
     "LITELLMCTL_PROFILE": "The profile to use; --profile goes first.",
     "LITELLMCTL_AUTH": "The source of the credential: stored, config, gcloud, helper or env; --auth goes first.",
     "LITELLMCTL_ALLOW_INSECURE_HTTP": "1: permit plain HTTP to other machines.",
-    "LITELLMCTL_CONFIG_DIR": "Where config.toml lies (~/.config/litellmctl).",
+    "LITELLMCTL_KEYRING": "off: keep secrets in a file that only you may read, not in the keyring.",
+    "LITELLMCTL_CONFIG_DIR": "Where config.toml and the stored logins lie (~/.config/litellmctl).",
     "LITELLMCTL_CACHE_DIR": "Where caches lie (~/.cache/litellmctl).",
     "LITELLMCTL_NO_INPUT": "Set: never prompt, as --no-input.",
     "LITELLMCTL_DEBUG": "1: show the traceback of an unexpected error.",
@@ -38,6 +40,11 @@ VARIABLES: dict[str, str] = {
     "NO_COLOR": "Set: no colour. FORCE_COLOR=1 and CLICOLOR_FORCE=1 force it.",
     "XDG_CONFIG_HOME": "The base of the config folder, where LITELLMCTL_CONFIG_DIR is not set.",
     "XDG_CACHE_HOME": "The base of the cache folder, where LITELLMCTL_CACHE_DIR is not set.",
+    "BROWSER": "The browser that login opens; set in a container, it says that there is one.",
+    "DISPLAY": "With WAYLAND_DISPLAY unset too (Linux): there is no browser here.",
+    "WAYLAND_DISPLAY": "As DISPLAY.",
+    "SSH_CONNECTION": "Set: the browser is elsewhere, and login takes the device code (also SSH_TTY).",
+    "KUBERNETES_SERVICE_HOST": "Set: this is a container, and there is no browser here.",
     "CI": "Set: caches are refreshed in the foreground.",
 }
 
@@ -61,6 +68,20 @@ def milliseconds(name: str, default: float) -> float:
     if not (value.isascii() and value.isdigit()):
         raise ConfigFailure(f'{name} is "{value}", not a number of milliseconds', remedy=f"unset {name}")
     return int(value) / 1000
+
+
+def hours(name: str, default: float) -> float:
+    """Return the variable's hours as seconds."""
+    value = get(name)
+    if value is None:
+        return default * 3600
+    try:
+        found = float(value)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < 24 * 366 * 10:
+        raise ConfigFailure(f'{name} is "{value}", not a number of hours', remedy=f"unset {name}")
+    return found * 3600
 
 
 def names_with_prefix(prefix: str) -> Iterator[str]:

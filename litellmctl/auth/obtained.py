@@ -1,0 +1,89 @@
+"""What a sign-in gave, whichever way it went: a token, until when, and whose."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from litellmctl.auth.claims import claims_of, expiry_of
+from litellmctl.auth.credential import checked
+from litellmctl.errors import UsageFailure
+
+if TYPE_CHECKING:
+    from litellmctl.proxy.signin import Session
+
+MOST_CHARACTERS = 64 * 1024
+_BEARER = "bearer "
+_SESSION_PREFIX = "litellm_login_"
+
+
+class Obtained(NamedTuple):
+    """A token, and what is known about it.
+
+    `kind` is that of the login. `expires_at` is in seconds since 1970 by this machine's clock, or by the proxy's where
+    `by_proxy_clock`. `session` is what renewing and revoking takes.
+    """
+
+    token: str
+    kind: str
+    expires_at: float | None = None
+    by_proxy_clock: bool = False
+    refresh_token: str | None = None
+    user_id: str | None = None
+    team_id: str | None = None
+    team_alias: str | None = None
+    session: Session | None = None
+
+    def __repr__(self) -> str:
+        """Leave out what must not be printed."""
+        return f"Obtained({self.kind!r})"
+
+    @property
+    def is_json_web_token(self) -> bool:
+        """Whether it is a JWT, which a virtual key can outlive."""
+        return claims_of(self.token) is not None
+
+
+def of_text(text: str) -> Obtained:
+    """Return the token that a person pasted or a program piped: a key, a JWT, or a whole Authorization value."""
+    if len(text) >= MOST_CHARACTERS:
+        raise UsageFailure("this is too long for a token", remedy="give the token alone")
+    token = text.strip()
+    if token.lower().startswith("authorization:"):
+        token = token.partition(":")[2].strip()
+    if token.lower().startswith(_BEARER):
+        token = token[len(_BEARER) :].strip()
+    if not token or token.lower() == _BEARER.strip():
+        raise UsageFailure("the token is empty", remedy="give the key, or a token copied from the proxy's own pages")
+    if len(token.split()) > 1:
+        raise UsageFailure("the token has several lines or words", remedy="give the token alone, on one line")
+    checked(token, named="the token")
+    claims = claims_of(token)
+    if claims is None:
+        return Obtained(token, "sso" if token.startswith(_SESSION_PREFIX) else "api_key")
+    return Obtained(token, "sso", expiry_of(claims), by_proxy_clock=True)
+
+
+def clock_difference(date: str | None) -> float | None:
+    """Return by how many seconds this machine's clock is ahead of a Date header (RFC 9110), where it can be told."""
+    from email.utils import parsedate_to_datetime
+
+    if date is None:
+        return None
+    try:
+        return time.time() - parsedate_to_datetime(date).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def seconds_of(text: str | None) -> float | None:
+    """Return a time that the proxy wrote (ISO 8601, UTC where it says nothing) in seconds since 1970."""
+    from datetime import UTC, datetime
+
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None

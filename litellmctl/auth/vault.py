@@ -1,0 +1,304 @@
+"""Where secrets lie: the operating system's keyring, or a file that only the user may read. Outcomes are values."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from litellmctl.auth.logins import parse_json
+from litellmctl.errors import Failure, Unavailable
+from litellmctl.settings import environment, files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SERVICE = "litellmctl"
+STORAGES = ("keyring", "file")
+_VERSION = 1
+_PATIENCE_SECONDS = 3.0
+_PATIENCE_WITH_A_PERSON_SECONDS = 60.0
+_NOTE_SECONDS = 1.0
+_LONGEST_PLAIN = 1200
+# Characters of the basic plane, none of them a surrogate.
+_FIRST_DIGIT, _DIGITS = 0x4000, 0x8000
+
+
+class Secret(NamedTuple):
+    """A token, the URL it was issued for, and from when until when it is good (None: nobody said)."""
+
+    base_url: str
+    token: str
+    issued_at: float
+    expires_at: float | None = None
+    refresh_token: str | None = None
+
+    def __repr__(self) -> str:
+        """Leave out what must not be printed."""
+        return f"Secret({self.base_url!r})"
+
+    def dump(self) -> str:
+        """Return it as the text that is stored."""
+        return json.dumps(self._asdict(), separators=(",", ":"))
+
+    @classmethod
+    def parse(cls, content: Any) -> Secret | None:
+        """Return the secret in a stored object, or None where it is not one."""
+        if not isinstance(content, dict):
+            return None
+        try:
+            secret = cls(**{name: value for name, value in content.items() if name in cls._fields})
+        except TypeError:
+            return None
+        texts = (secret.base_url, secret.token, secret.refresh_token or "")
+        times = (secret.issued_at, secret.expires_at or 0)
+        valid = all(isinstance(text, str) for text in texts) and all(isinstance(time, int | float) for time in times)
+        return secret if valid and secret.token else None
+
+
+class Stored(NamedTuple):
+    """The secret was written, and can be read back. `where` is for a person."""
+
+    where: str
+
+
+class Found(NamedTuple):
+    """The secret was read."""
+
+    secret: Secret
+
+
+class Missing(NamedTuple):
+    """There is no such secret, or none any more."""
+
+
+class NoKeyring(NamedTuple):
+    """There is no keyring here that keeps anything."""
+
+    reason: str
+
+
+class Refused(NamedTuple):
+    """The vault is there and does not do it now: it is locked, does not answer, cannot be written."""
+
+    reason: str
+
+
+Outcome = Stored | Found | Missing | NoKeyring | Refused
+
+
+class Vault(Protocol):
+    """A place for secrets, each under the id of its login."""
+
+    storage: str
+
+    def put(self, login: str, secret: Secret) -> Stored | NoKeyring | Refused:
+        """Keep a secret, durably."""
+
+    def get(self, login: str) -> Found | Missing | NoKeyring | Refused:
+        """Read a secret."""
+
+    def remove(self, login: str) -> Missing | NoKeyring | Refused:
+        """Forget a secret; one that is not there is forgotten already."""
+
+
+class FileVault:
+    """`secrets.json`, 0600. Whoever writes holds the lock of the logins."""
+
+    storage = "file"
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "secrets.json"
+
+    def put(self, login: str, secret: Secret) -> Stored | Refused:
+        """Keep a secret, durably."""
+        return self._change(lambda secrets: {**secrets, login: secret._asdict()}) or Stored(str(self.path))
+
+    def get(self, login: str) -> Found | Missing | Refused:
+        """Read a secret."""
+        try:
+            content = self._read().get(login)
+        except OSError as error:
+            return Refused(f"{self.path}: {files.reason(error)}")
+        if content is None:
+            return Missing()
+        secret = Secret.parse(content)
+        return Refused(f"{self.path}: the secret is not as litellmctl writes it") if secret is None else Found(secret)
+
+    def remove(self, login: str) -> Missing | Refused:
+        """Forget a secret."""
+
+        def without(secrets: dict[str, Any]) -> dict[str, Any]:
+            return {name: value for name, value in secrets.items() if name != login}
+
+        return self._change(without) or Missing()
+
+    def _change(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Refused | None:
+        try:
+            after = change(self._read())
+            if after or self.path.is_symlink():
+                data = json.dumps({"version": _VERSION, "secrets": after}, indent=1).encode() + b"\n"
+                files.write_atomically(self.path, data, durable=True)
+            else:
+                self.path.unlink(missing_ok=True)
+        except OSError as error:
+            return Refused(f"{self.path}: {files.reason(error)}")
+        return None
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            data = self.path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        secrets = parse_json(data, self.path, _VERSION).get("secrets")
+        return secrets if isinstance(secrets, dict) else {}
+
+
+class KeyringVault:
+    """The operating system's keyring: one item per login, of the service `litellmctl`.
+
+    A call can hang for ever, on a headless machine or behind a dialogue that nobody sees, so each runs in a daemon
+    thread with a limit: 3 s, or 60 s where `waiting` can tell a person that the keyring may be asking something.
+    """
+
+    storage = "keyring"
+
+    def __init__(self, waiting: Callable[[], None] | None = None) -> None:
+        self._waiting = waiting
+
+    def put(self, login: str, secret: Secret) -> Stored | NoKeyring | Refused:
+        """Keep a secret, and read it back: some backends drop what they are given."""
+        text = _packed(secret.dump())
+
+        def put(backend: Any) -> Stored | NoKeyring:
+            backend.set_password(SERVICE, login, text)
+            if backend.get_password(SERVICE, login) != text:
+                return NoKeyring(f"{_name(backend)} keeps nothing that it is given")
+            return Stored(f"the keyring ({_name(backend)})")
+
+        outcome = self._ask(put)
+        assert not isinstance(outcome, Found | Missing)
+        return outcome
+
+    def get(self, login: str) -> Found | Missing | NoKeyring | Refused:
+        """Read a secret."""
+
+        def get(backend: Any) -> Found | Missing | Refused:
+            text = backend.get_password(SERVICE, login)
+            if text is None:
+                return Missing()
+            content = None
+            with suppress(ValueError, OverflowError, RecursionError, zlib.error):
+                content = json.loads(_unpacked(text))
+            secret = Secret.parse(content)
+            return Refused("its item is not as litellmctl writes it") if secret is None else Found(secret)
+
+        outcome = self._ask(get)
+        assert not isinstance(outcome, Stored)
+        return outcome
+
+    def remove(self, login: str) -> Missing | NoKeyring | Refused:
+        """Forget a secret."""
+
+        def remove(backend: Any) -> Missing:
+            # Asked first, since backends disagree on how they say that there is none.
+            if backend.get_password(SERVICE, login) is not None:
+                backend.delete_password(SERVICE, login)
+            return Missing()
+
+        outcome = self._ask(remove)
+        assert not isinstance(outcome, Found | Stored)
+        return outcome
+
+    def _ask(self, work: Callable[[Any], Outcome]) -> Outcome:
+        if (environment.get("LITELLMCTL_KEYRING") or "").lower() == "off":
+            return NoKeyring("LITELLMCTL_KEYRING=off")
+        import threading
+
+        import keyring  # noqa: F401  # reads files only, and its time is not to count
+
+        from litellmctl.proxy.deadline import Deadline
+
+        seconds = _PATIENCE_SECONDS if self._waiting is None else _PATIENCE_WITH_A_PERSON_SECONDS
+        timer = threading.Timer(_NOTE_SECONDS, self._waiting or _nothing)
+        timer.daemon = True
+        timer.start()
+        try:
+            return Deadline(seconds).run(lambda: _with_backend(work))
+        except Unavailable:
+            return Refused(f"it did not answer within {seconds:g} s")
+        finally:
+            timer.cancel()
+
+
+def _packed(text: str) -> str:
+    """Return a text that Windows takes: 2,560 bytes an item, at two bytes a character.
+
+    A long one is compressed and written as characters that carry 15 bits each.
+    """
+    if len(text) <= _LONGEST_PLAIN:
+        return text
+    number = int.from_bytes(b"\1" + zlib.compress(text.encode(), 9))
+    digits = []
+    while number:
+        number, digit = divmod(number, _DIGITS)
+        digits.append(chr(_FIRST_DIGIT + digit))
+    return "".join(digits)
+
+
+def _unpacked(text: str) -> str:
+    if text.startswith("{"):
+        return text
+    number = 0
+    for character in reversed(text):
+        number = number * _DIGITS + ord(character) - _FIRST_DIGIT
+    return zlib.decompress(number.to_bytes((number.bit_length() + 7) // 8)[1:]).decode()
+
+
+def _with_backend(work: Callable[[Any], Outcome]) -> Outcome:
+    """Run `work` with the keyring that the user has; whatever a backend raises becomes an outcome."""
+    import keyring
+    from keyring import errors
+    from keyring.backends import fail, null
+
+    try:
+        backend = keyring.get_keyring()
+        if isinstance(backend, fail.Keyring):
+            return NoKeyring("no backend works here")
+        if isinstance(backend, null.Keyring):
+            return NoKeyring("it is switched off by the null backend")
+        return work(backend)
+    except errors.NoKeyringError:
+        return NoKeyring("no backend works here")
+    except errors.KeyringLocked:
+        return Refused("it is locked")
+    except errors.InitError as error:
+        return Refused(str(error))
+    except Exception as error:  # noqa: BLE001
+        # Backends raise what their libraries raise. Their texts are not shown: they may repeat what was stored.
+        return Refused(f"{type(error).__module__}.{type(error).__qualname__}")
+
+
+def _name(backend: Any) -> str:
+    """Return a backend's name for a person, as `SecretService`."""
+    module, name = type(backend).__module__.rsplit(".", 1)[-1], type(backend).__name__
+    return module if name == "Keyring" else name
+
+
+def _nothing() -> None:
+    pass
+
+
+def unreadable(outcome: Missing | NoKeyring | Refused, storage: str, remedy: str) -> Failure:
+    """Return the failure for a recorded secret that cannot be read: never a reason to use another credential."""
+    if isinstance(outcome, Missing):
+        return Failure("keyring", f"the stored login's secret is not in the {storage} any more", remedy=remedy)
+    if storage == "file":
+        return Failure("file", f"cannot read the stored login's secret: {outcome.reason}", remedy=remedy)
+    return Failure(
+        "keyring",
+        f"cannot read the stored login from the keyring: {outcome.reason}",
+        remedy=f"unlock the keyring, or {remedy} --storage file",
+    )

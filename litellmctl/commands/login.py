@@ -1,0 +1,173 @@
+"""`login`: sign in to a proxy, and stay signed in."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from litellmctl.app import App, age_text, timestamp
+from litellmctl.commands.options import command, pass_app
+from litellmctl.errors import Failure, UsageFailure
+from litellmctl.settings import environment
+from litellmctl.settings.keys import DEFAULT_PROFILE, PROFILE_NAME
+
+if TYPE_CHECKING:
+    from litellmctl.auth.login import LoggedIn
+    from litellmctl.settings.config import Profile
+
+_KINDS = {
+    "api_key": "API key",
+    "sso": "single sign-on",
+    "pkce": "single sign-on by PKCE",
+    "virtual_key": "virtual key",
+}
+
+
+@command(
+    "login",
+    examples="""
+    # Answer the questions
+    $ litellmctl login
+    # Single sign-on; over SSH the link works in any browser
+    $ litellmctl login --sso --base-url https://llm.example.com
+    # In a script, with a key from somewhere safe
+    $ op read op://team/litellm/key | litellmctl login --with-token --base-url https://llm.example.com
+    # A second proxy; and which ones there are
+    $ litellmctl login --profile work && litellmctl config list --profiles --json | jq
+    """,
+)
+@click.option("--sso", is_flag=True, help="Sign in with single sign-on, in a browser.")
+@click.option("--with-token", is_flag=True, help="Read an API key or token from stdin; ask for it on a terminal.")
+@click.option(
+    "--flow",
+    metavar="FLOW",
+    type=click.Choice(("pkce", "device", "paste")),
+    help="Force a kind of single sign-on: pkce, device or paste.",
+)
+@click.option("--no-browser", is_flag=True, help="Print the link, and open no browser.")
+@click.option(
+    "--callback-port",
+    metavar="PORT",
+    type=click.IntRange(1, 65535),
+    help="Let the browser come back to this port of 127.0.0.1 (a free one).",
+)
+@click.option("--team", metavar="ID", help="Sign in with this team, where you are in several.")
+@click.option(
+    "--virtual-key/--no-virtual-key",
+    default=None,
+    help="Make a virtual key after single sign-on and store that instead, or don't ask.",
+)
+@click.option(
+    "--storage",
+    metavar="WHERE",
+    type=click.Choice(("keyring", "file")),
+    help="Keep the secret in the keyring or in a file (the keyring where there is one).",
+)
+@pass_app
+def login(app: App, /, **options: Any) -> None:
+    """Sign in to a proxy once, and store that for the profile.
+
+    Without --sso or --with-token it asks. The key or token is verified first; then it is kept in the operating
+    system's keyring, or where there is none in a file that only you may read, and is renewed where that can be done.
+    """
+    from litellmctl.auth.sign_in import Choices, SignIn
+
+    choices = Choices(
+        sso=_means_sso(options),
+        with_token=options["with_token"],
+        flow=options["flow"],
+        opens_browser=not options["no_browser"],
+        callback_port=options["callback_port"] or 0,
+        team=options["team"],
+    )
+    app.require_online("login")
+    profile, is_new = _profile(app)
+    base_url = _base_url(app, profile, asks=not (choices.sso or choices.with_token))
+    app.require_secure(base_url, profile)
+    desk = app.desk(base_url, profile)
+    sign_in = SignIn(app.console, desk.connect(None), choices, app.request_seconds)
+    done = desk.log_in(profile.name, sign_in, virtual_key=options["virtual_key"], storage=options["storage"])
+    if is_new:
+        profile = _made(app, profile.name, base_url)
+    app.use(profile)
+    _tell(app, done, _models(app, done))
+
+
+def _means_sso(options: dict[str, Any]) -> bool:
+    """Whether single sign-on was asked for, by its own option or by one that only it has."""
+    named = ["--sso"] if options["sso"] else []
+    others = ("flow", "no_browser", "callback_port", "team")
+    named += [f"--{option.replace('_', '-')}" for option in others if options[option]]
+    if named and options["with_token"]:
+        raise UsageFailure(f"--with-token does not go with {named[0]}", remedy="leave out one of the two")
+    return bool(named)
+
+
+def _profile(app: App) -> tuple[Profile, bool]:
+    """Return the profile that signs in, and whether it is a new one."""
+    from litellmctl.settings.config import Profile, profile_name
+
+    name = profile_name(app.config, app.options.profile)
+    if name in app.config.profile_names:
+        return app.config.profile(name), False
+    if not re.fullmatch(PROFILE_NAME, name):
+        raise UsageFailure(f'"{name}" is not a profile name', remedy="use letters, digits, - and _")
+    return Profile(name, {}), True
+
+
+def _base_url(app: App, profile: Profile, *, asks: bool) -> str:
+    """Return the proxy to sign in to: the one that was named, or the known one, which a person may correct."""
+    from litellmctl.settings.base_url import normalize
+
+    given = app.options.base_url
+    if given is not None:
+        return normalize(given, named="--base-url")
+    known = profile.base_url
+    if known is None and profile.name == DEFAULT_PROFILE:
+        for name in ("LITELLM_BASE_URL", "LITELLM_PROXY_URL"):
+            text = environment.get(name)
+            if known is None and text is not None:
+                known = normalize(text, named=name)
+    if known is None:
+        known = app.logins.read().url(profile.name)
+    if known is not None and not (asks and app.console.can_prompt):
+        return known
+    return normalize(app.console.ask("Proxy URL", flag="--base-url URL", default=known), named="this")
+
+
+def _made(app: App, name: str, base_url: str) -> Profile:
+    """Write the new profile into the config file, which is what makes it one."""
+    from litellmctl.settings.config import Config
+    from litellmctl.settings.edit import locate, set_value
+
+    set_value(app.config, locate(f"profiles.{name}.base_url", name), base_url)
+    return Config(app.config.path).profile(name)
+
+
+def _models(app: App, done: LoggedIn) -> int | None:
+    """Fetch the models, and return how many there are; the login is good without."""
+    if app.discovery_seconds == 0:
+        return done.models
+    try:
+        return len(app.fetch_catalog().lines)
+    except Failure as failure:
+        app.console.warn(f"the models could not be listed: {failure.message}")
+        return done.models
+
+
+def _tell(app: App, done: LoggedIn, models: int | None) -> None:
+    entry = done.login
+    team = entry.team_alias or entry.team_id
+    who = f" as {done.who}" if done.who else ""
+    app.console.done(f"Signed in to {entry.base_url}{who}{f', team {team}' if team else ''} ({_KINDS[entry.kind]})")
+    count = "" if models is None else f"{models} model{'' if models == 1 else 's'}. "
+    until = ""
+    if entry.expires_at is not None:
+        left = age_text(max(0.0, entry.expires_at - time.time() + 59))
+        until = f", good until {timestamp(entry.expires_at)} ({left})"
+    renewed = ", and renewed by itself" if entry.session is not None else ""
+    app.console.note(f"{count}The secret is in {done.where}{until}{renewed}.")
+    app.name_shadowed()

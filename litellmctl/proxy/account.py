@@ -1,0 +1,183 @@
+"""Whose key it is, what it may spend, which proxy this is; and keys made and deleted on behalf of their owner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from litellmctl.errors import AuthFailure, Failure
+from litellmctl.proxy.client import CATALOG_BYTES, decode, not_litellm
+from litellmctl.proxy.signin import fields_of, optional_text, text_of
+
+if TYPE_CHECKING:
+    from litellmctl.proxy.client import Client
+
+_MODELS = "/v1/models"
+
+
+class Account(NamedTuple):
+    """What the proxy tells about a credential; None is unknown. Money is in US dollars, times are the proxy's texts."""
+
+    user_id: str | None = None
+    user_email: str | None = None
+    team_id: str | None = None
+    team_alias: str | None = None
+    role: str | None = None
+    spend: float | None = None
+    max_budget: float | None = None
+    budget_reset_at: str | None = None
+    key_expires: str | None = None
+    key_alias: str | None = None
+
+
+class Verified(NamedTuple):
+    """A credential that the proxy takes.
+
+    `models` is how many it may use (None: the proxy does not say), `warning` what its owner should know, `date` the
+    proxy's own clock, as in its Date header.
+    """
+
+    models: int | None
+    warning: str | None
+    date: str | None
+
+
+class VirtualKey(NamedTuple):
+    """A key that was made, and until when it is good, in the proxy's words."""
+
+    key: str
+    expires: str | None
+
+    def __repr__(self) -> str:
+        """Leave out what must not be printed."""
+        return f"VirtualKey({self.expires!r})"
+
+
+def verify(client: Client) -> Verified:
+    """Find out with one request whether the proxy takes the credential; raises the failure where it does not.
+
+    A key over its budget, or one that may not list models, is a key all the same; one that may do nothing is not.
+    """
+    answer = client.get(_MODELS, cap=CATALOG_BYTES)
+    date = answer.headers.get("date")
+    if answer.status == 200:
+        listed = fields_of(decode(answer.read(), f"{client.base_url}{_MODELS}"), client.base_url).get("data")
+        if not isinstance(listed, list):
+            raise not_litellm(f"{client.base_url}{_MODELS}", b"{}")
+        return Verified(len(listed), None if listed else "this key may use no model", date)
+    failure = client.failure(answer, _MODELS)
+    if answer.status == 422:
+        return Verified(None, failure.message, date)
+    if answer.status == 403:
+        other = client.get("/model/info", cap=CATALOG_BYTES)
+        other.close()
+        if other.status == 200:
+            return Verified(None, None, date)
+    raise failure
+
+
+def account(client: Client, team_id: str | None = None) -> Account:
+    """Ask /key/info and /user/info who this is. What is not told, or not for this key, is unknown.
+
+    `team_id` is the team that the credential is known to be for: a single-sign-on token is no key that the proxy
+    tells about.
+    """
+    key, user = _together(lambda: _told(client, "/key/info"), lambda: _told(client, "/user/info"))
+    info = _object(key.get("info"))
+    person = _object(user.get("user_info"))
+    # A key's own budget says what this credential may spend; where it has none, its user's does.
+    budget = info if info.get("max_budget") is not None or not person else person
+    team = optional_text(info, "team_id") or team_id
+    return Account(
+        user_id=optional_text(info, "user_id") or optional_text(user, "user_id"),
+        user_email=optional_text(person, "user_email"),
+        team_id=team,
+        team_alias=_alias(user.get("teams"), team),
+        role=optional_text(person, "user_role"),
+        spend=_money(budget, "spend"),
+        max_budget=_money(budget, "max_budget"),
+        budget_reset_at=optional_text(budget, "budget_reset_at"),
+        key_expires=optional_text(info, "expires"),
+        key_alias=optional_text(info, "key_alias"),
+    )
+
+
+def version(client: Client) -> str | None:
+    """Return the proxy's version, where it tells: newer ones do at the first path, older ones at the second."""
+    for path in ("/public/model_hub/info", "/health/readiness"):
+        found = optional_text(_told(client, path), "litellm_version")
+        if found is not None:
+            return found[:40]
+    return None
+
+
+def has_single_sign_on(client: Client) -> bool | None:
+    """Return whether the proxy says that single sign-on is configured; None where it does not say."""
+    path = "/.well-known/litellm-ui-config"
+    answer = client.get(path)
+    if answer.status >= 500 or answer.status == 429:
+        raise client.failure(answer, path)
+    if answer.status != 200:
+        answer.close()
+        return None
+    found = fields_of(decode(answer.read(), f"{client.base_url}{path}"), client.base_url).get("sso_configured")
+    return found if isinstance(found, bool) else None
+
+
+def make_key(client: Client, alias: str, team_id: str | None) -> VirtualKey:
+    """Make a virtual key for the caller, which the proxy's policy may let expire."""
+    path = "/key/generate"
+    body: dict[str, Any] = {"key_alias": alias, "metadata": {"made_by": "litellmctl login"}}
+    if team_id is not None:
+        body["team_id"] = team_id
+    answer = client.post(path, json=body)
+    if answer.status != 200:
+        raise client.failure(answer, path)
+    where = f"{client.base_url}{path}"
+    fields = fields_of(decode(answer.read(), where), where)
+    return VirtualKey(text_of(fields, "key", where), optional_text(fields, "expires"))
+
+
+def delete_key(client: Client, key: str) -> None:
+    """Delete a key; one that the proxy does not know is deleted already."""
+    path = "/key/delete"
+    answer = client.post(path, json={"keys": [key]})
+    if answer.status not in {200, 404}:
+        raise client.failure(answer, path)
+    answer.close()
+
+
+def _told(client: Client, path: str) -> dict[str, Any]:
+    """Return what a path tells; nothing where it tells nothing to this key. Only a refused key is an error."""
+    try:
+        answer = client.get(path)
+        if answer.status != 200:
+            answer.close()
+            return {}
+        return _object(decode(answer.read(), path))
+    except AuthFailure:
+        raise
+    except Failure:
+        return {}
+
+
+def _together(*calls: Callable[[], dict[str, Any]]) -> list[dict[str, Any]]:
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(lambda call: call(), calls))
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _money(fields: dict[str, Any], name: str) -> float | None:
+    value = fields.get(name)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _alias(teams: Any, team: str | None) -> str | None:
+    for one in teams if isinstance(teams, list) else []:
+        if isinstance(one, dict) and team is not None and one.get("team_id") == team:
+            return optional_text(one, "team_alias")
+    return None

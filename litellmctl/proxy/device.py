@@ -1,0 +1,144 @@
+"""Single sign-on with a code that the person types into a browser anywhere, while this program asks again and again.
+
+Endpoints: POST /sso/cli/start, GET /sso/key/generate in the browser, GET /sso/cli/poll/LOGIN. Shapes:
+shared/contract/sso_cli_*.json.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote, urlencode
+
+from litellmctl.errors import AuthFailure, Unavailable
+from litellmctl.proxy.client import decode, origin
+from litellmctl.proxy.signin import Grant, NotOffered, fields_of, optional_text, seconds_of, text_of, unexpected
+
+if TYPE_CHECKING:
+    from litellmctl.proxy.client import Client
+
+START_PATH = "/sso/cli/start"
+_SECRET_HEADER = "x-litellm-cli-poll-secret"  # noqa: S105  # a header's name
+_EXPIRES_IN = 600.0
+
+
+class Started(NamedTuple):
+    """A sign-in that waits for its person: the link, the code to enter there, and for how many seconds both are good.
+
+    `login_id` and `poll_secret` are for `poll`; whoever has both gets the token.
+    """
+
+    link: str
+    user_code: str
+    code_is_in_link: bool
+    expires_in: float
+    login_id: str
+    poll_secret: str
+
+    def __repr__(self) -> str:
+        """Leave out what must not be printed."""
+        return f"Started({self.expires_in!r})"
+
+
+class Team(NamedTuple):
+    """A team of the person who signs in."""
+
+    id: str
+    alias: str | None = None
+
+
+class Pending(NamedTuple):
+    """Nobody has signed in yet, or somebody was refused: the proxy does not tell."""
+
+
+class TeamWanted(NamedTuple):
+    """The person is signed in and has to choose one of these teams."""
+
+    teams: list[Team]
+
+
+class Ready(NamedTuple):
+    """The token, and the teams of the person."""
+
+    grant: Grant
+    teams: list[Team]
+
+
+def start(client: Client) -> Started | NotOffered:
+    """Begin a sign-in."""
+    where = f"{client.base_url}{START_PATH}"
+    answer = client.post(START_PATH)
+    if answer.status in {404, 405}:
+        answer.close()
+        return NotOffered("this proxy has no device code")
+    if answer.status != 200:
+        raise client.failure(answer, START_PATH)
+    fields = fields_of(decode(answer.read(), where), where)
+    login_id = text_of(fields, "login_id", where)
+    query = urlencode({"source": "litellm-cli", "key": login_id})
+    complete = optional_text(fields, "verification_uri_complete")
+    own = complete is not None and origin(complete) == origin(client.base_url) and complete.isprintable()
+    return Started(
+        link=complete if own and complete else f"{client.base_url}/sso/key/generate?{query}",
+        user_code=text_of(fields, "user_code", where),
+        code_is_in_link=own,
+        expires_in=seconds_of(fields, "expires_in") or _EXPIRES_IN,
+        login_id=login_id,
+        poll_secret=text_of(fields, "poll_secret", where),
+    )
+
+
+def poll(client: Client, started: Started, team: str | None = None) -> Pending | TeamWanted | Ready:
+    """Ask whether the person has signed in; `team` answers the question for it.
+
+    A sign-in that is over is exit 4. What may pass, a status of 429 or 5xx or a web page, is `Unavailable`.
+    """
+    path = f"/sso/cli/poll/{quote(started.login_id, safe='')}"
+    shown = f"{client.base_url}/sso/cli/poll"
+    headers = {_SECRET_HEADER: started.poll_secret}
+    answer = client.get(path, {"team_id": team} if team else None, headers=headers)
+    if answer.status == 403 and team:
+        raise client.failure(answer, "/sso/cli/poll")
+    if answer.status in {400, 403, 404, 410}:
+        answer.close()
+        raise AuthFailure(
+            "auth_failed",
+            f"the sign-in at {client.base_url} is over: it expired, or the proxy forgot it",
+            remedy="run it again; where it ends at once, the proxy's replicas share no cache (its administrator can)",
+            status=answer.status,
+        )
+    if answer.status != 200:
+        raise client.failure(answer, "/sso/cli/poll")
+    fields = fields_of(decode(answer.read(), shown), shown)
+    status = fields.get("status")
+    if status == "pending":
+        return Pending()
+    if status != "ready":
+        raise unexpected(shown, "its status is unknown" if isinstance(status, str) else "it has no status")
+    teams = _teams(fields)
+    if fields.get("requires_team_selection") and not team:
+        return TeamWanted(teams)
+    grant = Grant(
+        token=text_of(fields, "key", shown),
+        expires_in=seconds_of(fields, "expires_in"),
+        user_id=optional_text(fields, "user_id"),
+        team_id=optional_text(fields, "team_id"),
+    )
+    return Ready(grant, teams)
+
+
+def is_passing(failure: Unavailable) -> bool:
+    """Whether a failed poll may be followed by a good one."""
+    return failure.code in {"unreachable", "timeout", "rate_limited", "server_error"}
+
+
+def _teams(fields: dict[str, Any]) -> list[Team]:
+    """Return the teams, by their names: the proxy's order varies."""
+    aliases = {}
+    details = fields.get("team_details")
+    for detail in details if isinstance(details, list) else []:
+        if isinstance(detail, dict) and isinstance(detail.get("team_id"), str):
+            alias = detail.get("team_alias")
+            aliases[detail["team_id"]] = alias if isinstance(alias, str) else None
+    listed = fields.get("teams")
+    ids = {one for one in (listed if isinstance(listed, list) else []) if isinstance(one, str)} | set(aliases)
+    return sorted((Team(one, aliases.get(one)) for one in ids), key=lambda team: (team.alias or team.id, team.id))

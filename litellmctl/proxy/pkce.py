@@ -1,0 +1,208 @@
+"""Single sign-on by authorization code with PKCE (RFC 7636, RFC 8252), as LiteLLM's own authorization server has it.
+
+Shapes: shared/contract/pkce_*.json. The proxy describes it at /.well-known/litellm-cli-auth, contract version 1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+from litellmctl.errors import AuthFailure, Unavailable, UsageFailure
+from litellmctl.proxy.answers import failure_of, words_of
+from litellmctl.proxy.client import decode, origin
+from litellmctl.proxy.signin import (
+    Grant,
+    NotOffered,
+    Session,
+    fields_of,
+    optional_text,
+    seconds_of,
+    text_of,
+    unexpected,
+)
+from litellmctl.settings.base_url import normalize
+
+if TYPE_CHECKING:
+    from litellmctl.proxy.client import Client
+
+DISCOVERY_PATH = "/.well-known/litellm-cli-auth"
+_CONTRACT_VERSION = 1
+
+
+class Endpoints(NamedTuple):
+    """Where the proxy's authorization server is, all on the proxy's own origin, and the audience of its tokens."""
+
+    authorization: str
+    token: str
+    registration: str
+    revocation: str
+    resource: str
+
+
+class Challenge(NamedTuple):
+    """A code verifier that stays here, and the challenge (S256) that is sent ahead of it."""
+
+    verifier: str
+    challenge: str
+
+    @classmethod
+    def new(cls) -> Challenge:
+        """Make one (RFC 7636, section 4)."""
+        verifier = secrets.token_urlsafe(64)
+        digest = hashlib.sha256(verifier.encode("ascii")).digest()
+        return cls(verifier, urlsafe_b64encode(digest).rstrip(b"=").decode("ascii"))
+
+
+def discover(client: Client) -> Endpoints | NotOffered:
+    """Ask the proxy where its authorization server is.
+
+    A document that names another origin is refused: a code or a refresh token would be sent there.
+    """
+    where = f"{client.base_url}{DISCOVERY_PATH}"
+    answer = client.get(DISCOVERY_PATH)
+    if answer.status in {401, 403, 404, 405, 501}:
+        answer.close()
+        return NotOffered("this proxy has no PKCE sign-in")
+    if answer.status != 200:
+        raise client.failure(answer, DISCOVERY_PATH)
+    document = fields_of(decode(answer.read(), where), where)
+    version = document.get("contract_version")
+    if version != _CONTRACT_VERSION or isinstance(version, bool):
+        return NotOffered("this proxy's PKCE sign-in is of another contract version")
+    methods = document.get("code_challenge_methods_supported")
+    if not isinstance(methods, list) or "S256" not in methods:
+        return NotOffered("this proxy's PKCE sign-in does not do S256")
+    issuer = text_of(document, "issuer", where)
+    if _canonical(issuer) != client.base_url:
+        raise _foreign(where, f"it is issued for {issuer}", f"litellmctl login --sso --base-url {issuer}")
+    names = ("authorization_endpoint", "token_endpoint", "registration_endpoint", "revocation_endpoint", "resource")
+    urls = [text_of(document, name, where) for name in names]
+    for name, url in zip(names, urls, strict=True):
+        if origin(url) is None or origin(url) != origin(client.base_url):
+            raise _foreign(where, f"its {name} is at {url}", "litellmctl login --sso --flow device")
+    return Endpoints(*urls)
+
+
+class Attempt(NamedTuple):
+    """A sign-in under way: this program as a client, and where its browser is to come back to."""
+
+    endpoints: Endpoints
+    client_id: str
+    redirect_uri: str
+    state: str
+    challenge: Challenge
+
+    @property
+    def session(self) -> Session:
+        """What is kept of it."""
+        return Session(self.client_id, self.endpoints.token, self.endpoints.revocation, self.endpoints.resource)
+
+    @property
+    def link(self) -> str:
+        """The link that the person opens (RFC 6749, section 4.1.1)."""
+        joint = "&" if "?" in self.endpoints.authorization else "?"
+        query = {
+            "response_type": "code",
+            "client_id": self.client_id,
+            "redirect_uri": self.redirect_uri,
+            "state": self.state,
+            "code_challenge": self.challenge.challenge,
+            "code_challenge_method": "S256",
+            "resource": self.endpoints.resource,
+        }
+        return self.endpoints.authorization + joint + urlencode(query)
+
+
+def begin(client: Client, endpoints: Endpoints, redirect_uri: str, state: str) -> Attempt:
+    """Register this program as a public client (RFC 7591), for a sign-in that ends at `redirect_uri`."""
+    answer = _post(
+        client,
+        endpoints.registration,
+        json={
+            "client_name": "litellmctl",
+            "redirect_uris": [redirect_uri],
+            "grant_types": ["authorization_code", "refresh_token"],
+            "response_types": ["code"],
+            "token_endpoint_auth_method": "none",
+        },
+    )
+    client_id = text_of(answer, "client_id", endpoints.registration)
+    return Attempt(endpoints, client_id, redirect_uri, state, Challenge.new())
+
+
+def redeem(client: Client, attempt: Attempt, code: str) -> Grant:
+    """Exchange the code for a token (RFC 6749, section 4.1.3)."""
+    form = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": attempt.redirect_uri,
+        "client_id": attempt.client_id,
+        "code_verifier": attempt.challenge.verifier,
+        "resource": attempt.endpoints.resource,
+    }
+    return _grant(_post(client, attempt.endpoints.token, form=form), attempt.endpoints.token)
+
+
+def refresh(client: Client, session: Session, refresh_token: str) -> Grant:
+    """Exchange a refresh token, which works once, for a new pair (RFC 6749, section 6)."""
+    form = {
+        "grant_type": "refresh_token",
+        "refresh_token": refresh_token,
+        "client_id": session.client_id,
+        "resource": session.resource,
+    }
+    return _grant(_post(client, session.token_endpoint, form=form), session.token_endpoint)
+
+
+def revoke(client: Client, session: Session, refresh_token: str) -> None:
+    """Make a refresh token worthless (RFC 7009)."""
+    form = {"token": refresh_token, "token_type_hint": "refresh_token", "client_id": session.client_id}
+    _post(client, session.revocation_endpoint, form=form)
+
+
+def _post(client: Client, url: str, *, form: Mapping[str, str] | None = None, json: Any = None) -> dict[str, Any]:
+    answer = client.post(url, form=form, json=json)
+    body = answer.read()
+    if answer.status in {200, 201}:
+        return fields_of(decode(body, url), url)
+    words, _ = words_of(body)
+    if 400 <= answer.status < 500 and answer.status != 429 and words is not None:
+        raise AuthFailure(
+            "auth_failed",
+            f"{client.base_url} refused the sign-in: {words}",
+            remedy=client.refused_remedy,
+            status=answer.status,
+        )
+    path = urlsplit(url).path
+    raise failure_of(answer.status, body, url=client.base_url, path=path, headers=answer.headers)
+
+
+def _grant(answer: dict[str, Any], where: str) -> Grant:
+    """Read a token answer; without `expires_in` or a refresh token it is no answer to this client."""
+    seconds = seconds_of(answer, "expires_in")
+    if seconds is None:
+        raise unexpected(where, "it has no expires_in")
+    return Grant(
+        token=text_of(answer, "access_token", where),
+        expires_in=seconds,
+        refresh_token=text_of(answer, "refresh_token", where),
+        user_id=optional_text(answer, "user_id"),
+        team_id=optional_text(answer, "team_id"),
+    )
+
+
+def _canonical(url: str) -> str | None:
+    """Return an issuer as base URLs are written (RFC 8414, section 3.3 compares the two)."""
+    try:
+        return normalize(url)
+    except UsageFailure:
+        return None
+
+
+def _foreign(where: str, why: str, remedy: str) -> Unavailable:
+    return Unavailable("bad_response", f"{where} is not to be trusted: {why}, not this proxy", remedy=remedy)

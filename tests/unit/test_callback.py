@@ -1,0 +1,600 @@
+from __future__ import annotations
+
+import _thread
+import hashlib
+import re
+import socket
+import struct
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import NamedTuple
+from urllib.parse import quote, urlencode
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from litellmctl.proxy import callback as module
+from litellmctl.proxy.callback import Callback, Code, Denied
+from litellmctl.proxy.page import POLICY, Page, html, look_at_terminal, not_signed_in, signed_in, waiting
+
+STATE = "s3-Gx_~."
+RIGHT = f"/callback?code=abc123&state={STATE}"
+DONE = signed_in("https://llm.example.com", "anna")
+ALL_PAGES = [DONE, signed_in("http://127.0.0.1:4000", None), not_signed_in("no"), waiting(), look_at_terminal()]
+
+SLICE_SECONDS = module._SLICE_SECONDS
+
+Connect = Callable[[], socket.socket]
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `close` take a tenth of its time."""
+    monkeypatch.setattr(module, "_SLICE_SECONDS", SLICE_SECONDS / 10)
+
+
+@pytest.fixture
+def callback() -> Iterator[Callback]:
+    with Callback(STATE) as made:
+        yield made
+
+
+@pytest.fixture
+def connect(callback: Callback) -> Iterator[Connect]:
+    """Open connections to `callback`, which are closed after the test."""
+    opened: list[socket.socket] = []
+
+    def connect() -> socket.socket:
+        opened.append(socket.create_connection(("127.0.0.1", port_of(callback)), timeout=4))
+        return opened[-1]
+
+    yield connect
+    for one in opened:
+        one.close()
+
+
+def port_of(callback: Callback) -> int:
+    found = re.fullmatch(r"http://127\.0\.0\.1:([0-9]+)/callback", callback.redirect_uri)
+    assert found
+    return int(found[1])
+
+
+def ask(connection: socket.socket, target: str = RIGHT, *, method: str = "GET", host: str | None = None) -> None:
+    host = host or f"127.0.0.1:{connection.getpeername()[1]}"
+    connection.sendall(f"{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: keep-alive\r\n\r\n".encode())
+
+
+def read(connection: socket.socket) -> bytes:
+    """Return all that comes until the other side ends; a reset is an end too."""
+    got = b""
+    with suppress(ConnectionError):
+        while some := connection.recv(65536):
+            got += some
+    return got
+
+
+def answer(connection: socket.socket) -> Answer:
+    head, found, body = read(connection).partition(b"\r\n\r\n")
+    assert found, f"no answer: {head!r}"
+    connection.close()
+    first, *lines = head.decode("ascii").split("\r\n")
+    assert first.startswith("HTTP/1.")
+    headers = dict(line.lower().split(": ", 1) for line in lines)
+    assert len(headers) == len(lines)
+    return Answer(int(first.split()[1]), headers, body)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 4
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def assert_still_works(callback: Callback, connect: Connect) -> None:
+    assert callback.wait(0) is None
+    browser = connect()
+    ask(browser)
+    assert callback.wait(4) == Code("abc123")
+    callback.finish(DONE)
+    assert answer(browser)[::2] == (200, html(DONE))
+
+
+def test_the_code_comes_at_once_and_the_page_when_it_is_known(callback: Callback, connect: Connect) -> None:
+    browser = connect()
+    ask(browser)
+    start = time.monotonic()
+    assert callback.wait(4) == Code("abc123")
+    assert time.monotonic() - start < 1
+    browser.settimeout(0.3)
+    with pytest.raises(TimeoutError):
+        browser.recv(1)
+    failed = not_signed_in("the proxy refused the code")
+    callback.finish(failed)
+    assert answer(browser)[::2] == (200, html(failed))
+    assert callback.wait(0) == Code("abc123")
+
+
+def test_the_code_is_not_shown() -> None:
+    assert "abc" not in f"{Code('abc')!r} {Code('abc')} {[Code('abc')]}"
+
+
+def test_answers_cannot_be_cached_framed_sniffed_or_styled_by_others(callback: Callback, connect: Connect) -> None:
+    browser, stray = connect(), connect()
+    ask(stray, "/favicon.ico")
+    ask(browser)
+    callback.wait(4)
+    callback.finish(DONE)
+    for status, headers, body in (answer(stray), answer(browser)):
+        assert status in {404, 200}
+        assert headers == {
+            "content-type": "text/html; charset=utf-8",
+            "content-length": str(len(body)),
+            "content-security-policy": POLICY.lower(),
+            "cache-control": "no-store",
+            "referrer-policy": "no-referrer",
+            "x-content-type-options": "nosniff",
+            "connection": "close",
+        }
+
+
+@pytest.mark.parametrize(
+    ("query", "denied"),
+    [
+        ("error=access_denied", Denied("access_denied", None)),
+        ("error=access_denied&error_description=", Denied("access_denied", None)),
+        ("error=access_denied&code=&error_description=The+user%20said+no", Denied("access_denied", "The user said no")),
+        ("error=a%1B%5B31mb%00c&error_description=one%0D%0Atwo%E2%80%AE!", Denied("a[31mbc", "one two!")),
+        (f"error={'e' * 5000}&error_description={'d' * 5000}", Denied("e" * 100, "d" * 300)),
+        ("error=n%C3%A9e&iss=https%3A%2F%2Fx&iss=y", Denied("née", None)),
+    ],
+)
+def test_a_refusal_comes_with_its_reason_fit_to_print(
+    callback: Callback, connect: Connect, query: str, denied: Denied
+) -> None:
+    browser = connect()
+    ask(browser, f"/callback?{query}&state={STATE}")
+    assert callback.wait(4) == denied
+    callback.finish(not_signed_in("no"))
+    assert answer(browser).body == html(not_signed_in("no"))
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "status"),
+    [
+        ("GET", f"/callback?code=abc&state={STATE}x", 400),
+        ("GET", f"/callback?code=abc&state={STATE.upper()}", 400),
+        ("GET", f"/callback?code=abc&state={STATE[:-1]}", 400),
+        ("GET", "/callback?code=abc&state=%C3%A9", 400),
+        ("GET", "/callback?code=abc&state=", 400),
+        ("GET", "/callback?code=abc&state", 400),
+        ("GET", "/callback?code=abc", 400),
+        ("GET", f"/callback?code=abc&state={STATE}&state={STATE}", 400),
+        ("GET", f"/callback?code=abc&state=x&state={STATE}", 400),
+        ("GET", f"/callback?state={STATE}", 400),
+        ("GET", f"/callback?code=&state={STATE}", 400),
+        ("GET", f"/callback?code&state={STATE}", 400),
+        ("GET", f"/callback?code=abc&code=abc&state={STATE}", 400),
+        ("GET", f"/callback?code=abc&code=&state={STATE}", 400),
+        ("GET", f"/callback?code=abc&error=access_denied&state={STATE}", 400),
+        ("GET", f"/callback?code=abc&error=%00&state={STATE}", 400),
+        ("GET", f"/callback?error=%00%1B&state={STATE}", 400),
+        ("GET", f"/callback?error=a&error=b&state={STATE}", 400),
+        ("GET", f"/callback?error=a&error_description=a&error_description=b&state={STATE}", 400),
+        ("GET", "/callback?error=access_denied&state=other", 400),
+        ("GET", "/callback?error=access_denied", 400),
+        ("GET", f"/callback?code=abc%2&state={STATE}", 400),
+        ("GET", f"/callback?code=abc%zz&state={STATE}", 400),
+        ("GET", f"/callback?code=abc%FF&state={STATE}", 400),
+        ("GET", f"/callback?code=abc%ED%A0%80&state={STATE}", 400),
+        ("GET", f"/callback?code=abc%00&state={STATE}", 400),
+        ("GET", f"/callback?code=%C3%A9&state={STATE}", 400),
+        ("GET", f"/callback?code=abc\0&state={STATE}", 400),
+        ("GET", f"/callback?code=é&state={STATE}", 400),
+        ("GET", f"/callback?code=abc&state={STATE}" + "&x=1" * 60, 400),
+        ("GET", "/callback", 400),
+        ("GET", "/callback?", 400),
+        ("GET", f"/callback;x?code=abc&state={STATE}", 404),
+        ("GET", f"/callback/?code=abc&state={STATE}", 404),
+        ("GET", f"/Callback?code=abc&state={STATE}", 404),
+        ("GET", f"/callback%3Fcode=abc&state={STATE}", 404),
+        ("GET", f"/?code=abc&state={STATE}", 404),
+        ("GET", "/favicon.ico", 404),
+        ("GET", f"http://evil.example{RIGHT}", 404),
+        ("POST", RIGHT, 405),
+        ("HEAD", RIGHT, 405),
+        ("OPTIONS", RIGHT, 405),
+        ("get", RIGHT, 405),
+        ("BREW", "*", 405),
+    ],
+)
+def test_what_is_not_the_redirect_is_refused_and_the_wait_goes_on(
+    callback: Callback, connect: Connect, method: str, target: str, status: int
+) -> None:
+    stray = connect()
+    ask(stray, target, method=method)
+    got = answer(stray)
+    assert got.status == status
+    assert got.body == (b"" if method == "HEAD" else html(waiting()))
+    assert got.headers["content-length"] == str(len(html(waiting())))
+    assert got.headers.get("allow") == ("get" if status == 405 else None)
+    assert_still_works(callback, connect)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\x00 GET\n",
+        b"\x00\xff\xfe\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET " + RIGHT.encode() + b"\r\n\r\n",
+        b"GET " + RIGHT.encode() + b" HTTP/0.9\r\n\r\n",
+        b"GET " + RIGHT.encode() + b" HTTP/1.1\r\n\r\n",
+        b"GET " + RIGHT.encode() + b" HTTP/2.0\r\nHost: 127.0.0.1:%d\r\n\r\n",
+        b"GET " + RIGHT.encode() + b" HTTP/x\r\nHost: 127.0.0.1:%d\r\n\r\n",
+        b"GET " + RIGHT.encode() + b" HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nHost: 127.0.0.1:%d\r\n\r\n",
+        b"GET " + RIGHT.encode() + b" HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n" + b"A: b\r\n" * 200 + b"\r\n",
+        b"GET " + RIGHT.encode() + b" HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nA: " + b"b" * 70_000 + b"\r\n\r\n",
+        b"GET /callback?code=" + b"a" * 70_000 + b"&state=" + STATE.encode() + b" HTTP/1.1\r\n\r\n",
+        b"GET /callback?code=a HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Length: 300000\r\n\r\n" + b"x" * 300_000,
+        b"POST /callback HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
+    ],
+    ids=range(14),
+)
+def test_garbage_is_answered_and_the_wait_goes_on(
+    callback: Callback, connect: Connect, raw: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    stray = connect()
+    stray.sendall(raw.replace(b"%d", str(port_of(callback)).encode()))
+    got = answer(stray)
+    assert got.status == (405 if raw.startswith(b"POST") else 400)
+    assert got.body == html(waiting())
+    assert "server" not in got.headers
+    assert_still_works(callback, connect)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("raw", [b"", b"\r\n\r\n", b"GET /callb"])
+def test_clients_that_go_away_are_not_mentioned(
+    callback: Callback, connect: Connect, raw: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for reset in (False, True):
+        stray = connect()
+        stray.sendall(raw)
+        if reset:
+            stray.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        stray.close()
+    assert_still_works(callback, connect)
+    until(lambda: not callback._server.loose)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("host", ["localhost:{}", "LocalHost:{}", "127.0.0.1:{}"])
+def test_our_own_names_are_answered(callback: Callback, connect: Connect, host: str) -> None:
+    browser = connect()
+    ask(browser, host=host.format(port_of(callback)))
+    assert callback.wait(4) == Code("abc123")
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example:{}", "127.0.0.1", "127.0.0.1:1", "127.0.0.1:{}.evil.example", "[::1]:{}", "x@127.0.0.1:{}"]
+)
+def test_another_name_for_this_machine_is_not(callback: Callback, connect: Connect, host: str) -> None:
+    for target in (RIGHT, "/favicon.ico"):
+        stray = connect()
+        ask(stray, target, host=host.format(port_of(callback)))
+        assert answer(stray)[::2] == (400, html(waiting()))
+    assert_still_works(callback, connect)
+
+
+def test_a_reload_gets_the_same_page_and_the_first_code_stays(callback: Callback, connect: Connect) -> None:
+    first, again, other, denied = connect(), connect(), connect(), connect()
+    ask(first)
+    assert callback.wait(4) == Code("abc123")
+    ask(again)
+    ask(other, f"/callback?code=other&state={STATE}")
+    until(lambda: callback._server.held == 3)
+    callback.finish(DONE)
+    callback.finish(look_at_terminal())
+    ask(denied, f"/callback?error=access_denied&state={STATE}")
+    assert {answer(browser)[::2] for browser in (first, again, other, denied)} == {(200, html(DONE))}
+    assert callback.wait(0) == Code("abc123")
+
+
+def test_a_stray_after_the_result_is_not_told_that_we_wait(callback: Callback, connect: Connect) -> None:
+    browser, stray = connect(), connect()
+    ask(browser)
+    callback.wait(4)
+    ask(stray, "/favicon.ico")
+    assert answer(stray)[::2] == (404, html(look_at_terminal()))
+
+
+def test_finish_waits_for_a_slow_browser(callback: Callback, connect: Connect) -> None:
+    browser = connect()
+    ask(browser)
+    callback.wait(4)
+    got: list[Answer] = []
+
+    def read_later() -> None:
+        time.sleep(0.4)
+        got.append(answer(browser))
+
+    reader = threading.Thread(target=read_later)
+    reader.start()
+    large = Page("Large", "x" * 16_000_000)
+    start = time.monotonic()
+    callback.finish(large, 4)
+    assert 0.3 < time.monotonic() - start < 3
+    reader.join(4)
+    assert got[0].body == html(large)
+
+
+def test_finish_does_not_wait_for_one_that_never_reads(callback: Callback, connect: Connect) -> None:
+    browser = connect()
+    ask(browser)
+    callback.wait(4)
+    start = time.monotonic()
+    callback.finish(Page("Large", "x" * 16_000_000), 0.3)
+    assert 0.2 < time.monotonic() - start < 1
+    browser.close()
+
+
+def test_finish_does_not_mind_one_that_went_away(
+    callback: Callback, connect: Connect, capfd: pytest.CaptureFixture[str]
+) -> None:
+    browser = connect()
+    ask(browser)
+    callback.wait(4)
+    browser.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    browser.close()
+    start = time.monotonic()
+    callback.finish(DONE)
+    callback.finish(DONE)
+    assert time.monotonic() - start < 1
+    assert not callback._server.held
+    assert capfd.readouterr() == ("", "")
+
+
+def test_nobody_came() -> None:
+    with Callback(STATE) as callback:
+        start = time.monotonic()
+        assert callback.wait(0.25) is None
+        assert 0.2 < time.monotonic() - start < 1
+        callback.finish(DONE)
+        assert time.monotonic() - start < 1
+
+
+def test_ctrl_c_passes_through(callback: Callback, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_SLICE_SECONDS", SLICE_SECONDS)
+    # This sets the flag and interrupts no system call: as on Windows, it is seen only between two waits.
+    timer = threading.Timer(0.2, _thread.interrupt_main)
+    timer.start()
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        callback.wait(5)
+    assert time.monotonic() - start < 0.5
+    timer.join()
+
+
+def test_those_who_say_nothing_or_little_cannot_keep_the_right_one_out(callback: Callback, connect: Connect) -> None:
+    silent = [connect() for _ in range(40)]
+    stop = threading.Event()
+
+    def trickle() -> None:
+        while not stop.wait(0.02):
+            for one in silent[::2]:
+                with suppress(OSError):
+                    one.sendall(b"G")
+
+    trickler = threading.Thread(target=trickle)
+    trickler.start()
+    try:
+        assert_still_works(callback, connect)
+        assert len(callback._server.loose) <= 16
+        assert read(silent[0]) == b""
+    finally:
+        stop.set()
+        trickler.join(4)
+
+
+def test_browsers_that_are_held_are_not_cut_off_and_there_is_a_limit(callback: Callback, connect: Connect) -> None:
+    held = [connect() for _ in range(16)]
+    for one in held:
+        ask(one)
+    until(lambda: callback._server.held == 16)
+    start = time.monotonic()
+    assert [read(connect()) for _ in range(3)] == [b"", b"", b""]
+    assert time.monotonic() - start < 1
+    callback.finish(DONE)
+    assert {answer(one)[::2] for one in held} == {(200, html(DONE))}
+
+
+def test_a_connection_without_a_request_is_given_up(
+    callback: Callback, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert module._Request.timeout == 5
+    monkeypatch.setattr(module._Request, "timeout", 0.2)
+    monkeypatch.setattr(module, "_LINGER_SECONDS", 0.1)
+    start = time.monotonic()
+    assert read(connect()) == b""
+    assert 0.1 < time.monotonic() - start < 1
+
+
+def test_one_that_never_stops_sending_is_given_up(
+    callback: Callback, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LINGER_SECONDS", 0.2)
+    stray = connect()
+    ask(stray, "/favicon.ico")
+    start = time.monotonic()
+    with suppress(ConnectionError):
+        while time.monotonic() - start < 3:
+            stray.sendall(b"x" * 1000)
+            time.sleep(0.01)
+    assert time.monotonic() - start < 1
+    until(lambda: not callback._server.loose)
+
+
+def test_without_a_page_the_browser_is_sent_to_the_terminal(
+    callback: Callback, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert module._HOLD_SECONDS == 60
+    monkeypatch.setattr(module, "_HOLD_SECONDS", 0.2)
+    browser, again = connect(), connect()
+    ask(browser)
+    assert answer(browser)[::2] == (200, html(look_at_terminal()))
+    assert callback.wait(0) == Code("abc123")
+    callback.finish(DONE)
+    ask(again)
+    assert answer(again)[::2] == (200, html(DONE))
+
+
+def test_close_sends_the_browser_to_the_terminal_and_frees_the_port(callback: Callback, connect: Connect) -> None:
+    idle, browser = connect(), connect()
+    ask(browser)
+    callback.wait(4)
+    start = time.monotonic()
+    callback.close()
+    callback.close()
+    assert time.monotonic() - start < 1
+    assert answer(browser)[::2] == (200, html(look_at_terminal()))
+    idle.settimeout(1)
+    assert read(idle) == b""
+    with pytest.raises(ConnectionRefusedError):
+        connect()
+
+
+def test_only_this_machine_can_come_in(callback: Callback) -> None:
+    assert callback._server.socket.getsockname() == ("127.0.0.1", port_of(callback))
+    assert callback._server.socket.family == socket.AF_INET
+
+
+@pytest.mark.parametrize("option", [None, "SO_REUSEADDR", "SO_REUSEPORT"])
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
+def test_a_port_that_somebody_listens_on_is_taken(address: str, option: str | None) -> None:
+    with socket.socket() as other:
+        if option is not None:
+            other.setsockopt(socket.SOL_SOCKET, getattr(socket, option), 1)
+        other.bind((address, 0))
+        other.listen()
+        with pytest.raises(OSError, match="in use"):
+            Callback(STATE, other.getsockname()[1])
+
+
+def test_two_cannot_share_a_port(callback: Callback) -> None:
+    with pytest.raises(OSError, match="in use"):
+        Callback("another", port_of(callback))
+
+
+def test_a_port_can_be_used_again_at_once() -> None:
+    port = 0
+    for _ in range(3):
+        with Callback(STATE, port) as callback:
+            port = port_of(callback)
+            with socket.create_connection(("127.0.0.1", port), timeout=4) as browser:
+                ask(browser)
+                assert callback.wait(4) == Code("abc123")
+                callback.finish(DONE)
+                assert answer(browser).status == 200
+
+
+@given(query=st.text(st.characters(max_codepoint=255)) | st.binary().map(quote))
+@example("code=a&state=" + quote("\ud800", errors="surrogatepass"))
+def test_no_query_without_the_state_is_taken(query: str) -> None:
+    for text in (query, f"code=a&{query}", f"code=a&state={query}"):
+        assert module._result(text, STATE) is None
+
+
+@given(code=st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1), state=st.text(min_size=1))
+def test_a_code_comes_through_as_it_is(code: str, state: str) -> None:
+    try:
+        query = urlencode({"code": code, "state": state})
+    except UnicodeEncodeError:
+        return
+    assert module._result(query, state) == Code(code)
+
+
+def test_an_empty_state_never_fits() -> None:
+    assert module._result("code=a&state=", "") is None
+    assert module._result("code=a", "") is None
+
+
+@pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: page.title)
+def test_pages_are_whole_and_load_nothing(page: Page) -> None:
+    text = html(page).decode()
+    for once in ('<html lang="en">', "<main>", f"<h1>{page.title}</h1>", "<style>", "<footer>litellmctl</footer>"):
+        assert text.count(once) == 1
+    assert f"<title>{page.title} - litellmctl</title>" in text
+    assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in text
+    assert '<meta name="color-scheme" content="light dark">' in text
+    for line in page.text.split("\n"):
+        assert f"<p>{line}</p>" in text
+    assert not re.search(r"<script|<link|<img|<form|<a |src=|href=|style=|url\(|@import|\son\w+=", text, re.IGNORECASE)
+    assert "http" not in text.replace("https://llm.example.com", "").replace("http://127.0.0.1:4000", "")
+
+
+def test_the_policy_allows_the_style_of_the_page_and_nothing_else() -> None:
+    style = re.search(r"<style>(.*?)</style>", html(DONE).decode(), re.DOTALL)
+    assert style
+    digest = b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    assert (
+        f"default-src 'none'; style-src 'sha256-{digest}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    ) == POLICY
+
+
+def test_texts_cannot_become_markup() -> None:
+    evil = "</p><script>alert('1')</script>\"&amp;\x1b[31m\x00\u202e\ud800"
+    for page in (Page(evil, evil), signed_in(evil, evil), not_signed_in(evil)):
+        text = html(page).decode()
+        assert "<script" not in text
+        assert "&lt;/p&gt;&lt;script&gt;alert(&#x27;1&#x27;)&lt;/script&gt;&quot;&amp;amp;[31m\ufffd" in text
+        assert all(letter.isprintable() or letter == "\n" for letter in text)
+
+
+def test_foreign_texts_cannot_add_paragraphs_or_go_on_for_ever() -> None:
+    text = html(not_signed_in("one\ntwo " + "x" * 5000)).decode()
+    assert "<p>one two x" in text
+    assert text.count("<p>") == 2
+    assert "x" * 400 in text
+    assert "x" * 600 not in text
+    assert html(signed_in("u\r\nv", "w\n\nx")).decode().count("<p>") == 2
+    assert html(not_signed_in("")).decode().count("<p>") == 1
+
+
+def test_pages_say_what_happened_also_without_colour() -> None:
+    assert "You are signed in to https://llm.example.com as anna." in DONE.text
+    assert "signed in to http://127.0.0.1:4000." in signed_in("http://127.0.0.1:4000", None).text
+    assert not_signed_in("no").title == "Not signed in"
+    marks = {page.good: re.findall(r' d="([^"]+)"', html(page).decode()) for page in ALL_PAGES}
+    assert [len(mark) for mark in marks.values()] == [1, 1]
+    assert marks[True] != marks[False]
+    assert [page.good for page in ALL_PAGES] == [True, True, False, False, False]
+
+
+def test_what_is_written_can_be_read_in_light_and_dark() -> None:
+    light, dark = re.findall(r":root \{(.*?)\}", html(DONE).decode(), re.DOTALL)
+    for scheme in (light, dark):
+        colours = {name: luminance(value) for name, value in re.findall(r"--(\w+): #(\w+)", scheme)}
+        assert set(colours) == {"back", "card", "line", "text", "soft", "good", "bad"}
+        for name in ("text", "soft", "good", "bad"):
+            low, high = sorted((colours[name], colours["card"]))
+            assert (high + 0.05) / (low + 0.05) >= 4.5, name
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of a colour (WCAG 2.2)."""
+    if len(colour) == 3:
+        colour = "".join(digit * 2 for digit in colour)
+    parts = [int(colour[start : start + 2], 16) / 255 for start in (0, 2, 4)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
