@@ -29,6 +29,7 @@ _WAIT_SECONDS = 600.0
 _POLL_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 10.0
 _TRIES = 5
+_AGAIN = "litellmctl login --sso"
 _WITH_TOKEN = "--with-token, and give the key on stdin"  # noqa: S105
 
 
@@ -146,7 +147,7 @@ class SignIn:
             reasons.append(started.reason)
         if flow in {"paste", None}:
             return self._by_paste(reasons)
-        raise Rejected("rejected", f"--flow {flow}: {reasons[-1]}", remedy="litellmctl login --sso")
+        raise Rejected("rejected", f"--flow {flow}: {reasons[-1]}", remedy=_AGAIN)
 
     def _by_pkce(self, endpoints: pkce.Endpoints) -> Obtained:
         state = secrets.token_urlsafe(32)
@@ -163,7 +164,7 @@ class SignIn:
 
         if isinstance(outcome, Denied):
             said = f"{outcome.error}: {outcome.description}" if outcome.description else outcome.error
-            raise AuthFailure("auth_failed", f"the sign-in was refused in the browser ({said})", remedy="try again")
+            raise AuthFailure("auth_failed", f"the sign-in was refused in the browser ({said})", remedy=_AGAIN)
         grant = self._call(lambda client: pkce.redeem(client, attempt, outcome.code))
         return Obtained(
             token=grant.token,
@@ -273,7 +274,7 @@ class SignIn:
 
 
 def _nobody_came(seconds: float) -> AuthFailure:
-    return AuthFailure("auth_failed", f"nobody signed in within {seconds / 60:.0f} minutes", remedy="try again")
+    return AuthFailure("auth_failed", f"nobody signed in within {seconds / 60:.0f} minutes", remedy=_AGAIN)
 
 
 def _not_in(wanted: str, teams: list[device.Team]) -> UsageFailure:

@@ -1,9 +1,8 @@
 """Where secrets lie: the operating system's keyring, or a file that only the user may read. Outcomes are values."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations` here: named tuples are made in a third of the time without, and `token` makes
+# these.
 import json
-import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -44,7 +43,7 @@ class Secret(NamedTuple):
         return json.dumps(self._asdict(), separators=(",", ":"))
 
     @classmethod
-    def parse(cls, content: Any) -> Secret | None:
+    def parse(cls, content: Any) -> "Secret | None":
         """Return the secret in a stored object, or None where it is not one."""
         if not isinstance(content, dict):
             return None
@@ -109,7 +108,7 @@ class FileVault:
 
     storage = "file"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: "Path") -> None:
         self.path = folder / "secrets.json"
 
     def put(self, login: str, secret: Secret) -> Stored | Refused:
@@ -190,7 +189,7 @@ class KeyringVault:
             if text is None:
                 return Missing()
             content = None
-            with suppress(ValueError, OverflowError, RecursionError, zlib.error):
+            with suppress(ValueError, RecursionError):
                 content = json.loads(_unpacked(text))
             secret = Secret.parse(content)
             return Refused("its item is not as litellmctl writes it") if secret is None else Found(secret)
@@ -240,6 +239,8 @@ def _packed(text: str) -> str:
     """
     if len(text) <= _LONGEST_PLAIN:
         return text
+    import zlib
+
     number = int.from_bytes(b"\1" + zlib.compress(text.encode(), 9))
     digits = []
     while number:
@@ -251,10 +252,15 @@ def _packed(text: str) -> str:
 def _unpacked(text: str) -> str:
     if text.startswith("{"):
         return text
+    import zlib
+
     number = 0
     for character in reversed(text):
         number = number * _DIGITS + ord(character) - _FIRST_DIGIT
-    return zlib.decompress(number.to_bytes((number.bit_length() + 7) // 8)[1:]).decode()
+    try:
+        return zlib.decompress(number.to_bytes((number.bit_length() + 7) // 8)[1:]).decode()
+    except (OverflowError, zlib.error):
+        raise ValueError("not a packed text") from None
 
 
 def _with_backend(work: Callable[[Any], Outcome]) -> Outcome:

@@ -12,7 +12,6 @@ from litellmctl.app import App, age_text, timestamp
 from litellmctl.commands.options import command, pass_app
 from litellmctl.errors import Failure, UsageFailure
 from litellmctl.settings import environment
-from litellmctl.settings.keys import DEFAULT_PROFILE, PROFILE_NAME
 
 if TYPE_CHECKING:
     from litellmctl.auth.login import LoggedIn
@@ -83,6 +82,12 @@ def login(app: App, /, **options: Any) -> None:
         callback_port=options["callback_port"] or 0,
         team=options["team"],
     )
+    if not (choices.sso or choices.with_token or app.console.can_prompt):
+        raise UsageFailure(
+            "how you sign in cannot be asked here",
+            remedy="pass --sso, or --with-token and give the key on stdin",
+            code="input_required",
+        )
     app.require_online("login")
     profile, is_new = _profile(app)
     base_url = _base_url(app, profile, asks=not (choices.sso or choices.with_token))
@@ -109,6 +114,7 @@ def _means_sso(options: dict[str, Any]) -> bool:
 def _profile(app: App) -> tuple[Profile, bool]:
     """Return the profile that signs in, and whether it is a new one."""
     from litellmctl.settings.config import Profile, profile_name
+    from litellmctl.settings.keys import PROFILE_NAME
 
     name = profile_name(app.config, app.options.profile)
     if name in app.config.profile_names:
@@ -121,6 +127,7 @@ def _profile(app: App) -> tuple[Profile, bool]:
 def _base_url(app: App, profile: Profile, *, asks: bool) -> str:
     """Return the proxy to sign in to: the one that was named, or the known one, which a person may correct."""
     from litellmctl.settings.base_url import normalize
+    from litellmctl.settings.keys import DEFAULT_PROFILE
 
     given = app.options.base_url
     if given is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
 
 from litellmctl.errors import UsageFailure
 
@@ -25,6 +24,8 @@ def normalize(text: str, *, named: str = "the base URL") -> str:
         raise UsageFailure(
             f'{named} has no scheme: "{_no_userinfo(url)}"', remedy=f"write it as https://{_no_userinfo(url)}"
         )
+    from urllib.parse import urlsplit  # a third of what `token` may take
+
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -52,6 +53,8 @@ def normalize(text: str, *, named: str = "the base URL") -> str:
 
 def is_loopback(url: str) -> bool:
     """Whether the URL's host is this machine by its name or address."""
+    from urllib.parse import urlsplit
+
     return re.fullmatch(_LOOPBACK, urlsplit(url).hostname or "") is not None
 
 

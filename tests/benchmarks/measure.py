@@ -35,22 +35,28 @@ class Cost(NamedTuple):
 
 
 class Program(NamedTuple):
-    """A program with its whole environment, and the folder in which it runs. It must exit 0, and print if it `prints`."""
+    """A program with its whole environment, what it reads, and the folder in which it runs.
+
+    It must exit 0, and print if it `prints`.
+    """
 
     command: Sequence[str]
     environment: Mapping[str, str]
     folder: Path
     prints: bool = True
+    stdin: bytes = b""
 
     def run(self) -> Cost:
         """Run it once. Its output goes into a pipe that is read to its end, as by `jq`; nothing is kept of it."""
-        with tempfile.TemporaryFile() as errors:
+        with tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as given:
+            given.write(self.stdin)
+            given.seek(0)
             start = time.perf_counter()
             process = subprocess.Popen(
                 self.command,
                 env=self.environment,
                 cwd=self.folder,
-                stdin=subprocess.DEVNULL,
+                stdin=given,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 bufsize=0,

@@ -66,12 +66,14 @@ class Stage:
         if not self._litellmctl.exists():
             raise FileNotFoundError(f"{self._litellmctl} does not exist: install litellmctl there, not editable")
 
-    def ours(self, *arguments: str, url: str | None = None, cache: str = "cache") -> Program:
-        """Return litellmctl with these arguments, for the proxy at `url`; each `cache` is a folder of its own."""
-        own = {"LITELLMCTL_CONFIG_DIR": str(self._home / "config"), "LITELLMCTL_CACHE_DIR": str(self._home / cache)}
+    def ours(
+        self, *arguments: str, url: str | None = None, cache: str = "cache", config: str = "config", stdin: bytes = b""
+    ) -> Program:
+        """Return litellmctl with these arguments, for the proxy at `url`; each folder is one of its own."""
+        own = {"LITELLMCTL_CONFIG_DIR": str(self._home / config), "LITELLMCTL_CACHE_DIR": str(self._home / cache)}
         if url is not None:
             own |= {"LITELLM_BASE_URL": url, "LITELLM_API_KEY": proxy.KEY}
-        return self.program([str(self._litellmctl), *arguments], own)
+        return self.program([str(self._litellmctl), *arguments], own)._replace(stdin=stdin)
 
     def python(self, code: str) -> Program:
         """Return a script for the same interpreter."""
@@ -141,6 +143,13 @@ def _warm(stage: Stage, *arguments: str) -> Program:
         return stage.ours(*arguments, url=url, cache="warm")
 
 
+def _token(benchmark: Benchmark, stage: Stage) -> Iterator[Result]:
+    with proxy.running(_SMALL) as url:
+        words = ("login", "--with-token", "--storage", "file", "--base-url", url)
+        stage.ours(*words, config="signed-in", stdin=proxy.KEY.encode())._replace(prints=False).run()
+    yield from benchmark.compared(stage, stage.ours("token", config="signed-in").run, stage.python("import click").run)
+
+
 def _refresh_small(benchmark: Benchmark, stage: Stage) -> Iterator[Result]:
     with proxy.running(_SMALL) as url:
         ours = stage.ours("models", "--refresh", "--json", url=url)
@@ -194,6 +203,7 @@ def _against_jq(count: int) -> Callable[[Benchmark, Stage], Iterator[Result]]:
 BENCHMARKS = (
     Benchmark("version", "litellmctl --version : import click", 1.35, _start("--version")),
     Benchmark("help", "litellmctl --help : import click", 1.35, _start("--help")),
+    Benchmark("token", "token from the file store : import click", 1.5, _token),
     Benchmark("cached-json", "models --json, 1,000 cached models : import click", 1.7, _cached("models", "--json")),
     Benchmark("cached-tsv", "models, 1,000 cached models, as TSV : import click", None, _cached("models")),
     Benchmark(

@@ -130,7 +130,9 @@ def test_shared_options_stand_before_and_after_and_the_later_one_wins(run: Run, 
     assert run("-q", "models", "--verbose", "--refresh", LITELLM_OFFLINE="1", exit=2) == ""
 
 
-@pytest.mark.parametrize("path", [("models",), ("models", "show"), ("refresh",), ("config", "list")], ids=" ".join)
+@pytest.mark.parametrize(
+    "path", [("models",), ("models", "show"), ("refresh",), ("config", "list"), ("token",), ("env",)], ids=" ".join
+)
 def test_json_has_exactly_the_documented_keys(run: Run, proxy: FakeProxy, path: tuple[str, ...]) -> None:
     proxy.models(row("gpt"), times=None)
     documented = {
@@ -148,6 +150,15 @@ def test_json_has_exactly_the_documented_keys(run: Run, proxy: FakeProxy, path: 
             "tools",
         ],
         ("config", "list"): ["key", "value", "source"],
+        ("token",): ["token", "expires_at", "base_url"],
+        ("env",): [
+            "OPENAI_BASE_URL",
+            "OPENAI_API_KEY",
+            "ANTHROPIC_BASE_URL",
+            "ANTHROPIC_AUTH_TOKEN",
+            "LITELLM_BASE_URL",
+            "LITELLM_API_KEY",
+        ],
     }
     arguments = [*path, "gpt"] if path == ("models", "show") else [*path]
     data = run(*arguments, "--json").json
@@ -273,6 +284,9 @@ HEAVY = (
         (["models"], set()),
         (["help", "environment"], set()),
         (["config", "list"], set()),
+        (["token"], set()),
+        (["env"], set()),
+        (["config", "list", "--profiles"], set()),
         (["config", "set", "base_url", "https://llm.example.com"], {"tomlkit", "filelock"}),
         (["models", "--refresh", "--json"], {"requests", "filelock", "importlib.metadata"}),  # urllib3 imports the last
     ],

@@ -427,3 +427,12 @@ def test_the_command_signs_in_again_as_before(profile: str, kind: str | None, co
 def test_a_profiles_url_is_that_of_its_login_or_of_its_last_one() -> None:
     logins = Logins({"work": WORK}, {"work": "https://older.example.com", "old": "https://old.example.com"}, [])
     assert [logins.url(name) for name in ("work", "old", "new")] == [WORK.base_url, "https://old.example.com", None]
+
+
+SESSION_FIELDS = ("client_id", "token_endpoint", "revocation_endpoint", "resource")
+
+
+def test_what_renewing_takes_is_all_there_or_not_at_all() -> None:
+    assert WORK.session == tuple(getattr(WORK, field) for field in SESSION_FIELDS)
+    assert [WORK._replace(**{field: None}).session for field in SESSION_FIELDS] == [None] * 4
+    assert KEY.session is None

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import stat
+import string
 import subprocess
 import sys
 import tempfile
@@ -27,6 +29,15 @@ from litellmctl.errors import ConfigFailure, ExitCode
 
 SECRET = Secret("https://llm.example.com", "sk-token-0123456789", 1_790_000_000.25, 1_790_086_400.0, "rt-refresh-98765")
 OTHER = Secret("https://other.example.com/litellm", "sk-other", 1_790_000_001)
+# As long as LiteLLM's are, and as random; fixed, since how far it can be compressed is what counts.
+_LETTERS = random.Random(0).choices(string.ascii_letters + string.digits + "-_", k=1437)
+LONG = Secret(
+    f"https://litellm.{'gateway.' * 2}example.com"[:40],
+    "".join(_LETTERS[:837]),
+    1_790_000_000.123456,
+    1_790_086_400.123456,
+    "".join(_LETTERS[837:]),
+)
 TIMES = st.integers(0, 2**53) | st.floats(allow_nan=False, allow_infinity=False)
 SECRETS = st.builds(Secret, st.text(), st.text(min_size=1), TIMES, st.none() | TIMES, st.none() | st.text())
 posix = pytest.mark.skipif(os.name == "nt", reason="modes and links of POSIX")
@@ -141,10 +152,9 @@ def test_a_secret_is_not_shown(show: Callable[[Secret], str]) -> None:
     assert "refresh" not in shown
 
 
-def test_what_we_add_to_a_secret_is_little_since_windows_keyring_holds_1280_characters() -> None:
-    url, token, refresh = f"https://{'u' * 32}", "t" * 837, "r" * 600
-    text = Secret(url, token, 1_790_000_000.123456, 1_790_086_400.123456, refresh).dump()
-    assert len(text) - len(url + token + refresh) < 150
+def test_what_we_add_to_a_secret_is_little() -> None:
+    text = LONG.dump()
+    assert len(text) - len(LONG.base_url + LONG.token + str(LONG.refresh_token)) < 150
 
 
 # The file
@@ -373,8 +383,9 @@ def test_what_is_not_in_the_keyring_is_missing_and_is_not_deleted(backend: Backe
 def test_the_keyring_gives_back_every_secret_that_was_put_there(use: Callable[[KeyringBackend], None]) -> None:
     use(Backend())
 
-    @given(st.text(min_size=1), SECRETS)
-    def check(login: str, secret: Secret) -> None:
+    @given(st.text(min_size=1), SECRETS, st.sampled_from([1, 50, 500]))
+    def check(login: str, secret: Secret, times: int) -> None:
+        secret = secret._replace(token=secret.token * times)
         assert isinstance(KeyringVault().put(login, secret), Stored)
         assert KeyringVault().get(login) == Found(secret)
 
@@ -388,7 +399,11 @@ ITEMS = {
     "a list": "[]",
     "a text": '"sk-token"',
     "no token": '{"base_url":"https://a","issued_at":1}',
-    "too deep": "[" * 200_000,
+    "too deep": "[" * 20_000,
+    "too deep in an object": '{"a":' * 20_000,
+    "Chinese": "\u4e2d" * 700,
+    "the first of our digits": "\u4000\u4000",
+    "letters of all kinds": "a\u4e2d\U0001f600\udcff",
 }
 
 
@@ -398,6 +413,50 @@ def test_an_item_of_another_shape_is_refused_and_not_shown_and_can_be_removed(ba
     assert KeyringVault().get("id-1") == Refused("its item is not as litellmctl writes it")
     assert KeyringVault().remove("id-1") == Missing()
     assert backend.items == {}
+
+
+def test_a_long_secret_that_was_cut_or_changed_is_refused(backend: Backend) -> None:
+    KeyringVault().put("id-1", LONG)
+    [whole] = backend.items.values()
+    for item in (whole[:-1], whole[1:], whole[:300], whole[:100] + whole[101:], f"{whole[:-1]}\u9999", f" {whole}"):
+        backend.items["litellmctl", "id-1"] = item
+        assert KeyringVault().get("id-1") == Refused("its item is not as litellmctl writes it")
+
+
+class LikeWindows(Backend):
+    """A keyring that holds 2,560 bytes an item, of two bytes a character, as Windows' does."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        if len(password.encode("utf-16-le")) > 2560:
+            raise OSError(1783, "CredWrite", "The stub received bad data")
+        super().set_password(service, username, password)
+
+    def get_password(self, service: str, username: str) -> str | None:
+        text = super().get_password(service, username)
+        return None if text is None else text.encode("utf-16-le").decode("utf-16")
+
+
+def test_a_secret_as_long_as_litellms_are_fits_into_windows_keyring(use: Callable[[KeyringBackend], None]) -> None:
+    use(LikeWindows())
+    assert [len(text) for text in (LONG.base_url, LONG.token, str(LONG.refresh_token))] == [40, 837, 600]
+    assert isinstance(KeyringVault().put("id-1", LONG), Stored)
+    assert KeyringVault().get("id-1") == Found(LONG)
+
+
+def test_a_secret_of_any_length_that_fits_comes_back(use: Callable[[KeyringBackend], None]) -> None:
+    use(LikeWindows())
+    for length in (1, 900, *range(990, 1150), 1300, 1800):
+        secret = SECRET._replace(token=(LONG.token + str(LONG.refresh_token) * 2)[:length])
+        assert isinstance(KeyringVault().put("id-1", secret), Stored), length
+        assert KeyringVault().get("id-1") == Found(secret), length
+
+
+def test_a_secret_that_does_not_fit_is_refused(use: Callable[[KeyringBackend], None]) -> None:
+    use(LikeWindows())
+    letters = random.Random(1).choices(string.ascii_letters, k=5000)
+    outcome = KeyringVault().put("id-1", SECRET._replace(token="".join(letters)))
+    assert isinstance(outcome, Refused)
+    assert KeyringVault().get("id-1") == Missing()
 
 
 class Forgetful(Backend):
