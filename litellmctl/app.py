@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from litellmctl.errors import Failure, Unavailable, UsageFailure
+from litellmctl.errors import Failure, Unavailable
 from litellmctl.settings import environment
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from litellmctl.auth.logins import Login, LoginFile
     from litellmctl.auth.stored import StoredLogin
     from litellmctl.auth.vault import Secret, Vault
-    from litellmctl.catalog.cache import Catalog, CatalogCache
     from litellmctl.console import Console
+    from litellmctl.lists import Lists
     from litellmctl.proxy.client import Client
     from litellmctl.proxy.deadline import Deadline
     from litellmctl.proxy.signin import Grant
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from litellmctl.settings.config import Config, Profile
     from litellmctl.settings.values import Value
 
-DISCOVERY_SECONDS = 5.0
 REQUEST_SECONDS = 20.0
 DAY_SECONDS = 86400.0
 
@@ -45,6 +44,11 @@ class Options:
     offline: bool = False
     allow_insecure_http: bool = False
     verbose: bool = False
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether the data is to be JSON."""
+        return self.output in {"json", "jsonl"} if self.output else self.json
 
 
 class App:
@@ -153,7 +157,7 @@ class App:
         """Go on with the stored login of this profile."""
         self.options.base_url, self.options.auth = None, "stored"
         self.__dict__.update(profile=profile)
-        for name in ("pair", "catalog_cache"):
+        for name in ("pair", "lists"):
             self.__dict__.pop(name, None)
 
     def pair_without_login(self, profile: Profile) -> Pair | None:
@@ -205,16 +209,15 @@ class App:
                 remedy="leave out --offline, and unset LITELLM_OFFLINE",
             )
 
-    def client(self, deadline: Deadline) -> Client:
+    def client(self, deadline: Deadline, *, more_headers: Mapping[str, Value] | None = None) -> Client:
         """Return a client for the proxy in use. The credential is looked up here, before any time is counted."""
         pair = self.pair
         self.require_online("this")
         with deadline.paused():
             key = pair.credential.secret()
         self._note_the_end(pair.credential)
-        return self.connect(
-            pair.base_url, self.profile, deadline, key=key, headers=pair.headers, credential=pair.credential
-        )
+        headers = {**pair.headers, **(more_headers or {})}
+        return self.connect(pair.base_url, self.profile, deadline, key=key, headers=headers, credential=pair.credential)
 
     def connect(
         self,
@@ -282,89 +285,11 @@ class App:
             self.console.trace(f"{method} {path} {outcome} {seconds * 1000:.0f} ms")
 
     @cached_property
-    def catalog_cache(self) -> CatalogCache:
-        """The cached catalog of the profile and credential in use."""
-        from litellmctl.catalog.cache import CatalogCache
-        from litellmctl.settings.paths import cache_dir
+    def lists(self) -> Lists:
+        """The models and the MCP tools."""
+        from litellmctl.lists import Lists
 
-        return CatalogCache(cache_dir(), self.profile.name, self.pair.base_url, self.pair.identity())
-
-    def catalog(self, *, refresh: bool = False) -> Catalog:
-        """Return the models of the proxy in use, from the cache while that is fresh.
-
-        An older list is returned at once and renewed in the background where that needs no keyring, command or
-        person; if the proxy is down, the cached list is returned with a warning.
-        """
-        seconds = self.discovery_seconds
-        if refresh and (self.is_offline or seconds == 0):
-            raise UsageFailure(
-                "--refresh needs the network, and "
-                + ("it is switched off" if self.is_offline else "LITELLM_DISCOVERY_TIMEOUT_MS=0 switches it off"),
-                remedy="leave out one of the two",
-            )
-        self.name_shadowed()
-        cached = None if refresh else self.catalog_cache.read()
-        if cached is not None and (cached.is_fresh or self.is_offline or seconds == 0 or self._renews_behind()):
-            if not cached.is_fresh and (self.is_offline or seconds == 0):
-                self.console.warn(f"this list is {age_text(cached.age)} old")
-            return cached
-        if self.is_offline or seconds == 0:
-            raise Unavailable(
-                "offline",
-                f"no models of {self.pair.base_url} are cached, and the network is switched off"
-                if self.is_offline
-                else "no models are cached, and LITELLM_DISCOVERY_TIMEOUT_MS=0 switches looking for them off",
-                remedy="litellmctl refresh, with the network on",
-            )
-        try:
-            return self.fetch_catalog()
-        except Unavailable as failure:
-            cached = self.catalog_cache.read()
-            if cached is None:
-                raise
-            self.console.warn(f"{failure.message}; this list is {age_text(cached.age)} old")
-            return cached
-
-    @property
-    def discovery_seconds(self) -> float:
-        """How long looking for models may take, retries included; 0 switches it off."""
-        return environment.milliseconds("LITELLM_DISCOVERY_TIMEOUT_MS", DISCOVERY_SECONDS)
-
-    def fetch_catalog(self) -> Catalog:
-        """Ask the proxy for its models, and cache them; a cache that cannot be written is a warning."""
-        from litellmctl.catalog.cache import Catalog
-        from litellmctl.catalog.reduce import Reducer
-        from litellmctl.proxy.deadline import Deadline
-        from litellmctl.proxy.discovery import discover
-        from litellmctl.settings import files
-
-        deadline = Deadline(self.options.timeout or self.discovery_seconds)
-        reducer = Reducer()
-        client = self.client(deadline)
-        with self.console.working(f"Asking {self.pair.base_url} for its models ..."):
-            source = deadline.run(lambda: discover(client, reducer, self._discovery_step))
-        catalog = Catalog.of_models(self.pair.base_url, source, reducer.models(source), lambda: reducer.reasons)
-        try:
-            self.catalog_cache.write(catalog)
-        except OSError as error:
-            self.console.warn(f"the list cannot be cached: {error.filename or ''} {files.reason(error)}")
-        except Failure as failure:
-            self.console.warn(f"the list cannot be cached: {failure.message}")
-        return catalog
-
-    def _discovery_step(self, text: str) -> None:
-        if environment.flag("LITELLM_VERBOSE_DISCOVERY"):
-            self.console.trace(text)
-
-    def _renews_behind(self) -> bool:
-        """Renew the catalog in a process of its own; return False where that must happen in the foreground."""
-        if environment.get("CI") or not self.pair.is_silent:
-            return False
-        if not self.catalog_cache.failed_recently():
-            from litellmctl import background
-
-            background.refresh(self.options, self.profile.name)
-        return True
+        return Lists(self)
 
 
 def age_text(seconds: float) -> str:

@@ -14,6 +14,7 @@ from litellmctl.commands.env import env
 from litellmctl.commands.help import help_
 from litellmctl.commands.login import login
 from litellmctl.commands.logout import logout
+from litellmctl.commands.mcp import mcp
 from litellmctl.commands.models import models
 from litellmctl.commands.options import FormattedGroup, group, pass_app
 from litellmctl.commands.refresh import refresh
@@ -21,11 +22,12 @@ from litellmctl.commands.sandbox import sandbox
 from litellmctl.commands.token import token
 from litellmctl.commands.whoami import whoami
 from litellmctl.console import BOLD
-from litellmctl.render import Layout, Listing, Record, Text, render
+from litellmctl.render import Layout, Listing, Printable, Stream, render
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Account": (login, logout, whoami, token, env),
     "Models": (models, refresh),
+    "MCP tools": (mcp,),
     "Settings": (config,),
     "Other": (sandbox, help_),
 }
@@ -82,7 +84,7 @@ cli.add_command(auth)
 @pass_app
 def print_result(app: App, /, data: Any, **_: Any) -> None:
     """Print what the command returned, in the format that was asked for."""
-    if not isinstance(data, Listing | Record | Text):
+    if not isinstance(data, Printable):
         return
     console, options = app.console, app.options
     default = "json" if options.json else "table" if console.stdout_is_terminal else "tsv"
@@ -96,6 +98,8 @@ def print_result(app: App, /, data: Any, **_: Any) -> None:
     wrote = False
     for piece in render(data, layout):
         console.write(piece)
+        if isinstance(data, Stream):
+            console.flush()
         wrote = True
     if not wrote and isinstance(data, Listing) and console.stdout_is_terminal:
         console.note(data.empty)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -14,6 +15,7 @@ from litellmctl.render import clean, dump_json
 
 BOLD, RED, YELLOW = "1", "31", "33"
 _MOMENT_SECONDS = 0.3
+_PROGRESS_SECONDS = 0.2
 _WIDEST = 100
 
 
@@ -31,6 +33,7 @@ class Console:
         self.no_input = bool(os.environ.get("LITELLMCTL_NO_INPUT"))
         self.json_errors = False
         self._progress_shown = False
+        self._progress_at = 0.0
 
     @classmethod
     def of_process(cls) -> Console:
@@ -137,6 +140,20 @@ class Console:
             if self._progress_shown:
                 self._say("", end="")
 
+    def progress(self, text: str) -> None:
+        """Show how far something has come, where a person waits and the data goes elsewhere; "" ends that."""
+        if self.quiet or not self.stderr_is_terminal or self.stdout_is_terminal:
+            return
+        now = time.monotonic()
+        if text and now - self._progress_at < _PROGRESS_SECONDS:
+            return
+        self._progress_at = now
+        if text:
+            self._say(clean(text), end="")
+            self._progress_shown = True
+        elif self._progress_shown:
+            self._say("", end="")
+
     def _show_progress(self, text: str) -> None:
         self._say(clean(text), end="")
         self._progress_shown = True
@@ -190,6 +207,11 @@ class Console:
             return self.stdin.read(most)
         except UnicodeDecodeError:
             raise UsageFailure("what was given on stdin is not text") from None
+
+    @property
+    def stdin_bytes(self) -> IO[bytes] | None:
+        """Stdin, for data that is read as it comes."""
+        return getattr(self.stdin, "buffer", None)
 
     @property
     def stdin_is_terminal(self) -> bool:

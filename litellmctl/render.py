@@ -83,6 +83,18 @@ class Text(NamedTuple):
     text: str
 
 
+class Data(NamedTuple):
+    """A JSON value, which is JSON in every format."""
+
+    value: Any
+
+
+class Stream(NamedTuple):
+    """Lines of ready-printed JSON, in every format, each printed as it comes."""
+
+    lines: Iterator[str]
+
+
 class Layout(NamedTuple):
     """How to print: the format, the fields chosen (None: all), the fields there are, the style of a table's header."""
 
@@ -93,9 +105,16 @@ class Layout(NamedTuple):
     header: Callable[[str], str] = str
 
 
-def render(data: Listing | Record | Text, layout: Layout) -> Iterator[str]:
+Printable = Listing | Record | Text | Data | Stream
+
+
+def render(data: Printable, layout: Layout) -> Iterator[str]:
     """Yield the text of `data` in pieces, as it comes, each ending where a line ends."""
-    if isinstance(data, Text):
+    if isinstance(data, Stream):
+        yield from (line + "\n" for line in data.lines)
+    elif isinstance(data, Data):
+        yield dump_json(data.value, indent=2 if layout.indent else None) + "\n"
+    elif isinstance(data, Text):
         yield dump_json(data.text) + "\n" if layout.format in {"json", "jsonl"} else data.text + "\n"
     elif isinstance(data, Record):
         yield from _record(data, layout)

@@ -47,6 +47,10 @@ class Credential(ABC):
         """Return a newer secret after the proxy refused the last one, or None where there is none to be had."""
         return None
 
+    def current(self, known: str) -> str:
+        """Return the secret to use now, where `known` was good a moment ago: another one only if that has ended."""
+        return known
+
     @property
     def remedy(self) -> str:
         """What helps where the proxy refuses it."""

@@ -65,6 +65,10 @@ class StoredLogin(Credential):
         self._secret = secret = self._fresh(self._secret or self.read())
         return checked(secret.token, named=self.origin)
 
+    def current(self, known: str) -> str:  # noqa: ARG002
+        """Return the token, renewed where it is about to end."""
+        return self.secret()
+
     def renewed(self) -> str | None:
         """Renew the token after the proxy refused it, unless it is in the first half of its life."""
         secret = self._secret or self.read()

@@ -156,10 +156,10 @@ def _made(app: App, name: str, base_url: str) -> Profile:
 
 def _models(app: App, done: LoggedIn) -> int | None:
     """Fetch the models, and return how many there are; the login is good without."""
-    if app.discovery_seconds == 0:
+    if app.lists.discovery_seconds == 0:
         return done.models
     try:
-        return len(app.fetch_catalog().lines)
+        return len(app.lists.fetch_models().lines)
     except Failure as failure:
         app.console.warn(f"the models could not be listed: {failure.message}")
         return done.models

@@ -123,7 +123,7 @@ def models(
     selection = Selection(
         every_mode, modes, supports, inputs, reasoning, min_context, max_input_cost, globs, sort, reverse, limit
     )
-    catalog = app.catalog(refresh=refresh)
+    catalog = app.lists.models(refresh=refresh)
     for note in catalog.notes:
         app.console.note(note)
     if selection.is_default:
@@ -159,7 +159,7 @@ def show(app: App, *, ids: Sequence[str], refresh: bool) -> Listing | Record:
     One ID gives an object in JSON, several give an array. An ID that is not there is reported, with exit code 5;
     the others are shown.
     """
-    catalog = app.catalog(refresh=refresh)
+    catalog = app.lists.models(refresh=refresh)
     known = {model["id"]: cast("Row", model) for model in catalog.models}
     found = [known[name] for name in dict.fromkeys(ids) if name in known]
     for name in dict.fromkeys(ids):

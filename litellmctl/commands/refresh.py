@@ -45,13 +45,13 @@ def refresh(app: App, *, background: bool) -> Record | None:
         return None
     if app.is_offline:
         app.require_online("refresh")
-    if app.discovery_seconds == 0:
+    if app.lists.discovery_seconds == 0:
         raise UsageFailure("LITELLM_DISCOVERY_TIMEOUT_MS=0 switches looking for models off", remedy="unset it")
     from litellmctl.catalog.cache import changes
 
     app.name_shadowed()
-    before = app.catalog_cache.read()
-    catalog = app.fetch_catalog()
+    before = app.lists.model_cache.read()
+    catalog = app.lists.fetch_models()
     for note in catalog.notes:
         app.console.note(note)
     changed = changes(before.models if before else [], catalog.models)
@@ -71,14 +71,14 @@ def _in_background(app: App) -> None:
     """Refresh unless another process does so already, and remember a failure instead of telling of it."""
     from litellmctl.settings import files
 
-    cache = app.catalog_cache
+    cache = app.lists.model_cache
     try:
         with files.locked(cache.refresh_lock_path, seconds=0):
             known = cache.read()
             if (known is not None and known.is_fresh) or cache.failed_recently():
                 return  # somebody else was quicker
             try:
-                app.fetch_catalog()
+                app.lists.fetch_models()
             except Failure:
                 cache.note_failure()
     except (Failure, OSError):

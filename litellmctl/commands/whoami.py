@@ -78,7 +78,7 @@ def whoami(app: App) -> Record:
 def _known_here(app: App, pair: Pair) -> dict[str, Any]:
     """Return what is known without the network, and without opening the vault."""
     credential = pair.credential
-    catalog = app.catalog_cache.read()
+    catalog = app.lists.model_cache.read()
     known = {
         "base_url": pair.base_url,
         "signed_in": None,

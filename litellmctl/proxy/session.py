@@ -44,7 +44,7 @@ class BoundAuth(AuthBase):
     ) -> None:
         # As requests will write it (punycode, percent-encoding), so that the comparison below holds.
         self._base = requests.Request("GET", base_url + "/").prepare().url or base_url
-        self._key = key
+        self.key = key
         self._key_header = key_header
         self._headers = dict(headers or {})
         self.renew: Callable[[], str | None] | None = renew
@@ -54,8 +54,8 @@ class BoundAuth(AuthBase):
         if (request.url or "").startswith(self._base):
             bearer = self._key_header.lower() == "authorization"
             request.headers.update(self._headers)
-            if self._key is not None:
-                request.headers[self._key_header] = f"Bearer {self._key}" if bearer else self._key
+            if self.key is not None:
+                request.headers[self._key_header] = f"Bearer {self.key}" if bearer else self.key
         return request
 
     def renewed(self) -> bool:
@@ -63,7 +63,7 @@ class BoundAuth(AuthBase):
         renew, self.renew = self.renew, None
         key = renew() if renew else None
         if key is not None:
-            self._key = key
+            self.key = key
         return key is not None
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from litellmctl.errors import ConfigFailure, UsageFailure, suggestion
 from litellmctl.settings import environment, files, paths, values
 from litellmctl.settings.base_url import normalize
-from litellmctl.settings.keys import DEFAULT_PROFILE, GLOBAL_KEYS, HEADER_NAME, PROFILE_KEYS, PROFILE_NAME, Key
+from litellmctl.settings.keys import DEFAULT_PROFILE, GLOBAL_KEYS, HEADER_NAME, PROFILE_KEYS, PROFILE_NAME, TABLES, Key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,9 +41,17 @@ class Profile(NamedTuple):
     @property
     def headers(self) -> dict[str, values.Value]:
         """The extra headers, not yet looked up."""
+        return self._values("headers")
+
+    @property
+    def mcp_headers(self) -> dict[str, values.Value]:
+        """The headers for MCP servers, named SERVER:HEADER, not yet looked up."""
+        return self._values("mcp_headers")
+
+    def _values(self, key: str) -> dict[str, values.Value]:
         return {
-            name: values.parse(text, named=self.named(f"headers.{name}"))
-            for name, text in self.table.get("headers", {}).items()
+            name: values.parse(text, named=self.named(f"{key}.{name}"))
+            for name, text in self.table.get(key, {}).items()
         }
 
     def headers_for(self, base_url: str) -> dict[str, values.Value]:
@@ -144,7 +152,7 @@ def _check_key(name: str, value: Any, keys: Mapping[str, Key], full: str, path: 
         raise ConfigFailure(f'{path}: {full}: "{value}" is not a header name')
     if isinstance(value, dict):
         for header, text in value.items():
-            if not isinstance(text, str) or not re.fullmatch(HEADER_NAME, header):
+            if not isinstance(text, str) or not re.fullmatch(TABLES[name], header):
                 raise ConfigFailure(f'{path}: {full}: "{header}" is not a header with a text')
 
 

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from litellmctl.errors import ConfigFailure, UsageFailure, suggestion
 from litellmctl.settings import files
 from litellmctl.settings.config import Config, parse
-from litellmctl.settings.keys import GLOBAL_KEYS, PROFILE_KEYS, Key, read_header_name, read_profile_name, read_text
+from litellmctl.settings.keys import (
+    GLOBAL_KEYS,
+    PROFILE_KEYS,
+    TABLES,
+    Key,
+    read_header_name,
+    read_profile_name,
+    read_text,
+)
 
 if TYPE_CHECKING:
     import tomlkit
@@ -37,9 +45,9 @@ def locate(text: str, profile: str) -> Address:
             raise UsageFailure(f'"{text}" names no setting', remedy="write it as profiles.NAME.KEY")
         profile, parts = read_profile_name(parts[1], text), parts[2:]
     table: tuple[str, ...] = ("profiles", profile)
-    if parts[0] == "headers" and len(parts) > 1:
-        header = read_header_name(".".join(parts[1:]), text)
-        return Address((*table, "headers"), header, Key(header, "", read_text, str, secret=True))
+    if parts[0] in TABLES and len(parts) > 1:
+        header = read_header_name(".".join(parts[1:]), text, parts[0])
+        return Address((*table, parts[0]), header, Key(header, "", read_text, str, secret=True))
     if len(parts) == 1 and parts[0] in PROFILE_KEYS:
         return Address(table, parts[0], PROFILE_KEYS[parts[0]])
     known = [*GLOBAL_KEYS, *PROFILE_KEYS]

@@ -12,6 +12,8 @@ DEFAULT_PROFILE = "default"
 PROFILE_NAME = r"[A-Za-z0-9_][A-Za-z0-9_-]*"
 HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 MASK = "********"
+# The settings that are tables, and what the names in them look like.
+TABLES = {"headers": HEADER_NAME, "mcp_headers": rf"[A-Za-z0-9._-]+:{HEADER_NAME}"}
 
 
 class Key(NamedTuple):
@@ -50,10 +52,11 @@ def _read_reference(text: str, named: str) -> str:
     return text
 
 
-def read_header_name(text: str, named: str) -> str:
-    """Return the text if it can name a header."""
-    if not re.fullmatch(HEADER_NAME, text):
-        raise UsageFailure(f'{named}: "{text}" is not a header name')
+def read_header_name(text: str, named: str, table: str = "headers") -> str:
+    """Return the text if it can name a header of this table."""
+    if not re.fullmatch(TABLES[table], text):
+        form = ", which is SERVER:NAME" if table == "mcp_headers" else ""
+        raise UsageFailure(f'{named}: "{text}" is not a header name{form}')
     return text
 
 
@@ -75,6 +78,7 @@ PROFILE_KEYS = {
         Key("allow_insecure_http", "Permit plain HTTP to other machines.", _read_bool, bool, default=False),
         Key("ca_bundle", "Certificate authorities to trust instead of the system's.", read_text, str),
         Key("mcp", "Use MCP tools.", _read_bool, bool, default=True),
+        Key("mcp_headers", "Your headers for MCP servers (mcp_headers.SERVER:NAME).", read_text, dict, secret=True),
         Key("skills", "Use skills.", _read_bool, bool, default=True),
     )
 }

@@ -1,0 +1,227 @@
+"""Arguments as people write them on a command line, made into what a tool's schema asks for.
+
+Pure: files are read by the caller's function.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shlex
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from litellmctl.errors import UsageFailure
+
+if TYPE_CHECKING:
+    from litellmctl.tools.schema import Problem, Schema
+
+MOST_BYTES = 5 * 2**20
+_ITEM = r"(?P<name>[^=]*?)(?P<json>:?)=(?P<text>.*)"
+
+# Reads what stands behind an @, or stdin for "-".
+Read = Callable[[str], str]
+
+
+class Item(NamedTuple):
+    """One NAME=VALUE or NAME:=JSON, files read. `value` is JSON data where `is_json`, else the text."""
+
+    name: str
+    value: Any
+    is_json: bool
+
+
+def parse_item(text: str, read: Read) -> Item:
+    """Return what `NAME=VALUE`, `NAME:=JSON`, `NAME=@file`, `NAME=-` or `NAME:=@file` says."""
+    match = re.fullmatch(_ITEM, text, re.DOTALL)
+    if match is None or not match["name"]:
+        raise UsageFailure(
+            f'"{_cut(text)}" is no argument: it has no {"name" if match else "="}',
+            remedy="write NAME=VALUE, or NAME:=JSON for anything but text",
+        )
+    name, value = match["name"], match["text"]
+    if value == "-" or value.startswith("@"):
+        value = read(value.removeprefix("@"))
+    if match["json"]:
+        return Item(name, parse_json(value, named=name), is_json=True)
+    return Item(name, value, is_json=False)
+
+
+def parse_json(text: str, *, named: str) -> Any:
+    """Return the JSON data in a text; NaN and Infinity are none. The text is not repeated in errors."""
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno} column {error.colno}: {error.msg}"
+        raise UsageFailure(f"{named} is not JSON: {where}", remedy="quote it for your shell: NAME:='[1, 2]'") from None
+    except (ValueError, RecursionError):
+        raise UsageFailure(f"{named} is not JSON that can be sent") from None
+
+
+def parse_object(text: str, *, named: str) -> dict[str, Any]:
+    """Return the JSON object in a text."""
+    if len(text) > MOST_BYTES:
+        raise UsageFailure(f"{named} is larger than {MOST_BYTES // 2**20} MiB")
+    value = parse_json(text, named=named)
+    if not isinstance(value, dict):
+        raise UsageFailure(f"{named} is not a JSON object", remedy="""write it as '{"name": "value"}'""")
+    return value
+
+
+def build(schema: Schema, items: Sequence[Item], base: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments: `base`, and over it the single items, each as its parameter's schema asks.
+
+    A name that is given several times is an array; `a.b` is the field b of the object a, unless the schema has a
+    parameter of that very name.
+    """
+    arguments = dict(base)
+    grouped: dict[str, list[Item]] = {}
+    for item in items:
+        grouped.setdefault(item.name, []).append(item)
+    for name, group in grouped.items():
+        path = [name] if name in schema.names or name in base else name.split(".")
+        if not all(path):
+            raise UsageFailure(f'"{name}" is no name of an argument', remedy="write a.b for the field b of a")
+        part: Any = schema.whole
+        target = arguments
+        for key in path[:-1]:
+            part = _property(schema, part, key)
+            inner = target.get(key)
+            target[key] = inner = dict(inner) if isinstance(inner, dict) else {}
+            target = inner
+        target[path[-1]] = _value(schema, _property(schema, part, path[-1]), group)
+    return arguments
+
+
+def check(schema: Schema, arguments: dict[str, Any], path: str) -> None:
+    """Refuse arguments that do not fit, naming everything at once, and no value."""
+    problems = schema.problems(arguments)
+    if problems:
+        raise UsageFailure("; ".join(map(_words, problems)), remedy=f"litellmctl mcp show {shlex.quote(path)}")
+
+
+def _words(problem: Problem) -> str:
+    return f"{problem.where or 'the arguments'} {problem.expected}"
+
+
+def _property(schema: Schema, part: Any, name: str) -> Any:
+    """Return the schema of a field, looking into each object that `part` may be."""
+    for one in schema.alternatives(part):
+        found = schema.properties(one).get(name)
+        if found is not None:
+            return found
+        if isinstance(one.get("additionalProperties"), dict):
+            return one["additionalProperties"]
+    return {}
+
+
+def _value(schema: Schema, part: Any, group: Sequence[Item]) -> Any:
+    if len(group) == 1:
+        item = group[0]
+        return item.value if item.is_json else _coerced(schema, part, item.value)
+    items: Any = next((one.get("items") for one in schema.alternatives(part) if one.get("type") == "array"), {})
+    return [item.value if item.is_json else _coerced(schema, items, item.value) for item in group]
+
+
+def _coerced(schema: Schema, part: Any, text: str) -> Any:
+    """Return a text as the first alternative that it fits; one that fits none stays a text, and the check says so."""
+    for one in schema.alternatives(part):
+        fits, value = _as(schema, one, text)
+        if fits:
+            return value
+    return text
+
+
+def _as(schema: Schema, part: dict[str, Any], text: str) -> tuple[bool, Any]:
+    allowed = part.get("enum") if isinstance(part.get("enum"), list) else [part["const"]] if "const" in part else None
+    if allowed is not None:
+        for value in allowed:
+            if text == (value if isinstance(value, str) else json.dumps(value)):
+                return True, value
+        return False, None
+    kind = part.get("type")
+    if kind == "integer":
+        fits = re.fullmatch(r"[+-]?\d{1,4000}", text, re.ASCII) is not None
+        return fits, int(text) if fits else None
+    if kind == "number":
+        return _as_number(text)
+    if kind == "boolean":
+        return text.lower() in {"true", "false"}, text.lower() == "true"
+    if kind == "null":
+        return text == "null", None
+    if kind == "array":
+        return _as_array(schema, part, text)
+    if kind == "object" or (kind is None and "properties" in part):
+        return _as_json(text, dict)
+    return True, text
+
+
+def _as_number(text: str) -> tuple[bool, Any]:
+    if re.fullmatch(r"[+-]?\d{1,4000}", text, re.ASCII):
+        return True, int(text)
+    if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text, re.ASCII) and math.isfinite(float(text)):
+        return True, float(text)
+    return False, None
+
+
+def _as_array(schema: Schema, part: dict[str, Any], text: str) -> tuple[bool, Any]:
+    if text.lstrip().startswith("["):
+        fits, value = _as_json(text, list)
+        if fits:
+            return True, value
+    return True, [_coerced(schema, part.get("items", {}), text)]
+
+
+def _as_json(text: str, kind: type) -> tuple[bool, Any]:
+    try:
+        value = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return False, None
+    return isinstance(value, kind), value
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+def _cut(text: str) -> str:
+    return text.partition("=")[0][:40]
+
+
+def example(schema: Schema, path: str) -> str:
+    """Return a command line that calls a tool with something for each required parameter."""
+    words = ["litellmctl", "mcp", "call", shlex.quote(path)]
+    for parameter in schema.parameters():
+        if not parameter.required:
+            continue
+        part = schema.properties(schema.top).get(parameter.name)
+        value, is_json = _sample(schema, part, parameter.name)
+        words.append(shlex.quote(f"{parameter.name}{':' if is_json else ''}={value}"))
+    return " ".join(words)
+
+
+def _sample(schema: Schema, part: Any, name: str) -> tuple[str, bool]:
+    allowed = schema.allowed(part)
+    if allowed:
+        return (allowed[0], False) if isinstance(allowed[0], str) else (json.dumps(allowed[0]), True)
+    one = next(iter(schema.alternatives(part)), {})
+    samples = {"integer": "1", "number": "1.5", "boolean": "true", "null": "null"}
+    kind = one.get("type")
+    if kind == "array":
+        inner, _ = _sample(schema, one.get("items"), name)
+        return inner, False
+    if kind == "object" or (kind is None and "properties" in one):
+        return json.dumps(_sample_object(schema, one, 0), ensure_ascii=False), True
+    return samples.get(str(kind), name.upper()), False
+
+
+def _sample_object(schema: Schema, part: dict[str, Any], depth: int) -> dict[str, Any]:
+    required = part.get("required")
+    sample: dict[str, Any] = {}
+    for name in required if isinstance(required, list) and depth < 4 else []:
+        one = next(iter(schema.alternatives(schema.properties(part).get(name))), {})
+        kinds: dict[Any, Any] = {"integer": 1, "number": 1.5, "boolean": True, "null": None, "array": []}
+        is_object = one.get("type") == "object" or "properties" in one
+        sample[str(name)] = _sample_object(schema, one, depth + 1) if is_object else kinds.get(one.get("type"), "...")
+    return sample

@@ -1,0 +1,58 @@
+"""The tools on disk, so that a call knows a tool's server and schema without asking."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import NamedTuple
+
+from litellmctl.render import dump_json
+from litellmctl.settings.cache import LineCache
+from litellmctl.tools.tool import Offer, Server, Tool
+
+FRESH_SECONDS = 3600
+
+
+class ToolCatalog(NamedTuple):
+    """What a proxy offered at `fetched_at` (seconds since 1970)."""
+
+    fetched_at: float
+    offer: Offer
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was fetched."""
+        return max(0.0, time.time() - self.fetched_at)
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it may be used without asking the proxy; one from far in the future may not, by any clock."""
+        return abs(time.time() - self.fetched_at) < FRESH_SECONDS
+
+
+class ToolCache(LineCache):
+    """The cached tools: a line for each."""
+
+    kind = "tools"
+    schema = 1
+
+    def read(self) -> ToolCatalog | None:
+        """Return the tools; None where there are none or they are damaged, whatever the reason."""
+        found = self.read_lines()
+        if found is None:
+            return None
+        header, lines = found
+        try:
+            tools = [Tool(*row) for row in json.loads(f"[{','.join(lines)}]")]
+            servers = [Server(*row) for row in header["servers"]]
+            return ToolCatalog(
+                float(header["fetched_at"]), Offer(tools, servers, [str(one) for one in header["notes"]])
+            )
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            return None
+
+    def write(self, catalog: ToolCatalog) -> None:
+        """Replace the tools. Raises OSError; what was there is then still there."""
+        offer = catalog.offer
+        header = {"fetched_at": catalog.fetched_at, "servers": offer.servers, "notes": offer.notes}
+        self.write_lines(header, [dump_json(tool) for tool in offer.tools])

@@ -1,0 +1,175 @@
+"""Calls of one tool: arguments from the command line, files and lines, and each call made once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+from litellmctl.errors import AuthFailure, Failure, Rejected, UsageFailure
+from litellmctl.proxy import mcp
+from litellmctl.render import dump_json
+from litellmctl.settings import files
+from litellmctl.tools.arguments import MOST_BYTES, build, check, parse_item, parse_object
+from litellmctl.tools.result import Attachment, Result, failed, read_result
+from litellmctl.tools.schema import Schema
+
+if TYPE_CHECKING:
+    from litellmctl.proxy.client import Client
+    from litellmctl.tools.tool import Tool
+
+
+class Outcome(NamedTuple):
+    """What became of one line: the line to print, and the failure if it was one."""
+
+    text: str
+    failure: Failure | None
+
+
+class Caller:
+    """Calls a tool.
+
+    `connect` makes the client, when the first arguments are known to be good; `current` gives the key to use now for
+    the one used last; `forget` drops the cached tools, which turned out to be old; `seconds` bounds each call.
+    """
+
+    def __init__(
+        self,
+        tool: Tool,
+        connect: Callable[[], Client],
+        current: Callable[[str], str],
+        forget: Callable[[], None],
+        *,
+        checks: bool,
+        seconds: float,
+        stdin: IO[bytes] | None,
+    ) -> None:
+        self._tool = tool
+        self._schema = Schema(tool.input_schema)
+        self._connect = connect
+        self._current = current
+        self._forget = forget
+        self._checks = checks
+        self._seconds = seconds
+        self._stdin = stdin
+        self._client: Client | None = None
+        self._lock = threading.Lock()
+
+    def arguments(self, base: dict[str, Any], items: Sequence[str]) -> dict[str, Any]:
+        """Return the arguments: the whole object, and over it the single items; checked, unless told not to."""
+        parsed = [parse_item(item, self._text) for item in items]
+        arguments = build(self._schema, parsed, base)
+        if len(dump_json(arguments)) > MOST_BYTES:
+            raise UsageFailure(f"the arguments are larger than {MOST_BYTES // 2**20} MiB")
+        if self._checks:
+            check(self._schema, arguments, self._tool.path)
+        return arguments
+
+    def read_object(self, text: str) -> dict[str, Any]:
+        """Return the arguments object that --args gives: JSON, @FILE or -."""
+        if text == "-" or text.startswith("@"):
+            return parse_object(self._text(text.removeprefix("@")), named=f"--args {text}")
+        return parse_object(text, named="--args")
+
+    def call(self, arguments: dict[str, Any]) -> Result:
+        """Call the tool, once. What the proxy answers to that renews key or list for the next call."""
+        client = self._ready()
+        tool = self._tool
+        try:
+            answer = client.call(self._seconds, lambda client: mcp.call(client, tool.server_id, tool.name, arguments))
+        except AuthFailure as failure:
+            if failure.status == 401:
+                with suppress(Failure):
+                    client.auth.renewed()
+            raise
+        except Rejected as failure:
+            if failure.code == "not_found":
+                self._forget()
+            raise
+        return read_result(answer, client.base_url)
+
+    def line(self, line: bytes, base: dict[str, Any], items: Sequence[str]) -> Outcome:
+        """Call the tool with one line of JSONL; never raises a failure."""
+        try:
+            try:
+                text = line.decode()
+            except UnicodeDecodeError:
+                raise UsageFailure("the line is not UTF-8") from None
+            result = self.call(self.arguments({**base, **parse_object(text, named="the line")}, items))
+        except Failure as failure:
+            return Outcome(dump_json({"error": failure.as_dict()}), failure)
+        return Outcome(dump_json(result.whole), failed(self._tool.path) if result.is_error else None)
+
+    def lines(self, source: str) -> Iterator[bytes]:
+        """Yield the lines of a file, or of stdin for `-`, that are not blank."""
+        with self._open(source) as file:
+            while line := file.readline(MOST_BYTES + 2):
+                if len(line) > MOST_BYTES + 1:
+                    raise UsageFailure(f"{source}: a line is longer than {MOST_BYTES // 2**20} MiB")
+                if not line.isspace():
+                    yield line
+
+    def _ready(self) -> Client:
+        """Return the client, with a key that has not ended."""
+        with self._lock:
+            if self._client is None:
+                self._client = self._connect()
+            auth = self._client.auth
+            if auth.key is not None:
+                auth.key = self._current(auth.key)
+            return self._client
+
+    def _text(self, name: str) -> str:
+        """Return the text of a file, or of stdin for `-`."""
+        with self._open(name) as file:
+            return _decoded(file.read(MOST_BYTES + 1), name)
+
+    def _open(self, name: str) -> AbstractContextManager[IO[bytes]]:
+        if name != "-":
+            return _opened(name)
+        if self._stdin is None:
+            raise UsageFailure("there is no stdin to read")
+        return nullcontext(self._stdin)
+
+
+def read_file(name: str) -> str:
+    """Return the text of a file."""
+    with _opened(name) as file:
+        return _decoded(file.read(MOST_BYTES + 1), name)
+
+
+def save(attachment: Attachment, folder: str) -> str:
+    """Write an attachment into the folder, beside what is there already; return its path."""
+    data = attachment.data or b""
+    stem, dot, ending = attachment.name.rpartition(".")
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        for number in range(1, 10_000):
+            path = Path(folder) / (attachment.name if number == 1 else f"{stem}-{number}{dot}{ending}")
+            with suppress(FileExistsError):
+                with path.open("xb") as file:
+                    file.write(data)
+                return str(path)
+    except OSError as error:
+        raise Failure(
+            "file", f"cannot write to {folder}: {files.reason(error)}", remedy="choose another --output-dir"
+        ) from None
+    raise Failure("file", f"{folder} is full of files of that name", remedy="choose another --output-dir")
+
+
+def _opened(name: str) -> IO[bytes]:
+    try:
+        return Path(name).open("rb")
+    except OSError as error:
+        raise UsageFailure(f"cannot read {name}: {files.reason(error)}") from None
+
+
+def _decoded(data: bytes, name: str) -> str:
+    if len(data) > MOST_BYTES:
+        raise UsageFailure(f"{name} is larger than {MOST_BYTES // 2**20} MiB")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise UsageFailure(f"{name} is not UTF-8 text") from None

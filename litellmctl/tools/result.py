@@ -1,0 +1,112 @@
+"""What a tool answered: its text for people, its pictures and files named and saved, its structured content."""
+
+from __future__ import annotations
+
+import mimetypes
+import re
+from base64 import b64decode
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from litellmctl.errors import Rejected, Unavailable
+from litellmctl.render import clean
+
+
+class Attachment(NamedTuple):
+    """A block that is no text: `kind` is image, audio, resource ...; `data` is None where it cannot be decoded."""
+
+    kind: str
+    mime_type: str
+    name: str
+    data: bytes | None
+
+    @property
+    def words(self) -> str:
+        """What it is, for a person."""
+        size = "of unreadable data" if self.data is None else f"of {len(self.data):,} bytes".replace(",", " ")
+        return f"{self.kind} {self.mime_type} {size}"
+
+
+class Result(NamedTuple):
+    """A tool's whole result object, as the proxy sent it (shared/contract/mcp_tools_call.*.json)."""
+
+    whole: dict[str, Any]
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the tool says that it failed."""
+        return self.whole.get("isError") is True
+
+    @property
+    def blocks(self) -> list[dict[str, Any]]:
+        """The content blocks, those that are objects."""
+        content = self.whole.get("content")
+        return [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
+
+    @property
+    def structured(self) -> Any:
+        """The structured content, None where there is none."""
+        return self.whole.get("structuredContent")
+
+    def pieces(self) -> Iterator[str | Attachment]:
+        """Yield the content in order: texts, and what is none."""
+        for number, block in enumerate(self.blocks, 1):
+            text = block.get("text")
+            if block.get("type") == "text" and isinstance(text, str):
+                yield text
+            else:
+                yield _attachment(block, number)
+
+
+def read_result(answer: Any, where: str) -> Result:
+    """Return the result in an answer; anything but an object with content is not a tool's."""
+    if not isinstance(answer, dict) or not ("content" in answer or "structuredContent" in answer):
+        raise Unavailable(
+            "bad_response",
+            f"{where} did not answer with a tool's result: the call was made, and what became of it is not known",
+            remedy="pass -v, and look into the proxy's log",
+        )
+    return Result(answer)
+
+
+def failed(path: str) -> Rejected:
+    """Return the failure of a tool that reported an error."""
+    return Rejected("rejected", f"the tool {path} reported an error", remedy=f"litellmctl mcp show {path}")
+
+
+def clean_text(text: str) -> str:
+    """Return a tool's text without control characters but tabs and line breaks."""
+    return "\n".join("\t".join(map(clean, line.split("\t"))) for line in re.split(r"\r\n|\r|\n", text))
+
+
+def _attachment(block: dict[str, Any], number: int) -> Attachment:
+    kind = block.get("type")
+    kind = kind if isinstance(kind, str) and kind else "content"
+    inner = block.get("resource")
+    source = inner if isinstance(inner, dict) else block
+    mime_type = source.get("mimeType")
+    mime_type = mime_type if isinstance(mime_type, str) and mime_type else "application/octet-stream"
+    data: bytes | None = None
+    encoded, text = source.get("blob", source.get("data")), source.get("text")
+    if isinstance(encoded, str):
+        try:
+            data = b64decode(encoded, validate=True)
+        except ValueError:
+            data = None
+    elif isinstance(text, str):
+        data = text.encode("utf-8", "replace")
+        mime_type = mime_type if "mimeType" in source else "text/plain"
+    uri = source.get("uri") if isinstance(source.get("uri"), str) else source.get("name")
+    return Attachment(kind, mime_type, _file_name(uri, number, mime_type), data)
+
+
+def _file_name(uri: Any, number: int, mime_type: str) -> str:
+    """Return a file name that a server cannot make into a path: its number, a safe part of its own name, an ending."""
+    ending = mimetypes.guess_extension(mime_type.partition(";")[0].strip(), strict=False) or ".bin"
+    stem = ""
+    if isinstance(uri, str):
+        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", uri.rsplit("/", 1)[-1]).strip("-.")[:80]
+        if re.search(r"\.[A-Za-z0-9]{1,8}$", stem):
+            stem, _, own = stem.rpartition(".")
+            ending = f".{own}"
+    return f"{number:02}-{stem}{ending}" if stem else f"{number:02}{ending}"

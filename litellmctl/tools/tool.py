@@ -1,0 +1,214 @@
+"""MCP tools and servers, as a proxy tells of them, and the names by which people and models call them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+from litellmctl.errors import Failure, Rejected, UsageFailure, suggestion
+
+MOST_TOOLS = 4096
+_LONGEST_NAME = 64
+_SUFFIX_DIGITS = 8
+
+
+class Tool(NamedTuple):
+    """A tool. The schemas and annotations are the server's own, unchecked; None where it gives none."""
+
+    server: str
+    server_id: str
+    name: str
+    full_name: str
+    title: str | None
+    description: str | None
+    input_schema: Any
+    output_schema: Any
+    annotations: Any
+
+    @property
+    def path(self) -> str:
+        """The name that nothing else at this proxy has: `server/tool`."""
+        return f"{self.server}/{self.name}"
+
+
+class Server(NamedTuple):
+    """An MCP server behind the proxy. `status` is ok, or LiteLLM's word for what is the matter; `error` is why."""
+
+    name: str
+    id: str | None
+    alias: str | None
+    status: str | None
+    tools: int | None
+    error: str | None = None
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether nothing is known to be the matter."""
+        return self.status in {None, "ok", "healthy", "unknown"}
+
+
+class Offer(NamedTuple):
+    """What a proxy offers: tools and servers in order of their names, and what was dropped, and why."""
+
+    tools: list[Tool]
+    servers: list[Server]
+    notes: list[str]
+
+
+def read_offer(answer: dict[str, Any], listed: Iterable[Any]) -> Offer:
+    """Return what /mcp-rest/tools/list answered (shared/contract/mcp_tools_list.*.json).
+
+    `listed` are the rows of /v1/mcp/server, which know of servers without tools. Each bad entry is left out alone.
+    """
+    notes: list[str] = []
+    found: dict[tuple[str, str], Tool] = {}
+    entries = answer.get("tools")
+    entries = entries if isinstance(entries, list) else []
+    bad = duplicates = 0
+    for entry in entries[:MOST_TOOLS]:
+        tool = _tool(entry)
+        if tool is None:
+            bad += 1
+        elif (tool.server_id, tool.name) in found:
+            duplicates += 1
+        else:
+            found[tool.server_id, tool.name] = tool
+    for count, why in (
+        (bad, "without a name or a server"),
+        (duplicates, "offered twice by one server"),
+        (max(0, len(entries) - MOST_TOOLS), f"beyond the first {MOST_TOOLS}"),
+    ):
+        if count:
+            notes.append(f"left out {count} tool{'' if count == 1 else 's'} {why}")
+    tools = _named(sorted(found.values(), key=lambda tool: (tool.server, tool.server_id, tool.name)))
+    return Offer(tools, _servers(answer, tools, listed), notes)
+
+
+def find(tools: Sequence[Tool], text: str) -> Tool:
+    """Return the tool that `text` names: `server/tool`, its full name, or its name where only one server has it.
+
+    An ambiguous name is exit 2, listing the candidates; one that nothing has is exit 5.
+    """
+    for matches in (
+        [tool for tool in tools if text in {tool.path, f"{tool.server_id}/{tool.name}"}],
+        [tool for tool in tools if text == tool.full_name],
+        [tool for tool in tools if text == tool.name],
+    ):
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            by_id = len({tool.path for tool in matches}) < len(matches)
+            names = [f"{tool.server_id}/{tool.name}" if by_id else tool.path for tool in matches]
+            raise UsageFailure(f'"{text}" is the name of several tools', remedy=f"use one of {', '.join(names)}")
+    raise unknown(tools, text)
+
+
+def unknown(tools: Sequence[Tool], text: str) -> Failure:
+    """Return the failure for a tool or server that is not there."""
+    servers = {tool.server for tool in tools}
+    known = [name for tool in tools for name in (tool.path, tool.full_name, tool.name)]
+    server, slash, _ = text.partition("/")
+    if slash and server not in servers and text not in known:
+        near = suggestion(server, sorted(servers))
+        return Rejected("not_found", f'no MCP server "{server}".{near}', remedy="litellmctl mcp servers")
+    return Rejected("not_found", f'no MCP tool "{text}".{suggestion(text, known)}', remedy="litellmctl mcp list")
+
+
+def selected(tools: Iterable[Tool], servers: Sequence[str], globs: Sequence[str]) -> list[Tool]:
+    """Return the tools of these servers (by name or id) whose name or path is like one of the patterns."""
+    return [
+        tool
+        for tool in tools
+        if (not servers or tool.server in servers or tool.server_id in servers)
+        and (not globs or any(fnmatchcase(name, glob) for glob in globs for name in (tool.name, tool.path)))
+    ]
+
+
+def _tool(entry: Any) -> Tool | None:
+    if not isinstance(entry, dict):
+        return None
+    info = entry.get("mcp_info")
+    info = info if isinstance(info, dict) else {}
+    name, server = _text(entry.get("name")), _text(info.get("server_name")) or _text(info.get("server_id"))
+    if name is None or server is None:
+        return None
+    return Tool(
+        server=server,
+        server_id=_text(info.get("server_id")) or server,
+        name=name,
+        full_name="",
+        title=_text(entry.get("title")),
+        description=_text(entry.get("description")),
+        input_schema=entry.get("inputSchema"),
+        output_schema=entry.get("outputSchema"),
+        annotations=entry.get("annotations"),
+    )
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _named(tools: list[Tool]) -> list[Tool]:
+    """Give each tool its full name. One that had to be cut, or is another's too, gets a suffix of its own."""
+    plain = [re.sub(r"[^a-z0-9_]+", "_", f"mcp_{tool.server}_{tool.name}".lower()) for tool in tools]
+    count = Counter(plain)
+    return [
+        tool._replace(full_name=name if count[name] == 1 and len(name) <= _LONGEST_NAME else _suffixed(name, tool))
+        for name, tool in zip(plain, tools, strict=True)
+    ]
+
+
+def _suffixed(name: str, tool: Tool) -> str:
+    from hashlib import sha256
+
+    text = f"{tool.server}\0{tool.server_id}\0{tool.name}"
+    digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_SUFFIX_DIGITS]
+    return f"{name[: _LONGEST_NAME - _SUFFIX_DIGITS - 1]}_{digest}"
+
+
+def _servers(answer: dict[str, Any], tools: list[Tool], listed: Iterable[Any]) -> list[Server]:
+    count = Counter(tool.server for tool in tools)
+    ids = {tool.server: tool.server_id for tool in tools}
+    outcomes = answer.get("server_outcomes")
+    outcomes = outcomes if isinstance(outcomes, dict) else {}
+    rows: dict[str, dict[str, Any]] = {}
+    for row in listed:
+        name = _text(row.get("server_name")) or _text(row.get("server_id")) if isinstance(row, dict) else None
+        if name is not None:
+            rows[name] = row
+    servers = []
+    for name in sorted({*rows, *outcomes, *count}):
+        row = rows.get(name, {})
+        outcome = outcomes.get(name)
+        outcome = outcome if isinstance(outcome, dict) else {}
+        status = _text(outcome.get("status")) or ("ok" if count[name] else _text(row.get("status")))
+        error = _text(outcome.get("message")) or _text(outcome.get("error")) or _text(row.get("health_check_error"))
+        servers.append(
+            Server(
+                name=name,
+                id=ids.get(name) or _text(row.get("server_id")),
+                alias=_text(row.get("alias")),
+                status=status,
+                tools=count[name] if status == "ok" or count[name] else None,
+                error=error,
+            )
+        )
+    return servers
+
+
+def definitions(tools: Iterable[Tool], style: str) -> list[dict[str, Any]]:
+    """Return the tools for function calling, in the form of `openai` or `anthropic`."""
+    made = []
+    for tool in tools:
+        schema = tool.input_schema if isinstance(tool.input_schema, dict) else {}
+        parameters = {"type": "object", **schema, **({} if "properties" in schema else {"properties": {}})}
+        about = {"name": tool.full_name, "description": tool.description or tool.title or tool.name}
+        if style == "anthropic":
+            made.append({**about, "input_schema": parameters})
+        else:
+            made.append({"type": "function", "function": {**about, "parameters": parameters}})
+    return made
