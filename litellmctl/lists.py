@@ -135,6 +135,18 @@ class Lists:
         self._keep(self.tool_cache.write, catalog)
         return catalog
 
+    def renew_tools(self) -> int | None:
+        """Renew the cached tools beside something else; return how many there are, None where that is not known."""
+        if not self.uses_mcp:
+            return None
+        try:
+            return len(self.fetch_tools().offer.tools)
+        except Unavailable as failure:
+            self._app.console.warn(f"the MCP tools could not be listed: {failure.message}")
+        except Failure:
+            pass  # a proxy without MCP, or a key that may use none
+        return None
+
     def mcp_client(self, deadline: Deadline) -> Client:
         """Return a client that sends the user's headers for MCP servers too."""
         return self._app.client(deadline, more_headers=self._all_server_headers())

@@ -67,6 +67,10 @@ class Route:
     seen: int = 0
 
 
+# What a proxy that has no MCP answers to who renews lists; such requests are not told of.
+_WITHOUT_MCP = Route(404, {"detail": "Not Found"})
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
@@ -166,10 +170,13 @@ class FakeProxy:
             def _serve(self) -> None:
                 parts = urlsplit(self.path)
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                route = proxy._take(self.command, parts.path, parts.query)
+                if route is None and parts.path == "/mcp-rest/tools/list":
+                    self._answer(_WITHOUT_MCP)
+                    return
                 with proxy._lock:
                     query, headers = dict(parse_qsl(parts.query)), dict(self.headers.items())
                     proxy.requests.append(Request(self.command, parts.path, query, headers, body))
-                route = proxy._take(self.command, parts.path, parts.query)
                 if route is None:
                     proxy.unexpected.append(f"{self.command} {self.path}")
                     route = Route(418, {"error": "unexpected in this test"})

@@ -98,7 +98,9 @@ def login(app: App, /, **options: Any) -> None:
     if is_new:
         profile = _made(app, profile.name, base_url)
     app.use(profile)
-    _tell(app, done, _models(app, done))
+    models = _models(app, done)
+    app.lists.renew_tools()
+    _tell(app, done, models)
 
 
 def _means_sso(options: dict[str, Any]) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +11,10 @@ from litellmctl.app import App, timestamp
 from litellmctl.commands.options import command, pass_app
 from litellmctl.errors import Failure, UsageFailure
 from litellmctl.render import Record, clean
+
+if TYPE_CHECKING:
+    from litellmctl.catalog.cache import CatalogCache
+    from litellmctl.tools.cache import ToolCache
 
 FIELDS = {
     "profile": "The profile that was refreshed.",
@@ -20,7 +25,7 @@ FIELDS = {
     "added": "The names that are new.",
     "removed": "The names that are gone.",
     "repriced": "Objects with id, and cost before and after.",
-    "tools": "How many MCP tools there are; null where they were not asked for.",
+    "tools": "How many MCP tools there are; null where the proxy does not tell.",
 }
 
 
@@ -62,7 +67,7 @@ def refresh(app: App, *, background: bool) -> Record | None:
         "fetched_at": timestamp(catalog.fetched_at),
         "models": len(catalog.lines),
         **changed,
-        "tools": None,
+        "tools": app.lists.renew_tools(),
     }
     return Record(row, _text(row, first=before is None))
 
@@ -71,18 +76,24 @@ def _in_background(app: App) -> None:
     """Refresh unless another process does so already, and remember a failure instead of telling of it."""
     from litellmctl.settings import files
 
-    cache = app.lists.model_cache
+    lists = app.lists
     try:
-        with files.locked(cache.refresh_lock_path, seconds=0):
-            known = cache.read()
-            if (known is not None and known.is_fresh) or cache.failed_recently():
-                return  # somebody else was quicker
-            try:
-                app.lists.fetch_models()
-            except Failure:
-                cache.note_failure()
+        with files.locked(lists.model_cache.refresh_lock_path, seconds=0):
+            _renew(lists.model_cache, lists.fetch_models)
+            if lists.uses_mcp and lists.tool_cache.read() is not None:
+                _renew(lists.tool_cache, lists.fetch_tools)
     except (Failure, OSError):
         return
+
+
+def _renew(cache: CatalogCache | ToolCache, fetch: Callable[[], object]) -> None:
+    known = cache.read()
+    if (known is not None and known.is_fresh) or cache.failed_recently():
+        return  # somebody else was quicker
+    try:
+        fetch()
+    except Failure:
+        cache.note_failure()
 
 
 def _text(row: dict[str, Any], *, first: bool) -> str:
@@ -99,7 +110,8 @@ def _text(row: dict[str, Any], *, first: bool) -> str:
             lines.append(f"~ {clean(model['id'])}: {', '.join(prices)}")
         if not lines:
             lines.append("No changes.")
-    lines.append(f"{row['models']} models at {row['base_url']} (from {row['source']}).")
+    tools = "" if row["tools"] is None else f", and {row['tools']} MCP tools"
+    lines.append(f"{row['models']} models at {row['base_url']} (from {row['source']}){tools}.")
     return "\n".join(lines)
 
 

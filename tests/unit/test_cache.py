@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from litellmctl.catalog import cache as cache_module
 from litellmctl.catalog.cache import Catalog, CatalogCache, changes
 from litellmctl.catalog.model import Model
 from litellmctl.catalog.reduce import Reducer
+from litellmctl.settings import cache as cache_module
 
 URL = "https://llm.example.com"
 IDENTITY = ["env", "sk-secret-key", "authorization"]
