@@ -4,7 +4,7 @@
 # these.
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from litellmctl.errors import ConfigFailure, Failure
@@ -84,11 +84,12 @@ class LoginFile:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the lock of the logins and their secrets while the body runs."""
-        try:
-            with files.locked(self.path, seconds=_LOCK_SECONDS):
-                yield
-        except OSError as error:
-            raise _unwritable(self.path, error) from None
+        with ExitStack() as held:
+            try:
+                held.enter_context(files.locked(self.path, seconds=_LOCK_SECONDS))
+            except OSError as error:
+                raise _unwritable(self.path, error) from None
+            yield  # outside: what goes wrong there, a connection say, is an OSError too
 
     def read(self) -> Logins:
         """Return the logins; none where there is no file. One that cannot be understood is left as it is: exit 2."""
@@ -99,15 +100,17 @@ class LoginFile:
         except OSError as error:
             raise ConfigFailure(f"cannot read {self.path}: {files.reason(error)}") from None
         content = parse_json(data, self.path, _VERSION)
-        logins = _table(content, "logins", self.path)
-        urls = _table(content, "urls", self.path)
+        logins = table(content, "logins", self.path)
+        urls = table(content, "urls", self.path)
         discarded = content.get("discarded", [])
-        if not all(isinstance(url, str) for url in urls.values()) or not isinstance(discarded, list):
-            raise _malformed(self.path, "urls or discarded")
+        if not all(isinstance(url, str) for url in urls.values()):
+            raise _malformed(self.path, "urls")
+        if not isinstance(discarded, list) or not all(_is_pair(one) for one in discarded):
+            raise _malformed(self.path, "discarded")
         return Logins(
             {name: _login(name, fields, self.path) for name, fields in logins.items()},
             urls,
-            [(str(one[0]), str(one[1])) for one in discarded if isinstance(one, list) and len(one) == 2],
+            [(storage, login) for storage, login in discarded],
         )
 
     def login(self, profile: str) -> Login | None:
@@ -162,11 +165,16 @@ def parse_json(data: bytes, path: "Path", version: int) -> dict[str, Any]:
     return dict(content)
 
 
-def _table(content: dict[str, Any], name: str, path: "Path") -> dict[str, Any]:
-    table = content.get(name, {})
-    if not isinstance(table, dict):
+def table(content: dict[str, Any], name: str, path: "Path") -> dict[str, Any]:
+    """Return the object of that name in one of our files, empty where there is none; anything else is exit 2."""
+    found = content.get(name, {})
+    if not isinstance(found, dict):
         raise _malformed(path, name)
-    return table
+    return found
+
+
+def _is_pair(content: Any) -> bool:
+    return isinstance(content, list) and len(content) == 2 and all(isinstance(text, str) for text in content)
 
 
 def _login(name: str, fields: Any, path: "Path") -> Login:

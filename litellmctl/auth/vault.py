@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from litellmctl.auth.logins import parse_json
+from litellmctl.auth.logins import parse_json, table
 from litellmctl.errors import Failure, Unavailable
 from litellmctl.settings import environment, files
 
@@ -51,9 +51,12 @@ class Secret(NamedTuple):
             secret = cls(**{name: value for name, value in content.items() if name in cls._fields})
         except TypeError:
             return None
-        texts = (secret.base_url, secret.token, secret.refresh_token or "")
-        times = (secret.issued_at, secret.expires_at or 0)
-        valid = all(isinstance(text, str) for text in texts) and all(isinstance(time, int | float) for time in times)
+        valid = (
+            all(isinstance(text, str) for text in (secret.base_url, secret.token))
+            and isinstance(secret.refresh_token, str | None)
+            and isinstance(secret.issued_at, int | float)
+            and isinstance(secret.expires_at, int | float | None)
+        )
         return secret if valid and secret.token else None
 
 
@@ -127,16 +130,18 @@ class FileVault:
         return Refused(f"{self.path}: the secret is not as litellmctl writes it") if secret is None else Found(secret)
 
     def remove(self, login: str) -> Missing | Refused:
-        """Forget a secret."""
+        """Forget a secret; nothing is written where there is none."""
 
-        def without(secrets: dict[str, Any]) -> dict[str, Any]:
-            return {name: value for name, value in secrets.items() if name != login}
+        def without(secrets: dict[str, Any]) -> dict[str, Any] | None:
+            return {name: value for name, value in secrets.items() if name != login} if login in secrets else None
 
         return self._change(without) or Missing()
 
-    def _change(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Refused | None:
+    def _change(self, change: Callable[[dict[str, Any]], dict[str, Any] | None]) -> Refused | None:
         try:
             after = change(self._read())
+            if after is None:
+                return None
             if after or self.path.is_symlink():
                 data = json.dumps({"version": _VERSION, "secrets": after}, indent=1).encode() + b"\n"
                 files.write_atomically(self.path, data, durable=True)
@@ -151,8 +156,7 @@ class FileVault:
             data = self.path.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return {}
-        secrets = parse_json(data, self.path, _VERSION).get("secrets")
-        return secrets if isinstance(secrets, dict) else {}
+        return table(parse_json(data, self.path, _VERSION), "secrets", self.path)
 
 
 class KeyringVault:
@@ -252,6 +256,9 @@ def _packed(text: str) -> str:
 def _unpacked(text: str) -> str:
     if text.startswith("{"):
         return text
+    # Checked first, since the arithmetic takes long for a long text, and whose text this is nobody knows.
+    if not all(_FIRST_DIGIT <= ord(character) < _FIRST_DIGIT + _DIGITS for character in text):
+        raise ValueError("not a packed text")
     import zlib
 
     number = 0
@@ -259,7 +266,7 @@ def _unpacked(text: str) -> str:
         number = number * _DIGITS + ord(character) - _FIRST_DIGIT
     try:
         return zlib.decompress(number.to_bytes((number.bit_length() + 7) // 8)[1:]).decode()
-    except (OverflowError, zlib.error):
+    except zlib.error:
         raise ValueError("not a packed text") from None
 
 
@@ -271,6 +278,9 @@ def _with_backend(work: Callable[[Any], Outcome]) -> Outcome:
 
     try:
         backend = keyring.get_keyring()
+    except Exception as error:  # noqa: BLE001
+        return Refused(f"its backend does not load: {error}")  # nothing secret is in play yet
+    try:
         if isinstance(backend, fail.Keyring):
             return NoKeyring("no backend works here")
         if isinstance(backend, null.Keyring):
@@ -281,7 +291,7 @@ def _with_backend(work: Callable[[Any], Outcome]) -> Outcome:
     except errors.KeyringLocked:
         return Refused("it is locked")
     except errors.InitError as error:
-        return Refused(str(error))
+        return Refused(str(error).rstrip("."))
     except Exception as error:  # noqa: BLE001
         # Backends raise what their libraries raise. Their texts are not shown: they may repeat what was stored.
         return Refused(f"{type(error).__module__}.{type(error).__qualname__}")

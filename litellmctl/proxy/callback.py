@@ -124,7 +124,6 @@ class _Server(ThreadingTCPServer):
     # On Unix this only passes over connections that have ended; on Windows it would let two programs share the port.
     allow_reuse_address = sys.platform != "win32"
     daemon_threads = True
-    block_on_close = False
     request_queue_size = 64
 
     def __init__(self, state: str, port: int) -> None:
@@ -192,7 +191,8 @@ class _Request(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         # A site whose name was made to point to 127.0.0.1 is not answered (DNS rebinding).
         hosts = [host.lower() for host in self.headers.get_all("Host", [])]
-        if hosts not in ([f"{_HOST}:{self.server.port}"], [f"localhost:{self.server.port}"]):
+        port = "" if self.server.port == 80 else f":{self.server.port}"
+        if hosts not in ([f"{_HOST}{port}"], [f"localhost{port}"]):
             self.send_error(400)
         elif path != _PATH:
             self.send_error(404)

@@ -40,10 +40,24 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = False, private:
             if durable:
                 os.fsync(file.fileno())
         os.replace(temporary, target)
+        if durable:
+            _sync_folder(target.parent)
     except BaseException:
         with suppress(OSError):
             temporary.unlink()
         raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name durable too; Windows does that by itself, and has no such call."""
+    if os.name == "nt":
+        return
+    with suppress(OSError):  # some network file systems cannot
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _take_over(target: Path, descriptor: int, *, private: bool) -> None:

@@ -105,7 +105,9 @@ def without_keyring(env: dict[str, str]) -> dict[str, str]:
 
 
 def _make_keyring(env: dict[str, str]) -> None:
-    program = "import keyring; keyring.get_keyring().get_preferred_collection().connection.close()"
+    program = (
+        "from keyring.backends.SecretService import Keyring; Keyring().get_preferred_collection().connection.close()"
+    )
     in_keyring_session([sys.executable, "-c", program], env).check_returncode()
 
 
@@ -143,7 +145,7 @@ for word in sys.argv[1:]:
     else:
         outcome = getattr(KeyringVault(), operation)(login)
     token = outcome.secret.token.rstrip("x") if isinstance(outcome, Found) else ""
-    print(type(outcome).__name__, token or getattr(outcome, "reason", "") or getattr(outcome, "where", ""))
+    print(type(outcome).__name__, token or getattr(outcome, "reason", ""))
     assert time.monotonic() - begin < 3.5, "later than the limit"
 """
 EVERY_OPERATION = ("put:id-1", "get:id-1", "remove:id-1")
@@ -166,26 +168,23 @@ def lines_of(done: subprocess.CompletedProcess[str]) -> list[str]:
     return [line.strip() for line in done.stdout.splitlines()]
 
 
-STORED = "Stored the keyring (SecretService)"
-
-
 def test_what_one_process_puts_there_another_one_gets_and_removes(env: dict[str, str]) -> None:
     with keyring_session(env) as inside:
         assert use_vault(inside, "get:id-1", "remove:id-1") == ["Missing", "Missing"]
-        assert use_vault(inside, "put:id-1", "put:id-2") == [STORED, STORED]
+        assert use_vault(inside, "put:id-1", "put:id-2") == ["Stored", "Stored"]
         assert use_vault(inside, "get:id-1", "get:id-2", "get:id-3") == ["Found tök-id-1", "Found tök-id-2", "Missing"]
         assert use_vault(inside, "remove:id-1") == ["Missing"]
         assert use_vault(inside, "get:id-1", "get:id-2") == ["Missing", "Found tök-id-2"]
 
 
 def test_a_secret_is_there_after_the_next_sign_in_to_the_machine(env: dict[str, str]) -> None:
-    assert lines_of(in_keyring_session(words("put:id-1"), env)) == [STORED]
+    assert lines_of(in_keyring_session(words("put:id-1"), env)) == ["Stored"]
     assert lines_of(in_keyring_session(words("get:id-1"), env)) == ["Found tök-id-1"]
 
 
 def test_a_long_secret_lies_in_a_real_keyring_too(env: dict[str, str]) -> None:
     with keyring_session(env) as inside:
-        assert use_vault(inside, "put:long-1") == [STORED]
+        assert use_vault(inside, "put:long-1") == ["Stored"]
         assert use_vault(inside, "get:long-1") == ["Found tök-long-1"]
 
 
@@ -202,7 +201,7 @@ with closing(secretstorage.dbus_init()) as connection:
 
 def test_a_person_who_looks_into_the_keyring_finds_one_item_and_whose_it_is(env: dict[str, str]) -> None:
     with keyring_session(env) as inside:
-        assert use_vault(inside, "put:id-1", "put:id-1") == [STORED, STORED]
+        assert use_vault(inside, "put:id-1", "put:id-1") == ["Stored", "Stored"]
         done = subprocess.run(
             [sys.executable, "-c", _ITEMS], env=inside, capture_output=True, encoding="utf-8", timeout=30, check=True
         )

@@ -87,6 +87,12 @@ def backend(use: Callable[[KeyringBackend], None]) -> Backend:
     return made
 
 
+def told(outcome: tuple[str]) -> str:
+    """Return which outcome it is and what it says: to Python, a `Refused` is equal to a `NoKeyring` of the same words."""
+    [words] = outcome
+    return f"{type(outcome).__name__}: {words}"
+
+
 OPERATIONS: dict[str, Callable[[Any], Any]] = {
     "put": lambda vault: vault.put("id-1", SECRET),
     "get": lambda vault: vault.get("id-1"),
@@ -164,7 +170,7 @@ def test_what_we_add_to_a_secret_is_little() -> None:
 def test_the_file_is_for_the_user_alone_and_so_is_its_folder(folder: Path) -> None:
     before = os.umask(0)
     try:
-        assert FileVault(folder).put("id-1", SECRET) == Stored(str(folder / "secrets.json"))
+        assert told(FileVault(folder).put("id-1", SECRET)) == f"Stored: {folder / 'secrets.json'}"
     finally:
         os.umask(before)
     modes = [stat.S_IMODE(path.stat().st_mode) for path in (folder / "secrets.json", folder, folder.parent)]
@@ -294,7 +300,7 @@ def test_a_secret_of_another_shape_is_refused_and_its_neighbours_are_not(folder:
     data = json.dumps({"version": 1, "secrets": {"id-1": content, "id-2": OTHER._asdict()}}).encode()
     (folder / "secrets.json").write_bytes(data)
     outcome = FileVault(folder).get("id-1")
-    assert outcome == Refused(f"{folder / 'secrets.json'}: the secret is not as litellmctl writes it")
+    assert told(outcome) == f"Refused: {folder / 'secrets.json'}: the secret is not as litellmctl writes it"
     assert FileVault(folder).get("id-2") == Found(OTHER)
     assert (folder / "secrets.json").read_bytes() == data
     FileVault(folder).put("id-3", SECRET)
@@ -304,7 +310,7 @@ def test_a_secret_of_another_shape_is_refused_and_its_neighbours_are_not(folder:
 @each_operation
 def test_a_folder_in_place_of_the_file_is_refused(folder: Path, operate: Callable[[FileVault], Any]) -> None:
     (folder / "secrets.json" / "inside").mkdir(parents=True)
-    assert operate(FileVault(folder)) == Refused(f"{folder / 'secrets.json'}: is a directory")
+    assert told(operate(FileVault(folder))) == f"Refused: {folder / 'secrets.json'}: is a directory"
     assert [path.name for path in folder.iterdir()] == ["secrets.json"]
 
 
@@ -325,8 +331,8 @@ def test_a_folder_that_may_not_be_written_is_refused_and_the_secret_is_still_the
     FileVault(folder).put("id-1", SECRET)
     folder.chmod(0o500)
     try:
-        refused = Refused(f"{folder / 'secrets.json'}: permission denied")
-        assert [FileVault(folder).put("id-1", OTHER), FileVault(folder).remove("id-1")] == [refused, refused]
+        outcomes = [FileVault(folder).put("id-1", OTHER), FileVault(folder).remove("id-1")]
+        assert [told(one) for one in outcomes] == [f"Refused: {folder / 'secrets.json'}: permission denied"] * 2
         assert FileVault(folder).get("id-1") == Found(SECRET)
     finally:
         folder.chmod(0o700)
@@ -360,9 +366,16 @@ def test_a_secret_lies_in_the_keyring_under_our_name_and_the_logins(backend: Bac
     assert KeyringVault().get("id-1") == Found(SECRET)
 
 
-def test_the_keyring_is_named_for_a_person(backend: Backend) -> None:
-    outcome = KeyringVault().put("id-1", SECRET)
-    assert outcome == Stored("the keyring (Backend)")
+class Keyring(Backend):
+    """A backend with the name that most of keyring's own have, which tells nothing."""
+
+
+@pytest.mark.parametrize(("kind", "name"), [(Backend, "Backend"), (Keyring, "test_vault")])
+def test_the_keyring_is_named_for_a_person(
+    use: Callable[[KeyringBackend], None], kind: type[Backend], name: str
+) -> None:
+    use(kind())
+    assert told(KeyringVault().put("id-1", SECRET)) == f"Stored: the keyring ({name})"
 
 
 def test_each_login_has_its_own_secret_in_the_keyring(backend: Backend) -> None:
@@ -410,7 +423,7 @@ ITEMS = {
 @pytest.mark.parametrize("item", ITEMS.values(), ids=ITEMS)
 def test_an_item_of_another_shape_is_refused_and_not_shown_and_can_be_removed(backend: Backend, item: str) -> None:
     backend.items["litellmctl", "id-1"] = item
-    assert KeyringVault().get("id-1") == Refused("its item is not as litellmctl writes it")
+    assert told(KeyringVault().get("id-1")) == "Refused: its item is not as litellmctl writes it"
     assert KeyringVault().remove("id-1") == Missing()
     assert backend.items == {}
 
@@ -420,7 +433,7 @@ def test_a_long_secret_that_was_cut_or_changed_is_refused(backend: Backend) -> N
     [whole] = backend.items.values()
     for item in (whole[:-1], whole[1:], whole[:300], whole[:100] + whole[101:], f"{whole[:-1]}\u9999", f" {whole}"):
         backend.items["litellmctl", "id-1"] = item
-        assert KeyringVault().get("id-1") == Refused("its item is not as litellmctl writes it")
+        assert told(KeyringVault().get("id-1")) == "Refused: its item is not as litellmctl writes it"
 
 
 class LikeWindows(Backend):
@@ -476,7 +489,7 @@ def test_a_keyring_that_does_not_keep_what_it_is_given_is_none(
 ) -> None:
     use(kind())
     outcome = KeyringVault().put("id-1", SECRET)
-    assert outcome == NoKeyring(f"{kind.__name__} keeps nothing that it is given")
+    assert told(outcome) == f"NoKeyring: {kind.__name__} keeps nothing that it is given"
 
 
 @each_operation
@@ -494,7 +507,7 @@ def test_a_keyring_that_is_switched_off_is_not_asked(
     backend: Backend, monkeypatch: pytest.MonkeyPatch, value: str, operate: Callable[[KeyringVault], Any]
 ) -> None:
     monkeypatch.setenv("LITELLMCTL_KEYRING", value)
-    assert operate(KeyringVault()) == NoKeyring("LITELLMCTL_KEYRING=off")
+    assert told(operate(KeyringVault())) == "NoKeyring: LITELLMCTL_KEYRING=off"
     assert backend.calls == []
 
 
@@ -555,20 +568,20 @@ class Broken(Backend):
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (errors.KeyringLocked("Failed to unlock the collection!"), Refused("it is locked")),
-        (errors.NoKeyringError("No recommended backend was available."), NoKeyring("no backend works here")),
-        (errors.InitError("Failed to create the collection"), Refused("Failed to create the collection")),
+        (errors.KeyringLocked("Failed to unlock the collection!"), "Refused: it is locked"),
+        (errors.NoKeyringError("No recommended backend was available."), "NoKeyring: no backend works here"),
+        (errors.InitError("Failed to create the collection"), "Refused: Failed to create the collection"),
     ],
     ids=["locked", "no keyring", "not opened"],
 )
 def test_what_keyring_says_is_wrong_is_told(
     use: Callable[[KeyringBackend], None],
     error: Exception,
-    expected: Refused | NoKeyring,
+    expected: str,
     operate: Callable[[KeyringVault], Any],
 ) -> None:
     use(Broken(error))
-    assert operate(KeyringVault()) == expected
+    assert told(operate(KeyringVault())) == expected
 
 
 class FromSomeLibraryError(Exception):
@@ -651,7 +664,7 @@ def test_a_keyring_that_hangs_is_refused_in_time(
     slow: Slow, patience: None, operate: Callable[[KeyringVault], Any]
 ) -> None:
     begin = time.monotonic()
-    assert operate(KeyringVault()) == Refused("it did not answer within 0.1 s")
+    assert told(operate(KeyringVault())) == "Refused: it did not answer within 0.1 s"
     assert 0.1 <= time.monotonic() - begin < 3
 
 
@@ -665,7 +678,7 @@ def test_a_backend_that_hangs_while_it_is_chosen_is_refused_in_time(
         return Backend()
 
     monkeypatch.setattr(keyring, "get_keyring", choose)
-    assert KeyringVault().get("id-1") == Refused("it did not answer within 0.1 s")
+    assert told(KeyringVault().get("id-1")) == "Refused: it did not answer within 0.1 s"
     over.set()
 
 
@@ -675,9 +688,8 @@ def test_with_a_person_there_it_is_waited_for_longer_and_that_is_said_once(
 ) -> None:
     said: list[float] = []
     begin = time.monotonic()
-    assert operate(KeyringVault(lambda: said.append(time.monotonic() - begin))) == Refused(
-        "it did not answer within 0.4 s"
-    )
+    outcome = operate(KeyringVault(lambda: said.append(time.monotonic() - begin)))
+    assert told(outcome) == "Refused: it did not answer within 0.4 s"
     assert 0.4 <= time.monotonic() - begin < 3
     assert len(said) == 1
     assert 0.05 <= said[0] < 0.4
