@@ -24,6 +24,21 @@ DETAIL_SECONDS = 0.1
 _ROOT = Path(__file__).parents[2]
 _REFUSED = {"error": {"message": "this key may not call this route", "type": "auth_error", "code": "403"}}
 
+LIST_PATH, CALL_PATH = "/mcp-rest/tools/list", "/mcp-rest/tools/call"
+TOOL = "bench/add"
+_NUMBER = {"type": "integer"}
+_TOOL = {
+    "name": "add",
+    "description": "Add two integers.",
+    "inputSchema": {"type": "object", "properties": {"a": _NUMBER, "b": _NUMBER}, "required": ["a", "b"]},
+    "mcp_info": {"server_name": "bench", "server_id": "0123456789abcdef"},
+}
+_RESULT = {
+    "content": [{"type": "text", "text": "3"}],
+    "structuredContent": {"result": 3},
+    "isError": False,
+}
+
 
 @contextmanager
 def running(deployments: int, *, lists: bool = True) -> Iterator[str]:
@@ -48,11 +63,12 @@ def running(deployments: int, *, lists: bool = True) -> Iterator[str]:
                 process.kill()
 
 
-def answer_seconds(url: str, path: str) -> float:
-    """Return how long the proxy takes to answer a bare request on a new connection."""
+def answer_seconds(url: str, path: str, body: bytes | None = None) -> float:
+    """Return how long the proxy takes to answer a bare request on a new connection: a POST where it has a body."""
     start = time.perf_counter()
     connection = http.client.HTTPConnection(urlsplit(url).netloc)
-    connection.request("GET", path, headers={"Authorization": f"Bearer {KEY}", "Connection": "close"})
+    headers = {"Authorization": f"Bearer {KEY}", "Connection": "close"}
+    connection.request("GET" if body is None else "POST", path, body, headers)
     connection.getresponse().read()
     connection.close()
     return time.perf_counter() - start
@@ -66,7 +82,10 @@ class _Server(ThreadingHTTPServer):
         numbers = range(deployments)
         bodies = [rows.row(number) for number in numbers]
         self.details = {rows.model_id(number): _data([body]) for number, body in zip(numbers, bodies, strict=True)}
-        self.answers: dict[str, tuple[int, bytes]] = {}
+        self.answers: dict[str, tuple[int, bytes]] = {
+            LIST_PATH: (200, json.dumps({"tools": [_TOOL], "error": None, "message": ""}).encode()),
+            CALL_PATH: (200, json.dumps(_RESULT).encode()),
+        }
         if lists:
             self.details.clear()
             self.answers["/model/info"] = 200, _data(bodies)
@@ -102,6 +121,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        """Read what is sent, and answer as to a GET."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""

@@ -20,6 +20,7 @@ _SMALL = 20
 _LARGE = 10_000
 _ENDPOINTS = 200
 _AT_ONCE = 20
+_MANY_CALLS = 1000
 # Of the discovery as a whole: a benchmark measures what a time-out would hide.
 _PATIENCE = ("--timeout", "120")
 
@@ -165,6 +166,23 @@ def _refresh_large(benchmark: Benchmark, stage: Stage) -> Iterator[Result]:
         yield from benchmark.compared(stage, ours.run, baseline.run)
 
 
+def _mcp_call(benchmark: Benchmark, stage: Stage) -> Iterator[Result]:
+    with proxy.running(_SMALL) as url:
+        stage.ours("mcp", "list", url=url).run()
+        ours = stage.ours("mcp", "call", proxy.TOOL, "a=1", "b=2", url=url)
+        body = b'{"server_id": "0123456789abcdef", "name": "add", "arguments": {"a": 1, "b": 2}}'
+        answer = partial(proxy.answer_seconds, url, proxy.CALL_PATH, body)
+        yield from benchmark.compared_without(answer, stage, ours, stage.python("import click, requests"))
+
+
+def _mcp_many(benchmark: Benchmark, stage: Stage) -> Iterator[Result]:
+    lines = b"".join(b'{"a": %d, "b": 2}\n' % number for number in range(_MANY_CALLS))
+    with proxy.running(_SMALL) as url:
+        ours = stage.ours("mcp", "call", proxy.TOOL, "--jsonl", "-", "--jobs", "8", url=url, stdin=lines)
+        alone = stage.ours("mcp", "call", proxy.TOOL, "a=1", "b=2", url=url)
+        yield from benchmark.compared(stage, ours.run, alone.run)
+
+
 def _health(benchmark: Benchmark, stage: Stage) -> Iterator[Result]:
     with proxy.running(_ENDPOINTS, lists=False) as url:
         yield from benchmark.alone(stage, stage.ours("models", "--refresh", "--json", *_PATIENCE, url=url))
@@ -219,6 +237,13 @@ BENCHMARKS = (
         _refresh_large,
         memory_bound=0.4,
     ),
+    Benchmark(
+        "mcp-call",
+        "mcp call with the tools cached, less the proxy's answer time : import click, requests",
+        1.35,
+        _mcp_call,
+    ),
+    Benchmark("mcp-many", "mcp call --jsonl, 1,000 calls, 8 at a time : one mcp call", None, _mcp_many),
     Benchmark(
         "health-200",
         "models --refresh --json by way of /health: 200 endpoints of 100 ms each, in seconds",
