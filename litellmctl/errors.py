@@ -106,7 +106,12 @@ class ConfigFailure(UsageFailure):
 
 
 class Unavailable(Failure):
-    """The proxy cannot be used now, or what answers is not LiteLLM (exit 3)."""
+    """The proxy cannot be used now, or what answers is not LiteLLM (exit 3).
+
+    `may_have_acted` is false where the request cannot have had an effect: it was never sent, or sent elsewhere.
+    """
+
+    may_have_acted = True
 
 
 class AuthFailure(Failure):

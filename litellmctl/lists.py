@@ -202,7 +202,8 @@ class Lists:
     def _renews_behind(self, cache: _Cache[L]) -> bool:
         """Renew the lists in a process of its own; return False where that must happen in the foreground."""
         app = self._app
-        if environment.get("CI") or not app.pair.is_silent or self.server_headers:
+        commands = any(value.kind == "command" for value in self._all_server_headers().values())
+        if environment.get("CI") or not app.pair.is_silent or self.server_headers or commands:
             return False
         if not cache.failed_recently():
             from litellmctl import background

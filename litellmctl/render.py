@@ -33,7 +33,12 @@ def dump_json(value: Any, *, indent: int | None = None) -> str:
     r"""Return `value` as JSON that no terminal acts on: C0, DEL and C1 as \u escapes, a lone surrogate as U+FFFD."""
     import json  # not for --version and --help
 
-    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    try:
+        text = json.dumps(value, ensure_ascii=False, indent=indent)
+    except RecursionError:
+        from litellmctl.errors import Unavailable
+
+        raise Unavailable("bad_response", "what the proxy answered is nested too deeply to be printed") from None
     if text.isascii() and "\x7f" not in text:
         return text
     return re.sub(_JSON_UNSAFE, _json_escaped, text)
@@ -125,8 +130,8 @@ def render(data: Printable, layout: Layout) -> Iterator[str]:
 def _record(data: Record, layout: Layout) -> Iterator[str]:
     names = layout.chosen or layout.fields or list(data.row)
     row = {name: pick(data.row, name) for name in names}
-    if layout.format == "json":
-        yield dump_json(row, indent=2 if layout.indent else None) + "\n"
+    if layout.format in {"json", "jsonl"}:
+        yield dump_json(row, indent=2 if layout.indent and layout.format == "json" else None) + "\n"
     elif (
         data.text is not None
         and layout.chosen is None

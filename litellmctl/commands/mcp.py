@@ -213,13 +213,14 @@ def call(
     tool that reports an error exits 5.
     """
     from litellmctl.proxy.deadline import Deadline
-    from litellmctl.tools.calls import Caller
+    from litellmctl.tools.calls import Caller, make_folder
     from litellmctl.tools.many import in_order
 
     _take_headers(app, server_headers)
     if jsonl is not None and (structured or output_dir is not None):
         raise UsageFailure("--jsonl prints whole results", remedy="leave out --structured and --output-dir")
-    if [whole, jsonl, *(item.partition("=")[2] for item in items)].count("-") > 1:
+    sources = [whole or "", jsonl or "", *(item.partition("=")[2] for item in items)]
+    if [source.removeprefix("@") for source in sources].count("-") > 1:
         raise UsageFailure("stdin can be read once only", remedy="use - in one place")
     found = _found(app, tool)
     seconds = app.options.timeout or CALL_SECONDS
@@ -233,10 +234,14 @@ def call(
         stdin=app.console.stdin_bytes,
     )
     base = {} if whole is None else caller.read_object(whole)
+    single = caller.read_items(items)
     if jsonl is not None:
-        outcomes = in_order(caller.lines(jsonl), lambda line: caller.line(line, base, items), jobs)
+        outcomes = in_order(caller.lines(jsonl), lambda line: caller.line(line, base, single), jobs)
         return Stream(_many(app, outcomes))
-    result = caller.call(caller.arguments(base, items))
+    arguments = caller.arguments(base, single)
+    if output_dir is not None:
+        make_folder(output_dir)
+    result = caller.call(arguments)
     return _printed(app, found, result, structured=structured, output_dir=output_dir)
 
 
@@ -304,8 +309,8 @@ def _take_headers(app: App, texts: Sequence[str]) -> None:
     from litellmctl.settings.keys import TABLES
 
     for text in texts:
-        name, _, value = text.partition("=")
-        if not re.fullmatch(TABLES["mcp_headers"], name):
+        name, equals, value = text.partition("=")
+        if not equals or not re.fullmatch(TABLES["mcp_headers"], name):
             raise UsageFailure(
                 "--server-header is not SERVER:NAME=VALUE", remedy="""write it as 'github:token=$TOKEN'"""
             )

@@ -80,7 +80,7 @@ def _in_background(app: App) -> None:
     try:
         with files.locked(lists.model_cache.refresh_lock_path, seconds=0):
             _renew(lists.model_cache, lists.fetch_models)
-            if lists.uses_mcp and lists.tool_cache.read() is not None:
+            if lists.uses_mcp:
                 _renew(lists.tool_cache, lists.fetch_tools)
     except (Failure, OSError):
         return
@@ -88,8 +88,8 @@ def _in_background(app: App) -> None:
 
 def _renew(cache: CatalogCache | ToolCache, fetch: Callable[[], object]) -> None:
     known = cache.read()
-    if (known is not None and known.is_fresh) or cache.failed_recently():
-        return  # somebody else was quicker
+    if known is None or known.is_fresh or cache.failed_recently():
+        return  # nobody asked for it yet, or somebody else was quicker
     try:
         fetch()
     except Failure:

@@ -14,7 +14,7 @@ import urllib3
 from litellmctl.errors import CHECK_THE_KEY, Failure, Unavailable
 from litellmctl.proxy.answers import failure_of
 from litellmctl.proxy.deadline import Deadline
-from litellmctl.proxy.faults import host_of, no_answer
+from litellmctl.proxy.faults import host_of, no_answer, was_sent
 
 if TYPE_CHECKING:
     from litellmctl.proxy.session import BoundAuth
@@ -63,10 +63,14 @@ class Client:
     deadline: Deadline
     on_request: Callable[[str, str, str, float], None] = lambda *_: None
     refused_remedy: str = CHECK_THE_KEY
+    read_seconds: float = READ_SECONDS
 
-    def call(self, seconds: float, work: Callable[[Client], T]) -> T:
-        """Return what `work` makes of this client, with a deadline of its own."""
-        client = replace(self, deadline=Deadline(seconds))
+    def call(self, seconds: float, work: Callable[[Client], T], *, read_seconds: float = READ_SECONDS) -> T:
+        """Return what `work` makes of this client, with a deadline of its own.
+
+        `read_seconds` is how long the proxy may be silent meanwhile.
+        """
+        client = replace(self, deadline=Deadline(seconds), read_seconds=read_seconds)
         return client.deadline.run(lambda: work(client))
 
     def get(
@@ -117,12 +121,14 @@ class Client:
         if answer.status in _REDIRECTS:
             answer.close()
             target = _origin_of(_joined(url, answer.headers.get("location", "")))
-            raise Unavailable(
+            failure = Unavailable(
                 "bad_response",
                 f"{url} redirects to {target}, where what was sent does not belong",
                 remedy=_LOOK,
                 status=answer.status,
             )
+            failure.may_have_acted = False
+            raise failure
         return answer
 
     def failure(self, answer: Answer, path: str) -> Failure:
@@ -180,12 +186,13 @@ class Client:
                 auth=self.auth,
                 stream=True,
                 allow_redirects=False,
-                timeout=(self.deadline.remaining(CONNECT_SECONDS), self.deadline.remaining(READ_SECONDS)),
+                timeout=(self.deadline.remaining(CONNECT_SECONDS), self.deadline.remaining(self.read_seconds)),
                 **options,
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             http_proxy = requests.utils.select_proxy(url, self.session.proxies)
             failure = no_answer(error, self.base_url, http_proxy, lambda: self.deadline.remaining(CONNECT_SECONDS))
+            failure.may_have_acted = was_sent(error)
             self.on_request(method, shown, failure.code, time.monotonic() - start)
             raise failure from None
         self.on_request(method, shown, str(response.status_code), time.monotonic() - start)
@@ -206,7 +213,7 @@ class Client:
                     raise Unavailable(
                         "bad_response", f"{self.base_url} sent more than {cap // 2**20} MiB", remedy=_LOOK
                     )
-                self.deadline.remaining(READ_SECONDS)
+                self.deadline.remaining(self.read_seconds)
                 yield chunk
         except urllib3.exceptions.TimeoutError:
             raise Unavailable(

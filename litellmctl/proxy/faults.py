@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 
 from litellmctl.errors import Unavailable
 from litellmctl.proxy import tls
@@ -60,6 +61,15 @@ def _not_trusted(
         f"the certificate of {base_url}{issued} is not trusted: {error.verify_message}",
         remedy="litellmctl config set ca_bundle FILE, with the authority that issued it",
     )
+
+
+def was_sent(error: BaseException) -> bool:
+    """Whether a request that was not answered may have been sent: not where there was never a connection."""
+    never = (
+        *(urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError, urllib3.exceptions.ProxyError),
+        *(requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader, ssl.SSLError, socket.gaierror),
+    )
+    return not any(isinstance(cause, never) for cause in _causes(error))
 
 
 def host_of(url: str) -> str:

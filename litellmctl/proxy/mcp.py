@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from litellmctl.errors import AuthFailure, Failure, Rejected, Unavailable
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
 _LIST = "/mcp-rest/tools/list"
 _CALL = "/mcp-rest/tools/call"
 _SERVERS = "/v1/mcp/server"
-# What a proxy says of a tool that it does not know, with a status of 500.
-_UNKNOWN_TOOL = "not found"
+# What a proxy says of a tool that it does not know, with a status of 500; what a tool itself did not find is another
+# matter.
+_UNKNOWN_TOOL = r"(?i)\btool\b.*\bnot found\b"
+_SERVERS_SECONDS = 10.0
 
 
 def tools(client: Client) -> dict[str, Any]:
@@ -38,35 +41,36 @@ def tools(client: Client) -> dict[str, Any]:
 
 
 def servers(client: Client) -> list[Any]:
-    """Return the servers that the proxy lists to this key; [] where it lists none to it."""
+    """Return the servers that the proxy lists to this key; [] where it lists none to it, or not in time."""
     try:
-        answer = client.get(_SERVERS)
-        if answer.status != 200:
-            answer.close()
-            return []
-        rows = decode(answer.read(), f"{client.base_url}{_SERVERS}")
+        seconds = min(_SERVERS_SECONDS, client.deadline.remaining(3600) / 2)
+        rows = client.call(seconds, lambda client: client.get_json(_SERVERS))
     except Failure:
         return []
     return rows if isinstance(rows, list) else []
 
 
-def call(client: Client, server_id: str, name: str, arguments: dict[str, Any]) -> Any:
-    """Call a tool, once whatever happens, and return the result object.
+def call(client: Client, seconds: float, server_id: str, name: str, arguments: dict[str, Any]) -> Any:
+    """Call a tool, once whatever happens, and return the result object; `seconds` is how long it may take.
 
     A failure says whether the tool may have run. An unknown server or tool is `not_found`.
     """
+    body = {"server_id": server_id, "name": name, "arguments": arguments}
     try:
-        answer = client.post(_CALL, json={"server_id": server_id, "name": name, "arguments": arguments})
-        if answer.status == 200:
-            return decode(answer.read(), f"{client.base_url}{_CALL}")
+        return client.call(seconds, lambda client: _answer(client, body), read_seconds=seconds)
     except Unavailable as failure:
-        if failure.code != "tls":
+        # 4xx is a refusal.
+        if failure.may_have_acted and not 400 <= (failure.status or 0) < 500:
             failure.message += "; the call was not repeated, and may have had its effect"
         raise
+
+
+def _answer(client: Client, body: dict[str, Any]) -> Any:
+    answer = client.post(_CALL, json=body)
+    if answer.status == 200:
+        return decode(answer.read(), f"{client.base_url}{_CALL}")
     failed = client.failure(answer, _CALL)
-    if answer.status == 404 or (answer.status == 500 and _UNKNOWN_TOOL in failed.message):
+    if failed.code == "not_found" or (answer.status == 500 and re.search(_UNKNOWN_TOOL, failed.message)):
         words = failed.message.rpartition(": ")[2]
         raise Rejected("not_found", f"{client.base_url}: {words}", remedy="litellmctl mcp list", status=answer.status)
-    if answer.status >= 500:
-        failed.message += "; the call was not repeated, and may have had its effect"
     raise failed

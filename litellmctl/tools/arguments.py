@@ -13,11 +13,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from litellmctl.errors import UsageFailure
+from litellmctl.tools.schema import json_text
 
 if TYPE_CHECKING:
     from litellmctl.tools.schema import Problem, Schema
 
 MOST_BYTES = 5 * 2**20
+_DEEPEST = 4
 _ITEM = r"(?P<name>[^=]*?)(?P<json>:?)=(?P<text>.*)"
 
 # Reads what stands behind an @, or stdin for "-".
@@ -51,7 +53,7 @@ def parse_item(text: str, read: Read) -> Item:
 def parse_json(text: str, *, named: str) -> Any:
     """Return the JSON data in a text; NaN and Infinity are none. The text is not repeated in errors."""
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return _loaded(text)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno} column {error.colno}: {error.msg}"
         raise UsageFailure(f"{named} is not JSON: {where}", remedy="quote it for your shell: NAME:='[1, 2]'") from None
@@ -102,7 +104,7 @@ def check(schema: Schema, arguments: dict[str, Any], path: str) -> None:
 
 
 def _words(problem: Problem) -> str:
-    return f"{problem.where or 'the arguments'} {problem.expected}"
+    return f"{problem.where or 'the arguments object'} {problem.expected}"
 
 
 def _property(schema: Schema, part: Any, name: str) -> Any:
@@ -121,23 +123,31 @@ def _value(schema: Schema, part: Any, group: Sequence[Item]) -> Any:
         item = group[0]
         return item.value if item.is_json else _coerced(schema, part, item.value)
     items: Any = next((one.get("items") for one in schema.alternatives(part) if one.get("type") == "array"), {})
-    return [item.value if item.is_json else _coerced(schema, items, item.value) for item in group]
+    return [item.value if item.is_json else _coerced(schema, items, item.value, 1) for item in group]
 
 
-def _coerced(schema: Schema, part: Any, text: str) -> Any:
-    """Return a text as the first alternative that it fits; one that fits none stays a text, and the check says so."""
-    for one in schema.alternatives(part):
-        fits, value = _as(schema, one, text)
+def _coerced(schema: Schema, part: Any, text: str, depth: int = 0) -> Any:
+    """Return a text as the first alternative that it fits; one that fits none stays a text, and the check says so.
+
+    Inside an array, what is no array goes first: of arrays of arrays of themselves there is no last one.
+    """
+    for one in _alternatives(schema, part, depth):
+        fits, value = _as(schema, one, text, depth)
         if fits:
             return value
     return text
 
 
-def _as(schema: Schema, part: dict[str, Any], text: str) -> tuple[bool, Any]:
+def _alternatives(schema: Schema, part: Any, depth: int) -> list[dict[str, Any]]:
+    alternatives = list(schema.alternatives(part))
+    return sorted(alternatives, key=lambda one: one.get("type") == "array") if depth else alternatives
+
+
+def _as(schema: Schema, part: dict[str, Any], text: str, depth: int) -> tuple[bool, Any]:
     allowed = part.get("enum") if isinstance(part.get("enum"), list) else [part["const"]] if "const" in part else None
     if allowed is not None:
         for value in allowed:
-            if text == (value if isinstance(value, str) else json.dumps(value)):
+            if text == (value if isinstance(value, str) else json_text(value)):
                 return True, value
         return False, None
     kind = part.get("type")
@@ -151,7 +161,7 @@ def _as(schema: Schema, part: dict[str, Any], text: str) -> tuple[bool, Any]:
     if kind == "null":
         return text == "null", None
     if kind == "array":
-        return _as_array(schema, part, text)
+        return _as_array(schema, part, text, depth)
     if kind == "object" or (kind is None and "properties" in part):
         return _as_json(text, dict)
     return True, text
@@ -165,24 +175,34 @@ def _as_number(text: str) -> tuple[bool, Any]:
     return False, None
 
 
-def _as_array(schema: Schema, part: dict[str, Any], text: str) -> tuple[bool, Any]:
+def _as_array(schema: Schema, part: dict[str, Any], text: str, depth: int) -> tuple[bool, Any]:
     if text.lstrip().startswith("["):
         fits, value = _as_json(text, list)
         if fits:
             return True, value
-    return True, [_coerced(schema, part.get("items", {}), text)]
+    if depth == _DEEPEST:
+        return False, None
+    return True, [_coerced(schema, part.get("items", {}), text, depth + 1)]
 
 
 def _as_json(text: str, kind: type) -> tuple[bool, Any]:
     try:
-        value = json.loads(text, parse_constant=_no_constant)
+        value = _loaded(text)
     except (ValueError, RecursionError):
         return False, None
     return isinstance(value, kind), value
 
 
-def _no_constant(name: str) -> Any:
-    raise ValueError(name)
+def _loaded(text: str) -> Any:
+    """Return JSON data, without the numbers that JSON does not have: NaN, Infinity, and 1e400, which is read as it."""
+    return json.loads(text, parse_constant=_finite, parse_float=_finite)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("not a finite number")
+    return number
 
 
 def _cut(text: str) -> str:
@@ -192,36 +212,58 @@ def _cut(text: str) -> str:
 def example(schema: Schema, path: str) -> str:
     """Return a command line that calls a tool with something for each required parameter."""
     words = ["litellmctl", "mcp", "call", shlex.quote(path)]
-    for parameter in schema.parameters():
-        if not parameter.required:
-            continue
-        part = schema.properties(schema.top).get(parameter.name)
-        value, is_json = _sample(schema, part, parameter.name)
-        words.append(shlex.quote(f"{parameter.name}{':' if is_json else ''}={value}"))
+    rest: dict[str, Any] = {}
+    for name in schema.required:
+        value = _sample(schema, schema.fields.get(name), name.upper(), 0)
+        item = _item(schema, name, value)
+        if item is None:
+            rest[name] = value
+        else:
+            words.append(shlex.quote(item))
+    if rest:
+        words += ["--args", shlex.quote(json_text(rest))]
     return " ".join(words)
 
 
-def _sample(schema: Schema, part: Any, name: str) -> tuple[str, bool]:
+def _item(schema: Schema, name: str, value: Any) -> str | None:
+    """Return the item that says that a parameter has a value, the shortest; None where none can."""
+    if name.startswith("-"):
+        return None  # would be an option
+    inner = value
+    while isinstance(inner, list) and len(inner) == 1:
+        inner = inner[0]
+    texts = [] if isinstance(inner, dict | list) else [inner if isinstance(inner, str) else json_text(inner)]
+    for item in (*(f"{name}={text}" for text in texts), f"{name}:={json_text(value)}"):
+        try:
+            built = build(schema, [parse_item(item, _no_file)], {})
+        except UsageFailure:
+            continue
+        if json_text(built) == json_text({name: value}):
+            return item
+    return None
+
+
+def _no_file(name: str) -> str:
+    raise UsageFailure(f"{name} is not to be read")
+
+
+def _sample(schema: Schema, part: Any, text: str, depth: int) -> Any:
+    """Return a value that fits a schema's types and bounds; `text` where that is a string."""
     allowed = schema.allowed(part)
     if allowed:
-        return (allowed[0], False) if isinstance(allowed[0], str) else (json.dumps(allowed[0]), True)
-    one = next(iter(schema.alternatives(part)), {})
-    samples = {"integer": "1", "number": "1.5", "boolean": "true", "null": "null"}
+        return allowed[0]
+    one = next(iter(_alternatives(schema, part, depth)), {})
     kind = one.get("type")
     if kind == "array":
-        inner, _ = _sample(schema, one.get("items"), name)
-        return inner, False
+        return [_sample(schema, one.get("items"), text, depth + 1)] if depth < _DEEPEST else []
     if kind == "object" or (kind is None and "properties" in one):
-        return json.dumps(_sample_object(schema, one, 0), ensure_ascii=False), True
-    return samples.get(str(kind), name.upper()), False
-
-
-def _sample_object(schema: Schema, part: dict[str, Any], depth: int) -> dict[str, Any]:
-    required = part.get("required")
-    sample: dict[str, Any] = {}
-    for name in required if isinstance(required, list) and depth < 4 else []:
-        one = next(iter(schema.alternatives(schema.properties(part).get(name))), {})
-        kinds: dict[Any, Any] = {"integer": 1, "number": 1.5, "boolean": True, "null": None, "array": []}
-        is_object = one.get("type") == "object" or "properties" in one
-        sample[str(name)] = _sample_object(schema, one, depth + 1) if is_object else kinds.get(one.get("type"), "...")
-    return sample
+        required = one.get("required")
+        names = [name for name in required if isinstance(name, str)] if isinstance(required, list) else []
+        fields = schema.properties(one)
+        return {name: _sample(schema, fields.get(name), "...", depth + 1) for name in names if depth < _DEEPEST}
+    if kind in {"integer", "number"}:
+        low, high = one.get("minimum"), one.get("maximum")
+        number = 1 if kind == "integer" else 1.5
+        number = max(number, low) if isinstance(low, int | float) else number
+        return min(number, high) if isinstance(high, int | float) else number
+    return {"boolean": True, "null": None}.get(str(kind), text)

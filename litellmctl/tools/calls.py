@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -12,13 +13,17 @@ from litellmctl.errors import AuthFailure, Failure, Rejected, UsageFailure
 from litellmctl.proxy import mcp
 from litellmctl.render import dump_json
 from litellmctl.settings import files
-from litellmctl.tools.arguments import MOST_BYTES, build, check, parse_item, parse_object
+from litellmctl.tools.arguments import MOST_BYTES, Item, build, check, parse_item, parse_object
 from litellmctl.tools.result import Attachment, Result, failed, read_result
 from litellmctl.tools.schema import Schema
 
 if TYPE_CHECKING:
     from litellmctl.proxy.client import Client
     from litellmctl.tools.tool import Tool
+
+
+# A line as long as may be, its end, and a byte more.
+_LONGEST_LINE = MOST_BYTES + 3
 
 
 class Outcome(NamedTuple):
@@ -55,13 +60,23 @@ class Caller:
         self._seconds = seconds
         self._stdin = stdin
         self._client: Client | None = None
+        self._renew: Callable[[], str | None] | None = None
         self._lock = threading.Lock()
 
-    def arguments(self, base: dict[str, Any], items: Sequence[str]) -> dict[str, Any]:
+    def read_items(self, items: Sequence[str]) -> list[Item]:
+        """Return the single arguments that were given, files and stdin read."""
+        return [parse_item(item, self._text) for item in items]
+
+    def arguments(self, base: dict[str, Any], items: Sequence[Item]) -> dict[str, Any]:
         """Return the arguments: the whole object, and over it the single items; checked, unless told not to."""
-        parsed = [parse_item(item, self._text) for item in items]
-        arguments = build(self._schema, parsed, base)
-        if len(dump_json(arguments)) > MOST_BYTES:
+        arguments = build(self._schema, items, base)
+        try:
+            size = len(json.dumps(arguments, ensure_ascii=False).encode())
+        except UnicodeEncodeError:
+            raise UsageFailure("the arguments hold a text that is not Unicode") from None
+        except RecursionError:
+            raise UsageFailure("the arguments are nested too deeply") from None
+        if size > MOST_BYTES:
             raise UsageFailure(f"the arguments are larger than {MOST_BYTES // 2**20} MiB")
         if self._checks:
             check(self._schema, arguments, self._tool.path)
@@ -78,7 +93,7 @@ class Caller:
         client = self._ready()
         tool = self._tool
         try:
-            answer = client.call(self._seconds, lambda client: mcp.call(client, tool.server_id, tool.name, arguments))
+            answer = mcp.call(client, self._seconds, tool.server_id, tool.name, arguments)
         except AuthFailure as failure:
             if failure.status == 401:
                 with suppress(Failure):
@@ -88,26 +103,31 @@ class Caller:
             if failure.code == "not_found":
                 self._forget()
             raise
+        client.auth.renew = self._renew  # the key is good; when it ends, it may be renewed again
         return read_result(answer, client.base_url)
 
-    def line(self, line: bytes, base: dict[str, Any], items: Sequence[str]) -> Outcome:
+    def line(self, line: bytes, base: dict[str, Any], items: Sequence[Item]) -> Outcome:
         """Call the tool with one line of JSONL; never raises a failure."""
         try:
+            if len(line.rstrip(b"\r\n")) > MOST_BYTES:
+                raise UsageFailure(f"the line is larger than {MOST_BYTES // 2**20} MiB")
             try:
-                text = line.decode()
+                text = line.decode("utf-8-sig")
             except UnicodeDecodeError:
                 raise UsageFailure("the line is not UTF-8") from None
             result = self.call(self.arguments({**base, **parse_object(text, named="the line")}, items))
+            whole = dump_json(result.whole)
         except Failure as failure:
             return Outcome(dump_json({"error": failure.as_dict()}), failure)
-        return Outcome(dump_json(result.whole), failed(self._tool.path) if result.is_error else None)
+        return Outcome(whole, failed(self._tool.path) if result.is_error else None)
 
     def lines(self, source: str) -> Iterator[bytes]:
-        """Yield the lines of a file, or of stdin for `-`, that are not blank."""
+        """Yield the lines of a file, or of stdin for `-`, not blank ones; of one that is too long, its beginning."""
         with self._open(source) as file:
-            while line := file.readline(MOST_BYTES + 2):
-                if len(line) > MOST_BYTES + 1:
-                    raise UsageFailure(f"{source}: a line is longer than {MOST_BYTES // 2**20} MiB")
+            while line := file.readline(_LONGEST_LINE):
+                rest = line
+                while len(rest) == _LONGEST_LINE and not rest.endswith(b"\n"):
+                    rest = file.readline(_LONGEST_LINE)
                 if not line.isspace():
                     yield line
 
@@ -116,6 +136,7 @@ class Caller:
         with self._lock:
             if self._client is None:
                 self._client = self._connect()
+                self._renew = self._client.auth.renew
             auth = self._client.auth
             if auth.key is not None:
                 auth.key = self._current(auth.key)
@@ -140,12 +161,19 @@ def read_file(name: str) -> str:
         return _decoded(file.read(MOST_BYTES + 1), name)
 
 
+def make_folder(folder: str) -> None:
+    """Make the folder for attachments, before the call: a result cannot be had twice."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+
+
 def save(attachment: Attachment, folder: str) -> str:
     """Write an attachment into the folder, beside what is there already; return its path."""
     data = attachment.data or b""
     stem, dot, ending = attachment.name.rpartition(".")
     try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
         for number in range(1, 10_000):
             path = Path(folder) / (attachment.name if number == 1 else f"{stem}-{number}{dot}{ending}")
             with suppress(FileExistsError):
@@ -153,10 +181,12 @@ def save(attachment: Attachment, folder: str) -> str:
                     file.write(data)
                 return str(path)
     except OSError as error:
-        raise Failure(
-            "file", f"cannot write to {folder}: {files.reason(error)}", remedy="choose another --output-dir"
-        ) from None
+        raise _unwritable(folder, error) from None
     raise Failure("file", f"{folder} is full of files of that name", remedy="choose another --output-dir")
+
+
+def _unwritable(folder: str, error: OSError) -> Failure:
+    return Failure("file", f"cannot write to {folder}: {files.reason(error)}", remedy="choose another --output-dir")
 
 
 def _opened(name: str) -> IO[bytes]:
@@ -170,6 +200,6 @@ def _decoded(data: bytes, name: str) -> str:
     if len(data) > MOST_BYTES:
         raise UsageFailure(f"{name} is larger than {MOST_BYTES // 2**20} MiB")
     try:
-        return data.decode()
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UsageFailure(f"{name} is not UTF-8 text") from None

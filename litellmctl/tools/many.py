@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from queue import Empty, Queue, SimpleQueue
 from typing import Generic, TypeVar
 
@@ -44,26 +45,40 @@ class _Line(Generic[A, B]):
     def __init__(self, items: Iterable[A], work: Callable[[A], B], jobs: int) -> None:
         self._items = items
         self._work = work
-        self.slots: Queue[_Slot[B] | None] = Queue(jobs * _WAITING)
-        self._tasks: SimpleQueue[tuple[_Slot[B], A]] = SimpleQueue()
+        self._jobs = jobs
+        self._stopped = False
+        # Two less, since the consumer waits for one, and the reader holds one that does not fit.
+        self.slots: Queue[_Slot[B] | None] = Queue(jobs * _WAITING - 2)
+        self._tasks: SimpleQueue[tuple[_Slot[B], A] | None] = SimpleQueue()
         for target in (self._feed, *[self._serve] * jobs):
             threading.Thread(target=target, daemon=True).start()
+
+    def stop(self) -> None:
+        """Begin no more work, and let the threads end."""
+        self._stopped = True
+        with suppress(Empty):
+            while True:
+                self.slots.get_nowait()
 
     def _feed(self) -> None:
         try:
             for item in self._items:
                 slot: _Slot[B] = _Slot()
                 self.slots.put(slot)
+                if self._stopped:
+                    break
                 self._tasks.put((slot, item))
         except BaseException as error:  # noqa: BLE001
             broken: _Slot[B] = _Slot(error=error)
             broken.done.set()
             self.slots.put(broken)
+        for _ in range(self._jobs):
+            self._tasks.put(None)
         self.slots.put(None)
 
     def _serve(self) -> None:
-        while True:
-            slot, item = self._tasks.get()
+        while (task := self._tasks.get()) is not None and not self._stopped:
+            slot, item = task
             slot.fill(lambda: self._work(item))  # noqa: B023
 
 
@@ -71,14 +86,17 @@ def in_order(items: Iterable[A], work: Callable[[A], B], jobs: int) -> Iterator[
     """Yield what `work` makes of each item, in their order, `jobs` at a time.
 
     At most four times as many are read ahead, so that memory stays flat however long the input is. What reading the
-    items raises, or `work`, is raised in its place.
+    items raises, or `work`, is raised in its place. No work is begun after that, or when nobody wants the rest.
     """
     line = _Line(items, work, jobs)
-    while True:
-        try:
-            slot = line.slots.get(timeout=_SLICE_SECONDS)
-        except Empty:
-            continue
-        if slot is None:
-            return
-        yield slot.take()
+    try:
+        while True:
+            try:
+                slot = line.slots.get(timeout=_SLICE_SECONDS)
+            except Empty:
+                continue
+            if slot is None:
+                return
+            yield slot.take()
+    finally:
+        line.stop()

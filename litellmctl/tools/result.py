@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 import re
+import shlex
 from base64 import b64decode
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -11,20 +12,30 @@ from typing import Any, NamedTuple
 from litellmctl.errors import Rejected, Unavailable
 from litellmctl.render import clean
 
+_LONGEST_TYPE = 100
+_LONGEST_LINK = 2000
+
 
 class Attachment(NamedTuple):
-    """A block that is no text: `kind` is image, audio, resource ...; `data` is None where it cannot be decoded."""
+    """A block that is no text: `kind` is image, audio, resource ...; `data` is None where it cannot be decoded.
+
+    `link` is where it can be had, if that is all that is known of it.
+    """
 
     kind: str
     mime_type: str
     name: str
     data: bytes | None
+    link: str | None = None
 
     @property
     def words(self) -> str:
         """What it is, for a person."""
-        size = "of unreadable data" if self.data is None else f"of {len(self.data):,} bytes".replace(",", " ")
-        return f"{self.kind} {self.mime_type} {size}"
+        if self.data is not None:
+            size = f"of {len(self.data):,} bytes".replace(",", " ")
+        else:
+            size = "of unreadable data" if self.link is None else f"at {self.link[:_LONGEST_LINK]}"
+        return f"{self.kind[:_LONGEST_TYPE]} {self.mime_type[:_LONGEST_TYPE]} {size}"
 
 
 class Result(NamedTuple):
@@ -71,7 +82,7 @@ def read_result(answer: Any, where: str) -> Result:
 
 def failed(path: str) -> Rejected:
     """Return the failure of a tool that reported an error."""
-    return Rejected("rejected", f"the tool {path} reported an error", remedy=f"litellmctl mcp show {path}")
+    return Rejected("rejected", f"the tool {path} reported an error", remedy=f"litellmctl mcp show {shlex.quote(path)}")
 
 
 def clean_text(text: str) -> str:
@@ -84,9 +95,10 @@ def _attachment(block: dict[str, Any], number: int) -> Attachment:
     kind = kind if isinstance(kind, str) and kind else "content"
     inner = block.get("resource")
     source = inner if isinstance(inner, dict) else block
-    mime_type = source.get("mimeType")
-    mime_type = mime_type if isinstance(mime_type, str) and mime_type else "application/octet-stream"
+    own_type = source.get("mimeType")
+    mime_type = own_type if isinstance(own_type, str) and own_type else "application/octet-stream"
     data: bytes | None = None
+    link: str | None = None
     encoded, text = source.get("blob", source.get("data")), source.get("text")
     if isinstance(encoded, str):
         try:
@@ -95,14 +107,19 @@ def _attachment(block: dict[str, Any], number: int) -> Attachment:
             data = None
     elif isinstance(text, str):
         data = text.encode("utf-8", "replace")
-        mime_type = mime_type if "mimeType" in source else "text/plain"
+        mime_type = mime_type if own_type else "text/plain"
+    else:
+        link = source["uri"] if isinstance(source.get("uri"), str) else None
     uri = source.get("uri") if isinstance(source.get("uri"), str) else source.get("name")
-    return Attachment(kind, mime_type, _file_name(uri, number, mime_type), data)
+    return Attachment(kind, mime_type, _file_name(uri, number, mime_type), data, link)
 
 
 def _file_name(uri: Any, number: int, mime_type: str) -> str:
     """Return a file name that a server cannot make into a path: its number, a safe part of its own name, an ending."""
-    ending = mimetypes.guess_extension(mime_type.partition(";")[0].strip(), strict=False) or ".bin"
+    mime_type = mime_type.partition(";")[0].strip().lower()
+    # audio/wav is known to some machines only.
+    same = re.fullmatch(r"(?:image|audio|video)/(?:x-)?([a-z0-9]{1,8})", mime_type)
+    ending = mimetypes.guess_extension(mime_type, strict=False) or (f".{same[1]}" if same else ".bin")
     stem = ""
     if isinstance(uri, str):
         stem = re.sub(r"[^A-Za-z0-9._-]+", "-", uri.rsplit("/", 1)[-1]).strip("-.")[:80]

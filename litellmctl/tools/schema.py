@@ -6,12 +6,18 @@ Schemas come from anybody. Nothing here follows a reference out of the schema, o
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
-from copy import deepcopy
+from functools import cached_property
+from itertools import islice
 from typing import Any, NamedTuple
 
+from litellmctl.errors import suggestion
+
 _MOST_HOPS = 50
-_MOST_PATTERNS = 100
+_MOST_OPTIONS = 100
+_MOST_PATTERNS = 20
+_MOST_PROBLEMS = 100
 _TYPES = ("integer", "number", "boolean", "null", "array", "object", "string")
 
 
@@ -38,30 +44,45 @@ class Schema:
 
     def __init__(self, schema: Any) -> None:
         self.whole: dict[str, Any] = schema if isinstance(schema, dict) else {}
+        self._words: dict[tuple[int, int], str] = {}
 
     @property
     def top(self) -> dict[str, Any]:
         """The schema of the arguments object, references followed."""
         return self.resolved(self.whole)
 
+    @cached_property
+    def _shapes(self) -> list[dict[str, Any]]:
+        """The simple schemas that the arguments object is one of."""
+        return list(self.alternatives(self.whole)) or [{}]
+
+    @cached_property
+    def fields(self) -> dict[str, Any]:
+        """The parameters' schemas by their names."""
+        found: dict[str, Any] = {}
+        for shape in self._shapes:
+            found = {**self.properties(shape), **found}
+        return found
+
     @property
     def names(self) -> list[str]:
         """The parameters' names."""
-        return list(self.properties(self.top))
+        return list(self.fields)
 
     @property
     def required(self) -> list[str]:
         """The names of those that have to be given."""
-        names = self.top.get("required")
-        return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+        first, *others = (_required(shape) for shape in self._shapes)
+        return [name for name in dict.fromkeys(first) if all(name in names for names in others)]
 
     @property
     def is_closed(self) -> bool:
         """Whether a name that it does not mention is a mistake: it mentions some, and allows no others."""
-        top = self.top
-        others = top.get("additionalProperties")
-        allows = others is True or isinstance(others, dict) or isinstance(top.get("patternProperties"), dict)
-        return isinstance(top.get("properties"), dict) and not allows
+        mentions = any(
+            isinstance(shape.get("properties"), dict) or shape.get("additionalProperties") is False
+            for shape in self._shapes
+        )
+        return mentions and not any(map(_is_open, self._shapes))
 
     def resolved(self, schema: Any) -> dict[str, Any]:
         """Return the schema with its `$ref`s followed inside this document; {} where that leads nowhere."""
@@ -77,10 +98,17 @@ class Schema:
     def _pointed_at(self, reference: str) -> Any:
         if reference != "#" and not reference.startswith("#/"):
             return None
+        if "%" in reference:
+            from urllib.parse import unquote
+
+            reference = unquote(reference)
         found: Any = self.whole
         for part in reference[2:].split("/") if reference != "#" else ():
             key = part.replace("~1", "/").replace("~0", "~")
-            found = found.get(key) if isinstance(found, dict) else None
+            if isinstance(found, list) and re.fullmatch("[0-9]{1,6}", key) and int(key) < len(found):
+                found = found[int(key)]
+            else:
+                found = found.get(key) if isinstance(found, dict) else None
         return found
 
     def properties(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -88,21 +116,34 @@ class Schema:
         found = schema.get("properties")
         return found if isinstance(found, dict) else {}
 
-    def alternatives(self, schema: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
-        """Yield the simple schemas that a schema is one of, in its own order: `anyOf`, `oneOf`, lists of types."""
+    def alternatives(
+        self, schema: Any, depth: int = 0, seen: frozenset[int] | set[int] = frozenset()
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the simple schemas that a schema is one of, in its own order: `anyOf`, `oneOf`, lists of types.
+
+        What stands beside those, or together in `allOf`, is part of each. An option is looked into once only: one that
+        is made of itself would never end.
+        """
         schema = self.resolved(schema)
+        seen = seen if isinstance(seen, set) else set()
         if depth > _MOST_HOPS:
+            return
+        together = schema.get("allOf")
+        if isinstance(together, list):
+            joined = _except("allOf", schema)
+            for part in together[:_MOST_OPTIONS]:
+                joined = _joined(joined, self.resolved(part))
+            yield from self.alternatives(joined, depth + 1, seen)
             return
         for keyword in ("anyOf", "oneOf"):
             options = schema.get(keyword)
             if isinstance(options, list):
-                for option in options[:_MOST_PATTERNS]:
-                    yield from self.alternatives(option, depth + 1)
+                rest = _except(keyword, schema)
+                for option in map(self.resolved, options[:_MOST_OPTIONS]):
+                    if id(option) not in seen:
+                        seen.add(id(option))
+                        yield from self.alternatives(_joined(rest, option), depth + 1, seen)
                 return
-        together = schema.get("allOf")
-        if isinstance(together, list) and len(together) == 1 and "type" not in schema:
-            yield from self.alternatives(together[0], depth + 1)
-            return
         types = schema.get("type")
         if isinstance(types, list):
             yield from ({**schema, "type": one} for one in types if one in _TYPES)
@@ -115,7 +156,11 @@ class Schema:
         for one in self.alternatives(schema):
             kind = one.get("type")
             if kind == "array" and isinstance(one.get("items"), dict) and depth < 3:
-                word = f"array of {self.type_words(one['items'], depth + 1)}"
+                items = self.resolved(one["items"])
+                key = id(items), depth
+                if key not in self._words:
+                    self._words[key] = self.type_words(items, depth + 1)
+                word = f"array of {self._words[key]}"
             elif isinstance(kind, str):
                 word = kind
             elif "const" in one or isinstance(one.get("enum"), list):
@@ -138,9 +183,9 @@ class Schema:
 
     def parameters(self) -> list[Parameter]:
         """Return the parameters for people, the required ones first."""
-        required = set(self.required)
+        required = dict.fromkeys(self.required)
         rows = []
-        for name, raw in self.properties(self.top).items():
+        for name, raw in {**self.fields, **{name: {} for name in required if name not in self.fields}}.items():
             schema = {**self.resolved(raw), **(raw if isinstance(raw, dict) else {})}
             described = schema.get("description")
             rows.append(
@@ -148,55 +193,68 @@ class Schema:
                     name=name,
                     type=self.type_words(raw),
                     required=name in required,
-                    default=json.dumps(schema["default"], ensure_ascii=False) if "default" in schema else "",
-                    allowed=", ".join(json.dumps(value, ensure_ascii=False) for value in self.allowed(raw)),
+                    default=json_text(schema["default"]) if "default" in schema else "",
+                    allowed=", ".join(map(json_text, self.allowed(raw))),
                     description=described if isinstance(described, str) else "",
                 )
             )
         return sorted(rows, key=lambda row: not row.required)
 
     def problems(self, arguments: dict[str, Any]) -> list[Problem]:
-        """Return everything that is wrong with the arguments, as far as the schema can be understood."""
-        from litellmctl.errors import suggestion
+        """Return everything that is wrong with the arguments, as far as the schema can be understood.
 
-        known = self.names
-        found = [
-            Problem(name, f"is required ({self.type_of(name)})") for name in self.required if name not in arguments
-        ]
+        Of each kind of mistake, a hundred at most.
+        """
+        missing = [name for name in self.required if name not in arguments]
+        found = [Problem(name, f"is required ({self.type_of(name)})") for name in missing[:_MOST_PROBLEMS]]
         if self.is_closed:
-            for name in arguments:
-                if name not in known:
-                    near = suggestion(name, known)
-                    listed = f"there are {', '.join(known)}" if known else "it takes none"
-                    found.append(
-                        Problem(name, f"is not one of its parameters.{near}" if near else f"is unknown: {listed}")
-                    )
+            known = self.names
+            strange = [name for name in arguments if name not in self.fields]
+            found += [Problem(name, _unknown(name, known)) for name in strange[:_MOST_PROBLEMS]]
         names = {problem.where for problem in found}
         return found + [problem for problem in self._mismatches(arguments) if problem.where not in names]
 
     def type_of(self, name: str) -> str:
         """Return what a parameter takes, in words."""
-        return self.type_words(self.properties(self.top).get(name))
+        return self.type_words(self.fields.get(name))
 
     def _mismatches(self, arguments: dict[str, Any]) -> Iterator[Problem]:
         validator = _validator(self.whole)
         if validator is None:
             return
-        for error in validator.iter_errors(arguments):
-            keyword = error.kind.name
-            if not error.instance_path and keyword in {"required", "additionalProperties", "unevaluatedProperties"}:
-                continue  # told above, better
-            where = ".".join(str(part) for part in error.instance_path)
-            schema = self._at(error.schema_path[:-1])
-            yield Problem(where, self._expectation(keyword, schema, error.message))
+        try:
+            errors = list(islice(validator.iter_errors(arguments), _MOST_PROBLEMS))
+        except (ValueError, RecursionError):
+            return  # half a character, or nested too deeply to be looked at: the server's to judge
+        for error in errors:
+            yield from self._told(error)
+
+    def _told(self, error: Any) -> Iterator[Problem]:
+        kind = error.kind
+        path = [str(part) for part in error.instance_path]
+        schema = self._at(error.schema_path[:-1])
+        if kind.name == "required":
+            yield Problem(".".join([*path, kind.property]), "is required")
+        elif kind.name in {"additionalProperties", "unevaluatedProperties"}:
+            known = list(self.properties(schema))
+            yield from (Problem(".".join([*path, name]), _unknown(name, known)) for name in kind.unexpected)
+        elif kind.name == "falseSchema" and error.schema_path[-1:] == ["additionalProperties"]:
+            if path or not self.is_closed:  # else told above, by name
+                yield Problem(".".join(path), "takes no fields")
+        else:
+            # Of several alternatives, the one whose type it has is meant.
+            near = [branch for branch in getattr(kind, "context", ()) if not _is_another_type(branch, error)]
+            if len(near) == 1 and near[0]:
+                for inner in near[0]:
+                    yield from self._told(inner)
+            else:
+                yield Problem(".".join(path), self._expectation(error, schema, is_type=not near))
 
     def _at(self, path: list[str | int]) -> Any:
-        """Return the part of the document at a path of keys, through references."""
+        """Return the part of the document at a path of keys."""
         found: Any = self.whole
         for key in path:
-            if key == "$ref":
-                found = self.resolved(found)
-            elif isinstance(found, dict):
+            if isinstance(found, dict):
                 found = found.get(str(key))
             elif isinstance(found, list) and isinstance(key, int) and key < len(found):
                 found = found[key]
@@ -204,16 +262,76 @@ class Schema:
                 return {}
         return found
 
-    def _expectation(self, keyword: str, schema: Any, message: str) -> str:
-        if keyword in {"type", "anyOf", "oneOf"}:
-            return f"is not {_with_article(self.type_words(schema))}"
-        if keyword in {"enum", "const"}:
-            allowed = self.allowed(schema)
-            return f"is not one of {', '.join(json.dumps(value, ensure_ascii=False) for value in allowed[:20])}"
-        return f"does not fit: {message.replace(_MASK, 'the value', 1)}"
+    def _expectation(self, error: Any, schema: Any, *, is_type: bool) -> str:
+        kind = error.kind
+        if kind.name == "type":
+            types = schema.get("type") if isinstance(schema, dict) else None
+            here = sorted([types] if isinstance(types, str) else types or []) == sorted(kind.types)
+            return f"is not {_with_article(self.type_words(schema if here else {'type': list(kind.types)}))}"
+        if kind.name in {"anyOf", "oneOf"} and is_type:
+            words = self.type_words(schema)
+            if "any" not in words.split():
+                return f"is not {_with_article(words)}"
+        if kind.name in {"enum", "const"}:
+            allowed = kind.options if kind.name == "enum" else [kind.expected_value]
+            return f"is not one of {', '.join(map(json_text, allowed[:_MOST_LISTED]))}"
+        if kind.name == "falseSchema":
+            return "is not allowed"
+        if kind.name == "propertyNames":
+            return "has a field whose name does not fit"
+        return f"does not fit: {error.message.replace(_MASK, 'the value', 1)}"
 
 
 _MASK = "\u2026"
+_MOST_LISTED = 20
+# Where a name may be mentioned that `properties` does not have.
+_ELSEWHERE = ("patternProperties", "if", "dependentSchemas", "dependencies", "$dynamicRef")
+
+
+def json_text(value: Any) -> str:
+    """Return a value of a schema as JSON for people; one that is nested too deeply as dots."""
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        return "..."
+
+
+def _is_open(shape: dict[str, Any]) -> bool:
+    others = shape.get("additionalProperties")
+    return others is True or isinstance(others, dict) or any(keyword in shape for keyword in _ELSEWHERE)
+
+
+def _required(schema: dict[str, Any]) -> list[str]:
+    names = schema.get("required")
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
+def _except(keyword: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in schema.items() if name != keyword}
+
+
+def _joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of what fits both, as far as a command line needs it."""
+    joined = {**one, **other}
+    properties = [schema["properties"] for schema in (one, other) if isinstance(schema.get("properties"), dict)]
+    if len(properties) == 2:
+        joined["properties"] = {**properties[0], **properties[1]}
+    required = [*_required(one), *_required(other)]
+    if required:
+        joined["required"] = required
+    return joined
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = suggestion(name, known)
+    if near:
+        return f"is not one of its parameters.{near}"
+    listed = f"there are {', '.join(known)}" if known else "it takes none"
+    return f"is unknown: {listed}"
+
+
+def _is_another_type(branch: list[Any], error: Any) -> bool:
+    return any(inner.kind.name == "type" and inner.instance_path == error.instance_path for inner in branch)
 
 
 def _with_article(words: str) -> str:
@@ -237,18 +355,25 @@ def _validator(schema: dict[str, Any]) -> Any:
             path = list(error.instance_path)
             keyword = path[-1] if path else None
             if keyword == "pattern" or (len(path) > 1 and path[-2] == "patternProperties"):
-                schema = _without(schema, path)
-                continue
+                rest = _without(schema, path)
+                if rest is not None:
+                    schema = rest
+                    continue
             return None
         except (ValueError, RecursionError):
             return None
     return None
 
 
-def _without(schema: dict[str, Any], path: list[str | int]) -> dict[str, Any]:
-    schema = deepcopy(schema)
-    place: Any = schema
-    for key in path[:-1]:
-        place = place[key]
-    del place[path[-1]]
-    return schema
+def _without(schema: dict[str, Any], path: list[str | int]) -> dict[str, Any] | None:
+    """Return the schema without what is at a path; None where nothing is, as with paths that begin at an `$id`."""
+    copied = schema.copy()
+    place: Any = copied
+    try:
+        for key in path[:-1]:
+            place[key] = place[key].copy()
+            place = place[key]
+        del place[path[-1]]
+    except (LookupError, TypeError, AttributeError):
+        return None
+    return copied

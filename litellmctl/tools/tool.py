@@ -12,7 +12,10 @@ from litellmctl.errors import Failure, Rejected, UsageFailure, suggestion
 
 MOST_TOOLS = 4096
 _LONGEST_NAME = 64
-_SUFFIX_DIGITS = 8
+_SUFFIX_DIGITS = (8, 16, 32)
+_DEEPEST = 100
+# What a chat completion refuses at the top of a function's parameters.
+_NOT_AT_THE_TOP = frozenset({"$ref", "allOf", "anyOf", "oneOf", "not", "enum", "const", "if", "then", "else"})
 
 
 class Tool(NamedTuple):
@@ -67,17 +70,20 @@ def read_offer(answer: dict[str, Any], listed: Iterable[Any]) -> Offer:
     found: dict[tuple[str, str], Tool] = {}
     entries = answer.get("tools")
     entries = entries if isinstance(entries, list) else []
-    bad = duplicates = 0
+    bad = deep = duplicates = 0
     for entry in entries[:MOST_TOOLS]:
         tool = _tool(entry)
         if tool is None:
             bad += 1
+        elif _is_deep(entry):
+            deep += 1
         elif (tool.server_id, tool.name) in found:
             duplicates += 1
         else:
             found[tool.server_id, tool.name] = tool
     for count, why in (
         (bad, "without a name or a server"),
+        (deep, "nested too deeply"),
         (duplicates, "offered twice by one server"),
         (max(0, len(entries) - MOST_TOOLS), f"beyond the first {MOST_TOOLS}"),
     ):
@@ -90,28 +96,30 @@ def read_offer(answer: dict[str, Any], listed: Iterable[Any]) -> Offer:
 def find(tools: Sequence[Tool], text: str) -> Tool:
     """Return the tool that `text` names: `server/tool`, its full name, or its name where only one server has it.
 
-    An ambiguous name is exit 2, listing the candidates; one that nothing has is exit 5.
+    An ambiguous name is exit 2, listing the candidates; one that nothing has is exit 5. A name with a slash is a path
+    and nothing else, lest a server's tool named `other/tool` be taken for the other's when that is away.
     """
     for matches in (
         [tool for tool in tools if text in {tool.path, f"{tool.server_id}/{tool.name}"}],
         [tool for tool in tools if text == tool.full_name],
-        [tool for tool in tools if text == tool.name],
+        [tool for tool in tools if text == tool.name and "/" not in text],
     ):
         if len(matches) == 1:
             return matches[0]
         if matches:
-            by_id = len({tool.path for tool in matches}) < len(matches)
-            names = [f"{tool.server_id}/{tool.name}" if by_id else tool.path for tool in matches]
+            names = [tool.path for tool in matches]
+            if len(set(names)) < len(names):
+                names = [tool.full_name for tool in matches]
             raise UsageFailure(f'"{text}" is the name of several tools', remedy=f"use one of {', '.join(names)}")
     raise unknown(tools, text)
 
 
 def unknown(tools: Sequence[Tool], text: str) -> Failure:
     """Return the failure for a tool or server that is not there."""
-    servers = {tool.server for tool in tools}
-    known = [name for tool in tools for name in (tool.path, tool.full_name, tool.name)]
+    servers = {name for tool in tools for name in (tool.server, tool.server_id)}
+    known = [name for tool in tools for name in (tool.path, tool.full_name, *([] if "/" in tool.name else [tool.name]))]
     server, slash, _ = text.partition("/")
-    if slash and server not in servers and text not in known:
+    if slash and not any(text.startswith(f"{name}/") for name in servers) and text not in known:
         near = suggestion(server, sorted(servers))
         return Rejected("not_found", f'no MCP server "{server}".{near}', remedy="litellmctl mcp servers")
     return Rejected("not_found", f'no MCP tool "{text}".{suggestion(text, known)}', remedy="litellmctl mcp list")
@@ -155,19 +163,36 @@ def _text(value: Any) -> str | None:
 def _named(tools: list[Tool]) -> list[Tool]:
     """Give each tool its full name. One that had to be cut, or is another's too, gets a suffix of its own."""
     plain = [re.sub(r"[^a-z0-9_]+", "_", f"mcp_{tool.server}_{tool.name}".lower()) for tool in tools]
-    count = Counter(plain)
-    return [
-        tool._replace(full_name=name if count[name] == 1 and len(name) <= _LONGEST_NAME else _suffixed(name, tool))
-        for name, tool in zip(plain, tools, strict=True)
-    ]
+    names = plain
+    for digits in _SUFFIX_DIGITS:  # a longer one where somebody took the trouble to find a clash
+        count = Counter(names)
+        names = [
+            name if count[name] == 1 and len(name) <= _LONGEST_NAME else _suffixed(own, tool, digits)
+            for name, own, tool in zip(names, plain, tools, strict=True)
+        ]
+    return [tool._replace(full_name=name) for name, tool in zip(names, tools, strict=True)]
 
 
-def _suffixed(name: str, tool: Tool) -> str:
+def _suffixed(name: str, tool: Tool, digits: int) -> str:
     from hashlib import sha256
 
     text = f"{tool.server}\0{tool.server_id}\0{tool.name}"
-    digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_SUFFIX_DIGITS]
-    return f"{name[: _LONGEST_NAME - _SUFFIX_DIGITS - 1]}_{digest}"
+    digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:digits]
+    return f"{name[: _LONGEST_NAME - digits - 1]}_{digest}"
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _servers(answer: dict[str, Any], tools: list[Tool], listed: Iterable[Any]) -> list[Server]:
@@ -204,11 +229,22 @@ def definitions(tools: Iterable[Tool], style: str) -> list[dict[str, Any]]:
     """Return the tools for function calling, in the form of `openai` or `anthropic`."""
     made = []
     for tool in tools:
-        schema = tool.input_schema if isinstance(tool.input_schema, dict) else {}
-        parameters = {"type": "object", **schema, **({} if "properties" in schema else {"properties": {}})}
+        parameters = _parameters(tool.input_schema)
         about = {"name": tool.full_name, "description": tool.description or tool.title or tool.name}
         if style == "anthropic":
             made.append({**about, "input_schema": parameters})
         else:
             made.append({"type": "function", "function": {**about, "parameters": parameters}})
     return made
+
+
+def _parameters(input_schema: Any) -> dict[str, Any]:
+    """Return the schema of an object, which chat completions insist on: one that is not refuses the whole request."""
+    from litellmctl.tools.schema import Schema
+
+    schema = Schema(input_schema)
+    top = {name: value for name, value in {**schema.whole, **schema.top}.items() if name not in _NOT_AT_THE_TOP}
+    fields = {name: part if isinstance(part, dict | bool) else {} for name, part in schema.fields.items()}
+    required = schema.required
+    top.pop("required", None)
+    return {**top, "type": "object", "properties": fields, **({"required": required} if required else {})}

@@ -74,7 +74,9 @@ def test_a_profile_is_as_written_and_has_defaults_for_the_rest(config: Config) -
     assert work.api_key is not None
     assert (work.api_key.kind, work.api_key.text) == ("command", "op read op://team/litellm/key")
     assert {name: value.kind for name, value in work.headers.items()} == {"x-team": "variable", "x-note": "literal"}
-    assert {name: work.get(name) for name in PROFILE_KEYS if name not in {"base_url", "api_key", "headers", "mcp_headers"}} == {
+    assert {
+        name: work.get(name) for name in PROFILE_KEYS if name not in {"base_url", "api_key", "headers", "mcp_headers"}
+    } == {
         "gcloud": False,
         "key_header": "Authorization",
         "allow_insecure_http": False,

@@ -1,0 +1,718 @@
+"""`mcp call`: arguments, one request whatever happens, and what a tool answers."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Run
+from tests.contract.test_mcp import (
+    ADD,
+    ANYTHING,
+    CALL,
+    CONVERT,
+    HOSTILE,
+    LIST,
+    REGISTER,
+    SERVERS,
+    answer,
+    calls,
+    listings,
+    offer,
+    offering,
+    printed,
+    tool,
+)
+from tests.fake_proxy import FakeProxy, error
+
+EFFECT = "may have had its effect"
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNg+M/AAAADAQEAGN2NsAAAAABJRU5ErkJggg=="
+
+Respond = Callable[[BaseHTTPRequestHandler], None]
+
+
+def result_of(proxy: FakeProxy, body: Any, times: int | None = 1) -> FakeProxy:
+    """Let the tool answer with this result."""
+    return proxy.on(CALL, body, method="POST", times=times)
+
+
+@pytest.fixture
+def tools(proxy: FakeProxy) -> FakeProxy:
+    """A proxy with a few tools."""
+    return offering(
+        proxy,
+        tool("add", ADD),
+        tool("convert", CONVERT),
+        tool("register", REGISTER),
+        tool("ping"),
+        tool("ping", server="stdio"),
+    )
+
+
+# --- once ---
+
+
+def test_a_call_is_one_request_with_server_name_and_arguments(run: Run, tools: FakeProxy) -> None:
+    result_of(tools, answer("3"))
+    assert run("mcp", "call", "lab/add", "a=1", "b=2") == "3\n"
+    (request,) = calls(tools)
+    assert request.json == {"server_id": "id-lab", "name": "add", "arguments": {"a": 1, "b": 2}}
+    assert request.headers["Content-Type"] == "application/json"
+    assert request.headers["Authorization"] == "Bearer sk-test-0123456789abcdef"
+
+
+def test_a_warm_call_is_one_request_in_all(run_process: Run, run: Run, tools: FakeProxy) -> None:
+    result_of(tools, answer("3"), times=2)
+    run("mcp", "list")
+    before = len(tools.requests)
+    assert run_process("mcp", "call", "add", "a=1") == run("mcp", "call", "mcp_lab_add", "a=1") == "3\n"
+    assert tools.asked[before:] == [CALL, CALL]
+
+
+def slowly(seconds: float, body: Any = None) -> Respond:
+    """Answer after a while."""
+
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        time.sleep(seconds)
+        data = json.dumps(answer("late") if body is None else body).encode()
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(data) + data)
+
+    return respond
+
+
+def closing(reset: bool = False) -> Respond:
+    """Close the connection without an answer."""
+
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        if reset:
+            handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        handler.connection.close()
+
+    return respond
+
+
+def told(status: int, words: str) -> dict[str, Any]:
+    return {"status": status, "body": {"detail": {"error": "internal_server_error", "message": words}}}
+
+
+HALF = b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"content": ['
+HUGE = b'{"content": [{"type": "text", "text": "' + b"x" * (10 * 2**20) + b'"}]}'
+
+
+@pytest.mark.parametrize(
+    ("reply", "exit", "code", "had_effect"),
+    [
+        pytest.param(told(400, "server_id is required"), 5, "rejected", False, id="400"),
+        pytest.param(error(401, "Invalid token"), 4, "auth_failed", False, id="401"),
+        pytest.param(told(403, "not allowed to access server"), 4, "forbidden", False, id="403"),
+        pytest.param(told(404, "MCP server 'id-lab' was not found"), 5, "not_found", False, id="404"),
+        pytest.param({"status": 422, "body": {"detail": "no"}}, 5, "rejected", False, id="422"),
+        pytest.param(error(429, "slow down"), 3, "rate_limited", False, id="429"),
+        pytest.param(
+            {**error(429, "slow down"), "headers": {"Retry-After": "0"}}, 3, "rate_limited", False, id="429, retry"
+        ),
+        pytest.param(
+            told(500, "An unexpected error occurred: Tool add not found"), 5, "not_found", False, id="unknown tool"
+        ),
+        pytest.param(told(500, "boom"), 3, "server_error", True, id="500"),
+        pytest.param(
+            told(500, "An unexpected error occurred: customer 7 not found"), 3, "server_error", True, id="500, its own"
+        ),
+        pytest.param({"status": 502, "body": b"<html>bad gateway"}, 3, "server_error", True, id="502"),
+        pytest.param({"status": 503, "body": {}, "headers": {"Retry-After": "0"}}, 3, "server_error", True, id="503"),
+        pytest.param({"status": 504, "body": b""}, 3, "server_error", True, id="504"),
+        pytest.param({"status": 404, "body": b"<html>no"}, 3, "bad_response", False, id="html 404"),
+        pytest.param({"status": 204, "body": b""}, 3, "bad_response", True, id="204"),
+        pytest.param({"body": b"<!DOCTYPE html><h1>Sign in</h1>"}, 3, "bad_response", True, id="html"),
+        pytest.param({"body": b""}, 3, "bad_response", True, id="empty"),
+        pytest.param({"body": b'{"content": ['}, 3, "bad_response", True, id="half the JSON"),
+        pytest.param({"raw": HALF}, 3, "bad_response", True, id="half a body"),
+        pytest.param({"body": HUGE}, 3, "bad_response", True, id="10 MiB"),
+        pytest.param({"respond": closing()}, 3, "unreachable", True, id="closed"),
+        pytest.param({"respond": closing(reset=True)}, 3, "unreachable", True, id="reset"),
+        pytest.param({"respond": slowly(1.5)}, 3, "timeout", True, id="time-out"),
+        pytest.param({"raw": b"SSH-2.0-OpenSSH\r\n"}, 3, "unreachable", True, id="not http"),
+    ],
+)
+@pytest.mark.parametrize("check", [True, False])
+def test_whatever_is_answered_a_call_is_made_once(
+    run: Run, tools: FakeProxy, reply: dict[str, Any], exit: int, code: str, had_effect: bool, check: bool
+) -> None:
+    tools.on(CALL, method="POST", times=None, **reply)
+    words = ("mcp", "call", "add", "a=1", "--timeout", "0.6", *([] if check else ["--no-check"]))
+    if "respond" not in reply:
+        words = tuple(word for word in words if word not in {"--timeout", "0.6"})
+    run("mcp", "list")
+    result = run(*words, "--json", exit=exit)
+    time.sleep(0.05)
+    assert (result, result.error["code"], len(calls(tools))) == ("", code, 1)
+    assert (EFFECT in result.error["message"]) is had_effect, result.error["message"]
+    assert listings(tools) == 1
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b'"text"', b"{}", b'{"isError": false}', b'{"error": "x"}'])
+def test_what_is_no_result_is_not_taken_for_one(run: Run, tools: FakeProxy, body: bytes) -> None:
+    result_of(tools, body)
+    result = run("mcp", "call", "add", "a=1", "--json", exit=3)
+    assert (result.error["code"], "the call was made" in result.error["message"]) == ("bad_response", True)
+
+
+def test_a_big_result_names_the_limit(run: Run, tools: FakeProxy) -> None:
+    result_of(tools, HUGE)
+    assert "sent more than 5 MiB" in run("mcp", "call", "add", "a=1", exit=3).stderr
+    result_of(tools, HUGE[: 4 * 2**20] + b'"}]}')
+    assert len(run("mcp", "call", "add", "a=1")) > 4_000_000
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(run: Run, tools: FakeProxy, status: int) -> None:
+    other = FakeProxy()
+    for target in (f"{other.url}{CALL}", f"{CALL}/"):
+        tools.on(CALL, {}, status=status, headers={"Location": target}, method="POST")
+        result = run("mcp", "call", "add", "a=1", "--json", exit=3)
+        assert result.error["code"] == "bad_response"
+        assert EFFECT not in result.error["message"]  # it was sent elsewhere, not made
+    other.close()
+    assert other.requests == []
+    assert [request.path for request in calls(tools)] == [CALL, CALL]
+
+
+class Dropping:
+    """A proxy that tells of its tools, and closes the connection as soon as it reads the head of a call."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.settimeout(5)
+                head = b""
+                while b"\r\n\r\n" not in head and (some := connection.recv(1024)):
+                    head += some
+                if head.startswith(b"POST"):
+                    self.calls += 1
+                    continue
+                body = json.dumps([] if SERVERS.encode() in head else offer(tool("add", ADD))).encode()
+                connection.sendall(
+                    b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+                )
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+
+@pytest.fixture
+def dropping(env: dict[str, str]) -> Iterator[Dropping]:
+    server = Dropping()
+    env["LITELLM_BASE_URL"] = server.url
+    env["LITELLM_API_KEY"] = "sk-test"
+    yield server
+    server.close()
+
+
+@pytest.mark.parametrize("size", [1, 2_000_000])
+def test_a_connection_that_ends_before_the_body_was_read_is_not_made_anew(
+    run: Run, dropping: Dropping, size: int
+) -> None:
+    result = run("mcp", "call", "add", "a=1", f"pad={'x' * size}", "--no-check", "--json", exit=3)
+    time.sleep(0.3)
+    assert (result.error["code"], dropping.calls) == ("unreachable", 1)
+    assert EFFECT in result.error["message"]
+
+
+def test_where_nothing_was_sent_nothing_can_have_happened(run: Run, tools: FakeProxy) -> None:
+    run("mcp", "list")
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+    tools.close()
+    result = run("mcp", "call", "add", "a=1", "--json", exit=3)
+    assert result.error["code"] == "unreachable"
+    assert EFFECT not in result.error["message"]
+    cold = run("mcp", "call", "add", "a=1", "--json", exit=3, LITELLM_BASE_URL=url)
+    assert cold.error["code"] == "unreachable"
+    assert EFFECT not in cold.error["message"]
+
+
+def test_a_slow_tool_has_two_minutes_and_not_the_time_of_a_page(
+    run: Run, tools: FakeProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tool may be silent for longer than a page of models may: the call's own time-out is what counts."""
+    from litellmctl.commands import mcp
+    from litellmctl.proxy import client
+
+    assert mcp.CALL_SECONDS == 120
+    monkeypatch.setattr(client, "READ_SECONDS", 0.3)
+    tools.on(CALL, respond=slowly(0.8), method="POST")
+    assert run("mcp", "call", "add", "a=1") == "late\n"
+
+
+def test_a_time_out_is_kept(run: Run, tools: FakeProxy) -> None:
+    tools.on(CALL, respond=slowly(2), method="POST")
+    run("mcp", "list")
+    start = time.monotonic()
+    result = run("mcp", "call", "add", "a=1", "--timeout", "0.5", exit=3)
+    assert time.monotonic() - start < 1.5
+    assert "0.5 s" in result.stderr
+    assert EFFECT in result.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_a_call_that_is_interrupted_was_made_once(
+    run: Run, tools: FakeProxy, env: dict[str, str], number: signal.Signals, code: int
+) -> None:
+    run("mcp", "list")
+    asked, may_end = threading.Event(), threading.Event()
+
+    def respond(_: BaseHTTPRequestHandler) -> None:
+        asked.set()
+        may_end.wait(20)
+
+    tools.on(CALL, respond=respond, method="POST", times=None)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "litellmctl", "mcp", "call", "add", "a=1"],
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert asked.wait(20)
+    start = time.monotonic()
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=10)
+    took = time.monotonic() - start
+    time.sleep(0.3)
+    may_end.set()
+    assert (process.returncode, stdout, stderr) == (code, b"", b"")
+    assert (len(calls(tools)), listings(tools)) == (1, 1)
+    assert took < 2
+
+
+# --- what a call renews for the next one ---
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param(told(404, "MCP server 'id-lab' was not found"), id="server gone"),
+        pytest.param(told(500, "An unexpected error occurred: Tool add not found"), id="tool gone"),
+    ],
+)
+def test_a_tool_that_vanished_is_looked_for_anew_by_the_next_call(
+    run: Run, proxy: FakeProxy, reply: dict[str, Any]
+) -> None:
+    offering(proxy, tool("add", ADD), times=1)
+    run("mcp", "list")
+    proxy.on(CALL, method="POST", **reply)
+    gone = run("mcp", "call", "add", "a=1", "--json", exit=5)
+    assert gone.error["code"] == "not_found"
+    assert gone.error["remedy"] == "litellmctl mcp list"
+    assert (listings(proxy), len(calls(proxy))) == (1, 1)  # not in the same run
+    offering(proxy, tool("add", ADD, server="new"), times=1)
+    result_of(proxy, answer("3"))
+    assert run("mcp", "call", "add", "a=1") == "3\n"
+    assert calls(proxy)[1].json["server_id"] == "id-new"
+    assert listings(proxy) == 2
+
+
+def test_other_failures_keep_the_cached_tools(run: Run, tools: FakeProxy) -> None:
+    run("mcp", "list")
+    for reply in (error(401, "no"), told(403, "no"), told(400, "no"), told(500, "boom"), told(502, "x")):
+        tools.on(CALL, method="POST", **reply)
+        code = {401: 4, 403: 4, 400: 5}.get(reply["status"], 3)
+        run("mcp", "call", "add", "a=1", exit=code)
+    assert listings(tools) == 1
+
+
+def make_older(home: Path, seconds: float) -> None:
+    """Make the cached tools older."""
+    for path in (home / "cache").glob("tools-*.jsonl"):
+        head, rest = path.read_text().split("\n", 1)
+        header = json.loads(head)
+        header["fetched_at"] -= seconds
+        path.write_text(json.dumps(header) + "\n" + rest)
+
+
+def test_a_tool_that_is_not_cached_is_looked_for_once(run: Run, proxy: FakeProxy, home: Path) -> None:
+    offering(proxy, tool("old"), times=1)
+    run("mcp", "list")
+    make_older(home, 5)
+    offering(proxy, tool("old"), tool("new"), times=1)
+    result_of(proxy, answer("found"))
+    assert run("mcp", "call", "new") == "found\n"
+    assert (listings(proxy), len(calls(proxy))) == (2, 1)
+    make_older(home, 5)
+    offering(proxy, tool("old"), times=1)
+    assert run("mcp", "call", "lab/newer", "--json", exit=5).error["code"] == "not_found"
+    assert listings(proxy) == 3
+    assert run("mcp", "call", "newer", "--json", "--offline", exit=5).error["code"] == "not_found"
+
+
+def test_a_helper_is_asked_again_for_the_next_call_only(run: Run, tools: FakeProxy, tmp_path: Path) -> None:
+    count = tmp_path / "count"
+    helper = f"sh -c 'echo x >> {count}; echo sk-helper-$(wc -l < {count})'"
+    run("mcp", "list", LITELLM_API_KEY_HELPER=helper)
+    tools.on(CALL, method="POST", **error(401, "expired", "expired_key"))
+    result = run("mcp", "call", "add", "a=1", "--json", exit=4, LITELLM_API_KEY_HELPER=helper)
+    assert result.error["code"] == "auth_failed"
+    assert len(calls(tools)) == 1
+
+
+# --- arguments ---
+
+
+def test_values_become_what_the_schema_asks_for(run: Run, tools: FakeProxy) -> None:
+    result_of(tools, answer("ok"), times=None)
+
+    def sent(*words: str) -> Any:
+        run("mcp", "call", *words)
+        return calls(tools)[-1].json["arguments"]
+
+    assert sent("convert", "value=1.5", "unit=celsius", "precise=true") == {
+        "value": 1.5,
+        "unit": "celsius",
+        "precise": True,
+    }
+    assert sent("register", "person.name=7", "person.age=36", "person.address.street=x=y", "tags=a", "tags=2") == {
+        "person": {"name": "7", "age": 36, "address": {"street": "x=y"}},
+        "tags": ["a", "2"],
+    }
+    person = '{"name": "Ada", "age": 1, "address": {"street": "é\u2028"}}'
+    assert sent("register", f"person:={person}", "person.age=2", "tags=null")["person"]["age"] == 2
+    assert sent("register", f"person={person}", 'tags=["a"]')["tags"] == ["a"]
+    assert sent("lab/ping") == {}
+    assert sent("lab/ping", "x=1", "--no-check") == {"x": "1"}
+
+
+def test_everything_that_is_wrong_is_said_at_once_and_nothing_sent(run: Run, tools: FakeProxy) -> None:
+    secret = "s3cret-value"
+    result = run("mcp", "call", "convert", f"unit={secret}", f"precise={secret}", f"valeu={secret}", exit=2)
+    message, remedy = result.stderr.splitlines()
+    assert sorted(message.removeprefix("Error: ").split("; ")) == [
+        "precise is not a boolean",
+        'unit is not one of "celsius", "fahrenheit"',
+        'valeu is not one of its parameters. Did you mean "value"?',
+        "value is required (number)",
+    ]
+    assert remedy == "Try:   litellmctl mcp show lab/convert"
+    assert secret not in printed(result)
+    deep = run("mcp", "call", "register", "person.age=999", "person.name:=7", "person.address:={}", "--json", exit=2)
+    for words in ("person.age", "person.name is not a string", "person.address"):
+        assert words in deep.error["message"]
+    assert "999" not in deep.error["message"]
+    assert calls(tools) == []
+
+
+def test_without_a_check_arguments_go_as_they_are(run: Run, tools: FakeProxy) -> None:
+    result_of(tools, answer("ok"), times=2)
+    run("mcp", "call", "convert", "unit=kelvin", "other=1", "value=x", "--no-check")
+    assert calls(tools)[0].json["arguments"] == {"unit": "kelvin", "other": "1", "value": "x"}
+    run("mcp", "call", "convert", "--args", '{"value": null}', "--no-check")
+    assert calls(tools)[1].json["arguments"] == {"value": None}
+
+
+def test_values_are_read_from_files_and_stdin(run: Run, tools: FakeProxy, tmp_path: Path) -> None:
+    text, data = tmp_path / "text", tmp_path / "data.json"
+    text.write_text("two\nlines é\n")
+    data.write_text('{"name": "Ada", "age": 36, "address": {"street": "x"}}')
+    result_of(tools, answer("ok"), times=None)
+
+    def sent(*words: str, stdin: str = "") -> Any:
+        run("mcp", "call", "register", *words, stdin=stdin)
+        return calls(tools)[-1].json["arguments"]
+
+    assert sent(f"person:=@{data}", f"tags=@{text}", "tags=-", stdin="from stdin\n")["tags"] == [
+        "two\nlines é\n",
+        "from stdin\n",
+    ]
+    whole = f'{{"person": {data.read_text()}, "tags": ["x"]}}'
+    assert sent("--args", whole)["tags"] == ["x"]
+    assert sent("--args", "-", "tags:=null", stdin=whole) == {"person": json.loads(data.read_text()), "tags": None}
+    data.write_text(whole)
+    assert sent("--args", f"@{data}", "person.name=Bob")["person"] == {
+        "name": "Bob",
+        "age": 36,
+        "address": {"street": "x"},
+    }
+    assert sent("--args", whole, "tags:=-", stdin='["y"]')["tags"] == ["y"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["a"], "no argument"),
+        (["=1"], "no argument"),
+        (["a:=x"], "a is not JSON"),
+        (["a:="], "a is not JSON"),
+        (["a:=NaN"], "a is not JSON"),
+        (["a:=1e999999"], "a is not"),
+        (["a:=" + "[" * 100_000], "a is not JSON"),
+        (["a:=" + "9" * 5000], "a is not JSON"),
+        (["a..b=1"], "no name of an argument"),
+        (["a=@missing"], "cannot read missing: no such file"),
+        (["a=@."], "cannot read .: is a directory"),
+        (["a=@binary"], "binary is not UTF-8"),
+        (["a=@big"], "big is larger than 5 MiB"),
+        (["a:=@big"], "big is larger than 5 MiB"),
+        (["a:=@broken"], "a is not JSON"),
+        (["--args", "x"], "--args is not JSON"),
+        (["--args", "[1]"], "--args is not a JSON object"),
+        (["--args", ""], "--args is not JSON"),
+        (["--args", "@missing"], "cannot read missing"),
+        (["--args", "@binary"], "binary is not UTF-8"),
+        (["--args", "@big"], "big is larger than 5 MiB"),
+        (["--args", "@broken"], "--args @broken is not JSON"),
+        (["--args", "-"], "--args - is not JSON"),
+        (["--args", '{"a": 1}', "--args", '{"a": "x"}'], "a is not an integer"),
+        (["a=1", "--jobs", "0"], "--jobs"),
+        (["a=1", "--jsonl", "-", "--structured"], "--jsonl"),
+        (["a=1", "--jsonl", "-", "--output-dir", "x"], "--jsonl"),
+    ],
+)
+def test_arguments_that_cannot_be_understood_are_exit_2_and_nothing_is_sent(
+    run: Run, tools: FakeProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("binary").write_bytes(b"\xff\xfe\x00")
+    Path("big").write_bytes(b"1" * (5 * 2**20 + 1))
+    Path("broken").write_text('{"a": sk-secret-in-a-file}')
+    result = run("mcp", "call", "add", *words, "--json", exit=2)
+    assert (result, says in result.error["message"]) == ("", True), result.error["message"]
+    assert "sk-secret" not in printed(result)
+    assert len(result.stderr) < 2000
+    assert calls(tools) == []
+
+
+def test_the_biggest_file_that_may_be_sent(run: Run, tools: FakeProxy, tmp_path: Path) -> None:
+    for size, code in ((5 * 2**20 - 100, 0), (5 * 2**20, 2)):
+        (tmp_path / "big").write_bytes(b"x" * size)
+        if code == 0:
+            result_of(tools, answer("ok"))
+        run("mcp", "call", "add", "a=1", f"b=@{tmp_path}/big", "--no-check", exit=code)
+    assert len(calls(tools)[0].json["arguments"]["b"]) == 5 * 2**20 - 100
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["tags=-", "person=-"],
+        ["tags=-", "tags=-"],
+        ["--args", "-", "tags=-"],
+        ["--args", "-", "tags:=-"],
+        ["--jsonl", "-", "tags=-"],
+        ["--jsonl", "-", "--args", "-"],
+        ["tags=@-", "person=-"],
+        ["--args", "@-", "tags=-"],
+        ["--jsonl", "-", "tags=@-"],
+    ],
+)
+def test_stdin_is_read_once_only(run: Run, tools: FakeProxy, words: list[str]) -> None:
+    result = run("mcp", "call", "register", *words, "--json", exit=2, stdin="{}")
+    assert (result.error["code"], "stdin" in result.error["message"]) == ("usage", True)
+    assert calls(tools) == []
+
+
+@pytest.mark.parametrize("schema", [None, True, {"type": "object"}, {"$ref": "#"}])
+def test_without_a_schema_anything_is_sent_as_text(run: Run, proxy: FakeProxy, schema: Any) -> None:
+    offering(proxy, tool("it", schema))
+    result_of(proxy, answer("ok"))
+    run("mcp", "call", "it", "a=1", "b:=2", "c.d=x", "a.b=y")
+    assert calls(proxy)[0].json["arguments"]["b"] == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a file name and an argument of any bytes")
+def test_an_argument_that_is_no_unicode_is_no_crash(tools: FakeProxy, env: dict[str, str]) -> None:
+    result_of(tools, answer("ok"), times=None)
+    for word in (b"person.name=\xff\xfe", b"\xff=1", b"--args=\xff", b'person:="\\ud800"'):
+        command: list[str | bytes] = [sys.executable, "-m", "litellmctl", "mcp", "call", "register", word]
+        done = subprocess.run(command, env=env, capture_output=True, timeout=30, check=False)
+        assert (done.returncode, done.stdout) == (2, b""), done.stderr
+    assert calls(tools) == []
+
+
+# --- results ---
+
+
+def test_texts_are_separated_by_a_newline(run: Run, tools: FakeProxy) -> None:
+    result_of(tools, answer("one", "two\n", "", "three"))
+    assert run("mcp", "call", "lab/ping") == "one\ntwo\n\n\nthree\n"
+    result_of(tools, answer())
+    assert run("mcp", "call", "lab/ping") == ""
+    result_of(tools, answer("x"))
+    assert run("mcp", "call", "lab/ping", "-o", "table", terminal=True) == "x\n"
+
+
+def test_a_tool_that_fails_fails_the_script(run: Run, tools: FakeProxy) -> None:
+    failing = answer("Error executing tool fail:\n  it \x1b[31mbroke", "really", isError=True)
+    result_of(tools, failing, times=None)
+    result = run("mcp", "call", "lab/ping", exit=5)
+    assert result == ""
+    assert result.stderr.splitlines() == [
+        "Error executing tool fail:",
+        "  it [31mbroke",
+        "really",
+        "Error: the tool lab/ping reported an error",
+        "Try:   litellmctl mcp show lab/ping",
+    ]
+    assert run("mcp", "call", "lab/ping", "-q", exit=5).stderr == result.stderr
+    as_json = run("mcp", "call", "lab/ping", "--json", exit=5)
+    assert (as_json.json, as_json.error["code"], as_json.error["exit_code"]) == (failing, "rejected", 5)
+    assert as_json.stderr.count("\n") == 1
+    assert run("mcp", "call", "lab/ping", "--structured", exit=5) == ""
+    only_json = run("mcp", "call", "lab/ping", "-o", "json", exit=5)
+    assert (only_json.json, "Error: the tool" in only_json.stderr) == (failing, True)
+
+
+def test_with_json_the_whole_result_is_untouched(run: Run, tools: FakeProxy) -> None:
+    text = "é \ud83d\ude00 \u2028 \x00\x1b[31m\x7f\u009b\t\n\u202e"
+    whole = (
+        '{"zeta": 1, "_meta": {"b": 1.0, "a": 0.1, "big": 123456789012345678901234567890, "e": 1e-07, "z": -0.0}, '
+        '"content": [{"text": TEXT, "type": "text", "more": [null, true, {}]}], "structuredContent": {"1": [[]]}, '
+        '"isError": false, "alpha": null}'
+    ).replace("TEXT", json.dumps(text))
+    result_of(tools, whole.encode(), times=None)
+    result = run("mcp", "call", "lab/ping", "--json")
+    assert json.dumps(result.json) == json.dumps(json.loads(whole))  # keys in their order too
+    assert ("1.0" in result, "1e-07" in result, "123456789012345678901234567890" in result) == (True, True, True)
+    assert re.findall(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", result) == []
+    assert r"\u001b[31m\u007f\u009b" in result
+    assert "é \U0001f600" in result
+    assert result.count("\n") == 1
+    assert run("mcp", "call", "lab/ping", "-o", "jsonl") == run("mcp", "call", "lab/ping", "-o", "json") == result
+    assert run("mcp", "call", "lab/ping", "--json", terminal=True).json == result.json
+    assert run("mcp", "call", "lab/ping", "--fields", "content", exit=2).stderr.startswith("Error: ")
+
+
+def test_only_the_structured_content(run: Run, tools: FakeProxy) -> None:
+    result_of(tools, answer("text", structuredContent={"value": 1.5, "b": [1, None]}), times=None)
+    for form in ("table", "tsv", "json"):
+        assert run("mcp", "call", "lab/ping", "--structured", "-o", form) == '{"value": 1.5, "b": [1, null]}\n'
+    assert run("mcp", "call", "lab/ping", "--structured", "--json").json == {"value": 1.5, "b": [1, None]}
+
+
+@pytest.mark.parametrize("value", [False, 0, [], "", {}])
+def test_structured_content_may_be_anything_but_nothing(run: Run, tools: FakeProxy, value: Any) -> None:
+    result_of(tools, answer(structuredContent=value))
+    assert run("mcp", "call", "lab/ping", "--structured").json == value
+    result_of(tools, answer("text"))
+    nothing = run("mcp", "call", "lab/ping", "--structured", "--json", exit=5)
+    assert (nothing, nothing.error["code"]) == ("", "rejected")
+
+
+BINARY = bytes(range(256))
+BLOCKS: list[Any] = [
+    {"type": "text", "text": "a pixel:"},
+    {"type": "image", "data": PIXEL, "mimeType": "image/png"},
+    {"type": "audio", "data": base64.b64encode(BINARY).decode(), "mimeType": "audio/x-odd"},
+    {"type": "resource", "resource": {"uri": "file:///../../etc/notes.txt", "mimeType": "text/plain", "text": "né"}},
+    {"type": "resource", "resource": {"uri": "x://y/" + "z" * 300, "blob": base64.b64encode(BINARY).decode()}},
+    {"type": "image", "data": "not base64!", "mimeType": "image/png"},
+    {"type": "resource_link", "uri": "file:///a/b.txt", "name": "b"},
+    {"type": HOSTILE, "data": 7, "mimeType": HOSTILE},
+    {"type": "text", "text": None},
+    {},
+    *(None, 7, "text", []),
+]
+
+
+def test_pictures_are_named_and_nothing_binary_is_printed(run: Run, tools: FakeProxy) -> None:
+    result_of(tools, answer(content=BLOCKS), times=None)
+    for terminal in (False, True):
+        result = run("mcp", "call", "lab/ping", terminal=terminal, NO_COLOR="1")
+        assert result == "a pixel:\n"
+        lines = result.stderr.splitlines()
+        assert lines[:4] == [
+            "[image image/png of 70 bytes] (--output-dir saves it)",
+            "[audio audio/x-odd of 256 bytes] (--output-dir saves it)",
+            "[resource text/plain of 3 bytes] (--output-dir saves it)",
+            "[resource application/octet-stream of 256 bytes] (--output-dir saves it)",
+        ]
+        assert len(lines) == 9
+        assert re.findall(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", printed(result)) == []
+        assert PIXEL not in printed(result)
+    assert run("mcp", "call", "lab/ping", "-q").stderr == ""
+    assert run("mcp", "call", "lab/ping", "--json").json["content"] == BLOCKS
+
+
+def test_pictures_are_saved_as_they_are(run: Run, tools: FakeProxy, tmp_path: Path) -> None:
+    result_of(tools, answer(content=BLOCKS), times=None)
+    folder = tmp_path / "new" / "out"
+    result = run("mcp", "call", "lab/ping", "--output-dir", str(folder))
+    assert result == "a pixel:\n"
+    saved = sorted(folder.iterdir())
+    assert [path.read_bytes() for path in saved] == [base64.b64decode(PIXEL), BINARY, "né".encode(), BINARY]
+    assert [path.suffix for path in saved][0:3:2] == [".png", ".txt"]
+    assert all(str(path) in result.stderr for path in saved)
+    assert result.stderr.count("Warning: not saved: ") == 5
+    assert {path.name for path in tmp_path.iterdir()} == {"home", "new"}
+    # A second time: beside what is there.
+    again = run("mcp", "call", "lab/ping", "--output-dir", str(folder), "--json")
+    assert again.json["content"] == BLOCKS
+    assert len(list(folder.iterdir())) == 8
+    assert saved[0].read_bytes() == base64.b64decode(PIXEL)
+
+
+@pytest.mark.parametrize("content", [None, 7, "text", {}, [], True])
+def test_odd_content_is_no_crash(run: Run, tools: FakeProxy, content: Any) -> None:
+    result_of(tools, answer(content=content), times=None)
+    assert run("mcp", "call", "lab/ping") == ""
+    assert run("mcp", "call", "lab/ping", "--json").json["content"] == content
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_the_call(run: Run, tools: FakeProxy, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    result = run("mcp", "call", "lab/ping", "--output-dir", str(tmp_path / "file" / "out"), "--json", exit=1)
+    assert result.error["code"] == "file"
+    assert calls(tools) == []
+
+
+def test_escapes_in_a_result_never_reach_a_terminal(run: Run, tools: FakeProxy) -> None:
+    result_of(tools, answer(f"a\tb\r\n{HOSTILE}\rc", structuredContent={HOSTILE: HOSTILE}), times=None)
+    for options in ((), ("--json",), ("--structured",), ("-o", "csv")):
+        for terminal in (False, True):
+            result = run("mcp", "call", "lab/ping", *options, terminal=terminal, NO_COLOR="1")
+            assert re.findall(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", printed(result)) == []
+    assert run("mcp", "call", "lab/ping").startswith("a\tb\n]0;title[31mred")
+
+
+@pytest.mark.parametrize("depth", [100, *range(860, 1000, 5), 100_000])
+def test_a_result_that_is_nested_deeply_is_printed_or_refused(run: Run, tools: FakeProxy, depth: int) -> None:
+    result_of(tools, b'{"content": [], "structuredContent": ' + b"[" * depth + b"]" * depth + b"}", times=None)
+    try:
+        assert run("mcp", "call", "lab/ping", "--json").count("[") == depth + 1
+    except AssertionError:
+        assert depth > 800
+        assert run("mcp", "call", "lab/ping", "--json", exit=3).error["code"] == "bad_response"
+
+
+def test_a_call_with_a_tool_of_any_name(run: Run, proxy: FakeProxy) -> None:
+    names = ["with space", "a/b/c", "dotted.name-1", "-dash", "ünï", HOSTILE, "$(touch x)", "a=b"]
+    offering(proxy, *(tool(name, ANYTHING) for name in names))
+    result_of(proxy, answer("ok"), times=None)
+    for name in names:
+        run("mcp", "call", f"lab/{name}", "x=1")
+    assert [request.json["name"] for request in calls(proxy)] == names
+    assert proxy.asked.count(LIST) == 1

@@ -1,0 +1,647 @@
+"""`mcp call --jsonl`: many calls, in order, each made once, and none of them more than the others' business."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import socketserver
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from litellmctl.auth.logins import Login, LoginFile, Logins
+from litellmctl.auth.vault import FileVault, Secret
+from tests.conftest import Run
+from tests.contract.test_mcp import CALL, SERVERS, answer, calls, offer, offering, tool
+from tests.fake_proxy import FakeProxy, error
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"n": {"type": "integer"}, "t": {"type": "string"}, "any": {}},
+    "required": ["n"],
+}
+
+Reply = Callable[[dict[str, Any]], Any]
+
+
+class ToolServer(socketserver.ThreadingTCPServer):
+    """A proxy with one tool, quicker than the fake one, that knows what it is called with and counts.
+
+    `reply` makes the result out of the arguments; a pair is a status and a body, None closes the connection.
+    """
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.reply: Reply = echo
+        self.arguments: list[dict[str, Any]] = []
+        self.keys: list[str] = []
+        self.in_flight = self.most_in_flight = self.listings = 0
+        self.lock = threading.Lock()
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+
+    @property
+    def numbers(self) -> list[Any]:
+        """The `n` of each call, in the order in which they came."""
+        return [arguments.get("n") for arguments in self.arguments]
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Be silent about clients that went away."""
+
+
+class _Handler(socketserver.StreamRequestHandler):
+    server: ToolServer
+    disable_nagle_algorithm = True
+
+    def handle(self) -> None:
+        while head := self.rfile.readline():
+            headers = {}
+            while (line := self.rfile.readline()) not in {b"\r\n", b""}:
+                name, _, value = line.partition(b":")
+                headers[name.lower()] = value.strip().decode()
+            body = self.rfile.read(int(headers.get(b"content-length", 0)))
+            path = head.split()[1].decode()
+            if path == SERVERS:
+                self._send(200, [])
+            elif path != CALL:
+                self.server.listings += 1
+                self._send(200, offer(tool("echo", SCHEMA)))
+            elif not self._call(json.loads(body), headers.get(b"authorization", "")):
+                return
+
+    def _call(self, request: dict[str, Any], key: str) -> bool:
+        server = self.server
+        arguments = request["arguments"]
+        with server.lock:
+            server.arguments.append(arguments)
+            server.keys.append(key)
+            server.in_flight += 1
+            server.most_in_flight = max(server.most_in_flight, server.in_flight)
+        try:
+            made = server.reply(arguments)
+        finally:
+            with server.lock:
+                server.in_flight -= 1
+        if made is not None:
+            self._send(*(made if isinstance(made, tuple) else (200, made)))
+        return made is not None
+
+    def _send(self, status: int, body: Any) -> None:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.wfile.write(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n" % (status, len(data)) + data)
+
+
+def echo(arguments: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Return the result of a tool that says its number."""
+    return answer(str(arguments.get("n")), structuredContent={"n": arguments.get("n")}, **more)
+
+
+@pytest.fixture
+def server(env: dict[str, str]) -> Iterator[ToolServer]:
+    with ToolServer() as server:
+        env["LITELLM_BASE_URL"] = server.url
+        env["LITELLM_API_KEY"] = "sk-test-0123456789abcdef"
+        yield server
+        server.shutdown()
+
+
+def lines(*values: Any) -> str:
+    """Return JSONL: texts as they are, anything else as JSON."""
+    return "".join(f"{value if isinstance(value, str) else json.dumps(value)}\n" for value in values)
+
+
+def numbered(count: int, start: int = 0) -> str:
+    return lines(*({"n": number} for number in range(start, start + count)))
+
+
+def outcomes(text: str) -> list[Any]:
+    """Return for each line of output its number, or the code of its error, or the tool's own error."""
+    found: list[Any] = []
+    for line in text.splitlines():
+        one = json.loads(line)
+        if "error" in one:
+            found.append(one["error"]["code"])
+        else:
+            found.append("isError" if one["isError"] else one["structuredContent"]["n"])
+    return found
+
+
+@pytest.fixture
+def start(env: dict[str, str]) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Start the program with pipes; what still runs is ended after the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*words: str, **variables: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "litellmctl", "mcp", "call", "echo", "--jsonl", "-", *words]
+        pipe = subprocess.PIPE
+        started.append(
+            subprocess.Popen(command, env={**env, **variables}, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0)
+        )
+        return started[-1]
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate(timeout=10)
+
+
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 10) -> bool:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+    return condition()
+
+
+def feed(process: subprocess.Popen[bytes], text: str) -> None:
+    assert process.stdin is not None
+    process.stdin.write(text.encode())
+    process.stdin.flush()
+
+
+def read_line(process: subprocess.Popen[bytes], seconds: float = 10) -> bytes:
+    """Return the next line of output; b"" where none came in time."""
+    found: list[bytes] = []
+    assert process.stdout is not None
+    reader = threading.Thread(target=lambda: found.append(process.stdout.readline()), daemon=True)  # type: ignore[union-attr]
+    reader.start()
+    reader.join(seconds)
+    return found[0] if found else b""
+
+
+# --- order, and how many at a time ---
+
+
+def test_results_come_in_the_order_of_the_lines(run: Run, server: ToolServer) -> None:
+    chance = random.Random(7)
+
+    def reply(arguments: dict[str, Any]) -> Any:
+        time.sleep(chance.uniform(0, 0.03))
+        return echo(arguments)
+
+    server.reply = reply
+    result = run("mcp", "call", "echo", "--jsonl", "-", "--jobs", "8", stdin=numbered(120))
+    assert outcomes(result) == list(range(120))
+    assert result.stderr == ""
+    assert sorted(server.numbers) == list(range(120))  # each once
+    assert server.numbers != list(range(120))
+    assert server.most_in_flight == 8
+    assert server.listings == 1
+
+
+@pytest.mark.parametrize(("options", "most"), [([], 4), (["--jobs", "1"], 1), (["--jobs", "3"], 3)])
+def test_no_more_are_in_flight_than_jobs(run: Run, server: ToolServer, options: list[str], most: int) -> None:
+    def reply(arguments: dict[str, Any]) -> Any:
+        time.sleep(0.02)
+        return echo(arguments)
+
+    server.reply = reply
+    assert outcomes(run("mcp", "call", "echo", "--jsonl", "-", *options, stdin=numbered(24))) == list(range(24))
+    assert server.most_in_flight == most
+
+
+@pytest.mark.parametrize("jobs", ["0", "65", "-1", "many", "1.5"])
+def test_jobs_have_bounds(run: Run, server: ToolServer, jobs: str) -> None:
+    result = run("mcp", "call", "echo", "--jsonl", "-", "--jobs", jobs, "--json", stdin=numbered(1), exit=2)
+    assert (result, "--jobs" in result.error["message"], server.arguments) == ("", True, [])
+
+
+def test_as_many_jobs_as_there_may_be(run: Run, server: ToolServer) -> None:
+    assert outcomes(run("mcp", "call", "echo", "--jsonl", "-", "--jobs", "64", stdin=numbered(100))) == list(range(100))
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 5])
+def test_no_more_than_four_times_jobs_wait_for_a_slow_one(start: Start, server: ToolServer, jobs: int) -> None:
+    may_end = threading.Event()
+
+    def reply(arguments: dict[str, Any]) -> Any:
+        if arguments["n"] == 0:
+            may_end.wait(20)
+        return echo(arguments)
+
+    server.reply = reply
+    process = start("--jobs", str(jobs))
+    feed(process, numbered(200))
+    least = 1 if jobs == 1 else 4 * jobs - 2  # of those that are read, two may not have been begun
+    assert wait_for(lambda: len(server.arguments) >= least)
+    time.sleep(0.3)
+    assert least <= len(server.arguments) <= 4 * jobs
+    may_end.set()
+    assert process.stdin is not None
+    stdout, stderr = process.communicate(timeout=20)
+    assert (outcomes(stdout.decode()), stderr, process.returncode) == (list(range(200)), b"", 0)
+
+
+def test_each_result_comes_as_soon_as_it_can(start: Start, server: ToolServer) -> None:
+    process = start()
+    for number in range(4):
+        feed(process, numbered(1, start=number))
+        assert outcomes(read_line(process).decode()) == [number]
+    feed(process, '\n\n{"n": 4}')  # without its newline it may go on
+    time.sleep(0.2)
+    assert len(server.arguments) == 4
+    stdout, stderr = process.communicate(timeout=10)
+    assert (outcomes(stdout.decode()), stderr, process.returncode) == ([4], b"", 0)
+
+
+# --- lines that are not as they should be ---
+
+LONG = '{"n": 1, "t": "' + "x" * (6 * 2**20) + '"}'
+BAD_LINES = {
+    "not JSON": "nope",
+    "half JSON": '{"n": 1',
+    "two on a line": '{"n": 1} {"n": 2}',
+    "a number": "7",
+    "an array": "[1]",
+    "null": "null",
+    "NaN": '{"n": NaN}',
+    "endless number": '{"n": ' + "9" * 5000 + "}",
+    "nested too deeply": '{"n": 1, "any": ' + "[" * 100_000,
+    "ill-typed": '{"n": "x"}',
+    "missing": "{}",
+    "unknown": '{"n": 1, "m": 2}',
+    "a lone surrogate": '{"n": 1, "t": "\\ud800"}',
+    "a lone surrogate in what is ill-typed": '{"n": "\\ud800"}',
+    "a null byte": "\x00",
+    "6 MiB": LONG,
+    "6 MiB of two-byte letters": '{"n": 1, "t": "' + "é" * (3 * 2**20) + '"}',
+}
+
+
+@pytest.mark.parametrize("name", BAD_LINES)
+def test_a_bad_line_is_an_error_in_its_place_and_the_rest_goes_on(run: Run, server: ToolServer, name: str) -> None:
+    text = lines({"n": 1}, BAD_LINES[name], {"n": 2})
+    result = run("mcp", "call", "echo", "--jsonl", "-", exit=2, stdin=text)
+    assert outcomes(result) == [1, "usage", 2]
+    assert set(json.loads(result.splitlines()[1])["error"]) == {"code", "message", "remedy", "status", "exit_code"}
+    assert sorted(server.numbers) == [1, 2]
+    summary, message, *_ = result.stderr.splitlines()
+    assert summary == "1 of 3 calls failed; the first failure follows."
+    assert message.startswith("Error: ")
+    assert len(result) + len(result.stderr) < 5000
+
+
+def test_a_line_that_is_not_utf8_is_an_error_in_its_place(start: Start, server: ToolServer) -> None:
+    process = start()
+    stdout, _ = process.communicate(b'{"n": 1}\n{"n": 2, "t": "\xff"}\n{"n": 3}\n', timeout=20)
+    assert (outcomes(stdout.decode()), process.returncode) == ([1, "usage", 3], 2)
+
+
+def test_the_longest_line_that_may_be(run: Run, server: ToolServer) -> None:
+    fits = '{"n": 1, "t": "' + "x" * (5 * 2**20 - 18) + '"}'
+    assert len(fits) == 5 * 2**20 - 1
+    assert outcomes(run("mcp", "call", "echo", "--jsonl", "-", stdin=f"{fits}\n{fits}")) == [1, 1]
+
+
+def test_blank_lines_are_skipped_and_line_ends_may_be_any(run: Run, server: ToolServer) -> None:
+    text = '\n  \t\r\n{"n": 1}\r\n\n {"n": 2} \n\n{"n": 3}'
+    assert outcomes(run("mcp", "call", "echo", "--jsonl", "-", stdin=text)) == [1, 2, 3]
+
+
+def test_a_byte_order_mark_is_no_fault(run: Run, server: ToolServer, tmp_path: Path) -> None:
+    file = tmp_path / "windows.jsonl"
+    file.write_text('{"n": 1}\r\n{"n": 2}\r\n', encoding="utf-8-sig", newline="")
+    assert outcomes(run("mcp", "call", "echo", "--jsonl", str(file))) == [1, 2]
+
+
+@pytest.mark.parametrize("text", ["", "\n", " \n\n"])
+def test_no_lines_are_no_calls(run: Run, server: ToolServer, tmp_path: Path, text: str) -> None:
+    file = tmp_path / "empty"
+    file.write_text(text)
+    for source in ("-", str(file)):
+        result = run("mcp", "call", "echo", "--jsonl", source, stdin=text)
+        assert (result, result.stderr) == ("", "")
+    assert server.arguments == []
+
+
+def test_a_file_that_cannot_be_read_is_exit_2(run: Run, server: ToolServer, tmp_path: Path) -> None:
+    for name, words in (("missing.jsonl", "no such file"), (".", "is a directory")):
+        result = run("mcp", "call", "echo", "--jsonl", str(tmp_path / name), "--json", exit=2)
+        assert (result, words in result.error["message"]) == ("", True)
+    assert server.arguments == []
+
+
+# --- failures, and which of them decides ---
+
+SERVER_ERROR = (500, {"detail": {"error": "x", "message": "boom"}})
+REPLIES: dict[str, Any] = {
+    "isError": lambda arguments: echo(arguments, isError=True),
+    "server_error": lambda _: SERVER_ERROR,
+    "auth_failed": lambda _: (401, error(401, "no")["body"]),
+    "forbidden": lambda _: (403, {"detail": {"error": "access_denied", "message": "no"}}),
+    "not_found": lambda _: (404, {"detail": {"error": "server_not_found", "message": "gone"}}),
+    "rate_limited": lambda _: (429, {"error": {"message": "slow down"}}),
+    "bad_response": lambda _: (200, b"<html>"),
+    "unreachable": lambda _: None,
+}
+
+
+@pytest.mark.parametrize("kind", REPLIES)
+def test_a_call_that_fails_is_made_once_and_the_rest_goes_on(run: Run, server: ToolServer, kind: str) -> None:
+    server.reply = lambda arguments: REPLIES[kind](arguments) if arguments["n"] % 3 == 1 else echo(arguments)
+    codes = {"isError": 5, "auth_failed": 4, "forbidden": 4, "not_found": 5}
+    result = run("mcp", "call", "echo", "--jsonl", "-", exit=codes.get(kind, 3), stdin=numbered(12))
+    assert outcomes(result) == [kind if number % 3 == 1 else number for number in range(12)]
+    assert sorted(server.numbers) == list(range(12))
+    assert "4 of 12 calls failed" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("failures", "exit"),
+    [
+        (["isError", "server_error", "usage"], 5),
+        (["server_error", "isError", "usage"], 3),
+        (["usage", "server_error", "isError"], 2),
+        (["auth_failed", "usage", "isError"], 4),
+    ],
+)
+def test_the_first_failure_in_the_input_decides(run: Run, server: ToolServer, failures: list[str], exit: int) -> None:
+    def reply(arguments: dict[str, Any]) -> Any:
+        number = arguments["n"]
+        time.sleep(0.03 * (4 - number))  # the later ones are over sooner
+        return REPLIES[failures[number - 1]](arguments) if number else echo(arguments)
+
+    server.reply = reply
+    text = lines({"n": 0}, *({"n": n} if kind != "usage" else "nope" for n, kind in enumerate(failures, 1)))
+    result = run("mcp", "call", "echo", "--jsonl", "-", exit=exit, stdin=text)
+    assert outcomes(result) == [0, *failures]
+    assert result.stderr.startswith("3 of 4 calls failed; the first failure follows.\nError: ")
+    as_json = run("mcp", "call", "echo", "--jsonl", "-", "--json", exit=exit, stdin=text)
+    assert as_json == result
+    assert as_json.error["code"] == {"isError": "rejected"}.get(failures[0], failures[0])
+    quiet = run("mcp", "call", "echo", "--jsonl", "-", "-q", exit=exit, stdin=text)
+    assert quiet == result
+    assert quiet.stderr.startswith("Error: ")
+
+
+def test_a_failed_call_says_that_it_may_have_had_its_effect(run: Run, server: ToolServer) -> None:
+    server.reply = lambda arguments: None if arguments["n"] else (time.sleep(0.6), echo(arguments))[1]
+    result = run("mcp", "call", "echo", "--jsonl", "-", "--timeout", "0.3", exit=3, stdin=numbered(2))
+    assert outcomes(result) == ["timeout", "unreachable"]
+    assert result.count("may have had its effect") == 2
+
+
+def test_the_time_out_is_that_of_each_call(run: Run, server: ToolServer) -> None:
+    server.reply = lambda arguments: (time.sleep(0.25), echo(arguments))[1]
+    result = run("mcp", "call", "echo", "--jsonl", "-", "--timeout", "0.7", "--jobs", "1", stdin=numbered(4))
+    assert outcomes(result) == [0, 1, 2, 3]
+
+
+def test_a_huge_result_is_one_error_among_the_others(run: Run, server: ToolServer) -> None:
+    huge = b'{"content": [{"type": "text", "text": "' + b"x" * (6 * 2**20) + b'"}]}'
+    server.reply = lambda arguments: (200, huge) if arguments["n"] == 1 else echo(arguments)
+    assert outcomes(run("mcp", "call", "echo", "--jsonl", "-", exit=3, stdin=numbered(3))) == [0, "bad_response", 2]
+
+
+def test_results_are_whole_and_safe(run: Run, server: ToolServer) -> None:
+    whole = answer("\x1b[31m\u009b\u2028\né", zeta=1.0, alpha=None, structuredContent={"n": 0})
+    server.reply = lambda _: whole
+    for options in ((), ("-o", "table"), ("--json",)):
+        result = run("mcp", "call", "echo", "--jsonl", "-", *options, stdin=numbered(2))
+        assert result.count("\n") == 2
+        assert "\x1b" not in result
+        assert "\u009b" not in result
+        one = json.loads(result.split("\n")[0])
+        assert json.dumps(one) == json.dumps(whole)
+
+
+# --- what is the same for every line ---
+
+
+def test_arguments_of_the_command_line_go_over_each_line(run: Run, server: ToolServer, tmp_path: Path) -> None:
+    file = tmp_path / "calls.jsonl"
+    file.write_text(lines({"t": "own"}, {"n": 2}, {"n": 3, "any": {"a": 1, "b": 1}}))
+    base = '{"n": 9, "t": "base", "any": {"a": 0}}'
+    run("mcp", "call", "echo", "--jsonl", str(file), "--args", base, "any.b=2", "--jobs", "1")
+    assert server.arguments == [
+        {"n": 9, "t": "own", "any": {"a": 0, "b": "2"}},
+        {"n": 2, "t": "base", "any": {"a": 0, "b": "2"}},
+        {"n": 3, "t": "base", "any": {"a": 1, "b": "2"}},
+    ]
+
+
+def test_a_text_from_stdin_or_a_file_is_read_once_for_all_lines(run: Run, server: ToolServer, tmp_path: Path) -> None:
+    file = tmp_path / "calls.jsonl"
+    file.write_text(numbered(20))
+    run("mcp", "call", "echo", "--jsonl", str(file), "t=-", stdin="the same")
+    assert {arguments["t"] for arguments in server.arguments} == {"the same"}
+    if sys.platform != "win32":
+        fifo = tmp_path / "fifo"
+        os.mkfifo(fifo)
+        writer = threading.Thread(target=fifo.write_text, args=("piped",), daemon=True)
+        writer.start()
+        run("mcp", "call", "echo", "--jsonl", "-", f"any=@{fifo}", stdin=numbered(3))
+        writer.join(5)
+        assert {arguments["any"] for arguments in server.arguments[20:]} == {"piped"}
+
+
+@pytest.mark.parametrize("words", [["t=@missing"], ["t"], ["any:=x"], ["--args", "[]"]])
+def test_what_is_wrong_with_the_command_line_is_said_once(run: Run, server: ToolServer, words: list[str]) -> None:
+    result = run("mcp", "call", "echo", "--jsonl", "-", *words, "--json", exit=2, stdin=numbered(3))
+    assert (result, result.error["code"], server.arguments) == ("", "usage", [])
+
+
+def test_without_a_check_lines_go_as_they_are(run: Run, server: ToolServer) -> None:
+    text = lines({"n": "x"}, {}, "[]")
+    assert run("mcp", "call", "echo", "--jsonl", "-", "--no-check", "--jobs", "1", exit=2, stdin=text).count("\n") == 3
+    assert server.arguments == [{"n": "x"}, {}]
+
+
+# --- interrupted ---
+
+
+@pytest.mark.parametrize("busy", [True, False])
+def test_ctrl_c_ends_at_once(start: Start, server: ToolServer, busy: bool) -> None:
+    may_end = threading.Event()
+    if busy:
+        server.reply = lambda arguments: (may_end.wait(20), echo(arguments))[1]
+    process = start("--jobs", "3")
+    feed(process, numbered(2))
+    assert wait_for(lambda: len(server.arguments) == 2)
+    if not busy:
+        assert outcomes((read_line(process) + read_line(process)).decode()) == [0, 1]
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    code = process.wait(10)
+    took = time.monotonic() - began
+    may_end.set()
+    assert process.stderr is not None
+    assert (code, process.stderr.read()) == (130, b"")
+    assert took < 2
+    assert sorted(server.numbers) == [0, 1]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+def test_a_reader_that_goes_away_ends_it(server: ToolServer, env: dict[str, str], tmp_path: Path) -> None:
+    server.reply = lambda arguments: (time.sleep(0.05), echo(arguments))[1]
+    file = tmp_path / "calls.jsonl"
+    file.write_text(numbered(5000))
+    script = '"$0" -m litellmctl mcp call echo --jsonl "$1" | head -1; echo "${PIPESTATUS[0]}"'
+    began = time.monotonic()
+    done = subprocess.run(
+        ["bash", "-c", script, sys.executable, str(file)],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    first, code = done.stdout.splitlines()
+    assert (outcomes(first), code, done.stderr) == ([0], "141", "")
+    assert time.monotonic() - began < 5
+    assert len(server.arguments) < 200
+
+
+def test_a_kill_leaves_each_line_called_at_most_once(start: Start, server: ToolServer) -> None:
+    server.reply = lambda arguments: (time.sleep(0.02), echo(arguments))[1]
+    process = start("--jobs", "8")
+    feed(process, numbered(500))
+    assert wait_for(lambda: len(server.arguments) > 30)
+    process.kill()
+    process.wait(10)
+    time.sleep(0.2)
+    assert len(set(server.numbers)) == len(server.numbers) < 500
+
+
+# --- long runs ---
+
+
+def peak_kib(server: ToolServer, env: dict[str, str], text: str) -> int:
+    # Not ru_maxrss, which a child starts with as its parent left it.
+    code = (
+        "import re, sys; from litellmctl.__main__ import main;"
+        "code = main(['mcp', 'call', 'echo', '--jsonl', '-', '--jobs', '8']);"
+        "print(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1], file=sys.stderr); sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, input=text.encode(), capture_output=True, timeout=120, check=False
+    )
+    assert done.stdout.count(b"\n") == text.count("\n")
+    return int(done.stderr.split()[-1])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_stays_flat(server: ToolServer, env: dict[str, str]) -> None:
+    def text(count: int) -> str:
+        # A tenth is called, the others are refused here: so it takes seconds, and each way is gone.
+        return lines(*({"n": n if n % 10 == 0 else "x", "t": "x" * 200} for n in range(count)))
+
+    few, many = peak_kib(server, env, text(2000)), peak_kib(server, env, text(20_000))
+    assert len(server.arguments) == 2200
+    assert many < few + 3000
+
+
+def pkce_login(proxy: FakeProxy, home: Path, *, due_in: float) -> None:
+    """Store a login whose token is renewed from so many seconds on (five minutes before its end)."""
+    now = time.time()
+    folder = home / "config"
+    secret = Secret(proxy.url, "token-old", now - 3000, now + 300 + due_in, "refresh-1")
+    FileVault(folder).put("login-1", secret)
+    login = Login(
+        base_url=proxy.url,
+        id="login-1",
+        kind="pkce",
+        storage="file",
+        issued_at=secret.issued_at,
+        expires_at=secret.expires_at,
+        client_id="client-1",
+        token_endpoint=f"{proxy.url}/token",
+        revocation_endpoint=f"{proxy.url}/revoke",
+        resource=proxy.url,
+    )
+    LoginFile(folder).write(Logins({"default": login}, {}, []))
+
+
+@pytest.mark.parametrize("jobs", [1, 4])
+def test_a_token_that_is_about_to_end_is_renewed_before_the_next_call(
+    run: Run, proxy: FakeProxy, home: Path, jobs: int
+) -> None:
+    offering(proxy, tool("echo", SCHEMA))
+    run("mcp", "list")  # imports what is slow to import
+    pkce_login(proxy, home, due_in=0.7)
+    due = time.time() + 0.7
+    proxy.on("/token", {"access_token": "token-new", "expires_in": 3600, "refresh_token": "refresh-2"}, method="POST")
+
+    def respond(handler: Any) -> None:
+        time.sleep(max(0.0, due + 0.05 - time.time()))
+        body = json.dumps(echo({"n": 0})).encode()
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    proxy.on(CALL, respond=respond, method="POST", times=jobs)
+    proxy.on(CALL, echo({"n": 1}), method="POST", times=12 - jobs)
+    result = run("mcp", "call", "echo", "--jsonl", "-", "--jobs", str(jobs), stdin=numbered(12))
+    assert (result.count("\n"), result.stderr) == (12, "")
+    keys = [request.headers["Authorization"] for request in calls(proxy)]
+    assert keys == ["Bearer token-old"] * jobs + ["Bearer token-new"] * (12 - jobs)
+    assert proxy.asked.count("/token") == 1
+    assert json.loads((home / "config" / "secrets.json").read_text())["secrets"]["login-1"]["token"] == "token-new"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+def test_a_key_that_ends_twice_is_asked_for_twice(run: Run, server: ToolServer, tmp_path: Path) -> None:
+    """A helper's key may end more than once in a long run; each time one call is lost, and none is repeated."""
+    count = tmp_path / "count"
+    helper = f"sh -c 'echo x >> {count}; echo sk-helper-$(wc -l < {count})'"
+    run("mcp", "list", LITELLM_API_KEY_HELPER=helper)
+    started = len(count.read_text().splitlines())
+    good: dict[int, int] = {0: 1, 1: 1, 2: 2, 3: 2, 4: 3, 5: 3, 6: 3}
+
+    def reply(arguments: dict[str, Any]) -> Any:
+        number = int(server.keys[-1].rpartition("-")[2]) - started
+        return echo(arguments) if number >= good[arguments["n"]] else (401, error(401, "ended", "expired_key")["body"])
+
+    server.reply = reply
+    result = run(
+        "mcp", "call", "echo", "--jsonl", "-", "--jobs", "1", exit=4, stdin=numbered(7), LITELLM_API_KEY_HELPER=helper
+    )
+    assert outcomes(result) == [0, 1, "auth_failed", 3, "auth_failed", 5, 6]
+    assert server.numbers == list(range(7))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+def test_a_key_that_never_works_is_asked_for_again_once_only(run: Run, server: ToolServer, tmp_path: Path) -> None:
+    count = tmp_path / "count"
+    helper = f"sh -c 'echo x >> {count}; echo sk-helper-$(wc -l < {count})'"
+    run("mcp", "list", LITELLM_API_KEY_HELPER=helper)
+    started = len(count.read_text().splitlines())
+    server.reply = lambda _: (401, error(401, "no")["body"])
+    result = run("mcp", "call", "echo", "--jsonl", "-", exit=4, stdin=numbered(30), LITELLM_API_KEY_HELPER=helper)
+    assert outcomes(result) == ["auth_failed"] * 30
+    assert len(count.read_text().splitlines()) - started == 2  # the first, and one more
+    assert len(set(server.keys)) <= 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_progress_is_shown_to_a_person_and_goes_away(server: ToolServer, env: dict[str, str]) -> None:
+    import pty
+
+    server.reply = lambda arguments: (time.sleep(0.1), echo(arguments, isError=arguments["n"] == 1))[1]
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "litellmctl", "mcp", "call", "echo", "--jsonl", "-", "--jobs", "1"],
+        env={**env, "NO_COLOR": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    stdout, _ = process.communicate(numbered(8).encode(), timeout=20)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert stdout.count(b"\n") == 8
+    assert " calls, 1 failed" in shown
+    assert shown.index(" calls, ") < shown.index("\r\x1b[K1 of 8 calls failed")
