@@ -106,8 +106,8 @@ def render(data: Listing | Record | Text, layout: Layout) -> Iterator[str]:
 def _record(data: Record, layout: Layout) -> Iterator[str]:
     names = layout.chosen or layout.fields or list(data.row)
     row = {name: pick(data.row, name) for name in names}
-    if layout.format == "json":
-        yield dump_json(row, indent=2 if layout.indent else None) + "\n"
+    if layout.format in {"json", "jsonl"}:
+        yield dump_json(row, indent=2 if layout.indent and layout.format == "json" else None) + "\n"
     elif (
         data.text is not None
         and layout.chosen is None

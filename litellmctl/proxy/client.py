@@ -131,6 +131,7 @@ class Client:
             body = answer.read()
         except Unavailable:
             body = b""  # the status says enough
+        body = self.auth.without_key(body)
         failure = failure_of(answer.status, body, url=self.base_url, path=path, headers=answer.headers)
         if failure.code == "auth_failed":
             failure.remedy = self.refused_remedy
