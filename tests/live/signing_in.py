@@ -133,7 +133,7 @@ class Waiting:
         return self.line(r"https?://\S+").group()
 
     def code(self) -> str:
-        return self.line(r"Enter the code (\S+) there").group(1)
+        return self.line(r"Enter the code (\S+) there .*").group(1)
 
     def interrupt(self) -> Result:
         self.process.send_signal(signal.SIGINT)

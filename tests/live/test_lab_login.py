@@ -152,7 +152,7 @@ def test_a_device_code_signs_in(
     assert result == ""
     lines = result.stderr.splitlines()
     assert lines[0] == "Single sign-on by device code (there is no browser here), in any browser:"
-    assert lines[2].startswith(f"{lab.url}/sso/key/generate?source=litellm-cli&key=")
+    assert lines[1].startswith(f"{lab.url}/sso/key/generate?source=litellm-cli&key=")
     named = f", team {alias}" if alias else ""
     assert f"Signed in to {lab.url} as {user}@example.com{named} (single sign-on)" in result.stderr
     assert "good until" in lines[-1]

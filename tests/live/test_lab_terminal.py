@@ -191,9 +191,8 @@ def test_the_questions_lead_to_the_browser(terminal: Open, lab: Lab, person: Per
 
 def test_a_device_code_asks_for_the_team_by_number(terminal: Open, lab: Lab, person: Person, vault: Vault) -> None:
     login = terminal("login", "--sso", "--base-url", lab.url, **AWAY)
-    code = login.line(r"Enter the code (\S+) there")
     link = login.line(r"(http\S+)")
-    person.visit(link, "duo", code=code)
+    person.visit(link, "duo", code=login.line(r"Enter the code (\S+) there .*"))
     login.asks(TEAM)
     for wrong in ("", "0", "3", "lab-red"):
         login.types(wrong)
@@ -287,8 +286,8 @@ def test_ctrl_c_leaves_the_terminal_and_what_was_stored_as_they_were(
     }
     login = terminal(*options[question], **AWAY)
     if question == TEAM:
-        code = login.line(r"Enter the code (\S+) there")
-        person.visit(login.line(r"(http\S+)"), "duo", code=code)
+        link = login.line(r"(http\S+)")
+        person.visit(link, "duo", code=login.line(r"Enter the code (\S+) there .*"))
     if question == VIRTUAL:
         login.asks_hidden(PASTED)
         login.types(request.getfixturevalue("web_token"))

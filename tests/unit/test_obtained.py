@@ -129,6 +129,16 @@ def test_a_json_web_token_is_single_sign_on_until_its_end_by_the_proxys_clock() 
     assert not of_text(KEY).is_json_web_token
 
 
+@pytest.mark.parametrize(
+    ("key", "inner"),
+    [("sk-inner", "sk-inner"), ("other", None), ("sk-é", None), ("", None), (7, None), (None, None), (["sk-x"], None)],
+)
+def test_the_key_inside_a_json_web_token_is_known(key: Any, inner: str | None) -> None:
+    obtained = of_text(json_web_token({"key": key}))
+    assert obtained.inner_key == inner
+    assert "inner" not in repr(obtained)
+
+
 @pytest.mark.parametrize("show", [repr, str, "{0!r}".format, lambda it: f"{it}"])
 def test_a_token_is_not_shown(show: Any) -> None:
     obtained = Obtained(KEY, "sso", refresh_token="rt-secret", user_id="u")
