@@ -62,6 +62,7 @@ class App:
         self.console = console
         self.options = Options()
         self.failures: list[Failure] = []
+        self._said_the_end = False
         self.returned_fields: list[str] = []
 
     @cached_property
@@ -155,7 +156,8 @@ class App:
 
     def use(self, profile: Profile) -> None:
         """Go on with the stored login of this profile."""
-        self.options.base_url, self.options.auth = None, "stored"
+        # It goes first by itself; insisting on it would hide which variables lose.
+        self.options.base_url, self.options.auth = None, "stored" if environment.get("LITELLMCTL_AUTH") else None
         self.__dict__.update(profile=profile)
         for name in ("pair", "lists"):
             self.__dict__.pop(name, None)
@@ -185,7 +187,7 @@ class App:
         from litellmctl.proxy.deadline import Deadline
 
         self.require_online("renewing the token")
-        client = self.connect(login.base_url, profile, Deadline(REQUEST_SECONDS))
+        client = self.connect(login.base_url, profile, Deadline(self.request_seconds))
         client.refused_remedy = login_command(profile.name, login)
         session, token = login.session, secret.refresh_token
         assert session is not None
@@ -215,7 +217,7 @@ class App:
         self.require_online("this")
         with deadline.paused():
             key = pair.credential.secret()
-        self._note_the_end(pair.credential)
+        self.note_the_end(pair.credential)
         headers = {**pair.headers, **(more_headers or {})}
         return self.connect(pair.base_url, self.profile, deadline, key=key, headers=headers, credential=pair.credential)
 
@@ -255,10 +257,11 @@ class App:
             auth.renew, client.refused_remedy = credential.renewed, credential.remedy
         return client
 
-    def _note_the_end(self, credential: Credential) -> None:
+    def note_the_end(self, credential: Credential) -> None:
         """Say that a virtual key is about to end, since nothing renews it."""
         left = None if credential.expires_at is None else credential.expires_at - time.time()
-        if credential.kind == "virtual_key" and left is not None and 0 < left < DAY_SECONDS:
+        if credential.kind == "virtual_key" and left is not None and 0 < left < DAY_SECONDS and not self._said_the_end:
+            self._said_the_end = True
             self.console.note(f"{credential.origin} ends in {age_text(left)}: {credential.remedy}")
 
     @staticmethod

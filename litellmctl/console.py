@@ -182,8 +182,7 @@ class Console:
 
         self._require_prompt(question, flag)
         assert self.stdin is not None
-        self._say(f"{clean(question)} (hidden): ", end="")
-        answer = read_hidden(self.stdin)
+        answer = read_hidden(self.stdin, lambda: self._say(f"{clean(question)} (hidden): ", end=""))
         self._say("")
         return _given(answer or "")
 

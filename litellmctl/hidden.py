@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import TextIO
 
 _REST_SECONDS = 0.1
@@ -13,27 +14,30 @@ _KILL_LINE = "\x15"
 _END = "\x04"
 
 
-def read_hidden(stdin: TextIO) -> str | None:
+def read_hidden(stdin: TextIO, prompt: Callable[[], None] = lambda: None) -> str | None:
     """Return one line that the terminal does not echo, or None where the input ended; Ctrl-C passes through.
 
     Not getpass: a terminal that assembles lines itself cuts them (macOS after 1,024 bytes, Linux after 4,096), and a
     token may be longer. What was pasted behind the line is returned too, so that it does not reach the shell.
+    `prompt` is called once the terminal is silent: whoever answers at once would be echoed otherwise.
     """
     try:
         descriptor = stdin.fileno()
     except OSError:  # not a terminal but a program that plays one
+        prompt()
         return stdin.readline() or None
     if sys.platform == "win32":
         import getpass
 
+        prompt()
         return getpass.getpass("")
-    return _read_posix(descriptor)
+    return _read_posix(descriptor, prompt)
 
 
 if sys.platform != "win32":
     import termios
 
-    def _read_posix(descriptor: int) -> str | None:
+    def _read_posix(descriptor: int, prompt: Callable[[], None]) -> str | None:
         before = termios.tcgetattr(descriptor)
         silent = termios.tcgetattr(descriptor)
         silent[3] &= ~(termios.ECHO | termios.ICANON)
@@ -41,6 +45,7 @@ if sys.platform != "win32":
         # Flushed before, so that what was typed ahead is not taken for the answer; and after, for the shell's sake.
         termios.tcsetattr(descriptor, termios.TCSAFLUSH, silent)
         try:
+            prompt()
             return _line(descriptor)
         finally:
             termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)

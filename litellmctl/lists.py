@@ -177,6 +177,7 @@ class Lists:
         if refresh and off is not None:
             raise UsageFailure(f"--refresh needs the network, and {off}", remedy="leave out one of the two")
         app.name_shadowed()
+        app.note_the_end(app.pair.credential)
         cached = None if refresh else cache.read()
         if cached is not None and (cached.is_fresh or off is not None or self._renews_behind(cache)):
             if not cached.is_fresh and off is not None:

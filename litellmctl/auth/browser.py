@@ -41,5 +41,5 @@ def show(link: str) -> bool:
     # In a thread, since some browsers keep us waiting until they are closed.
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    thread.join(3.0)
+    thread.join(0.5)
     return not opened or opened[0]

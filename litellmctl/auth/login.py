@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from litellmctl.auth.credential import checked
 from litellmctl.auth.logins import Login, LoginFile, Logins
 from litellmctl.auth.obtained import Obtained, clock_difference, seconds_of
 from litellmctl.auth.vault import STORAGES, Found, Missing, NoKeyring, Refused, Secret, Stored, Vault
@@ -34,6 +35,13 @@ class LoggedIn(NamedTuple):
     where: str
     who: str | None
     models: int | None
+
+
+class _Replaced(NamedTuple):
+    """A login that is no more: its proxy, and the session and refresh token that still work there."""
+
+    base_url: str
+    grant: tuple[Session, str]
 
 
 class Desk:
@@ -64,22 +72,41 @@ class Desk:
         with sign_in:
             obtained = sign_in.obtain()
             try:
+                if not sign_in.is_team(obtained) and obtained.team_alias is None:
+                    # PKCE tells the team's id only, and --team may be its name.
+                    obtained = obtained._replace(team_alias=self._told(obtained).team_alias)
                 sign_in.check_team(obtained)
-                verified = self._ask(obtained.token, account.verify)
+                obtained, verified = self._verified(obtained)
                 if verified.warning:
                     self._console.warn(verified.warning)
-                obtained = self._by_our_clock(obtained, verified.date)
+                ahead = self._ahead(verified.date)
+                if obtained.by_proxy_clock:
+                    obtained = obtained._replace(expires_at=_later(obtained.expires_at, ahead))
                 if self._wants_key(sign_in, obtained, virtual_key):
-                    obtained = self._with_virtual_key(obtained)
+                    obtained = self._with_virtual_key(obtained, ahead)
                 told = self._told(obtained)
                 if obtained.kind == "api_key":
-                    obtained = obtained._replace(expires_at=seconds_of(told.key_expires))
-                login, where = self._store(profile, _login(sign_in.base_url, obtained, told), obtained, storage)
+                    obtained = obtained._replace(expires_at=_later(seconds_of(told.key_expires), ahead))
+                login, where, previous = self._store(
+                    profile, _login(sign_in.base_url, obtained, told), obtained, storage
+                )
             except BaseException:
                 self._abandon(obtained)
                 raise
             sign_in.user = login.user_email or login.user_id
+        if previous is not None and previous.base_url == login.base_url:
+            self._revoke(*previous.grant)
         return LoggedIn(login, where, sign_in.user or told.key_alias, verified.models)
+
+    def _verified(self, obtained: Obtained) -> tuple[Obtained, account.Verified]:
+        """Ask the proxy whether it takes the token, or the key inside it."""
+        try:
+            return obtained, self._ask(obtained.token, account.verify)
+        except AuthFailure:
+            if obtained.inner_key is None:
+                raise
+            inner = obtained._replace(token=checked(obtained.inner_key, named="the key in the token"))
+            return inner, self._ask(inner.token, account.verify)
 
     def log_out(self, profile: str, *, revoke_key: bool) -> Login | None:
         """Sign a profile out: at the proxy what can be ended there, and here everything but the URL.
@@ -119,23 +146,23 @@ class Desk:
         """Find out before anybody signs in what would keep us from storing that."""
         with self._file.locked():
             self._file.read()
-        if storage == "file":
-            return
-        outcome = self._vault("keyring").get("probe")
+        outcome = NoKeyring("") if storage == "file" else self._vault("keyring").get("probe")
         if isinstance(outcome, Refused) or (isinstance(outcome, NoKeyring) and storage == "keyring"):
             raise _keyring_refuses(outcome.reason)
+        if isinstance(outcome, NoKeyring):
+            outcome = self._vault("file").get("probe")
+            if isinstance(outcome, Refused):
+                raise Failure("file", f"the secret could not be stored: {outcome.reason}", remedy="make it readable")
 
-    def _by_our_clock(self, obtained: Obtained, date: str | None) -> Obtained:
-        """Translate an expiry that was told by the proxy's clock, and say so where the two clocks differ."""
+    def _ahead(self, date: str | None) -> float:
+        """Return by how many seconds our clock is ahead of the proxy's, and say so; 0 where that does no harm."""
         ahead = clock_difference(date)
         if ahead is None or abs(ahead) < _CLOCK_SECONDS:
-            return obtained
+            return 0.0
         self._console.warn(
             f"this machine's clock is {abs(ahead) / 60:.0f} minutes {'ahead of' if ahead > 0 else 'behind'} the proxy's"
         )
-        if obtained.by_proxy_clock and obtained.expires_at is not None:
-            return obtained._replace(expires_at=obtained.expires_at + ahead)
-        return obtained
+        return ahead
 
     def _wants_key(self, sign_in: SignIn, obtained: Obtained, virtual_key: bool | None) -> bool:
         if virtual_key is not None:
@@ -145,24 +172,46 @@ class Desk:
         question = "Make a virtual key from it, which outlives this token?"
         return self._console.confirm(question, flag="--virtual-key or --no-virtual-key", default=True)
 
-    def _with_virtual_key(self, obtained: Obtained) -> Obtained:
+    def _with_virtual_key(self, obtained: Obtained, ahead: float) -> Obtained:
         """Return a new virtual key in place of the token, or the token where that fails."""
         alias = f"litellmctl-{secrets.token_hex(4)}"
+        made = None
         try:
-            made = self._ask(obtained.token, lambda client: account.make_key(client, alias, obtained.team_id))
+            made, team = self._made_key(obtained, alias)
             self._ask(made.key, account.verify)
-        except Failure as failure:
-            self._console.warn(f"no virtual key was made, and the token itself is kept: {failure.message}")
+        except BaseException as error:
+            if made is not None:
+                key = made.key
+                with suppress(Failure):
+                    self._ask(obtained.token, lambda client: account.delete_key(client, key))
+            if not isinstance(error, Failure):
+                raise
+            self._console.warn(f"no virtual key was made, and the token itself is kept: {_refusal(error)}")
             return obtained
         self._abandon(obtained)
         return Obtained(
             made.key,
             "virtual_key",
-            seconds_of(made.expires),
+            _later(seconds_of(made.expires), ahead),
             user_id=obtained.user_id,
-            team_id=obtained.team_id,
-            team_alias=obtained.team_alias,
+            team_id=team,
+            team_alias=obtained.team_alias if team else None,
         )
+
+    def _made_key(self, obtained: Obtained, alias: str) -> tuple[account.VirtualKey, str | None]:
+        """Make a virtual key for the team, or one of the user's own where its members may make none."""
+        team = obtained.team_id
+        if team is not None:
+            try:
+                return self._ask(obtained.token, lambda client: account.make_key(client, alias, team)), team
+            except AuthFailure:
+                pass
+        made = self._ask(obtained.token, lambda client: account.make_key(client, alias, None))
+        if team is not None:
+            self._console.warn(
+                f"the virtual key is your own: the team {obtained.team_alias or team} lets its members make none for it"
+            )
+        return made, None
 
     def _told(self, obtained: Obtained) -> account.Account:
         try:
@@ -188,8 +237,13 @@ class Desk:
             with suppress(Failure):
                 self._ask(obtained.token, lambda client: account.delete_key(client, obtained.token))
 
-    def _store(self, profile: str, login: Login, obtained: Obtained, storage: str | None) -> tuple[Login, str]:
-        """Put the secret into its vault and the login into the file, and forget the profile's previous secret."""
+    def _store(
+        self, profile: str, login: Login, obtained: Obtained, storage: str | None
+    ) -> tuple[Login, str, _Replaced | None]:
+        """Put the secret into its vault and the login into the file, and forget the profile's previous secret.
+
+        Returns the login, where its secret is, and the renewable login that it replaced.
+        """
         secret = Secret(login.base_url, obtained.token, login.issued_at, login.expires_at, obtained.refresh_token)
         with self._file.locked():
             logins = self._file.read()
@@ -199,13 +253,24 @@ class Desk:
                 self._file.write(logins)
                 raise
             previous = logins.by_profile.get(profile)
+            replaced = None
             if previous is not None:
+                replaced = self._replaced(previous)
                 logins.discarded.append((previous.storage, previous.id))
             logins.by_profile[profile] = login = login._replace(storage=place)
             logins.urls.pop(profile, None)
             self._file.write(logins)
             self._forget_discarded()
-        return login, where
+        return login, where, replaced
+
+    def _replaced(self, login: Login) -> _Replaced | None:
+        """Return what revokes a login that is about to be replaced: nobody could do that later."""
+        if login.session is None:
+            return None
+        found = self._vault(login.storage).get(login.id)
+        if not isinstance(found, Found) or found.secret.refresh_token is None:
+            return None
+        return _Replaced(found.secret.base_url, (login.session, found.secret.refresh_token))
 
     def _put(self, logins: Logins, login: str, secret: Secret, storage: str | None) -> tuple[str, str]:
         """Put the secret into the keyring or, where there is none, into the file; return which, and its name.
@@ -219,9 +284,7 @@ class Desk:
             outcome = vault.put(login, secret)
             if isinstance(outcome, Stored):
                 if why is not None:
-                    self._console.note(
-                        f"No keyring ({why}): the secret is in {outcome.where}, which only you may read."
-                    )
+                    self._console.note(f"No keyring ({why}): the secret is in {outcome.where}, which only you may read")
                 return place, outcome.where
             if place == "file":
                 raise Failure("file", f"the secret cannot be stored: {outcome.reason}", remedy="make it writable")
@@ -267,6 +330,15 @@ def _login(base_url: str, obtained: Obtained, told: account.Account) -> Login:
     return login._replace(**obtained.session._asdict())
 
 
+def _refusal(failure: Failure) -> str:
+    """Return why no key was made; the key that was refused is a good one, for other things."""
+    return failure.message.replace("refused the key", "does not let you make one", 1)
+
+
+def _later(seconds: float | None, ahead: float) -> float | None:
+    return None if seconds is None else seconds + ahead
+
+
 def _remains(profile: str, storage: str, reason: str) -> Failure:
     return Failure(
         "keyring" if storage == "keyring" else "file",
@@ -276,4 +348,5 @@ def _remains(profile: str, storage: str, reason: str) -> Failure:
 
 
 def _keyring_refuses(reason: str) -> Failure:
-    return Failure("keyring", f"the keyring cannot be used: {reason}", remedy=f"unlock it, or {_OTHER_STORAGE}")
+    first = "unset LITELLMCTL_KEYRING" if reason.startswith("LITELLMCTL_KEYRING") else "unlock it"
+    return Failure("keyring", f"the keyring cannot be used: {reason}", remedy=f"{first}, or {_OTHER_STORAGE}")

@@ -21,7 +21,8 @@ class Obtained(NamedTuple):
     """A token, and what is known about it.
 
     `kind` is that of the login. `expires_at` is in seconds since 1970 by this machine's clock, or by the proxy's where
-    `by_proxy_clock`. `session` is what renewing and revoking takes.
+    `by_proxy_clock`. `session` is what renewing and revoking takes. `inner_key` is the key inside a token that
+    LiteLLM's own pages made for themselves: the key works where the token does not.
     """
 
     token: str
@@ -33,6 +34,7 @@ class Obtained(NamedTuple):
     team_id: str | None = None
     team_alias: str | None = None
     session: Session | None = None
+    inner_key: str | None = None
 
     def __repr__(self) -> str:
         """Leave out what must not be printed."""
@@ -61,7 +63,9 @@ def of_text(text: str) -> Obtained:
     claims = claims_of(token)
     if claims is None:
         return Obtained(token, "sso" if token.startswith(_SESSION_PREFIX) else "api_key")
-    return Obtained(token, "sso", expiry_of(claims), by_proxy_clock=True)
+    inner = claims.get("key")
+    inner_key = inner if isinstance(inner, str) and inner.startswith("sk-") and inner.isascii() else None
+    return Obtained(token, "sso", expiry_of(claims), by_proxy_clock=True, inner_key=inner_key)
 
 
 def clock_difference(date: str | None) -> float | None:

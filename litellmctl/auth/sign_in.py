@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
 from litellmctl.auth import browser
@@ -29,12 +30,11 @@ _WAIT_SECONDS = 600.0
 _POLL_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 10.0
 _TRIES = 5
-_AGAIN = "litellmctl login --sso"
 _WITH_TOKEN = "--with-token, and give the key on stdin"  # noqa: S105
 
 
 class Choices(NamedTuple):
-    """What the user said about how to sign in; None and False: nothing."""
+    """What the user said about how to sign in; None and False: nothing. `again` is the command that tries again."""
 
     sso: bool = False
     with_token: bool = False
@@ -42,6 +42,7 @@ class Choices(NamedTuple):
     opens_browser: bool = True
     callback_port: int = 0
     team: str | None = None
+    again: str = "litellmctl login --sso"
 
 
 class SignIn:
@@ -53,7 +54,7 @@ class SignIn:
 
     def __init__(self, console: Console, client: Client, choices: Choices, seconds: float) -> None:
         self._console = console
-        self._client = client
+        self._client = replace(client, refused_remedy=choices.again)
         self._choices = choices
         self._seconds = seconds
         self._callback: Callback | None = None
@@ -81,8 +82,8 @@ class SignIn:
                 if error is None:
                     self._callback.finish(page.signed_in(self._client.base_url, self.user))
                 else:
-                    reason = error.message if isinstance(error, Failure) else "It was cancelled in the terminal."
-                    self._callback.finish(page.not_signed_in(reason))
+                    reason = error.message if isinstance(error, Failure) else "it was cancelled in the terminal"
+                    self._callback.finish(page.not_signed_in(f"{reason[:1].upper()}{reason[1:]}."))
 
     def obtain(self) -> Obtained:
         """Sign in the way that was chosen, or ask which."""
@@ -108,14 +109,18 @@ class SignIn:
             )
         return self._single_sign_on()
 
+    def is_team(self, obtained: Obtained) -> bool:
+        """Whether this is a sign-in with the team that was asked for, by its id or by its name."""
+        return self._choices.team in {None, obtained.team_id, obtained.team_alias}
+
     def check_team(self, obtained: Obtained) -> None:
         """Refuse a sign-in with another team than the one that was asked for."""
         wanted = self._choices.team
-        if wanted is not None and wanted not in {obtained.team_id, obtained.team_alias}:
+        if wanted is not None and not self.is_team(obtained):
             found = "no team" if obtained.team_id is None else f"the team {obtained.team_id}"
             raise UsageFailure(
                 f"this signed in with {found}, not with the team {wanted}",
-                remedy="choose that team on the page, or leave out --team",
+                remedy="leave out --team, or choose that team where the page asks",
             )
 
     def _call(self, work: Callable[[Client], T]) -> T:
@@ -147,24 +152,27 @@ class SignIn:
             reasons.append(started.reason)
         if flow in {"paste", None}:
             return self._by_paste(reasons)
-        raise Rejected("rejected", f"--flow {flow}: {reasons[-1]}", remedy=_AGAIN)
+        raise Rejected("rejected", f"--flow {flow}: {reasons[-1]}", remedy=self._choices.again)
 
     def _by_pkce(self, endpoints: pkce.Endpoints) -> Obtained:
         state = secrets.token_urlsafe(32)
         callback = self._listen(state)
         attempt = self._call(lambda client: pkce.begin(client, endpoints, callback.redirect_uri, state))
-        self._console.note("Single sign-on by PKCE: sign in with a browser on this machine.")
+        self._console.note("Single sign-on by PKCE, in a browser on this machine (10 minutes; Ctrl-C cancels):")
         if self._choices.team is not None:
             self._console.note(f"Choose the team {self._choices.team} there.")
-        self._show(attempt.link)
+        self._console.instruct(attempt.link)
+        self._open(attempt.link)
         outcome = callback.wait(_WAIT_SECONDS)
         if outcome is None:
-            raise _nobody_came(_WAIT_SECONDS)
+            raise self._nobody_came(_WAIT_SECONDS)
         from litellmctl.proxy.callback import Denied
 
         if isinstance(outcome, Denied):
             said = f"{outcome.error}: {outcome.description}" if outcome.description else outcome.error
-            raise AuthFailure("auth_failed", f"the sign-in was refused in the browser ({said})", remedy=_AGAIN)
+            raise AuthFailure(
+                "auth_failed", f"the sign-in was refused in the browser ({said})", remedy=self._choices.again
+            )
         grant = self._call(lambda client: pkce.redeem(client, attempt, outcome.code))
         return Obtained(
             token=grant.token,
@@ -190,21 +198,23 @@ class SignIn:
         return self._callback
 
     def _by_device(self, started: device.Started, reasons: list[str]) -> Obtained:
+        default = environment.hours("LITELLM_CLI_JWT_EXPIRATION_HOURS", 24)
         why = f" ({reasons[-1]})" if reasons else ""
-        self._console.note(f"Single sign-on by device code{why}: sign in with any browser.")
+        self._console.note(f"Single sign-on by device code{why}, in any browser:")
+        self._console.instruct(started.link)
+        ends = f"({_words(started.expires_in)}; Ctrl-C cancels)"
         if started.code_is_in_link:
-            self._console.instruct(f"Check that the page shows the code {started.user_code}.")
+            self._console.instruct(f"Check that the page shows the code {started.user_code} {ends}.")
         else:
-            self._console.instruct(f"Enter the code {started.user_code} there.")
-        self._show(started.link)
+            self._console.instruct(f"Enter the code {started.user_code} there {ends}.")
+        self._open(started.link)
         ready = self._polled(started)
         grant = ready.grant
         team = next((team for team in ready.teams if team.id == grant.team_id), None)
-        lifetime = grant.expires_in or environment.hours("LITELLM_CLI_JWT_EXPIRATION_HOURS", 24)
         return Obtained(
             token=grant.token,
             kind="sso",
-            expires_at=time.time() + lifetime,
+            expires_at=time.time() + (grant.expires_in or default),
             user_id=grant.user_id,
             team_id=grant.team_id,
             team_alias=team.alias if team else None,
@@ -232,7 +242,7 @@ class SignIn:
                     team = self._team_of(outcome.teams)
                     continue
             time.sleep(min(pause, left))
-        raise _nobody_came(started.expires_in)
+        raise self._nobody_came(started.expires_in)
 
     def _team_of(self, teams: list[device.Team]) -> str:
         wanted = self._choices.team
@@ -262,19 +272,24 @@ class SignIn:
                 code="input_required",
             )
         self._console.note(f"Single sign-on by hand{why}: sign in to the proxy's pages, and copy your token there.")
-        self._show(f"{self._client.base_url}/sso/key/generate")
+        link = f"{self._client.base_url}/sso/key/generate"
+        self._console.instruct(link)
+        self._open(link)
         self.was_pasted = True
         return of_text(self._console.ask_hidden("Token", flag=_WITH_TOKEN))
 
-    def _show(self, link: str) -> None:
-        """Print the link, alone on its line so that it can be copied, and open it where that was not declined."""
-        self._console.instruct(link)
+    def _nobody_came(self, seconds: float) -> AuthFailure:
+        again = self._choices.again
+        return AuthFailure("auth_failed", f"nobody signed in within {_words(seconds)}", remedy=again)
+
+    def _open(self, link: str) -> None:
+        """Open the link, which was printed alone on its line for copying, where that was not declined."""
         if self._choices.opens_browser and browser.is_here() and not browser.show(link):
             self._console.note("No browser could be opened: open the link yourself.")
 
 
-def _nobody_came(seconds: float) -> AuthFailure:
-    return AuthFailure("auth_failed", f"nobody signed in within {seconds / 60:.0f} minutes", remedy=_AGAIN)
+def _words(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 90 else f"{seconds / 60:.0f} minutes"
 
 
 def _not_in(wanted: str, teams: list[device.Team]) -> UsageFailure:

@@ -125,8 +125,8 @@ class StoredLogin(Credential):
             if not is_needed(secret):
                 return secret  # another process was quicker
             self._keep(secret)
-            grant = self._renewal.ask(login, secret)
             now = time.time()
+            grant = self._renewal.ask(login, secret)
             renewed = secret._replace(
                 token=checked(grant.token, named="the renewed token"),
                 refresh_token=grant.refresh_token,

@@ -147,6 +147,7 @@ class FileVault:
                 files.write_atomically(self.path, data, durable=True)
             else:
                 self.path.unlink(missing_ok=True)
+            files.forget_temporaries(self.path)
         except OSError as error:
             return Refused(f"{self.path}: {files.reason(error)}")
         return None

@@ -44,7 +44,7 @@ def _powershell(name: str, value: str) -> str:
 
 def _dotenv(name: str, value: str) -> str:
     # Single quotes are literal to docker, python-dotenv and others; a value that has one takes double quotes.
-    if re.fullmatch(r"[\w:/.@%+,=~-]*", value, re.ASCII):
+    if re.fullmatch(r"[\w:/.@%+,=-]*", value, re.ASCII):
         return f"{name}={value}"
     if "'" not in value:
         return f"{name}='{value}'"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from litellmctl.auth.login import LoggedIn
     from litellmctl.settings.config import Profile
 
-_KINDS = {
+KINDS = {
     "api_key": "API key",
     "sso": "single sign-on",
     "pkce": "single sign-on by PKCE",
@@ -81,6 +81,7 @@ def login(app: App, /, **options: Any) -> None:
         opens_browser=not options["no_browser"],
         callback_port=options["callback_port"] or 0,
         team=options["team"],
+        again=" ".join(["litellmctl login --sso", *_profile_words(app)]),
     )
     if not (choices.sso or choices.with_token or app.console.can_prompt):
         raise UsageFailure(
@@ -89,6 +90,7 @@ def login(app: App, /, **options: Any) -> None:
             code="input_required",
         )
     app.require_online("login")
+    _ = app.lists.discovery_seconds  # a setting that is none is told before anything is stored
     profile, is_new = _profile(app)
     base_url = _base_url(app, profile, asks=not (choices.sso or choices.with_token))
     app.require_secure(base_url, profile)
@@ -97,10 +99,15 @@ def login(app: App, /, **options: Any) -> None:
     done = desk.log_in(profile.name, sign_in, virtual_key=options["virtual_key"], storage=options["storage"])
     if is_new:
         profile = _made(app, profile.name, base_url)
+        app.console.note(f"Made the profile {profile.name}.")
     app.use(profile)
     models = _models(app, done)
     app.lists.renew_tools()
     _tell(app, done, models)
+
+
+def _profile_words(app: App) -> list[str]:
+    return ["--profile", app.options.profile] if app.options.profile else []
 
 
 def _means_sso(options: dict[str, Any]) -> bool:
@@ -128,7 +135,7 @@ def _profile(app: App) -> tuple[Profile, bool]:
 
 def _base_url(app: App, profile: Profile, *, asks: bool) -> str:
     """Return the proxy to sign in to: the one that was named, or the known one, which a person may correct."""
-    from litellmctl.settings.base_url import normalize
+    from litellmctl.settings.base_url import is_loopback, normalize
     from litellmctl.settings.keys import DEFAULT_PROFILE
 
     given = app.options.base_url
@@ -144,7 +151,15 @@ def _base_url(app: App, profile: Profile, *, asks: bool) -> str:
         known = app.logins.read().url(profile.name)
     if known is not None and not (asks and app.console.can_prompt):
         return known
-    return normalize(app.console.ask("Proxy URL", flag="--base-url URL", default=known), named="this")
+    while True:
+        typed = app.console.ask("Proxy URL", flag="--base-url URL", default=known)
+        if "://" not in typed:  # as people say it
+            scheme = "http" if is_loopback(f"http://{typed}") else "https"
+            typed = f"{scheme}://{typed}"
+        try:
+            return normalize(typed, named="this")
+        except UsageFailure as failure:
+            app.console.warn(f"{failure.message}{f' ({failure.remedy})' if failure.remedy else ''}")
 
 
 def _made(app: App, name: str, base_url: str) -> Profile:
@@ -156,27 +171,30 @@ def _made(app: App, name: str, base_url: str) -> Profile:
     return Config(app.config.path).profile(name)
 
 
-def _models(app: App, done: LoggedIn) -> int | None:
-    """Fetch the models, and return how many there are; the login is good without."""
-    if app.lists.discovery_seconds == 0:
-        return done.models
-    try:
-        return len(app.lists.fetch_models().lines)
-    except Failure as failure:
-        app.console.warn(f"the models could not be listed: {failure.message}")
-        return done.models
+def _models(app: App, done: LoggedIn) -> str:
+    """Fetch the models, and say how many there are; the login is good without."""
+    count, listed = done.models, done.models
+    if app.lists.discovery_seconds > 0:
+        try:
+            catalog = app.lists.fetch_models()
+            count, listed = len(catalog.lines), catalog.listed
+        except Failure as failure:
+            app.console.warn(f"the models could not be listed: {failure.message}")
+    if count is None:
+        return ""
+    others = f", {listed} of them for chat" if listed != count else ""
+    return f"{count} model{'' if count == 1 else 's'}{others}. "
 
 
-def _tell(app: App, done: LoggedIn, models: int | None) -> None:
+def _tell(app: App, done: LoggedIn, models: str) -> None:
     entry = done.login
     team = entry.team_alias or entry.team_id
     who = f" as {done.who}" if done.who else ""
-    app.console.done(f"Signed in to {entry.base_url}{who}{f', team {team}' if team else ''} ({_KINDS[entry.kind]})")
-    count = "" if models is None else f"{models} model{'' if models == 1 else 's'}. "
+    app.console.done(f"Signed in to {entry.base_url}{who}{f', team {team}' if team else ''} ({KINDS[entry.kind]})")
     until = ""
     if entry.expires_at is not None:
         left = age_text(max(0.0, entry.expires_at - time.time() + 59))
         until = f", good until {timestamp(entry.expires_at)} ({left})"
     renewed = ", and renewed by itself" if entry.session is not None else ""
-    app.console.note(f"{count}The secret is in {done.where}{until}{renewed}.")
+    app.console.note(f"{models}The secret is in {done.where}{until}{renewed}.")
     app.name_shadowed()

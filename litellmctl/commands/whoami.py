@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from litellmctl.app import App, age_text, timestamp
+from litellmctl.commands.login import KINDS
 from litellmctl.commands.options import command, pass_app
 from litellmctl.errors import AuthFailure, Failure
 from litellmctl.render import Record, clean
@@ -62,7 +63,7 @@ def whoami(app: App) -> Record:
         pair = app.pair
     except AuthFailure as failure:
         app.failures.append(failure)
-        row["base_url"] = app.profile.base_url
+        row["base_url"] = app.profile.base_url or app.logins.read().url(app.profile.name)
         return Record(row, "\n".join(_lines(row)))
     row |= _known_here(app, pair)
     if not app.is_offline:
@@ -100,11 +101,9 @@ def _known_here(app: App, pair: Pair) -> dict[str, Any]:
 
 def _told(app: App, known: dict[str, Any]) -> dict[str, Any]:
     """Return what the proxy tells; raises where it does not take the credential."""
-    from concurrent.futures import ThreadPoolExecutor
-
     from litellmctl.auth.obtained import seconds_of
     from litellmctl.proxy import account
-    from litellmctl.proxy.deadline import Deadline
+    from litellmctl.proxy.deadline import Deadline, together
 
     client = app.client(Deadline(app.request_seconds))
 
@@ -112,9 +111,8 @@ def _told(app: App, known: dict[str, Any]) -> dict[str, Any]:
 
     def ask() -> tuple[account.Verified, Account, str | None]:
         verified = account.verify(client)
-        with ThreadPoolExecutor(2) as pool:
-            told, version = pool.submit(account.account, client, team_id), pool.submit(account.version, client)
-            return verified, told.result(), version.result()
+        told, version = together(lambda: account.account(client, team_id), lambda: account.version(client))
+        return verified, told, version
 
     with app.console.working(f"Asking {client.base_url} ..."):
         verified, told, version = client.deadline.run(ask)
@@ -146,8 +144,8 @@ def _lines(row: dict[str, Any]) -> list[str]:
     state = {True: "yes", False: "no", None: "not known: the proxy was not asked"}[row["signed_in"]]
     facts: list[tuple[str, Any]] = [("profile", row["profile"]), ("proxy", row["base_url"]), ("signed in", state)]
     if row["kind"] is not None:
-        place = f", in the {row['storage']}" if row["storage"] else ""
-        facts.append(("with", f"{row['kind']} ({row['source']}{place})"))
+        place = {"keyring": ", in the keyring", "file": ", in a file"}.get(row["storage"], "")
+        facts.append(("with", f"{KINDS.get(row['kind'], row['kind'])} ({row['source']}{place})"))
     alias = row["team_alias"]
     facts += [
         ("user", " ".join(filter(None, [row["user_email"], f"({row['user_id']})" if row["user_id"] else None]))),

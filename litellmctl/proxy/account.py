@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from litellmctl.errors import AuthFailure, Failure
+from litellmctl.proxy.answers import failure_of, words_of
 from litellmctl.proxy.client import CATALOG_BYTES, decode, not_litellm
-from litellmctl.proxy.signin import fields_of, optional_text, text_of
+from litellmctl.proxy.deadline import together
+from litellmctl.proxy.signin import fields_of, optional_text, token_of
 
 if TYPE_CHECKING:
     from litellmctl.proxy.client import Client
 
 _MODELS = "/v1/models"
+_MOST_MONEY = 1e15
 
 
 class Account(NamedTuple):
@@ -83,7 +84,7 @@ def account(client: Client, team_id: str | None = None) -> Account:
     `team_id` is the team that the credential is known to be for: a single-sign-on token is no key that the proxy
     tells about.
     """
-    key, user = _together(lambda: _told(client, "/key/info"), lambda: _told(client, "/user/info"))
+    key, user = together(lambda: _told(client, "/key/info"), lambda: _told(client, "/user/info"))
     info = _object(key.get("info"))
     person = _object(user.get("user_info"))
     # A key's own budget says what this credential may spend; where it has none, its user's does.
@@ -136,16 +137,18 @@ def make_key(client: Client, alias: str, team_id: str | None) -> VirtualKey:
         raise client.failure(answer, path)
     where = f"{client.base_url}{path}"
     fields = fields_of(decode(answer.read(), where), where)
-    return VirtualKey(text_of(fields, "key", where), optional_text(fields, "expires"))
+    return VirtualKey(token_of(fields, "key", where), optional_text(fields, "expires"))
 
 
 def delete_key(client: Client, key: str) -> None:
-    """Delete a key; one that the proxy does not know is deleted already."""
+    """Delete a key, by itself; one that the proxy does not know any more, or that has expired, is gone already."""
     path = "/key/delete"
     answer = client.post(path, json={"keys": [key]})
-    if answer.status not in {200, 404}:
-        raise client.failure(answer, path)
-    answer.close()
+    body = answer.read()
+    if answer.status not in {200, 404} and words_of(body)[1] not in {"token_not_found_in_db", "expired_key"}:
+        raise failure_of(
+            answer.status, client.auth.without_key(body), url=client.base_url, path=path, headers=answer.headers
+        )
 
 
 def _told(client: Client, path: str) -> dict[str, Any]:
@@ -162,18 +165,16 @@ def _told(client: Client, path: str) -> dict[str, Any]:
         return {}
 
 
-def _together(*calls: Callable[[], dict[str, Any]]) -> list[dict[str, Any]]:
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(lambda call: call(), calls))
-
-
 def _object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
 def _money(fields: dict[str, Any], name: str) -> float | None:
     value = fields.get(name)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    # JSON as Python reads it has NaN, Infinity, and integers that no float holds.
+    return float(value) if abs(value) < _MOST_MONEY else None
 
 
 def _alias(teams: Any, team: str | None) -> str | None:

@@ -36,7 +36,8 @@ def words_of(body: bytes) -> tuple[str | None, str | None]:
     else:
         inner, kind = answer.get("error_description") or error, None
     return (
-        inner.strip()[:_LONGEST_WORDS] or None if isinstance(inner, str) else None,
+        # What follows here is a part of the key and its hash.
+        inner.split(" Received API Key", 1)[0].strip()[:_LONGEST_WORDS] or None if isinstance(inner, str) else None,
         kind if isinstance(kind, str) else None,
     )
 

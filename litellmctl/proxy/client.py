@@ -137,6 +137,7 @@ class Client:
             body = answer.read()
         except Unavailable:
             body = b""  # the status says enough
+        body = self.auth.without_key(body)
         failure = failure_of(answer.status, body, url=self.base_url, path=path, headers=answer.headers)
         if failure.code == "auth_failed":
             failure.remedy = self.refused_remedy
@@ -259,6 +260,8 @@ def _origin_of(url: str) -> str:
 
 def origin(url: str) -> tuple[str, str, int | None] | None:
     """Return scheme, host and port, so that two spellings of one server are equal; None where it is no http URL."""
+    if not url.isprintable():
+        return None
     try:
         parts = urlsplit(url)
         port = parts.port

@@ -74,3 +74,27 @@ class Deadline:
         if error is not None:
             raise error
         return result  # type: ignore[no-any-return]
+
+
+def together(*functions: Callable[[], Any]) -> list[Any]:
+    """Return what the functions return, called at the same time, or raise what the first of them raises.
+
+    In daemon threads, since those of concurrent.futures would be waited for at exit, however slow the proxy is.
+    """
+    outcomes: list[Any] = [None] * len(functions)
+
+    def work(index: int) -> None:
+        try:
+            outcomes[index] = (functions[index](), None)
+        except BaseException as error:  # noqa: BLE001
+            outcomes[index] = (None, error)
+
+    threads = [threading.Thread(target=work, args=(index,), daemon=True) for index in range(len(functions))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for _, error in outcomes:
+        if error is not None:
+            raise error
+    return [result for result, _ in outcomes]

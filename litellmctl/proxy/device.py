@@ -9,9 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-from litellmctl.errors import AuthFailure, Unavailable
+from litellmctl.errors import AuthFailure
 from litellmctl.proxy.client import decode, origin
-from litellmctl.proxy.signin import Grant, NotOffered, fields_of, optional_text, seconds_of, text_of, unexpected
+from litellmctl.proxy.signin import (
+    Grant,
+    NotOffered,
+    fields_of,
+    optional_text,
+    seconds_of,
+    text_of,
+    token_of,
+    unexpected,
+)
 
 if TYPE_CHECKING:
     from litellmctl.proxy.client import Client
@@ -83,7 +92,7 @@ def start(client: Client) -> Started | NotOffered:
         code_is_in_link=own,
         expires_in=seconds_of(fields, "expires_in") or _EXPIRES_IN,
         login_id=login_id,
-        poll_secret=text_of(fields, "poll_secret", where),
+        poll_secret=token_of(fields, "poll_secret", where),
     )
 
 
@@ -118,17 +127,12 @@ def poll(client: Client, started: Started, team: str | None = None) -> Pending |
     if fields.get("requires_team_selection") and not team:
         return TeamWanted(teams)
     grant = Grant(
-        token=text_of(fields, "key", shown),
+        token=token_of(fields, "key", shown),
         expires_in=seconds_of(fields, "expires_in"),
         user_id=optional_text(fields, "user_id"),
         team_id=optional_text(fields, "team_id"),
     )
     return Ready(grant, teams)
-
-
-def is_passing(failure: Unavailable) -> bool:
-    """Whether a failed poll may be followed by a good one."""
-    return failure.code in {"unreachable", "timeout", "rate_limited", "server_error"}
 
 
 def _teams(fields: dict[str, Any]) -> list[Team]:

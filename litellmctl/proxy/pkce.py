@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import shlex
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,6 +24,7 @@ from litellmctl.proxy.signin import (
     optional_text,
     seconds_of,
     text_of,
+    token_of,
     unexpected,
 )
 from litellmctl.settings.base_url import normalize
@@ -49,6 +51,10 @@ class Challenge(NamedTuple):
 
     verifier: str
     challenge: str
+
+    def __repr__(self) -> str:
+        """Leave out what must not be printed."""
+        return f"Challenge({self.challenge!r})"
 
     @classmethod
     def new(cls) -> Challenge:
@@ -79,7 +85,9 @@ def discover(client: Client) -> Endpoints | NotOffered:
         return NotOffered("this proxy's PKCE sign-in does not do S256")
     issuer = text_of(document, "issuer", where)
     if _canonical(issuer) != client.base_url:
-        raise _foreign(where, f"it is issued for {issuer}", f"litellmctl login --sso --base-url {issuer}")
+        own = _canonical(issuer)
+        use = f"--base-url {shlex.quote(own)}" if own else "--flow device"
+        raise _foreign(where, f"it is issued for {issuer}", f"litellmctl login --sso {use}")
     names = ("authorization_endpoint", "token_endpoint", "registration_endpoint", "revocation_endpoint", "resource")
     urls = [text_of(document, name, where) for name in names]
     for name, url in zip(names, urls, strict=True):
@@ -171,7 +179,7 @@ def _post(client: Client, url: str, *, form: Mapping[str, str] | None = None, js
     if answer.status in {200, 201}:
         return fields_of(decode(body, url), url)
     words, _ = words_of(body)
-    if 400 <= answer.status < 500 and answer.status != 429 and words is not None:
+    if answer.status in {400, 401, 403} and words is not None:
         raise AuthFailure(
             "auth_failed",
             f"{client.base_url} refused the sign-in: {words}",
@@ -188,9 +196,9 @@ def _grant(answer: dict[str, Any], where: str) -> Grant:
     if seconds is None:
         raise unexpected(where, "it has no expires_in")
     return Grant(
-        token=text_of(answer, "access_token", where),
+        token=token_of(answer, "access_token", where),
         expires_in=seconds,
-        refresh_token=text_of(answer, "refresh_token", where),
+        refresh_token=token_of(answer, "refresh_token", where),
         user_id=optional_text(answer, "user_id"),
         team_id=optional_text(answer, "team_id"),
     )

@@ -58,6 +58,10 @@ class BoundAuth(AuthBase):
                 request.headers[self._key_header] = f"Bearer {self.key}" if bearer else self.key
         return request
 
+    def without_key(self, body: bytes) -> bytes:
+        """Return a body without the key, which some releases repeat in their errors."""
+        return body.replace(self.key.encode(), b"***") if self.key and len(self.key) > 7 else body
+
     def renewed(self) -> bool:
         """Fetch a newer key, at most once; return whether there is one."""
         renew, self.renew = self.renew, None

@@ -47,17 +47,27 @@ def fields_of(answer: Any, where: str) -> dict[str, Any]:
 
 
 def text_of(fields: dict[str, Any], name: str, where: str) -> str:
-    """Return a text that must be there."""
+    """Return a text that must be there, and can be sent."""
     value = fields.get(name)
     if not isinstance(value, str) or not value:
         raise unexpected(where, f"it has no {name}")
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise unexpected(where, f"its {name} holds half a character")
+    return value
+
+
+def token_of(fields: dict[str, Any], name: str, where: str) -> str:
+    """Return a text that must be there, and can stand in a header."""
+    value = text_of(fields, name, where)
+    if not (value.isascii() and value.isprintable()):
+        raise unexpected(where, f"its {name} holds characters that cannot be sent")
     return value
 
 
 def optional_text(fields: dict[str, Any], name: str) -> str | None:
-    """Return a text that may be missing."""
+    """Return a text that may be missing; one that cannot be printed counts as missing."""
     value = fields.get(name)
-    return value if isinstance(value, str) and value else None
+    return value if isinstance(value, str) and value and value.isprintable() else None
 
 
 def seconds_of(fields: dict[str, Any], name: str) -> float | None:

@@ -55,7 +55,11 @@ def is_loopback(url: str) -> bool:
     """Whether the URL's host is this machine by its name or address."""
     from urllib.parse import urlsplit
 
-    return re.fullmatch(_LOOPBACK, urlsplit(url).hostname or "") is not None
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:  # which `normalize` tells of
+        return False
+    return re.fullmatch(_LOOPBACK, host or "") is not None
 
 
 def require_secure(url: str, *, allowed: bool) -> None:

@@ -48,6 +48,14 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = False, private:
         raise
 
 
+def forget_temporaries(path: Path) -> None:
+    """Remove what kills in the middle of `write_atomically` left behind. Whoever calls it holds the file's lock."""
+    target = Path(os.path.realpath(path))
+    for left in target.parent.glob(f".{target.name}.*.tmp"):
+        with suppress(OSError):
+            left.unlink()
+
+
 def _sync_folder(folder: Path) -> None:
     """Make the new name durable too; Windows does that by itself, and has no such call."""
     if os.name == "nt":

@@ -49,7 +49,7 @@ class ToolServer(socketserver.ThreadingTCPServer):
         self.keys: list[str] = []
         self.in_flight = self.most_in_flight = self.listings = 0
         self.lock = threading.Lock()
-        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
     @property
     def numbers(self) -> list[Any]:

@@ -70,7 +70,7 @@ class Person:
 
     def visit(self, link: str, user: str, **options: Any) -> list[Page]:
         """Open a link, sign in as `user`, and do what the page asks for. The last page is the last one seen."""
-        command = [sys.executable, self._player, link, json.dumps({"user": user, **options})]
+        command = [sys.executable, str(self._player), link, json.dumps({"user": user, **options})]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
         return _pages(done.stdout)
 
@@ -133,7 +133,7 @@ class Waiting:
         return self.line(r"https?://\S+").group()
 
     def code(self) -> str:
-        return self.line(r"Enter the code (\S+) there\.").group(1)
+        return self.line(r"Enter the code (\S+) there .*").group(1)
 
     def interrupt(self) -> Result:
         self.process.send_signal(signal.SIGINT)
@@ -235,9 +235,8 @@ class Between:
 
 
 def _renamed(text: str, old: str, new: str) -> str:
-    hosts = [urlsplit(url).netloc for url in (old, new)]
-    quoted = [host.replace(":", "%3A") for host in hosts]
-    return text.replace(*hosts).replace(*quoted)
+    old, new = (urlsplit(url).netloc for url in (old, new))
+    return text.replace(old, new).replace(old.replace(":", "%3A"), new.replace(":", "%3A"))
 
 
 class Vault:

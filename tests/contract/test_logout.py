@@ -1,0 +1,337 @@
+"""Signing out: what is removed, what is kept, and what still signs in."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Run
+from tests.contract.test_login import (
+    DAY,
+    KEY,
+    MADE,
+    SECOND,
+    SSO,
+    accept,
+    at,
+    files_with,
+    json_web_token,
+    kept,
+    login_of,
+    make_key,
+    posted,
+    secrets_in,
+    sign_in,
+    signed_out,
+)
+from tests.fake_proxy import FakeProxy, error
+
+
+@pytest.fixture
+def fake(proxy: FakeProxy, env: dict[str, str]) -> FakeProxy:
+    """A proxy that no variable names, for somebody without a keyring."""
+    signed_out(env)
+    return proxy
+
+
+def with_virtual_key(run: Run, fake: FakeProxy, *arguments: str) -> None:
+    """Sign in with a virtual key that login makes."""
+    make_key(fake, body={"key": MADE, "expires": at(time.time() + 5 * DAY)})
+    sign_in(run, fake, "--virtual-key", *arguments, key=json_web_token(sub="u-1"))
+    fake.requests.clear()
+
+
+def in_keyring(home: Path, profile: str = "default") -> None:
+    """Let the login say that its secret is in the keyring, which is switched off in these tests."""
+    path = home / "config/logins.json"
+    content = json.loads(path.read_text())
+    content["logins"][profile]["storage"] = "keyring"
+    path.write_text(json.dumps(content))
+
+
+def test_logout_removes_the_secret_and_asks_the_proxy_nothing(run: Run, fake: FakeProxy, home: Path) -> None:
+    accept(fake)
+    sign_in(run, fake)
+    asked = len(fake.requests)
+    result = run("logout")
+    assert result == ""
+    assert result.stderr == f"✓ Signed out of {fake.url} (profile default)\n"
+    assert files_with(home, KEY) == set()
+    assert not (home / "config/secrets.json").exists()
+    assert len(fake.requests) == asked
+    run("token", exit=4)
+    assert run("config", "list", "--profiles", "--json").json[0]["signed_in"] is False
+
+
+def test_logout_is_idempotent(run: Run, fake: FakeProxy, home: Path) -> None:
+    assert run("logout").stderr == "Profile default is not signed in.\n"
+    accept(fake)
+    sign_in(run, fake)
+    run("logout")
+    before = kept(home)
+    assert run("logout").stderr == "Profile default is not signed in.\n"
+    assert kept(home) == before
+
+
+def test_logout_keeps_the_url_for_the_next_login(run: Run, fake: FakeProxy) -> None:
+    accept(fake).on(SSO, {"sso_configured": False})
+    sign_in(run, fake)
+    run("logout")
+    result = run("login", terminal=True, stdin=f"\n{SECOND}\n")
+    assert f"Proxy URL [{fake.url}]: " in result.stderr
+    assert run("token") == f"{SECOND}\n"
+
+
+def test_logout_works_offline(run: Run, fake: FakeProxy, home: Path) -> None:
+    accept(fake)
+    sign_in(run, fake)
+    run("logout", "--offline")
+    assert secrets_in(home) == {}
+
+
+def test_only_the_profile_in_use_is_signed_out(run: Run, fake: FakeProxy) -> None:
+    accept(fake)
+    sign_in(run, fake)
+    sign_in(run, fake, "--profile", "work", key=SECOND)
+    assert "(profile work)" in run("logout", LITELLMCTL_PROFILE="work").stderr
+    assert run("token") == f"{KEY}\n"
+    run("token", "--profile", "work", exit=4)
+
+
+def test_an_unknown_profile_is_exit_2(run: Run, fake: FakeProxy) -> None:
+    accept(fake)
+    sign_in(run, fake, "--profile", "work")
+    assert 'Did you mean "work"?' in run("logout", "--profile", "wrok", exit=2).stderr
+
+
+def test_a_profile_that_has_gone_from_the_config_can_be_signed_out(run: Run, fake: FakeProxy, home: Path) -> None:
+    accept(fake)
+    sign_in(run, fake, "--profile", "work")
+    run("config", "unset", "profiles.work")
+    run("logout", "--profile", "work")
+    assert secrets_in(home) == {}
+
+
+# All of them
+
+
+def test_all_signs_every_profile_out(run: Run, fake: FakeProxy, home: Path) -> None:
+    accept(fake)
+    sign_in(run, fake)
+    sign_in(run, fake, "--profile", "work", key=SECOND)
+    sign_in(run, fake, "--profile", "third", key=MADE)
+    run("config", "unset", "profiles.third")
+    result = run("logout", "--all")
+    assert result.stderr.count("✓ Signed out of") == 3
+    assert secrets_in(home) == {}
+    assert json.loads((home / "config/logins.json").read_text())["logins"] == {}
+    assert run("logout", "--all").stderr == "No profile is signed in.\n"
+
+
+@pytest.mark.parametrize("failing", ["default", "work"])
+def test_of_all_the_others_are_signed_out_where_one_cannot_be(
+    run: Run, fake: FakeProxy, home: Path, failing: str
+) -> None:
+    accept(fake)
+    sign_in(run, fake)
+    sign_in(run, fake, "--profile", "work", key=SECOND)
+    in_keyring(home, failing)
+    result = run("logout", "--all", "--json", exit=1)
+    assert result.error["code"] == "keyring"
+    assert f"the secret of profile {failing} remains in the keyring" in result.error["message"]
+    assert result.stderr.count("✓ Signed out of") == 1
+    logins = json.loads((home / "config/logins.json").read_text())["logins"]
+    assert list(logins) == [failing]
+    assert len(files_with(home, KEY) | files_with(home, SECOND)) == 1
+
+
+def test_a_keyring_that_refuses_is_exit_1_and_the_login_is_still_known(run: Run, fake: FakeProxy, home: Path) -> None:
+    accept(fake)
+    sign_in(run, fake)
+    in_keyring(home)
+    result = run("logout", exit=1)
+    assert "Error: the secret of profile default remains in the keyring" in result.stderr
+    assert run("config", "list", "--profiles", "--json").json[0]["signed_in"] is True
+    assert len(secrets_in(home)) == 1
+
+
+# What still signs in
+
+
+def test_a_variable_that_still_signs_in_is_warned_of(run: Run, fake: FakeProxy) -> None:
+    accept(fake)
+    sign_in(run, fake)
+    variables = {"LITELLM_BASE_URL": "https://llm.example.com", "LITELLM_API_KEY": "sk-env"}
+    warning = "Warning: LITELLM_API_KEY still signs in to https://llm.example.com\n"
+    for _ in range(2):
+        result = run("logout", **variables)
+        assert result.stderr.endswith(warning)
+        assert "sk-env" not in result.stderr
+    assert run("logout", "--quiet", **variables).stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("variables", "origin"),
+    [
+        ({"LITELLM_API_KEY_HELPER": "false"}, "LITELLM_API_KEY_HELPER"),
+        ({"LITELLM_PROXY_URL": "https://llm.example.com", "LITELLM_PROXY_API_KEY": "sk-x"}, "LITELLM_PROXY_API_KEY"),
+    ],
+)
+def test_every_variable_that_signs_in_is_found_and_no_helper_runs_for_it(
+    run: Run, fake: FakeProxy, variables: dict[str, str], origin: str
+) -> None:
+    accept(fake)
+    sign_in(run, fake)
+    assert f"{origin} still signs in" in run("logout", LITELLM_BASE_URL="https://llm.example.com", **variables).stderr
+
+
+def test_a_key_in_the_config_that_still_signs_in_is_warned_of(run: Run, fake: FakeProxy) -> None:
+    accept(fake)
+    run("config", "set", "profiles.work.base_url", fake.url)
+    run("config", "set", "profiles.work.api_key", "!false")
+    sign_in(run, fake, "--profile", "work")
+    assert f"profiles.work.api_key still signs in to {fake.url}" in run("logout", "--profile", "work").stderr
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"LITELLM_BASE_URL": "https://llm.example.com"},
+        {"LITELLM_API_KEY": "sk-env"},
+        {"LITELLM_BASE_URL": "not a URL", "LITELLM_API_KEY": "sk-env"},
+    ],
+)
+def test_variables_that_do_not_sign_in_are_not_worth_a_word(
+    run: Run, fake: FakeProxy, variables: dict[str, str]
+) -> None:
+    accept(fake)
+    sign_in(run, fake)
+    assert len(run("logout", **variables).stderr.splitlines()) == 1
+
+
+def test_another_profiles_variables_are_not_worth_a_word(run: Run, fake: FakeProxy) -> None:
+    accept(fake)
+    sign_in(run, fake, "--profile", "work")
+    variables = {"LITELLM_BASE_URL": "https://llm.example.com", "LITELLM_API_KEY": "sk-env"}
+    assert len(run("logout", "--profile", "work", **variables).stderr.splitlines()) == 1
+
+
+# The virtual key that login made
+
+
+@pytest.mark.parametrize(
+    "answered",
+    [
+        {"body": {"deleted_keys": [MADE]}},
+        error(404, "{'error': 'No keys found'}", "internal_server_error"),
+        error(401, "Expired Key", "expired_key"),
+        error(401, "Unable to find token", "token_not_found_in_db"),
+    ],
+)
+def test_revoke_key_deletes_the_key_at_the_proxy(
+    run: Run, fake: FakeProxy, home: Path, answered: dict[str, Any]
+) -> None:
+    with_virtual_key(run, fake)
+    fake.on("/key/delete", method="POST", **answered)
+    result = run("logout", "--revoke-key", "-v")
+    assert posted(fake) == [("/key/delete", f"Bearer {MADE}", {"keys": [MADE]})]
+    assert f"✓ Signed out of {fake.url}" in result.stderr
+    assert MADE not in result.stderr
+    assert secrets_in(home) == {}
+
+
+def test_a_virtual_key_is_kept_at_the_proxy_where_nobody_says_otherwise(run: Run, fake: FakeProxy) -> None:
+    with_virtual_key(run, fake)
+    run("logout")
+    assert fake.requests == []
+
+
+@pytest.mark.parametrize(
+    ("answered", "code", "error_code"),
+    [
+        ({"status": 403, "body": {"detail": "not allowed"}}, 4, "forbidden"),
+        (error(401, "Key is blocked"), 4, "auth_failed"),
+        (error(500, "DB not connected", "internal"), 3, "server_error"),
+        ({"status": 429, "body": {}}, 3, "rate_limited"),
+        ({"status": 302, "headers": {"Location": "/elsewhere"}}, 3, "bad_response"),
+        ({"raw": b""}, 3, "unreachable"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_a_key_that_cannot_be_deleted_leaves_the_login_as_it_was(
+    run: Run, fake: FakeProxy, home: Path, answered: dict[str, Any], code: int, error_code: str
+) -> None:
+    with_virtual_key(run, fake)
+    before = kept(home)
+    fake.on("/key/delete", method="POST", **answered)
+    result = run("logout", "--revoke-key", "--json", exit=code)
+    assert result.error["code"] == error_code
+    assert len(fake.requests) == 1
+    assert kept(home) == before
+    assert run("token") == f"{MADE}\n"
+    run("logout")
+
+
+def test_a_key_cannot_be_deleted_offline(run: Run, fake: FakeProxy, home: Path) -> None:
+    with_virtual_key(run, fake)
+    before = kept(home)
+    assert run("logout", "--revoke-key", "--offline", "--json", exit=3).error["code"] == "offline"
+    assert (fake.requests, kept(home)) == ([], before)
+
+
+def test_of_all_only_those_with_a_virtual_key_have_one_deleted(run: Run, fake: FakeProxy, home: Path) -> None:
+    with_virtual_key(run, fake, "--profile", "work")
+    accept(fake)
+    sign_in(run, fake)
+    fake.on("/key/delete", {"deleted_keys": [MADE]}, method="POST")
+    result = run("logout", "--all", "--revoke-key")
+    assert result.stderr.count("--revoke-key: this login made no virtual key") == 1
+    assert posted(fake) == [("/key/delete", f"Bearer {MADE}", {"keys": [MADE]})]
+    assert secrets_in(home) == {}
+
+
+def test_of_all_the_exit_code_is_that_of_the_one_that_failed(run: Run, fake: FakeProxy, home: Path) -> None:
+    with_virtual_key(run, fake, "--profile", "work")
+    accept(fake)
+    sign_in(run, fake)
+    fake.on("/key/delete", method="POST", **error(403, "not allowed"))
+    assert run("logout", "--all", "--revoke-key", "--json", exit=4).error["code"] == "forbidden"
+    assert list(secrets_in(home)) == [login_of(home, "work")["id"]]
+
+
+def test_a_key_of_ones_own_is_not_deleted(run: Run, fake: FakeProxy) -> None:
+    accept(fake)
+    sign_in(run, fake)
+    fake.requests.clear()
+    assert "--revoke-key: this login made no virtual key" in run("logout", "--revoke-key").stderr
+    assert fake.requests == []
+
+
+def test_a_key_is_not_sent_to_another_proxy_than_its_own(run: Run, fake: FakeProxy, home: Path) -> None:
+    with_virtual_key(run, fake)
+    other = FakeProxy()
+    path = home / "config/logins.json"
+    path.write_text(path.read_text().replace(fake.url, other.url))
+    run("logout", "--revoke-key")
+    other.close()
+    assert (fake.requests, other.requests) == ([], [])
+    assert secrets_in(home) == {}
+
+
+# Secrets that could not be removed before
+
+
+def test_a_secret_that_was_left_over_is_removed_next_time(run: Run, fake: FakeProxy, home: Path) -> None:
+    accept(fake)
+    sign_in(run, fake)
+    login = login_of(home)
+    path = home / "config/logins.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "logins": {}, "discarded": [["file", login["id"]]]}))
+    assert "is not signed in" in run("logout").stderr
+    assert files_with(home, KEY) == set()
+    assert json.loads(path.read_text())["discarded"] == []
