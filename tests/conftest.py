@@ -17,8 +17,11 @@ import pytest
 from litellmctl.__main__ import main
 from tests.fake_proxy import FakeProxy
 
-# A shell starts a background job with Ctrl-C ignored, and what the tests start would inherit that.
+# A shell starts a background job with Ctrl-C ignored, and nohup a command with SIGHUP: what the tests start would inherit
+# that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if sys.platform != "win32":
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 _CLEARED = ("LITELLM", "LITELLMCTL", "XDG_", "GOOGLE_APPLICATION", "CLOUDSDK", "LAB_")
 _CLEARED_NAMES = {
