@@ -172,7 +172,7 @@ class FakeProxy:
                 parts = urlsplit(self.path)
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 route = proxy._take(self.command, parts.path, parts.query)
-                if route is None and parts.path == "/mcp-rest/tools/list":
+                if route is None and parts.path.endswith("/mcp-rest/tools/list"):
                     self._answer(_WITHOUT_MCP)
                     return
                 with proxy._lock:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 5 * 2**20
 _DEEPEST = 4
+# A text becomes an array in arrays no deeper than this: checking what is deeper takes a hostile schema too much time.
+_DEEPEST_ARRAY = 2
+_WIDEST_SAMPLE = 1000
 _ITEM = r"(?P<name>[^=]*?)(?P<json>:?)=(?P<text>.*)"
 
 # Reads what stands behind an @, or stdin for "-".
@@ -180,7 +183,7 @@ def _as_array(schema: Schema, part: dict[str, Any], text: str, depth: int) -> tu
         fits, value = _as_json(text, list)
         if fits:
             return True, value
-    if depth == _DEEPEST:
+    if depth == _DEEPEST_ARRAY:
         return False, None
     return True, [_coerced(schema, part.get("items", {}), text, depth + 1)]
 
@@ -260,6 +263,8 @@ def _sample(schema: Schema, part: Any, text: str, depth: int) -> Any:
         required = one.get("required")
         names = [name for name in required if isinstance(name, str)] if isinstance(required, list) else []
         fields = schema.properties(one)
+        if len(names) ** (depth + 1) > _WIDEST_SAMPLE:
+            names = names[:1]
         return {name: _sample(schema, fields.get(name), "...", depth + 1) for name in names if depth < _DEEPEST}
     if kind in {"integer", "number"}:
         low, high = one.get("minimum"), one.get("maximum")

@@ -79,7 +79,7 @@ def no_thread_is_left() -> Iterator[None]:
     """Fail a test whose threads do not end."""
     before = threading.active_count()
     yield
-    until = time.monotonic() + 20
+    until = time.monotonic() + 5
     while threading.active_count() > before and time.monotonic() < until:
         time.sleep(0.005)
     assert threading.active_count() <= before

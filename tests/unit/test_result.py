@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 from base64 import b64encode
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litellmctl.errors import ExitCode, Failure, Unavailable
-from litellmctl.tools.calls import save
+from litellmctl.tools.calls import make_folder, save
 from litellmctl.tools.result import Attachment, Result, clean_text, failed, read_result
 
 PIXEL = b"\x89PNG\r\n\x1a\n\x00"
@@ -320,6 +321,8 @@ def picture(name: str = "01.png", data: bytes | None = PIXEL) -> Attachment:
 
 def test_a_file_is_saved_in_a_folder_that_is_made_for_it(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "deeper"
+    make_folder(str(folder))
+    make_folder(str(folder))
     path = save(picture(), str(folder))
     assert Path(path) == folder / "01.png"
     assert Path(path).read_bytes() == PIXEL
@@ -345,17 +348,23 @@ def test_a_link_is_neither_followed_nor_replaced(tmp_path: Path) -> None:
     assert Path(save(picture("folder.png"), str(tmp_path))).name == "folder-2.png"
 
 
-def test_a_folder_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    file.write_bytes(b"kept")
-    for folder in (file, file / "below"):
-        with pytest.raises(Failure, match="cannot write to") as caught:
-            save(picture(), str(folder))
-        failure = caught.value
-        assert (failure.code, failure.exit_code) == ("file", ExitCode.ERROR)
-        assert str(folder) in failure.message
-        assert "--output-dir" in str(failure.remedy)
-    assert file.read_bytes() == b"kept"
+@pytest.mark.parametrize("write", [make_folder, lambda folder: save(picture(), folder)], ids=["make", "save"])
+@pytest.mark.parametrize("name", ["file", "file/below", "file/below/deeper"])
+def test_a_folder_that_cannot_be_written_to_is_told(tmp_path: Path, name: str, write: Callable[[str], Any]) -> None:
+    (tmp_path / "file").write_bytes(b"kept")
+    folder = str(tmp_path / name)
+    with pytest.raises(Failure, match="cannot write to") as caught:
+        write(folder)
+    failure = caught.value
+    assert (failure.code, failure.exit_code) == ("file", ExitCode.ERROR)
+    assert folder in failure.message
+    assert "--output-dir" in str(failure.remedy)
+    assert (tmp_path / "file").read_bytes() == b"kept"
+
+
+def test_a_folder_that_went_away_is_told(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match="cannot write to"):
+        save(picture(), str(tmp_path / "gone"))
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is forbidden to root")
@@ -377,6 +386,7 @@ def test_a_folder_that_has_all_the_names_already_is_told(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text)[:30])
 def test_a_file_is_saved_in_the_folder_whatever_the_server_calls_it(tmp_path: Path, text: str) -> None:
+    make_folder(str(tmp_path / "folder"))
     for block in ({"type": "x", "uri": text, "text": "x"}, {"type": "x", "name": text, "mimeType": text, "text": "x"}):
         path = Path(save(attachment(block), str(tmp_path / "folder")))
         assert path.parent == tmp_path / "folder"
