@@ -188,6 +188,9 @@ def test_lines_that_come_a_moment_later_do_not_reach_the_shell_either(terminal: 
 def test_keys_that_come_later_still_do_not_reach_the_shell(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     def type_on(_descriptor: int) -> bool:
         terminal.type("rm -rf /\r")
+        end = time.monotonic() + 5
+        while not terminal.waiting() and time.monotonic() < end:  # what is on its way cannot be flushed yet
+            time.sleep(0.01)
         return False
 
     monkeypatch.setattr(hidden, "_more", type_on)
