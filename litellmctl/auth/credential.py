@@ -75,18 +75,24 @@ class ConfiguredKey(Credential):
         self.origin = origin
         self.value = value
         self.kind = kind
+        self._secret: str | None = None
 
     def identity(self) -> str:
         """Return the key's own value, or the text of its command."""
         return self.value.identity()
 
     def secret(self) -> str:
-        """Look the key up, and refuse one that cannot be sent."""
-        return checked(self.value.resolve(), named=self.origin)
+        """Look the key up, once, and refuse one that cannot be sent."""
+        if self._secret is None:
+            self._secret = checked(self.value.resolve(), named=self.origin)
+        return self._secret
 
     def renewed(self) -> str | None:
         """Run the command again; a fixed key has no newer one."""
-        return self.secret() if self.value.kind == "command" else None
+        if self.value.kind != "command":
+            return None
+        self._secret = None
+        return self.secret()
 
     @property
     def is_silent(self) -> bool:

@@ -60,6 +60,7 @@ class Caller:
         self._seconds = seconds
         self._stdin = stdin
         self._client: Client | None = None
+        self._unconnected: Failure | None = None
         self._renew: Callable[[], str | None] | None = None
         self._lock = threading.Lock()
 
@@ -134,8 +135,14 @@ class Caller:
     def _ready(self) -> Client:
         """Return the client, with a key that has not ended."""
         with self._lock:
+            if self._unconnected is not None:
+                raise self._unconnected.with_traceback(None)
             if self._client is None:
-                self._client = self._connect()
+                try:
+                    self._client = self._connect()
+                except Failure as failure:
+                    self._unconnected = failure  # no line after this one will do better
+                    raise
                 self._renew = self._client.auth.renew
             auth = self._client.auth
             if auth.key is not None:

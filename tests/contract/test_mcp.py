@@ -461,6 +461,8 @@ def test_two_servers_of_one_name_are_told_apart_by_their_ids(run: Run, proxy: Fa
 )
 def test_an_unknown_name_is_exit_5_with_the_nearest(run: Run, proxy: FakeProxy, name: str, words: str) -> None:
     offering(proxy, *TWO)
+    run("mcp", "show", name, exit=5)
+    assert listings(proxy) == 1  # what was just told is not asked for again
     for command in ("show", "call"):
         result = run("mcp", command, name, "--json", exit=5)
         assert (result, result.error["code"], calls(proxy)) == ("", "not_found", [])
@@ -649,6 +651,7 @@ def test_a_list_that_trickles_has_a_deadline(run: Run, proxy: FakeProxy) -> None
 @pytest.mark.parametrize("command", ["servers", "list", "show x", "call x a=1", "call x --jsonl -"])
 @pytest.mark.parametrize("profile", ["default", "work"])
 def test_mcp_can_be_switched_off(run: Run, proxy: FakeProxy, command: str, profile: str) -> None:
+    offering(proxy, tool("x"))
     run("config", "set", "profiles.work.base_url", proxy.url)
     run("config", "set", f"profiles.{profile}.mcp", "false")
     result = run("mcp", *command.split(), "--profile", profile, "--json", exit=2)
@@ -744,6 +747,7 @@ def test_no_header_for_mcp_servers_goes_anywhere_else(run: Run, proxy: FakeProxy
     ],
 )
 def test_a_server_header_that_cannot_be_used_is_exit_2(run: Run, proxy: FakeProxy, option: str, words: str) -> None:
+    offering(proxy, tool("x"))
     variables = {"SPLIT": f"{SECRET}\r\nx-evil: 1", "ACCENT": f"{SECRET}é", "EMPTY": ""}
     for command in (("servers",), ("list",), ("show", "x"), ("call", "x")):
         result = run("mcp", *command, "--server-header", option, "-v", "--json", exit=2, **variables)
@@ -781,6 +785,7 @@ def test_refresh_does_without_tools(run: Run, proxy: FakeProxy, status: int, bod
 
 def test_refresh_asks_for_no_tools_where_mcp_is_off(run: Run, proxy: FakeProxy) -> None:
     run("config", "set", "mcp", "false")
+    offering(proxy, *TWO)
     proxy.models(row("gpt"))
     assert run("refresh", "--json").json["tools"] is None
     assert proxy.asked == ["/model/info"]

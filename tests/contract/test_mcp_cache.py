@@ -130,11 +130,28 @@ def test_models_and_tools_are_renewed_together_behind(run_process: Run, run: Run
     assert run("models", "--fields", "id") == "newer\n"
 
 
+def test_tools_are_not_renewed_behind_where_mcp_is_off(
+    run_process: Run, run: Run, proxy: FakeProxy, home: Path
+) -> None:
+    proxy.models(row("gpt"))
+    in_turn(proxy, "old")
+    run("refresh")
+    make_older(home, 48 * HOUR)
+    make_older(home, 48 * HOUR, "models")
+    run("config", "set", "mcp", "false")
+    proxy.models(row("newer"))
+    offering(proxy, tool("new"))
+    assert run_process("models", "--fields", "id") == "gpt\n"
+    assert wait_for(lambda: "newer" in next((home / "cache").glob("models-*.jsonl")).read_text())
+    time.sleep(0.3)
+    assert listings(proxy) == 1
+
+
 def test_a_failed_renewal_behind_is_silent_and_waits(run_process: Run, run: Run, proxy: FakeProxy, home: Path) -> None:
     in_turn(proxy, "old")
     name_of(run)
     make_older(home, 2 * HOUR)
-    proxy.on(LIST, {}, status=500)
+    proxy.on(LIST, {}, status=500, times=None)
     assert run_process("mcp", "list").stderr == ""
     assert wait_for(lambda: list((home / "cache").glob("tools-*.failed")) != [])
     for _ in range(2):
@@ -278,9 +295,18 @@ def test_a_warm_list_runs_no_helper(run: Run, proxy: FakeProxy, tmp_path: Path) 
     assert trace.read_text() == "x\n"
 
 
+def test_a_cold_call_runs_a_helper_once(run: Run, proxy: FakeProxy, tmp_path: Path) -> None:
+    trace = tmp_path / "ran"
+    offering(proxy, tool("add", ADD))
+    proxy.on(CALL, answer("3"), method="POST")
+    run("mcp", "call", "add", "a=1", LITELLM_API_KEY_HELPER=f"sh -c 'echo x >> {trace}; echo sk-helper'")
+    assert trace.read_text() == "x\n"
+
+
 @pytest.mark.parametrize("how", ["option", "variable"])
 def test_offline_never_touches_the_network(run: Run, proxy: FakeProxy, home: Path, how: str) -> None:
     option, variables = (["--offline"], {}) if how == "option" else ([], {"LITELLM_OFFLINE": "1"})
+    offering(proxy, tool("add", ADD))
 
     def failed(*words: str, exit: int = 3) -> str:
         result = run("mcp", *words, "--json", *option, exit=exit, **variables)
@@ -291,7 +317,6 @@ def test_offline_never_touches_the_network(run: Run, proxy: FakeProxy, home: Pat
         assert failed(*words) == "offline"
     assert failed("list", "--refresh", exit=2) == "usage"
     assert proxy.requests == []
-    in_turn(proxy, "add")
     name_of(run)
     make_older(home, 40 * 24 * HOUR)
     for words in (["list", "--fields", "name"], ["show", "add", "--fields", "name"]):

@@ -262,6 +262,7 @@ def test_a_slow_tool_has_two_minutes_and_not_the_time_of_a_page(
 
     assert mcp.CALL_SECONDS == 120
     monkeypatch.setattr(client, "READ_SECONDS", 0.3)
+    monkeypatch.setitem(client.Client.call.__kwdefaults__, "read_seconds", 0.3)
     tools.on(CALL, respond=slowly(0.8), method="POST")
     assert run("mcp", "call", "add", "a=1") == "late\n"
 
@@ -322,12 +323,12 @@ def test_a_tool_that_vanished_is_looked_for_anew_by_the_next_call(
 ) -> None:
     offering(proxy, tool("add", ADD), times=1)
     run("mcp", "list")
+    offering(proxy, tool("add", ADD, server="new"), times=1)
     proxy.on(CALL, method="POST", **reply)
     gone = run("mcp", "call", "add", "a=1", "--json", exit=5)
     assert gone.error["code"] == "not_found"
     assert gone.error["remedy"] == "litellmctl mcp list"
     assert (listings(proxy), len(calls(proxy))) == (1, 1)  # not in the same run
-    offering(proxy, tool("add", ADD, server="new"), times=1)
     result_of(proxy, answer("3"))
     assert run("mcp", "call", "add", "a=1") == "3\n"
     assert calls(proxy)[1].json["server_id"] == "id-new"
@@ -361,7 +362,7 @@ def test_a_tool_that_is_not_cached_is_looked_for_once(run: Run, proxy: FakeProxy
     assert run("mcp", "call", "new") == "found\n"
     assert (listings(proxy), len(calls(proxy))) == (2, 1)
     make_older(home, 5)
-    offering(proxy, tool("old"), times=1)
+    offering(proxy, tool("old"))
     assert run("mcp", "call", "lab/newer", "--json", exit=5).error["code"] == "not_found"
     assert listings(proxy) == 3
     assert run("mcp", "call", "newer", "--json", "--offline", exit=5).error["code"] == "not_found"
@@ -625,7 +626,7 @@ BLOCKS: list[Any] = [
     {"type": "audio", "data": base64.b64encode(BINARY).decode(), "mimeType": "audio/x-odd"},
     {"type": "resource", "resource": {"uri": "file:///../../etc/notes.txt", "mimeType": "text/plain", "text": "né"}},
     {"type": "resource", "resource": {"uri": "x://y/" + "z" * 300, "blob": base64.b64encode(BINARY).decode()}},
-    {"type": "image", "data": "not base64!", "mimeType": "image/png"},
+    {"type": "image", "data": "aGFs!bG8h", "mimeType": "image/png"},
     {"type": "resource_link", "uri": "file:///a/b.txt", "name": "b"},
     {"type": HOSTILE, "data": 7, "mimeType": HOSTILE},
     {"type": "text", "text": None},
