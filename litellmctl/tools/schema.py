@@ -18,6 +18,7 @@ _MOST_HOPS = 50
 _MOST_OPTIONS = 100
 _MOST_PATTERNS = 20
 _MOST_PROBLEMS = 100
+_MOST_BRANCHES = 100_000
 _TYPES = ("integer", "number", "boolean", "null", "array", "object", "string")
 
 
@@ -223,6 +224,11 @@ class Schema:
         if validator is None:
             return
         try:
+            if validator.is_valid(arguments):
+                return
+            if _branches(self.whole, arguments) > _MOST_BRANCHES:
+                yield Problem("", "does not fit the tool's schema")
+                return
             errors = list(islice(validator.iter_errors(arguments), _MOST_PROBLEMS))
         except (ValueError, RecursionError):
             return  # half a character, or nested too deeply to be looked at: the server's to judge
@@ -328,6 +334,37 @@ def _unknown(name: str, known: list[str]) -> str:
         return f"is not one of its parameters.{near}"
     listed = f"there are {', '.join(known)}" if known else "it takes none"
     return f"is unknown: {listed}"
+
+
+def _branches(schema: dict[str, Any], arguments: dict[str, Any]) -> int:
+    """Return how often an explanation may have to look at a value, at worst: each of the alternatives at each depth.
+
+    Whether arguments fit is soon found out, whatever the schema; why not may take for ever, and nothing interrupts it.
+    """
+    widest = 1
+    for value in _nodes(schema):
+        if isinstance(value, dict):
+            options = [value.get(keyword) for keyword in ("anyOf", "oneOf")]
+            widest = max(widest, *(len(some) for some in options if isinstance(some, list)), 1)
+    depth = 0
+    level: list[Any] = [arguments]
+    while level and depth < _MOST_HOPS:
+        depth += 1
+        level = [inner for outer in level for inner in _inside(outer)]
+    return int(widest**depth)
+
+
+def _nodes(value: Any) -> Iterator[Any]:
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        yield value
+        waiting.extend(_inside(value))
+
+
+def _inside(value: Any) -> list[Any]:
+    values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [inner for inner in values if isinstance(inner, dict | list)]
 
 
 def _is_another_type(branch: list[Any], error: Any) -> bool:

@@ -566,6 +566,21 @@ def test_in_an_array_of_itself_or_a_string_a_text_is_the_string() -> None:
     assert built(schema, "a=x", "a=y") == {"a": ["x", "y"]}
 
 
+def test_a_schema_that_is_made_of_itself_in_many_ways_ends() -> None:
+    itself = {"$ref": "#/$defs/A"}
+    arrays = {"anyOf": [{"type": "array", "title": str(number), "items": itself} for number in range(20)]}
+    names = [f"p{number}" for number in range(30)]
+    objects = object_of(names, **dict.fromkeys(names, itself))
+    begun = time.process_time()
+    for definition in (arrays, objects):
+        schema = Schema({**object_of(["a"], a=itself), "$defs": {"A": definition}})
+        for items in ([], ["a=x"], ["a=x", "a=y"], ["a.p1.p1=x"]):
+            schema.problems(build(schema, [parse_item(item, unread) for item in items], {}))
+        schema.parameters()
+        assert len(example(schema, "s/t")) < 100_000
+    assert time.process_time() - begun < 2
+
+
 @pytest.mark.parametrize("depth", [30, 200, 3000])
 @pytest.mark.parametrize("shape", ["arrays", "objects", "anyOf", "allOf", "enum", "const"])
 def test_a_schema_may_be_nested_deeply(shape: str, depth: int) -> None:

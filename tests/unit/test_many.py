@@ -133,7 +133,7 @@ def test_as_many_are_done_at_once_as_there_are_jobs(jobs: int) -> None:
     work = Work(held=True)
     results = in_order(range(3 * jobs), work, jobs)
     first: list[int] = []
-    consumer = threading.Thread(target=lambda: first.append(next(results)))
+    consumer = threading.Thread(target=lambda: first.append(next(results)), daemon=True)
     consumer.start()
     assert reaches(lambda: work.at_once, jobs)
     work.go_on.set()
@@ -147,7 +147,7 @@ def test_no_more_than_four_times_as_many_are_read_ahead(jobs: int) -> None:
     source, work = Source(), Work(held=True)
     results = in_order(source, work, jobs)
     taken: list[int] = []
-    consumer = threading.Thread(target=lambda: taken.append(next(results)))
+    consumer = threading.Thread(target=lambda: taken.append(next(results)), daemon=True)
     consumer.start()
     assert reaches(lambda: source.read, 4 * jobs)
     work.go_on.set()
@@ -210,17 +210,21 @@ def test_what_work_raises_comes_in_its_place(place: int, error: BaseException) -
 
 @pytest.mark.parametrize("how", ["close", "error", "drop"])
 def test_when_nobody_wants_the_rest_no_more_is_begun(how: str) -> None:
-    class Held(Work):
-        def __call__(self, item: Any) -> Any:
-            if item == 1 and how == "error":
-                raise Broken
-            return super().__call__(item)
+    begun: list[int] = []
+    go_on = threading.Event()
 
-    source, work = Source(), Held(held=True)
-    work.go_on.set()
+    def work(item: int) -> int:
+        begun.append(item)
+        if item == 1 and how == "error":
+            raise Broken
+        if item:
+            go_on.wait()
+        return item
+
+    source = Source()
     results = in_order(source, work, 2)
     assert next(results) == 0
-    work.go_on.clear()
+    assert reaches(lambda: len(begun), 4 if how == "error" else 3)
     if how == "close":
         results.close()
     elif how == "error":
@@ -229,10 +233,10 @@ def test_when_nobody_wants_the_rest_no_more_is_begun(how: str) -> None:
     else:
         del results
         gc.collect()
-    time.sleep(0.05)
-    work.go_on.set()
-    assert stays(lambda: len(work.begun))
-    assert source.read <= 3 * 4 * 2
+    go_on.set()
+    assert stays(lambda: len(begun))
+    assert len(begun) == (4 if how == "error" else 3)
+    assert source.read <= 2 * 4 * 2
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C of POSIX")

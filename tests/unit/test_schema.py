@@ -50,6 +50,7 @@ DEFS = {
     "Itself": {"$ref": "#/$defs/Itself"},
     "Options": {"anyOf": [{"$ref": "#/$defs/Options"}, {"$ref": "#/$defs/Options"}, {"type": "boolean"}]},
     "a/b~c": {"type": "boolean"},
+    "~1": {"type": "boolean"},
     "List<int>": {"type": "array", "items": {"type": "integer"}},
     "": {"type": "null"},
 }
@@ -94,6 +95,7 @@ DEFS = {
         ({"$ref": "#/$defs/Nested"}, "array of array of array of array or string or string or string or string"),
         ({"$ref": "#/$defs/Options"}, "boolean"),
         ({"$ref": "#/$defs/a~1b~0c"}, "boolean"),
+        ({"$ref": "#/$defs/~01"}, "boolean"),
         ({"$ref": "#/$defs/List%3Cint%3E"}, "array of integer"),
         ({"$ref": "#/$defs/"}, "null"),
         ({"$ref": "#/$defs/Loop"}, "any"),
@@ -513,6 +515,11 @@ def test_a_schema_of_an_unknown_draft_is_not_fatal(draft: Any) -> None:
     assert problems({"$schema": draft, **object_of(["b"], a={}, b={})}, a=1)[0] == ("b", "is required (any)")
 
 
+@pytest.mark.parametrize("draft", [5, None, True, [], {"a": 1}], ids=repr)
+def test_a_draft_that_is_no_text_is_passed_over(draft: Any) -> None:
+    assert problems({"$schema": draft, **object_of(a={"type": "integer"})}, a="x") == [("a", "is not an integer")]
+
+
 @pytest.mark.parametrize("pattern", ["(a+)+$", "(a|a?)+$", "^(a|aa)+$", "^(.*a){20}$", "(.*)*x"])
 def test_a_catastrophic_pattern_costs_nothing(pattern: str) -> None:
     begun = time.process_time()
@@ -604,6 +611,18 @@ def test_alternatives_that_are_made_of_themselves_end() -> None:
     }
     schema = Schema({**object_of(["a"], a={"$ref": "#/$defs/L0"}), "$defs": wide})
     assert schema.type_of("a") == "array of array of array of array"
+    assert time.process_time() - begun < 1
+
+
+@pytest.mark.parametrize("depth", [2, 3, 20])
+@pytest.mark.parametrize("keyword", ["anyOf", "oneOf"])
+def test_why_arguments_do_not_fit_very_many_alternatives_is_not_explained(keyword: str, depth: int) -> None:
+    options = [{"type": "array", "title": str(number), "items": {"$ref": "#/$defs/A"}} for number in range(100)]
+    schema = {**object_of(["b"], a={"$ref": "#/$defs/A"}, b={}), "$defs": {"A": {keyword: options}}}
+    begun = time.process_time()
+    found = problems(schema, a=nested(depth, lambda inner: [inner], "x"))
+    assert found == [("b", "is required (any)"), ("", "does not fit the tool's schema")]
+    assert problems({**schema, "$defs": {"A": {}}}, a=[["x"]], b=1) == []
     assert time.process_time() - begun < 1
 
 

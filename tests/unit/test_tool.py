@@ -249,6 +249,11 @@ def test_what_is_the_matter_is_told_by_who_asked_last(
     assert server.tools == (0 if status == "ok" else None)
 
 
+def test_the_tools_of_a_server_are_counted_whatever_is_the_matter_with_it() -> None:
+    outcomes = {"github": {"status": "timeout", "tool_count": 9}}
+    assert servers(outcomes, [], entry("a"), entry("b")) == [Server("github", "id-github", None, "timeout", 2)]
+
+
 def test_a_server_that_is_down_does_not_hide_its_siblings() -> None:
     found = read_offer({"tools": [entry()], "server_outcomes": {"crm": {"status": "unreachable"}}}, [])
     assert [tool.path for tool in found.tools] == ["github/add"]
@@ -557,6 +562,25 @@ def test_a_schema_made_of_others_keeps_its_parameters(schema: Any, properties: A
     parameters = parameters_of(schema)
     assert parameters["properties"] == properties
     assert parameters.get("required", []) == required
+
+
+@pytest.mark.parametrize("required", [None, "a", 5, {"a": 1}, [5, None], []], ids=repr)
+def test_what_is_required_is_a_list_of_names_or_not_told(required: Any) -> None:
+    assert "required" not in parameters_of({"properties": {"a": A}, "required": required})
+    assert parameters_of({"properties": {"a": A}, "required": [5, "a"]})["required"] == ["a"]
+
+
+def test_a_parameter_whose_schema_is_none_may_be_anything() -> None:
+    odd = {"a": None, "b": 5, "c": "string", "d": [A], "e": True, "f": False, "g": A}
+    assert parameters_of({"properties": odd})["properties"] == {
+        "a": {},
+        "b": {},
+        "c": {},
+        "d": {},
+        "e": True,
+        "f": False,
+        "g": A,
+    }
 
 
 def test_definitions_that_parameters_refer_to_are_kept() -> None:

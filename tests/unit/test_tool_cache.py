@@ -98,6 +98,18 @@ def test_a_later_list_replaces_the_one_before(cache: ToolCache, folder: Path) ->
     assert file_of(folder)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["a\u2028b", "a\u2029b", "a\x85b", "a\x0bb\x0c", "a\nb", "a\r\nb", "a\rb", "a\x1cb", "ä日🎉", '"\\'],
+    ids=ascii,
+)
+def test_names_keep_their_odd_characters(cache: ToolCache, name: str) -> None:
+    tool = Tool(name, name, name, "mcp_a", name, name, {name: name}, None, None)
+    odd = ToolCatalog(5.0, Offer([tool], [Server(name, None, name, None, 1)], [name]))
+    cache.write(odd)
+    assert cache.read() == odd
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
