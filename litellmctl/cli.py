@@ -17,8 +17,10 @@ from litellmctl.commands.logout import logout
 from litellmctl.commands.mcp import mcp
 from litellmctl.commands.models import models
 from litellmctl.commands.options import FormattedGroup, group, pass_app
+from litellmctl.commands.prompt_section import prompt_section
 from litellmctl.commands.refresh import refresh
 from litellmctl.commands.sandbox import sandbox
+from litellmctl.commands.skills import skills
 from litellmctl.commands.token import token
 from litellmctl.commands.whoami import whoami
 from litellmctl.console import BOLD
@@ -28,6 +30,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Account": (login, logout, whoami, token, env),
     "Models": (models, refresh),
     "MCP tools": (mcp,),
+    "Skills": (skills, prompt_section),
     "Settings": (config,),
     "Other": (sandbox, help_),
 }

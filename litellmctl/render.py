@@ -25,6 +25,11 @@ def clean(text: str) -> str:
     return re.sub(_UNSAFE, _cleaned, re.sub(_LINE_BREAKS, " ", text))
 
 
+def clean_text(text: str) -> str:
+    """Make a text of several lines safe: control characters go, but tabs and line breaks."""
+    return "\n".join("\t".join(map(clean, line.split("\t"))) for line in re.split(r"\r\n|\r|\n", text))
+
+
 def _cleaned(match: re.Match[str]) -> str:
     return "\ufffd" if "\ud800" <= match[0] <= "\udfff" else ""
 

@@ -9,7 +9,7 @@ import click
 
 from litellmctl.commands.options import command, group, pass_app
 from litellmctl.errors import Failure, Rejected, Unavailable, UsageFailure
-from litellmctl.render import Column, Data, Listing, Record, Row, Stream, Text, clean
+from litellmctl.render import Column, Data, Listing, Record, Row, Stream, Text, clean, clean_text
 
 if TYPE_CHECKING:
     from litellmctl.app import App
@@ -249,7 +249,7 @@ def _printed(
     app: App, tool: Tool, result: Result, *, structured: bool, output_dir: str | None
 ) -> Record | Data | Text | None:
     """Return what to print of a result; an error's content goes to stderr, unless the whole result was asked for."""
-    from litellmctl.tools.result import clean_text, failed
+    from litellmctl.tools.result import failed
 
     texts = _texts(app, result, output_dir)
     if app.options.wants_json and not structured:
@@ -372,7 +372,6 @@ def _short(text: str) -> str:
 def _page(tool: Tool) -> str:
     """Return a tool for a person: what it does, its parameters, an example."""
     from litellmctl.tools.arguments import example
-    from litellmctl.tools.result import clean_text
     from litellmctl.tools.schema import Schema
 
     schema = Schema(tool.input_schema)

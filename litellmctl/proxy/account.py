@@ -132,7 +132,7 @@ def make_key(client: Client, alias: str, team_id: str | None) -> VirtualKey:
     body: dict[str, Any] = {"key_alias": alias, "metadata": {"made_by": "litellmctl login"}}
     if team_id is not None:
         body["team_id"] = team_id
-    answer = client.post(path, json=body)
+    answer = client.send("POST", path, json=body)
     if answer.status != 200:
         raise client.failure(answer, path)
     where = f"{client.base_url}{path}"
@@ -143,7 +143,7 @@ def make_key(client: Client, alias: str, team_id: str | None) -> VirtualKey:
 def delete_key(client: Client, key: str) -> None:
     """Delete a key, by itself; one that the proxy does not know any more, or that has expired, is gone already."""
     path = "/key/delete"
-    answer = client.post(path, json={"keys": [key]})
+    answer = client.send("POST", path, json={"keys": [key]})
     body = answer.read()
     if answer.status not in {200, 404} and words_of(body)[1] not in {"token_not_found_in_db", "expired_key"}:
         raise failure_of(

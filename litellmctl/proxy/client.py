@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from litellmctl.proxy.session import BoundAuth
 
 T = TypeVar("T")
+# The form's name of a file, and its own name, content and media type, as requests takes it.
+Upload = tuple[str, tuple[str, bytes, str]]
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
@@ -84,6 +86,7 @@ class Client:
         """GET a path below the base URL: tried at most three times, and once more with a newer key after a 401."""
         for attempt in range(1, _TRIES + 1):
             last = attempt == _TRIES
+            key = self.auth.key
             try:
                 answer = self._follow(path, params, headers, cap)
             except Unavailable as failure:
@@ -93,7 +96,7 @@ class Client:
                 continue
             if answer.status == 401:
                 with self.deadline.paused():
-                    renewed = self.auth.renewed()
+                    renewed = self.auth.renewed(key)
                 if renewed:
                     return self._follow(path, params, headers, cap)
             if last or answer.status not in _RETRIED_STATUS or not self._pause(attempt, answer):
@@ -107,17 +110,26 @@ class Client:
             raise self.failure(answer, path)
         return decode(answer.read(), f"{self.base_url}{path}")
 
-    def post(
-        self, path: str, *, form: Mapping[str, str] | None = None, json: Any = None, cap: int = BODY_BYTES
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        files: Sequence[Upload] | None = None,
+        json: Any = None,
+        cap: int = BODY_BYTES,
     ) -> Answer:
-        """POST to a path below the base URL, or to a URL of the same origin: sent once, and never redirected.
+        """Send what may have an effect to a path below the base URL, or to a URL of the same origin.
 
-        A redirect would carry the body, with a code or a refresh token in it, to an address that nobody checked.
+        It is sent once and never redirected: a redirect would carry the body, with a code or a refresh token in it, to
+        an address that nobody checked. With `files` the form is sent as multipart.
         """
         url = path if "://" in path else self.base_url + path
         if origin(url) != origin(self.base_url):
             raise Unavailable("bad_response", f"{url} is not at {self.base_url}: nothing was sent", remedy=_LOOK)
-        answer = self._send("POST", url, None, cap, data=form, json=json)
+        answer = self._send(method, url, params, cap, data=form, files=files, json=json)
         if answer.status in _REDIRECTS:
             answer.close()
             target = _origin_of(_joined(url, answer.headers.get("location", "")))

@@ -75,7 +75,7 @@ class Ready(NamedTuple):
 def start(client: Client) -> Started | NotOffered:
     """Begin a sign-in."""
     where = f"{client.base_url}{START_PATH}"
-    answer = client.post(START_PATH)
+    answer = client.send("POST", START_PATH)
     if answer.status in {404, 405}:
         answer.close()
         return NotOffered("this proxy has no device code")

@@ -66,7 +66,7 @@ def call(client: Client, seconds: float, server_id: str, name: str, arguments: d
 
 
 def _answer(client: Client, body: dict[str, Any]) -> Any:
-    answer = client.post(_CALL, json=body)
+    answer = client.send("POST", _CALL, json=body)
     if answer.status == 200:
         return decode(answer.read(), f"{client.base_url}{_CALL}")
     failed = client.failure(answer, _CALL)

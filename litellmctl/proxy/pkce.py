@@ -174,7 +174,7 @@ def revoke(client: Client, session: Session, refresh_token: str) -> None:
 
 
 def _post(client: Client, url: str, *, form: Mapping[str, str] | None = None, json: Any = None) -> dict[str, Any]:
-    answer = client.post(url, form=form, json=json)
+    answer = client.send("POST", url, form=form, json=json)
     body = answer.read()
     if answer.status in {200, 201}:
         return fields_of(decode(body, url), url)

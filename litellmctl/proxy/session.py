@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,7 @@ class BoundAuth(AuthBase):
         self._key_header = key_header
         self._headers = dict(headers or {})
         self.renew: Callable[[], str | None] | None = renew
+        self._lock = threading.Lock()
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Attach the key, unless the request goes elsewhere."""
@@ -62,13 +64,16 @@ class BoundAuth(AuthBase):
         """Return a body without the key, which some releases repeat in their errors."""
         return body.replace(self.key.encode(), b"***") if self.key and len(self.key) > 7 else body
 
-    def renewed(self) -> bool:
-        """Fetch a newer key, at most once; return whether there is one."""
-        renew, self.renew = self.renew, None
-        key = renew() if renew else None
-        if key is not None:
-            self.key = key
-        return key is not None
+    def renewed(self, refused: str | None) -> bool:
+        """Fetch a newer key than the one that was refused, at most once; return whether there is one."""
+        with self._lock:
+            if self.key != refused:
+                return True  # another thread was refused too, and quicker
+            renew, self.renew = self.renew, None
+            key = renew() if renew else None
+            if key is not None:
+                self.key = key
+            return key is not None
 
 
 class _Adapter(HTTPAdapter):

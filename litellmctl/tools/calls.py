@@ -92,13 +92,14 @@ class Caller:
     def call(self, arguments: dict[str, Any]) -> Result:
         """Call the tool, once. What the proxy answers to that renews key or list for the next call."""
         client = self._ready()
+        key = client.auth.key
         tool = self._tool
         try:
             answer = mcp.call(client, self._seconds, tool.server_id, tool.name, arguments)
         except AuthFailure as failure:
             if failure.status == 401:
                 with suppress(Failure):
-                    client.auth.renewed()
+                    client.auth.renewed(key)
             raise
         except Rejected as failure:
             if failure.code == "not_found":

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from litellmctl.errors import Rejected, Unavailable
-from litellmctl.render import clean
 
 _LONGEST_TYPE = 100
 _LONGEST_LINK = 2000
@@ -83,11 +82,6 @@ def read_result(answer: Any, where: str) -> Result:
 def failed(path: str) -> Rejected:
     """Return the failure of a tool that reported an error."""
     return Rejected("rejected", f"the tool {path} reported an error", remedy=f"litellmctl mcp show {shlex.quote(path)}")
-
-
-def clean_text(text: str) -> str:
-    """Return a tool's text without control characters but tabs and line breaks."""
-    return "\n".join("\t".join(map(clean, line.split("\t"))) for line in re.split(r"\r\n|\r|\n", text))
 
 
 def _attachment(block: dict[str, Any], number: int) -> Attachment:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from litellmctl.errors import ExitCode, Failure, Unavailable
 from litellmctl.tools.calls import make_folder, save
-from litellmctl.tools.result import Attachment, Result, clean_text, failed, read_result
+from litellmctl.render import clean_text
+from litellmctl.tools.result import Attachment, Result, failed, read_result
 
 PIXEL = b"\x89PNG\r\n\x1a\n\x00"
 HOSTILE = [

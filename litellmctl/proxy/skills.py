@@ -1,0 +1,218 @@
+"""A proxy's two stores of skills: the Skill Hub (/claude-code/plugins) and the Skills API (/v1/skills).
+
+Shapes: shared/contract/plugin*.json and skills_*.json. Whatever changes a store is sent once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from litellmctl.errors import AuthFailure, Failure, Rejected, Unavailable
+from litellmctl.proxy.client import decode, not_litellm
+
+if TYPE_CHECKING:
+    from litellmctl.proxy.client import Answer, Client, Upload
+
+HUB_PATH = "/claude-code/plugins"
+API_PATH = "/v1/skills"
+
+# Without it the proxy asks Anthropic.
+_OWN = {"custom_llm_provider": "litellm_proxy"}
+# A description may be of 1 MiB.
+_LIST_BYTES = 64 * 2**20
+# LiteLLM 1.106 knows no second page, only a larger first one; it says `has_more` where the page is full.
+_PAGE_SIZES = (1000, 10_000, 100_000)
+_MOST_PAGES = 1000
+_MOST_FOUND = 100
+_WITHOUT_DATABASE = ("db not connected", "database connection required", "prisma client is not initialized")
+
+
+def hub_rows(client: Client) -> list[Any]:
+    """Return the hub's entries: all of them for an admin, the enabled and granted ones for others."""
+    answer = _get(client, HUB_PATH)
+    rows = answer.get("plugins") if isinstance(answer, dict) else None
+    if not isinstance(rows, list):
+        raise not_litellm(f"{client.base_url}{HUB_PATH}", b"{}")
+    return rows
+
+
+def api_rows(client: Client) -> tuple[list[Any], bool]:
+    """Return the Skills API's entries that this key may see, of all pages, and whether these are all."""
+    found: dict[str, Any] = {}
+    sizes = iter(_PAGE_SIZES)
+    size, page = next(sizes), ""
+    pages = {""}
+    for _ in range(_MOST_PAGES):
+        answer = _get(client, API_PATH, {**_OWN, "limit": str(size), **({"page": page} if page else {})})
+        for row in _api_data(client, answer):
+            if isinstance(row, dict) and isinstance(row.get("id"), str):
+                found.setdefault(row["id"], row)
+        if answer.get("has_more") is not True:
+            return list(found.values()), True
+        page = answer.get("next_page")
+        if not isinstance(page, str) or page in pages:
+            larger = next(sizes, None)
+            if larger is None:
+                break
+            size, page = larger, ""
+        pages.add(page)
+    return list(found.values()), False
+
+
+def search(client: Client, text: str) -> list[Any] | None:
+    """Return the Skills API's entries nearest in meaning, best first; None where this proxy has no such search."""
+    answer = client.get(API_PATH, {**_OWN, "query": text, "top_k": str(_MOST_FOUND)}, cap=_LIST_BYTES)
+    if answer.status != 200:
+        failure = client.failure(answer, API_PATH)
+        # 400 is "not configured", 503 "the embedding model does not answer": listing may still do.
+        if answer.status in {400, 422, 503}:
+            return None
+        raise _explained(failure)
+    rows = _api_data(client, decode(answer.read(), f"{client.base_url}{API_PATH}"))
+    # An older proxy does not know `query`, and lists everything.
+    scored = [row for row in rows if isinstance(row, dict) and row.get("search_score") is not None]
+    return scored if scored or not rows else None
+
+
+def hub_entry(client: Client, name: str) -> dict[str, Any]:
+    """Return what the hub tells of one entry."""
+    path = f"{HUB_PATH}/{_segment(name)}"
+    return _object(client, path, _get(client, path))
+
+
+def api_entry(client: Client, skill_id: str) -> dict[str, Any]:
+    """Return what the Skills API tells of one entry."""
+    path = f"{API_PATH}/{_segment(skill_id)}"
+    return _object(client, path, _get(client, path, _OWN))
+
+
+def register(client: Client, entry: Mapping[str, Any]) -> None:
+    """Add an entry to the hub, which is then enabled."""
+    _change(client, "POST", HUB_PATH, json=entry)
+
+
+def replace(client: Client, name: str, entry: Mapping[str, Any]) -> None:
+    """Replace the whole of a hub's entry: what `entry` leaves out is lost."""
+    _change(client, "PUT", f"{HUB_PATH}/{_segment(name)}", json=entry)
+
+
+def switch(client: Client, name: str, *, enabled: bool) -> None:
+    """Enable or disable an entry of the hub."""
+    _change(client, "POST", f"{HUB_PATH}/{_segment(name)}/{'enable' if enabled else 'disable'}")
+
+
+def upload(client: Client, form: Mapping[str, str], file: Upload) -> str:
+    """Add a skill to the Skills API, as multipart, since it ignores JSON; return its id."""
+    answer = _change(client, "POST", API_PATH, params=_OWN, form=form, files=[file])
+    skill_id = answer.get("id") if isinstance(answer, dict) else None
+    if not isinstance(skill_id, str) or not skill_id:
+        raise not_litellm(f"{client.base_url}{API_PATH}", b"{}")
+    return skill_id
+
+
+def delete_from_hub(client: Client, name: str) -> None:
+    """Delete an entry of the hub."""
+    _change(client, "DELETE", f"{HUB_PATH}/{_segment(name)}")
+
+
+def delete_from_api(client: Client, skill_id: str) -> None:
+    """Delete a skill of the Skills API."""
+    _change(client, "DELETE", f"{API_PATH}/{_segment(skill_id)}", params=_OWN)
+
+
+def _get(client: Client, path: str, params: Mapping[str, str] | None = None) -> Any:
+    return _explaining(lambda: client.get_json(path, params, cap=_LIST_BYTES))
+
+
+def _change(
+    client: Client,
+    method: str,
+    path: str,
+    *,
+    params: Mapping[str, str] | None = None,
+    form: Mapping[str, str] | None = None,
+    files: Sequence[Upload] | None = None,
+    json: Any = None,
+) -> Any:
+    """Send a change, once, and return the answer's JSON. A failure says whether the change may have been made."""
+    key = client.auth.key
+    try:
+        answer = client.send(method, path, params=params, form=form, files=files, json=json)
+        if answer.status not in {200, 201}:
+            raise _explained(_refusal(client, answer, path))
+        return decode(answer.read(), f"{client.base_url}{path}")
+    except AuthFailure as failure:
+        if failure.status == 401:
+            _renew(client, key)  # for the next one
+        raise
+    except Unavailable as failure:
+        if failure.may_have_acted:
+            failure.message += "; the change was not repeated, and may have been made"
+            failure.remedy = "litellmctl skills list --all"
+        raise
+
+
+def _refusal(client: Client, answer: Answer, path: str) -> Failure:
+    failure = client.failure(answer, path)
+    # 403 for one endpoint, 401 for the other, and both mean the same.
+    if isinstance(failure, AuthFailure) and "admin" in failure.message.lower():
+        return AuthFailure(
+            "forbidden",
+            f"only administrators of {client.base_url} may change its Skill Hub",
+            remedy="ask one of them, or put the skill's folder into the Skills API: litellmctl skills create DIR",
+            status=failure.status,
+        )
+    return failure
+
+
+def _renew(client: Client, key: str | None) -> None:
+    try:
+        client.auth.renewed(key)
+    except Failure:
+        return
+
+
+def _explaining(work: Callable[[], Any]) -> Any:
+    try:
+        return work()
+    except Failure as failure:
+        raise _explained(failure) from None
+
+
+def _explained(failure: Failure) -> Failure:
+    """Return the failure that a status of 500 stands for; LiteLLM has no other for what is not there."""
+    words = failure.message.lower()
+    if failure.status == 500 and "skill not found" in words:
+        return Rejected("not_found", failure.message.rpartition(" - ")[2], remedy="litellmctl skills list", status=500)
+    if failure.status == 500 and any(text in words for text in _WITHOUT_DATABASE):
+        missing = Unavailable(
+            "server_error",
+            "the proxy has no database, and keeps skills in one",
+            remedy="ask the proxy's administrator to connect one",
+            status=500,
+        )
+        missing.may_have_acted = False
+        return missing
+    return failure
+
+
+def _api_data(client: Client, answer: Any) -> list[Any]:
+    rows = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(rows, list):
+        raise not_litellm(f"{client.base_url}{API_PATH}", b"{}")
+    return rows
+
+
+def _object(client: Client, path: str, answer: Any) -> dict[str, Any]:
+    if not isinstance(answer, dict):
+        raise not_litellm(f"{client.base_url}{path}", b"{}")
+    return answer
+
+
+def _segment(text: str) -> str:
+    """Return a name or id as one segment of a path. Dots alone would name another path."""
+    if not text.strip("."):
+        raise Rejected("not_found", f'no skill "{text}"', remedy="litellmctl skills list")
+    return quote(text.encode("utf-8", "replace"), safe="")

@@ -1,0 +1,132 @@
+"""Skills as the two stores tell of them, in one shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from litellmctl.errors import Failure, Rejected, UsageFailure, suggestion
+
+HUB, API = "hub", "api"
+STORES = (HUB, API)
+STORE_NAMES = {HUB: "the Skill Hub", API: "the Skills API"}
+
+
+class Skill(NamedTuple):
+    """A skill. `more` is what its store tells besides; `enabled` is always true in the Skills API."""
+
+    name: str | None
+    id: str
+    store: str
+    enabled: bool
+    version: str | None
+    description: str | None
+    source: Any
+    updated_at: str | None
+    more: dict[str, Any]
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The fields that every skill has."""
+        row = self._asdict()
+        del row["more"]
+        return row
+
+    @property
+    def label(self) -> str:
+        """What a person calls it."""
+        return self.name or self.id
+
+
+def read_hub(row: Any) -> Skill | None:
+    """Return an entry of the hub; None where it has no name, by which alone it can be asked for."""
+    if not isinstance(row, dict) or not _text(row, "name"):
+        return None
+    name = row["name"]
+    return Skill(
+        name,
+        _text(row, "id") or name,
+        HUB,
+        row.get("enabled") is not False,
+        _text(row, "version"),
+        _text(row, "description"),
+        row.get("source") or None,
+        _time(row, "updated_at"),
+        {
+            "author": row.get("author"),
+            "homepage": _text(row, "homepage"),
+            "keywords": row.get("keywords"),
+            "category": _text(row, "category"),
+            "domain": _text(row, "domain"),
+            "namespace": _text(row, "namespace"),
+            "created_at": _time(row, "created_at"),
+            "created_by": _text(row, "created_by"),
+        },
+    )
+
+
+def read_api(row: Any) -> Skill | None:
+    """Return an entry of the Skills API; None where it has no id."""
+    if not isinstance(row, dict) or not _text(row, "id"):
+        return None
+    more = {"created_at": _time(row, "created_at")}
+    return Skill(
+        _text(row, "display_title"),
+        row["id"],
+        API,
+        True,
+        _text(row, "latest_version"),
+        _text(row, "description"),
+        row.get("source") or None,
+        _time(row, "updated_at"),
+        more,
+    )
+
+
+def ordered(skills: Iterable[Skill]) -> list[Skill]:
+    """Return skills by name, whatever order the stores tell of them in."""
+    return sorted(skills, key=lambda skill: (skill.label.casefold(), skill.label, skill.store, skill.id))
+
+
+def matching(skill: Skill, text: str) -> bool:
+    """Whether name, description or keywords contain the text, in upper or lower case."""
+    keywords = skill.more.get("keywords")
+    words = [skill.name, skill.description, *(keywords if isinstance(keywords, list) else [])]
+    return any(text.casefold() in word.casefold() for word in words if isinstance(word, str))
+
+
+def find(skills: Sequence[Skill], text: str) -> Skill:
+    """Return the skill of this id, or of this name where only one has it.
+
+    A name of several is exit 2, listing their ids; a name of none is exit 5.
+    """
+    matches = [skill for skill in skills if text == skill.id] or [skill for skill in skills if text == skill.name]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise several(matches, text)
+    known = [name for skill in skills for name in (skill.name, skill.id) if name]
+    raise Rejected("not_found", f'no skill "{text}".{suggestion(text, known)}', remedy="litellmctl skills list --all")
+
+
+def several(matches: Sequence[Skill], text: str) -> Failure:
+    """Return the failure for a name that several skills have."""
+    listed = ", ".join(f"{skill.id} ({skill.store})" for skill in ordered(matches))
+    return UsageFailure(f'"{text}" is the name of {len(matches)} skills: {listed}', remedy="use the id")
+
+
+def _text(row: dict[str, Any], name: str) -> str | None:
+    value = row.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def _time(row: dict[str, Any], name: str) -> str | None:
+    """Return a moment as RFC 3339 in UTC, to the second."""
+    from datetime import UTC, datetime
+
+    try:
+        moment = datetime.fromisoformat(row.get(name) or "")
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (TypeError, ValueError, OverflowError):
+        return None

@@ -1,0 +1,263 @@
+"""Both stores of a proxy together: listing them, finding a skill in them, changing them, and what is cached of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from litellmctl.errors import AuthFailure, Failure, Rejected, Unavailable
+from litellmctl.settings import files
+from litellmctl.skills.cache import Known, Part, SkillCache
+from litellmctl.skills.skill import API, HUB, STORE_NAMES, STORES, Skill, find, ordered, read_api, read_hub
+
+if TYPE_CHECKING:
+    from litellmctl.proxy.client import Client
+
+T = TypeVar("T")
+
+UPLOAD_SECONDS = 300.0
+
+
+class Listed(NamedTuple):
+    """The skills of the stores that answered, by name; why the others did not; and what else is to be said."""
+
+    skills: list[Skill]
+    problems: dict[str, Failure]
+    notes: list[str]
+
+
+class Stores:
+    """A proxy's stores of skills.
+
+    `connect` makes the client when a request is needed. `seconds` is how long a request may take: one store that hangs
+    costs only itself.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Client], cache: SkillCache, warn: Callable[[str], None], seconds: float
+    ) -> None:
+        self._connect = connect
+        self._cache = cache
+        self._warn = warn
+        self._seconds = seconds
+
+    @cached_property
+    def _client(self) -> Client:
+        return self._connect()
+
+    def listed(self, stores: Sequence[str] = STORES) -> Listed:
+        """Return the skills of these stores. Raises only where none of them answers."""
+        answers, problems = self._fetch(stores)
+        if not answers:
+            raise self._none_answered(problems)
+        self._keep({**self._cache.read(), **_parts(answers)})
+        notes = []
+        for store, (skills, bad, whole) in answers.items():
+            if bad:
+                notes.append(f"left out {bad} entries of {STORE_NAMES[store]} without a name or id")
+            if not whole:
+                notes.append(f"{STORE_NAMES[store]} holds more than the {len(skills)} skills that it lists")
+        return Listed(ordered(skill for skills, _, _ in answers.values() for skill in skills), problems, notes)
+
+    def searched(self, text: str) -> list[Skill] | None:
+        """Return the Skills API's skills nearest in meaning, best first; None where it cannot search."""
+        from litellmctl.proxy import skills as protocol
+
+        rows = self._run(lambda client: protocol.search(client, text))
+        return None if rows is None else [skill for skill in map(read_api, rows) if skill is not None]
+
+    def read(self, skill: Skill) -> Skill:
+        """Return everything that is known of a skill."""
+        from litellmctl.proxy import skills as protocol
+
+        if skill.store == API:
+            found = read_api(self._run(lambda client: protocol.api_entry(client, skill.id)))
+        else:
+            found = read_hub(self._run(lambda client: protocol.hub_entry(client, skill.name or "")))
+        if found is None or (found.id != skill.id if skill.store == API else found.name != skill.name):
+            what = f"{self._client.base_url} answers for the skill {skill.label} with something else"
+            raise Unavailable("bad_response", what, remedy="check the base URL, and the proxy's version")
+        # One endpoint of the hub tells who made it, the other its domain and namespace.
+        return found._replace(more={name: found.more[name] or skill.more.get(name) for name in found.more})
+
+    def upload(self, form: dict[str, str], name: str, archive: bytes) -> Skill:
+        """Add a skill to the Skills API, and read it back."""
+        from litellmctl.proxy import skills as protocol
+
+        file = ("files[]", (name, archive, "application/zip"))
+        seconds = max(self._seconds, UPLOAD_SECONDS)
+        with self._changing(API):
+            skill_id = self._client.call(
+                seconds, lambda client: protocol.upload(client, form, file), read_seconds=seconds
+            )
+        skill = self.read(_blank(API, skill_id))
+        if (skill.name, skill.description or "") != (form["display_title"], form.get("description", "")):
+            raise self._not_kept(skill_id)
+        return skill
+
+    def register(self, name: str, entry: dict[str, Any], *, replaces: bool) -> Skill:
+        """Add an entry to the hub, or replace the one of this name, and read it back, enabled."""
+        from litellmctl.proxy import skills as protocol
+
+        with self._changing(HUB):
+            if replaces:
+                self._run(lambda client: protocol.replace(client, name, entry))
+            else:
+                self._run(lambda client: protocol.register(client, {"name": name, **entry}))
+            skill = self.read(_blank(HUB, name))
+            if not skill.enabled:
+                self._run(lambda client: protocol.switch(client, name, enabled=True))
+                skill = self.read(_blank(HUB, name))
+        if skill.source != entry["source"] or not skill.enabled:
+            raise self._not_kept(name)
+        return skill
+
+    def delete(self, skill: Skill) -> None:
+        """Delete a skill."""
+        from litellmctl.proxy import skills as protocol
+
+        with self._changing(skill.store):
+            if skill.store == API:
+                self._run(lambda client: protocol.delete_from_api(client, skill.id))
+            else:
+                self._run(lambda client: protocol.delete_from_hub(client, skill.name or ""))
+
+    def switch(self, skill: Skill, *, enabled: bool) -> None:
+        """Enable or disable a skill of the hub."""
+        from litellmctl.proxy import skills as protocol
+
+        with self._changing(HUB):
+            self._run(lambda client: protocol.switch(client, skill.name or "", enabled=enabled))
+
+    def known(self, *, offline: bool = False) -> dict[str, Part]:
+        """Return what each store told within the last minute, asking those that did not, unless `offline`.
+
+        Of one that fails, what it told last is kept, and the problem noted; that too is for a minute. Raises where
+        nothing was ever told and nothing can be had now.
+        """
+        parts = self._cache.read()
+        old = [] if offline else [store for store in STORES if store not in parts or not parts[store].is_fresh]
+        if not old:
+            return parts
+        answers, problems = self._fetch(old)
+        parts.update(_parts(answers))
+        if problems and not any(part.fetched_at for part in parts.values()):
+            raise self._none_answered(problems)
+        for store, failure in problems.items():
+            last = parts.get(store) or Part([], None, 0)
+            parts[store] = last._replace(tried_at=time.time(), problem=failure.message)
+        self._keep(parts)
+        return parts
+
+    def _fetch(self, stores: Sequence[str]) -> tuple[dict[str, _Answer], dict[str, Failure]]:
+        """Ask these stores at the same time; return what they told, and why others did not."""
+        from litellmctl.proxy.deadline import together
+
+        self._connected()
+        answers: dict[str, _Answer] = {}
+        problems: dict[str, Failure] = {}
+
+        def ask(store: str) -> None:
+            try:
+                answers[store] = self._run(_READERS[store])
+            except Failure as failure:
+                problems[store] = failure
+
+        together(*(lambda store=store: ask(store) for store in stores))
+        return {store: answers[store] for store in stores if store in answers}, problems
+
+    def _connected(self) -> None:
+        """Have the client before threads need it: making one may ask a person, or fail."""
+        _ = self._client
+
+    def _run(self, work: Callable[[Client], T]) -> T:
+        return self._client.call(self._seconds, work, read_seconds=self._seconds)
+
+    @contextmanager
+    def _changing(self, store: str) -> Iterator[None]:
+        """Forget what the store told: before the change, for who asks meanwhile or kills us, and after it."""
+        self._connected()
+        self._forget(store)
+        try:
+            yield
+        finally:
+            self._forget(store)
+
+    def _forget(self, store: str) -> None:
+        parts = self._cache.read()
+        if parts.pop(store, None) is not None and not self._keep(parts):
+            self._cache.drop()
+
+    def _keep(self, parts: dict[str, Part]) -> bool:
+        try:
+            self._cache.write(parts)
+        except OSError as error:
+            self._warn(f"the skills cannot be cached: {error.filename or ''} {files.reason(error)}")
+        except Failure as failure:
+            self._warn(f"the skills cannot be cached: {failure.message}")
+        else:
+            return True
+        return False
+
+    def _not_kept(self, name: str) -> Failure:
+        return Unavailable(
+            "bad_response",
+            f"{self._client.base_url} took the skill {name}, but does not tell of it what was sent",
+            remedy=f"litellmctl skills show {name}",
+        )
+
+    def _none_answered(self, problems: dict[str, Failure]) -> Failure:
+        """Return one failure for all stores: with each one's reason, and the code of what the user can mend first."""
+        failures = list(problems.values())
+        worst = min(failures, key=lambda failure: (failure.status != 401, not isinstance(failure, AuthFailure)))
+        if len(failures) > 1:
+            reasons = "; ".join(f"{STORE_NAMES[store]}: {failure.message}" for store, failure in problems.items())
+            worst.message = f"no skills of {self._client.base_url} can be listed: {reasons}"
+        return worst
+
+
+def chosen(listed: Listed, text: str) -> Skill:
+    """Return the skill of this name or id; what is not found may be in a store that did not answer."""
+    try:
+        return find(listed.skills, text)
+    except Rejected:
+        for failure in listed.problems.values():
+            raise failure from None
+        raise
+
+
+# Skills, how many entries were left out, and whether these are all.
+_Answer = tuple[list[Skill], int, bool]
+
+
+def _hub(client: Client) -> _Answer:
+    from litellmctl.proxy import skills as protocol
+
+    skills = [read_hub(row) for row in protocol.hub_rows(client)]
+    return [skill for skill in skills if skill is not None], skills.count(None), True
+
+
+def _api(client: Client) -> _Answer:
+    from litellmctl.proxy import skills as protocol
+
+    rows, whole = protocol.api_rows(client)
+    skills = [read_api(row) for row in rows]
+    return [skill for skill in skills if skill is not None], skills.count(None), whole
+
+
+_READERS: dict[str, Callable[[Client], _Answer]] = {HUB: _hub, API: _api}
+
+
+def _blank(store: str, name: str) -> Skill:
+    return Skill(name if store == HUB else None, name, store, True, None, None, None, None, {})
+
+
+def _parts(answers: dict[str, _Answer]) -> dict[str, Part]:
+    now = time.time()
+    return {
+        store: Part([Known(one.store, one.id, one.name, one.enabled, one.description) for one in skills], now, now)
+        for store, (skills, _, _) in answers.items()
+    }
