@@ -13,8 +13,8 @@ from litellmctl.render import Column, Data, Listing, Record, clean, clean_text
 
 if TYPE_CHECKING:
     from litellmctl.app import App
-    from litellmctl.skills.skill import Skill
-    from litellmctl.skills.stores import Listed, Stores
+    from litellmctl.skills.skill import Listed, Skill
+    from litellmctl.skills.stores import Stores
 
 _WIDEST_DESCRIPTION = 70
 
@@ -317,7 +317,9 @@ def _upload(
         try:
             stores.delete(old)
         except Failure as failure:
-            failure.message = f"the new skill is there ({skill.id}), and so is the old one ({old.id}): {failure.message}"
+            failure.message = (
+                f"the new skill is there ({skill.id}), and so is the old one ({old.id}): {failure.message}"
+            )
             raise
     app.console.done(f"{'Replaced' if old else 'Created'} the skill {_where(app, skill)}")
     return _record(app, skill)

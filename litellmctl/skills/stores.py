@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from litellmctl.errors import AuthFailure, Failure, Rejected, Unavailable
 from litellmctl.settings import files
 from litellmctl.skills.cache import Known, Part, SkillCache
-from litellmctl.skills.skill import API, HUB, STORE_NAMES, STORES, Skill, find, ordered, read_api, read_hub
+from litellmctl.skills.skill import API, HUB, STORE_NAMES, STORES, Listed, Skill, find, ordered, read_api, read_hub
 
 if TYPE_CHECKING:
     from litellmctl.proxy.client import Client
@@ -19,14 +19,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 UPLOAD_SECONDS = 300.0
-
-
-class Listed(NamedTuple):
-    """The skills of the stores that answered, by name; why the others did not; and what else is to be said."""
-
-    skills: list[Skill]
-    problems: dict[str, Failure]
-    notes: list[str]
 
 
 class Stores:

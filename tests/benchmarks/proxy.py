@@ -33,6 +33,8 @@ _TOOL = {
     "inputSchema": {"type": "object", "properties": {"a": _NUMBER, "b": _NUMBER}, "required": ["a", "b"]},
     "mcp_info": {"server_name": "bench", "server_id": "0123456789abcdef"},
 }
+HUB_PATH, SKILLS_PATH = "/claude-code/plugins", "/v1/skills"
+_SKILL = "Use it when there is something to be done, whatever that is: it says how this team does such things."
 _RESULT = {
     "content": [{"type": "text", "text": "3"}],
     "structuredContent": {"result": 3},
@@ -85,6 +87,8 @@ class _Server(ThreadingHTTPServer):
         self.answers: dict[str, tuple[int, bytes]] = {
             LIST_PATH: (200, json.dumps({"tools": [_TOOL], "error": None, "message": ""}).encode()),
             CALL_PATH: (200, json.dumps(_RESULT).encode()),
+            HUB_PATH: (200, b'{"plugins": [], "count": 0}'),
+            SKILLS_PATH: (200, _data([_skill(number) for number in range(20)])),
         }
         if lists:
             self.details.clear()
@@ -129,6 +133,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
+
+
+def _skill(number: int) -> bytes:
+    return json.dumps(
+        {"id": f"litellm_skill_{number}", "display_title": f"skill-{number}", "description": _SKILL}
+    ).encode()
 
 
 def _data(bodies: list[bytes]) -> bytes:

@@ -183,6 +183,14 @@ def _mcp_many(benchmark: Benchmark, stage: Stage) -> Iterator[Result]:
         yield from benchmark.compared(stage, ours.run, alone.run)
 
 
+def _prompt_section(benchmark: Benchmark, stage: Stage) -> Iterator[Result]:
+    # The proxy stays: its skills are asked for once a minute, in one pair of hundreds.
+    with proxy.running(_SMALL) as url:
+        ours = stage.ours("prompt-section", url=url)
+        ours.run()
+        yield from benchmark.compared(stage, ours.run, stage.python("import click").run)
+
+
 def _health(benchmark: Benchmark, stage: Stage) -> Iterator[Result]:
     with proxy.running(_ENDPOINTS, lists=False) as url:
         yield from benchmark.alone(stage, stage.ours("models", "--refresh", "--json", *_PATIENCE, url=url))
@@ -224,6 +232,7 @@ BENCHMARKS = (
     Benchmark("token", "token from the file store : import click", 1.5, _token),
     Benchmark("cached-json", "models --json, 1,000 cached models : import click", 1.7, _cached("models", "--json")),
     Benchmark("cached-tsv", "models, 1,000 cached models, as TSV : import click", None, _cached("models")),
+    Benchmark("prompt-section", "prompt-section, 20 cached skills : import click", 1.7, _prompt_section),
     Benchmark(
         "refresh-20",
         "models --refresh --json, 20 deployments, less the proxy's answer time : import click, requests",
