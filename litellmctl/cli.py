@@ -8,7 +8,9 @@ import click
 
 from litellmctl import __version__
 from litellmctl.app import App
+from litellmctl.commands.api import api
 from litellmctl.commands.auth import auth
+from litellmctl.commands.completion import completion
 from litellmctl.commands.config import config
 from litellmctl.commands.env import env
 from litellmctl.commands.help import help_
@@ -24,7 +26,7 @@ from litellmctl.commands.skills import skills
 from litellmctl.commands.token import token
 from litellmctl.commands.whoami import whoami
 from litellmctl.console import BOLD
-from litellmctl.render import Layout, Listing, Printable, Stream, render
+from litellmctl.render import Bytes, Layout, Listing, Printable, Stream, render
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Account": (login, logout, whoami, token, env),
@@ -32,7 +34,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "MCP tools": (mcp,),
     "Skills": (skills, prompt_section),
     "Settings": (config,),
-    "Other": (sandbox, help_),
+    "Other": (api, sandbox, completion, help_),
 }
 
 
@@ -90,6 +92,11 @@ def print_result(app: App, /, data: Any, **_: Any) -> None:
     if not isinstance(data, Printable):
         return
     console, options = app.console, app.options
+    if isinstance(data, Bytes):
+        for chunk in data.chunks:
+            console.write_bytes(chunk)
+            console.flush()
+        return
     default = "json" if options.json else "table" if console.stdout_is_terminal else "tsv"
     layout = Layout(
         format=options.output or default,

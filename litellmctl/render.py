@@ -105,6 +105,12 @@ class Stream(NamedTuple):
     lines: Iterator[str]
 
 
+class Bytes(NamedTuple):
+    """What a server sent, as it comes, in every format."""
+
+    chunks: Iterator[bytes]
+
+
 class Layout(NamedTuple):
     """How to print: the format, the fields chosen (None: all), the fields there are, the style of a table's header."""
 
@@ -115,10 +121,10 @@ class Layout(NamedTuple):
     header: Callable[[str], str] = str
 
 
-Printable = Listing | Record | Text | Data | Stream
+Printable = Listing | Record | Text | Data | Stream | Bytes
 
 
-def render(data: Printable, layout: Layout) -> Iterator[str]:
+def render(data: Listing | Record | Text | Data | Stream, layout: Layout) -> Iterator[str]:
     """Yield the text of `data` in pieces, as it comes, each ending where a line ends."""
     if isinstance(data, Stream):
         yield from (line + "\n" for line in data.lines)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from litellmctl.catalog.model import ABILITIES, FIELDS, MODALITIES, MODALITY_WORDS
-from litellmctl.commands.options import FormattedGroup, command, group, pass_app
+from litellmctl.commands.options import FormattedGroup, command, completes, group, pass_app
 from litellmctl.errors import Rejected, UsageFailure, suggestion
 from litellmctl.render import Column, Listing, Record, Row, clean
 
@@ -150,7 +150,7 @@ def models(
     $ litellmctl models show gpt-4o --json | jq .cost.output
     """,
 )
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...", shell_complete=completes("models"))
 @click.option("--refresh", is_flag=True, help="Ask the proxy, whatever is cached.")
 @pass_app
 def show(app: App, *, ids: Sequence[str], refresh: bool) -> Listing | Record:
