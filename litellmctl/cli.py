@@ -13,6 +13,7 @@ from litellmctl.commands.auth import auth
 from litellmctl.commands.completion import completion
 from litellmctl.commands.config import config
 from litellmctl.commands.env import env
+from litellmctl.commands.export import export
 from litellmctl.commands.help import help_
 from litellmctl.commands.login import login
 from litellmctl.commands.logout import logout
@@ -34,7 +35,8 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "MCP tools": (mcp,),
     "Skills": (skills, prompt_section),
     "Settings": (config,),
-    "Other": (api, sandbox, completion, help_),
+    "Other programs": (export, api),
+    "Other": (sandbox, completion, help_),
 }
 
 

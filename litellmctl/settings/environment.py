@@ -45,6 +45,8 @@ VARIABLES: dict[str, str] = {
     "WAYLAND_DISPLAY": "As DISPLAY.",
     "SSH_CONNECTION": "Set: the browser is elsewhere, and login takes the device code (also SSH_TTY).",
     "KUBERNETES_SERVICE_HOST": "Set: this is a container, and there is no browser here.",
+    "CODEX_HOME": "Codex's own: its folder, which export writes to.",
+    "OPENCODE_CONFIG": "opencode's own: its config file, which export writes to.",
     "CI": "Set: caches are refreshed in the foreground.",
 }
 

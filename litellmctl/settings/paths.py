@@ -29,7 +29,7 @@ def google_credentials_file() -> Path:
     folder = environment.get("CLOUDSDK_CONFIG")
     if folder is None and sys.platform == "win32":
         folder = os.path.join(environment.get("APPDATA") or "", "gcloud")
-    base = Path(folder) if folder else _home() / ".config" / "gcloud"
+    base = Path(folder) if folder else home() / ".config" / "gcloud"
     return base / "application_default_credentials.json"
 
 
@@ -44,10 +44,17 @@ def _folder(own: str, xdg: str, below_home: str, windows: str) -> Path:
         import platformdirs
 
         return Path(getattr(platformdirs, windows)(APP, appauthor=False))
-    return _home() / below_home / APP
+    return home() / below_home / APP
 
 
-def _home() -> Path:
+def xdg_config_home() -> Path:
+    """Return the base of other programs' config folders, by the XDG rule, which many follow on every system."""
+    base = environment.get("XDG_CONFIG_HOME")
+    return Path(base) if base and os.path.isabs(base) else home() / ".config"
+
+
+def home() -> Path:
+    """Return the user's home."""
     try:
         return Path.home()
     except RuntimeError:  # no HOME and no entry in the user database, as in some containers

@@ -1,0 +1,13 @@
+"""The exporters there are, in the order in which they are listed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from litellmctl.exporters.codex import Codex
+from litellmctl.exporters.opencode import Opencode
+
+if TYPE_CHECKING:
+    from litellmctl.exporters.exporter import Exporter
+
+EXPORTERS: dict[str, Exporter] = {exporter.name: exporter for exporter in (Opencode(), Codex())}
