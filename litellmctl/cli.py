@@ -12,6 +12,7 @@ from litellmctl.commands.api import api
 from litellmctl.commands.auth import auth
 from litellmctl.commands.completion import completion
 from litellmctl.commands.config import config
+from litellmctl.commands.doctor import doctor
 from litellmctl.commands.env import env
 from litellmctl.commands.export import export
 from litellmctl.commands.help import help_
@@ -36,7 +37,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Skills": (skills, prompt_section),
     "Settings": (config,),
     "Other programs": (export, api),
-    "Other": (sandbox, completion, help_),
+    "Other": (doctor, sandbox, completion, help_),
 }
 
 
@@ -110,7 +111,7 @@ def print_result(app: App, /, data: Any, **_: Any) -> None:
     wrote = False
     for piece in render(data, layout):
         console.write(piece)
-        if isinstance(data, Stream):
+        if isinstance(data, Stream) or (isinstance(data, Listing) and data.line is not None):
             console.flush()
         wrote = True
     if not wrote and isinstance(data, Listing) and console.stdout_is_terminal:

@@ -20,13 +20,14 @@ def command(*arguments: str) -> list[str]:
 
 def token_command(profile: str, base_url: str) -> list[str]:
     """Return the words by which another program gets the token for this proxy, whatever its PATH and its profile."""
-    return [*_executable(), "token", "--profile", profile, "--base-url", base_url]
+    own = executable()
+    return [*([own] if own else command()), "token", "--profile", profile, "--base-url", base_url]
 
 
-def _executable() -> list[str]:
-    """Return the absolute path of the installed program, or the words that run it where there is none."""
+def executable() -> str | None:
+    """Return the absolute path of the installed program; None where this runs without one."""
     name = "litellmctl.exe" if sys.platform == "win32" else "litellmctl"
     for path in (Path(sys.argv[0]), Path(sys.executable).with_name(name)):
         if path.name == name and path.is_file():
-            return [os.path.abspath(path)]
-    return command()
+            return os.path.abspath(path)
+    return None

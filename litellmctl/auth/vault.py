@@ -216,6 +216,17 @@ class KeyringVault:
         assert not isinstance(outcome, Found | Stored)
         return outcome
 
+    def probe(self) -> Stored | NoKeyring | Refused:
+        """Say whether it answers, without changing anything."""
+
+        def probe(backend: Any) -> Stored:
+            backend.get_password(SERVICE, "nobody")
+            return Stored(_name(backend))
+
+        outcome = self._ask(probe)
+        assert not isinstance(outcome, Found | Missing)
+        return outcome
+
     def _ask(self, work: Callable[[Any], Outcome]) -> Outcome:
         if (environment.get("LITELLMCTL_KEYRING") or "").lower() == "off":
             return NoKeyring("LITELLMCTL_KEYRING=off")
