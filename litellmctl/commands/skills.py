@@ -179,6 +179,8 @@ def create(
     entry = make_entry(
         what, source, sha256, {**hub, "description": description}, insecure=app.options.allow_insecure_http
     )
+    if not replace:
+        _warn_without(app, description)
     if dry_run:
         return Data({"request": "POST /claude-code/plugins", "json": {"name": what, **entry}})
     old = _existing(app, stores, "hub", what, replace=replace)
@@ -213,6 +215,8 @@ def delete(app: App, *, names: Sequence[str], yes: bool) -> None:
     stores = app.skills()
     targets = _chosen(app, stores, names)
     if targets and not yes:
+        for failure in app.failures:  # told again at the end, but a person should know before the answer
+            app.console.warn(failure.message)
         listed = ", ".join(f"{skill.label} ({skill.store})" for skill in targets)
         noun = "the skill" if len(targets) == 1 else f"these {len(targets)} skills"
         if not app.console.confirm(f"Delete {noun} of {app.pair.base_url}: {listed}?", flag="--yes"):
@@ -274,10 +278,10 @@ def _searched(app: App, stores: Stores, found: Sequence[Skill], text: str) -> li
     if any(skill.store == API for skill in found):
         try:
             ranked = stores.searched(text)
+            if ranked is None:
+                app.console.note("This proxy does not search by meaning: listed is what contains the text.")
         except Failure as failure:
-            app.console.warn(f"the Skills API could not search: {failure.message}")
-        if ranked is None:
-            app.console.note("This proxy does not search by meaning: listed is what contains the text.")
+            app.console.warn(f"the Skills API could not search, listed is what contains the text: {failure.message}")
     known = {skill.id: skill for skill in found if skill.store == API}
     best = [known[skill.id] for skill in ranked or () if skill.id in known]
     return best + [skill for skill in found if (ranked is None or skill.store != API) and matching(skill, text)]
@@ -299,8 +303,7 @@ def _upload(
         app.console.note(f"Left out: {name}")
     manifest = folder.manifest
     described = manifest.description if description is None else checked_text(description, "--description")
-    if not described:
-        app.console.warn("the skill has no description, by which agents tell when to use it")
+    _warn_without(app, described)
     form = {"display_title": manifest.name, "description": described, "instructions": manifest.instructions}
     form = {name: text for name, text in form.items() if text}
     archive = pack(folder)
@@ -323,6 +326,11 @@ def _upload(
             raise
     app.console.done(f"{'Replaced' if old else 'Created'} the skill {_where(app, skill)}")
     return _record(app, skill)
+
+
+def _warn_without(app: App, description: str | None) -> None:
+    if not description:
+        app.console.warn("the skill has no description, by which agents tell when to use it")
 
 
 def _existing(app: App, stores: Stores, store: str, name: str, *, replace: bool) -> Skill | None:
@@ -411,7 +419,7 @@ def _record(app: App, skill: Skill) -> Record:
     shown = {name: facts[name] for name in SHOW_FIELDS if name not in {"name", "store", "enabled", "description"}}
     width = max(map(len, shown))
     lines += ["", *(f"{name.ljust(width)}  {clean(str(value))}" for name, value in shown.items() if value)]
-    if skill.store == "hub":
+    if skill.store == "hub" and skill.enabled:
         lines += ["", f"In Claude Code: /plugin marketplace add {app.pair.base_url}/claude-code/marketplace.json"]
         lines += [f"                /plugin install {clean(skill.label)}@litellm"]
     return Record(row, "\n".join(lines))

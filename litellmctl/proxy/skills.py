@@ -25,7 +25,7 @@ _LIST_BYTES = 64 * 2**20
 # LiteLLM 1.106 knows no second page, only a larger first one; it says `has_more` where the page is full.
 _PAGE_SIZES = (1000, 10_000, 100_000)
 _MOST_PAGES = 1000
-_MOST_FOUND = 100
+_MOST_FOUND = 20
 _WITHOUT_DATABASE = ("db not connected", "database connection required", "prisma client is not initialized")
 
 
@@ -66,9 +66,8 @@ def search(client: Client, text: str) -> list[Any] | None:
     answer = client.get(API_PATH, {**_OWN, "query": text, "top_k": str(_MOST_FOUND)}, cap=_LIST_BYTES)
     if answer.status != 200:
         failure = client.failure(answer, API_PATH)
-        # 400 is "not configured", 503 "the embedding model does not answer": listing may still do.
-        if answer.status in {400, 422, 503}:
-            return None
+        if answer.status in {400, 422}:
+            return None  # "not configured"
         raise _explained(failure)
     rows = _api_data(client, decode(answer.read(), f"{client.base_url}{API_PATH}"))
     # An older proxy does not know `query`, and lists everything.

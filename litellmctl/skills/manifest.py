@@ -52,7 +52,8 @@ def read_manifest(data: bytes, where: str) -> Manifest:
     checked_text(description, f"{where}: its description")
     if description in {"null", "~"}:
         description = ""
-    return Manifest(checked_name(name.strip(), where), description.strip(), text[found.end() :].strip())
+    instructions = checked_text(text[found.end() :].strip(), where)
+    return Manifest(checked_name(name.strip(), where), description.strip(), instructions)
 
 
 def checked_name(name: str, where: str) -> str:
@@ -68,6 +69,8 @@ def checked_text(text: str, named: str) -> str:
         size = len(text.encode())
     except UnicodeEncodeError:
         raise UsageFailure(f"{named} holds half a character, which is not Unicode") from None
+    if "\0" in text:
+        raise UsageFailure(f"{named} holds a NUL character, which no database takes as text")
     if size > MOST_BYTES:
         raise UsageFailure(f"{named} is larger than 1 MiB, which LiteLLM takes at most")
     return text

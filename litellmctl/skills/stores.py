@@ -99,10 +99,12 @@ class Stores:
                 self._run(lambda client: protocol.replace(client, name, entry))
             else:
                 self._run(lambda client: protocol.register(client, {"name": name, **entry}))
-            skill = self.read(_blank(HUB, name))
+            # The hub does not tell of these two where one entry is asked for.
+            blank = _blank(HUB, name)._replace(more={fact: entry.get(fact) for fact in ("domain", "namespace")})
+            skill = self.read(blank)
             if not skill.enabled:
                 self._run(lambda client: protocol.switch(client, name, enabled=True))
-                skill = self.read(_blank(HUB, name))
+                skill = self.read(blank)
         if skill.source != entry["source"] or not skill.enabled:
             raise self._not_kept(name)
         return skill
@@ -159,7 +161,10 @@ class Stores:
                 problems[store] = failure
 
         together(*(lambda store=store: ask(store) for store in stores))
-        return {store: answers[store] for store in stores if store in answers}, problems
+        return (
+            {store: answers[store] for store in stores if store in answers},
+            {store: problems[store] for store in stores if store in problems},
+        )
 
     def _connected(self) -> None:
         """Have the client before threads need it: making one may ask a person, or fail."""
