@@ -85,11 +85,16 @@ class Export:
 
 
 class Exporter(ABC):
-    """One program. `name` is what `export` takes, `title` what people call it, `program` its executable."""
+    """One program.
+
+    `name` is what `export` takes, `title` what people call it, `program` its executable, `key_from` where it takes the
+    key from, in words.
+    """
 
     name: ClassVar[str]
     title: ClassVar[str]
     program: ClassVar[str]
+    key_from: ClassVar[str] = "runs litellmctl token for the key."
 
     @abstractmethod
     def path(self) -> Path:

@@ -18,6 +18,7 @@ class Opencode(Exporter):
     name = "opencode"
     title = "opencode"
     program = "opencode"
+    key_from = "reads the key from LITELLM_API_KEY."
 
     def path(self) -> Path:
         """Return opencode.json of the user, not that of a project."""
