@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import click
 
 from litellmctl.commands.options import command, completes, pass_app
 from litellmctl.errors import UsageFailure
-from litellmctl.render import Bytes, clean
+from litellmctl.render import Bytes, clean, dump_json
 
 if TYPE_CHECKING:
     from litellmctl.app import App
@@ -82,7 +81,7 @@ def api(
     body: bytes | IO[bytes] | None = None
     params: list[tuple[str, str]] = []
     if verb == "GET" or source:
-        params = [(name, value if isinstance(value, str) else json.dumps(value)) for name, value in fields]
+        params = [(name, value if isinstance(value, str) else dump_json(value)) for name, value in fields]
     elif fields:
         body = _object(fields)
     if source:
@@ -136,6 +135,8 @@ def _json_field(text: str) -> tuple[str, Any]:
         from litellmctl.tools.calls import read_file
 
         return name, read_file(value[1:])
+    import json  # not for --version and --help
+
     try:
         return name, json.loads(value)
     except (ValueError, RecursionError):
@@ -147,6 +148,8 @@ def _object(fields: Sequence[tuple[str, Any]]) -> bytes:
     for name in names:
         if names.count(name) > 1:
             raise UsageFailure(f"the field {name} is given twice", remedy=f"give a list: -F '{name}=[...]'")
+    import json
+
     try:
         return json.dumps(dict(fields), ensure_ascii=False).encode()
     except UnicodeEncodeError:

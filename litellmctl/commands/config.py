@@ -209,7 +209,7 @@ def _profiles(app: App) -> Iterator[Row]:
 @pass_app
 def path(app: App) -> Text:
     """Print where the config file lies, whether or not it exists."""
-    return Text(str(app.config.path))
+    return Text(app.config.path)
 
 
 def _text(value: Any) -> str:

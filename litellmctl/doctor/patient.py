@@ -283,7 +283,7 @@ class Patient:
     def _caches(self) -> Finding:
         from litellmctl.settings.paths import cache_dir
 
-        folder = cache_dir()
+        folder = Path(cache_dir())
         there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
         if not there.is_dir() or not os.access(there, os.W_OK):
             return Finding(WARN, f"{there} cannot be written", "export LITELLMCTL_CACHE_DIR=/tmp/litellmctl")

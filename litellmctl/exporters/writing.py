@@ -43,8 +43,8 @@ class Planned(NamedTuple):
 class Receipts:
     """The receipts of one program's writes, the newest last, in a folder of ours."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self._folder = folder / "exports"
+    def __init__(self, folder: str, name: str) -> None:
+        self._folder = Path(folder) / "exports"
         self._name = name
 
     def plan(self, changes: Sequence[FileChange]) -> list[Planned]:

@@ -185,7 +185,7 @@ def _mcp_many(benchmark: Benchmark, stage: Stage) -> Iterator[Result]:
 
 def _completion(benchmark: Benchmark, stage: Stage) -> Iterator[Result]:
     ours = _warm(stage)
-    typed = {"_LITELLMCTL_COMPLETE": "bash", "_LITELLMCTL_LINE": "litellmctl models show m"}
+    typed = {"_LITELLMCTL_COMPLETE": "bash", "_LITELLMCTL_LINE": "litellmctl models show "}
     ours = ours._replace(environment={**ours.environment, **typed})
     yield from benchmark.compared(stage, ours.run, stage.python("import click").run)
 
