@@ -197,6 +197,19 @@ def _config_keys(app: App) -> Iterable[tuple[str, str]]:
             yield f"profiles.{profile}.{key.name}", key.help
 
 
+def _abilities(_app: App) -> Iterable[tuple[str, str]]:
+    from litellmctl.catalog.model import ABILITIES, MODALITY_WORDS
+
+    return [(name, "") for name in (*ABILITIES, "reasoning", *MODALITY_WORDS)]
+
+
+def _sort_fields(_app: App) -> Iterable[tuple[str, str]]:
+    from litellmctl.catalog.model import FIELDS
+
+    prices = [(f"cost.{name}", "US dollars per million tokens") for name in ("input", "output")]
+    return [*((name, text) for name, text in FIELDS.items() if name not in {"cost", "supports"}), *prices]
+
+
 def _fields(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete the last of a command's fields, separated by commas."""
     known: dict[str, str] = getattr(context.command, "fields", {})
@@ -238,6 +251,23 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _topics(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete what `help` takes: a topic, or the words of a command."""
+    from litellmctl.commands.help import TOPICS
+
+    current: click.Command = context.find_root().command
+    words = context.params.get("words") or ()
+    for word in words:
+        found = current.get_command(context, word) if isinstance(current, click.Group) else None
+        if found is None:
+            return []
+        current = found
+    named = {} if words else dict.fromkeys(TOPICS, "a topic")
+    if isinstance(current, click.Group):
+        named |= {name: one.get_short_help_str() for name, one in current.commands.items() if not one.hidden}
+    return [CompletionItem(name, help=text) for name, text in named.items() if name.startswith(incomplete)]
+
+
 def _of_type(kind: str) -> Completer:
     return lambda _context, _parameter, _incomplete: [CompletionItem("", type=kind)]
 
@@ -251,6 +281,9 @@ COMPLETERS: dict[str, Completer] = {
     "config keys": _values(_config_keys),
     "fields": _fields,
     "arguments": _arguments,
+    "abilities": _values(_abilities),
+    "sort fields": _values(_sort_fields),
+    "help": _topics,
     "files": _of_type("file"),
     "folders": _of_type("dir"),
 }

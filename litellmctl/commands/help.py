@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from litellmctl.commands.options import command
+from litellmctl.commands.options import command, completes
 from litellmctl.errors import ERROR_CODES, EXIT_CODE_HELP, UsageFailure, suggestion
 from litellmctl.render import Text
 from litellmctl.settings.environment import VARIABLES
@@ -126,7 +126,7 @@ TOPICS = {
     $ litellmctl help json --json | jq -r .
     """,
 )
-@click.argument("words", nargs=-1, metavar="[COMMAND...|TOPIC]")
+@click.argument("words", nargs=-1, metavar="[COMMAND...|TOPIC]", shell_complete=completes("help"))
 @click.pass_context
 def help_(context: click.Context, *, words: Sequence[str]) -> Text:
     """Show the help of a command or of a topic.

@@ -56,6 +56,7 @@ class _ModelsGroup(FormattedGroup):
     "--supports",
     multiple=True,
     metavar="NAME",
+    shell_complete=completes("abilities"),
     help="List models that can do this: function_calling, response_schema, vision ... (repeatable).",
 )
 @click.option(
@@ -75,7 +76,12 @@ class _ModelsGroup(FormattedGroup):
     help="At most X US dollars per million input tokens.",
 )
 @click.option("--filter", "globs", multiple=True, metavar="GLOB", help='Names like "claude-*" (repeatable).')
-@click.option("--sort", metavar="FIELD", help="Order by this field, for example context_window or cost.input.")
+@click.option(
+    "--sort",
+    metavar="FIELD",
+    shell_complete=completes("sort fields"),
+    help="Order by this field, for example context_window or cost.input.",
+)
 @click.option("--reverse", is_flag=True, help="Reverse the order.")
 @click.option("--limit", type=click.IntRange(min=0), metavar="N", help="At most N models.")
 @click.option("--refresh", is_flag=True, help="Ask the proxy, whatever is cached.")
