@@ -159,7 +159,7 @@ def create(
     replace: bool,
     dry_run: bool,
 ) -> Record | Data:
-    """Add a skill: a folder to the Skills API, or with --source a name to the hub.
+    """Add a skill to the Skills API, or with --source to the hub.
 
     A folder is packed with all its files; its SKILL.md begins with the name and the description. SOURCE is
     github:OWNER/REPO[@REF], a git URL, git+URL#PATH for a folder of a repository, or archive:URL for a zip. Only the
