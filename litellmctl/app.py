@@ -301,14 +301,15 @@ class App:
         from litellmctl.proxy.deadline import Deadline
         from litellmctl.settings.paths import cache_dir
         from litellmctl.skills.cache import SkillCache
-        from litellmctl.skills.stores import Stores
+        from litellmctl.skills.stores import UPLOAD_SECONDS, Stores
 
         if not self.profile.get("skills"):
             named = self.profile.named("skills")
             raise ConfigFailure(f"skills are switched off: {named} is false", remedy=f"litellmctl config unset {named}")
         cache = SkillCache(cache_dir(), self.profile.name, self.pair.base_url, self.pair.identity())
         limit = self.options.timeout or seconds or REQUEST_SECONDS
-        return Stores(lambda: self.client(Deadline(None)), cache, self.console.warn, limit)
+        longest = self.options.timeout or UPLOAD_SECONDS
+        return Stores(lambda: self.client(Deadline(None)), cache, self.console.warn, limit, longest)
 
 
 def age_text(seconds: float) -> str:
