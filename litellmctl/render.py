@@ -39,14 +39,30 @@ def dump_json(value: Any, *, indent: int | None = None) -> str:
     import json  # not for --version and --help
 
     try:
-        text = json.dumps(value, ensure_ascii=False, indent=indent)
+        try:
+            text = json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False)
+        except ValueError:
+            text = json.dumps(_finite(value), ensure_ascii=False, indent=indent)
     except RecursionError:
-        from litellmctl.errors import Unavailable
-
-        raise Unavailable("bad_response", "what the proxy answered is nested too deeply to be printed") from None
+        raise _too_deep() from None
     if text.isascii() and "\x7f" not in text:
         return text
     return re.sub(_JSON_UNSAFE, _json_escaped, text)
+
+
+def _finite(value: Any) -> Any:
+    """Return a value without the numbers that JSON does not have: NaN and the infinities are unknown."""
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    return [_finite(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _too_deep() -> Exception:
+    from litellmctl.errors import Unavailable
+
+    return Unavailable("bad_response", "what the proxy answered is nested too deeply to be printed")
 
 
 def _json_escaped(match: re.Match[str]) -> str:
@@ -256,7 +272,10 @@ def _cell(value: Any) -> str:
         return str(int(value))
     if isinstance(value, bool | int):
         return str(value).lower()
-    return _compact()(value)
+    try:
+        return _compact()(value)
+    except RecursionError:
+        raise _too_deep() from None
 
 
 @cache

@@ -30,6 +30,17 @@ _CLEARED_NAMES = {
 }
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process run all live tests, first and in their order: they share a lab, which knows only so many users.
+
+    Meanwhile others (`-n auto`) run the rest.
+    """
+    live = [item for item in items if "live" in item.path.parts]
+    for item in live:
+        item.add_marker(pytest.mark.xdist_group("live"))
+    items[:] = live + [item for item in items if "live" not in item.path.parts]
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """The home of the user in this test."""

@@ -8,9 +8,10 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.parser import HeaderParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 SHAPES = Path(__file__).parent / "contract" / "shapes"
@@ -37,6 +38,22 @@ def error(status: int, message: str, kind: str = "auth_error") -> dict[str, Any]
     }
 
 
+class Uploaded(NamedTuple):
+    """A file of a form: the field that it is in, its name, media type and content."""
+
+    field: str
+    name: str
+    media_type: str
+    content: bytes
+
+
+class Multipart(NamedTuple):
+    """A form that came as multipart/form-data; each field is there once."""
+
+    fields: dict[str, str]
+    files: list[Uploaded]
+
+
 @dataclass
 class Request:
     """A request that came in."""
@@ -54,6 +71,25 @@ class Request:
     @property
     def form(self) -> dict[str, str]:
         return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
+
+    @property
+    def multipart(self) -> Multipart:
+        content_type = HeaderParser().parsestr(f"Content-Type: {self.headers['Content-Type']}\n\n")
+        assert content_type.get_content_type() == "multipart/form-data"
+        before, *parts, end = (b"\r\n" + self.body).split(b"\r\n--" + str(content_type.get_boundary()).encode())
+        assert (before, end) == (b"", b"--\r\n")
+        form = Multipart({}, [])
+        for part in parts:
+            head, _, content = part.partition(b"\r\n\r\n")
+            headers = HeaderParser().parsestr(head.decode().strip())
+            disposition = "content-disposition"
+            name = str(headers.get_param("name", header=disposition))
+            if headers.get_filename() is None:
+                assert name not in form.fields
+                form.fields[name] = content.decode()
+            else:
+                form.files.append(Uploaded(name, str(headers.get_filename()), headers.get_content_type(), content))
+        return form
 
 
 @dataclass

@@ -84,7 +84,7 @@ def list_(app: App, *, store: str | None, everything: bool, search: str | None) 
     if search is not None:
         found = _searched(app, stores, found, search)
     columns = [
-        Column("NAME", lambda row: clean(row["name"] or "")),
+        Column("NAME", lambda row: clean(row["name"] or row["id"])),
         Column("STORE", lambda row: row["store"]),
         *([Column("ENABLED", lambda row: "yes" if row["enabled"] else "no")] if everything else []),
         Column("VERSION", lambda row: clean(row["version"] or "-")),
@@ -159,7 +159,7 @@ def create(
     replace: bool,
     dry_run: bool,
 ) -> Record | Data:
-    """Add a skill: a folder to the Skills API, or with --source a name to the hub.
+    """Add a skill to the Skills API, or with --source to the hub.
 
     A folder is packed with all its files; its SKILL.md begins with the name and the description. SOURCE is
     github:OWNER/REPO[@REF], a git URL, git+URL#PATH for a folder of a repository, or archive:URL for a zip. Only the
@@ -189,8 +189,7 @@ def create(
         kept = {**old.more, "version": old.version, "description": old.description}
         entry = {**{name: value for name, value in kept.items() if value and not name.startswith("created")}, **entry}
     skill = stores.register(what, entry, replaces=old is not None)
-    app.console.done(f"{'Replaced' if old else 'Created'} the skill {_where(app, skill)}")
-    return _record(app, skill)
+    return _told(app, skill, replaced=old is not None)
 
 
 @command(
@@ -320,12 +319,13 @@ def _upload(
         try:
             stores.delete(old)
         except Failure as failure:
+            if failure.code == "not_found":  # somebody else was quicker
+                return _told(app, skill, replaced=True)
             failure.message = (
                 f"the new skill is there ({skill.id}), and so is the old one ({old.id}): {failure.message}"
             )
             raise
-    app.console.done(f"{'Replaced' if old else 'Created'} the skill {_where(app, skill)}")
-    return _record(app, skill)
+    return _told(app, skill, replaced=old is not None)
 
 
 def _warn_without(app: App, description: str | None) -> None:
@@ -349,19 +349,20 @@ def _existing(app: App, stores: Stores, store: str, name: str, *, replace: bool)
     return same[0] if same else None
 
 
-def _chosen(
-    app: App, stores: Stores, names: Sequence[str], check: Callable[[Skill], None] | None = None
-) -> list[Skill]:
+def _chosen(app: App, stores: Stores, names: Sequence[str], store: str | None = None) -> list[Skill]:
     """Return the skills of these names or ids; the others become failures that are reported at the end."""
     from litellmctl.skills.stores import chosen
 
-    listed = _listed(app, stores, None)
+    every = _listed(app, stores, None)
+    own = {skill.name for skill in every.skills if skill.store == store}
     targets: list[Skill] = []
     for name in dict.fromkeys(names):
+        # Where only one store can be meant, a name that is in both is no doubt.
+        listed = every._replace(skills=[one for one in every.skills if one.store == store]) if name in own else every
         try:
             skill = chosen(listed, name)
-            if check is not None:
-                check(skill)
+            if store is not None and skill.store != store:
+                raise _always_enabled(skill)
         except Failure as failure:
             if len(names) == 1:
                 raise
@@ -374,17 +375,16 @@ def _chosen(
 
 def _switch(app: App, names: Sequence[str], *, enabled: bool) -> None:
     stores = app.skills()
-    targets = _chosen(app, stores, names, _require_hub)
+    targets = _chosen(app, stores, names, "hub")
     _each(app, targets, lambda skill: stores.switch(skill, enabled=enabled), "Enabled" if enabled else "Disabled")
 
 
-def _require_hub(skill: Skill) -> None:
-    if skill.store != "hub":
-        raise Rejected(
-            "rejected",
-            f'"{skill.label}" is in the Skills API, where skills are always enabled',
-            remedy=f"litellmctl skills delete {skill.id}",
-        )
+def _always_enabled(skill: Skill) -> Failure:
+    return Rejected(
+        "rejected",
+        f'"{skill.label}" is in the Skills API, where skills are always enabled',
+        remedy=f"litellmctl skills delete {skill.id}",
+    )
 
 
 def _each(app: App, targets: Sequence[Skill], change: Callable[[Skill], None], done: str) -> None:
@@ -401,6 +401,11 @@ def _each(app: App, targets: Sequence[Skill], change: Callable[[Skill], None], d
             app.console.done(f"{done} the skill {_where(app, skill)}")
 
 
+def _told(app: App, skill: Skill, *, replaced: bool) -> Record:
+    app.console.done(f"{'Replaced' if replaced else 'Created'} the skill {_where(app, skill)}")
+    return _record(app, skill)
+
+
 def _where(app: App, skill: Skill) -> str:
     from litellmctl.skills.skill import STORE_NAMES
 
@@ -411,7 +416,7 @@ def _record(app: App, skill: Skill) -> Record:
     from litellmctl.skills.hub import source_text
 
     row = {**dict.fromkeys(SHOW_FIELDS), **skill.row, **skill.more}
-    lines = [f"{skill.label}  ({skill.store}, {'enabled' if skill.enabled else 'disabled'})"]
+    lines = [f"{clean(skill.label)}  ({skill.store}, {'enabled' if skill.enabled else 'disabled'})"]
     if skill.description:
         lines += ["", clean_text(skill.description.strip())]
     facts = {**row, "source": source_text(skill.source), "author": _person(row["author"])}

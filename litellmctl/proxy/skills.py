@@ -6,7 +6,8 @@ Shapes: shared/contract/plugin*.json and skills_*.json. Whatever changes a store
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from litellmctl.errors import AuthFailure, Failure, Rejected, Unavailable
@@ -14,6 +15,8 @@ from litellmctl.proxy.client import decode, not_litellm
 
 if TYPE_CHECKING:
     from litellmctl.proxy.client import Answer, Client, Upload
+
+T = TypeVar("T")
 
 HUB_PATH = "/claude-code/plugins"
 API_PATH = "/v1/skills"
@@ -46,9 +49,10 @@ def api_rows(client: Client) -> tuple[list[Any], bool]:
     pages = {""}
     for _ in range(_MOST_PAGES):
         answer = _get(client, API_PATH, {**_OWN, "limit": str(size), **({"page": page} if page else {})})
-        for row in _api_data(client, answer):
-            if isinstance(row, dict) and isinstance(row.get("id"), str):
-                found.setdefault(row["id"], row)
+        for place, row in enumerate(_api_data(client, answer)):
+            has_id = isinstance(row, dict) and isinstance(row.get("id"), str)
+            # What has no id is kept by its place, to be counted once.
+            found.setdefault(row["id"] if has_id else f"\0{page}\0{place}", row)
         if answer.get("has_more") is not True:
             return list(found.values()), True
         page = answer.get("next_page")
@@ -85,6 +89,18 @@ def api_entry(client: Client, skill_id: str) -> dict[str, Any]:
     """Return what the Skills API tells of one entry."""
     path = f"{API_PATH}/{_segment(skill_id)}"
     return _object(client, path, _get(client, path, _OWN))
+
+
+def changing(client: Client, seconds: float, work: Callable[[Client], T]) -> T:
+    """Return what a change gives, which may take so long. A failure says whether the change may have been made."""
+    try:
+        return client.call(seconds, work, read_seconds=seconds)
+    except Unavailable as failure:
+        # 4xx is a refusal.
+        if failure.may_have_acted and not 400 <= (failure.status or 0) < 500:
+            failure.message += "; the change was not repeated, and may have been made"
+            failure.remedy = "litellmctl skills list --all"
+        raise
 
 
 def register(client: Client, entry: Mapping[str, Any]) -> None:
@@ -135,42 +151,31 @@ def _change(
     files: Sequence[Upload] | None = None,
     json: Any = None,
 ) -> Any:
-    """Send a change, once, and return the answer's JSON. A failure says whether the change may have been made."""
+    """Send a change, once, and return the answer's JSON."""
     key = client.auth.key
-    try:
-        answer = client.send(method, path, params=params, form=form, files=files, json=json)
-        if answer.status not in {200, 201}:
-            raise _explained(_refusal(client, answer, path))
+    answer = client.send(method, path, params=params, form=form, files=files, json=json)
+    if answer.status in {200, 201}:
         return decode(answer.read(), f"{client.base_url}{path}")
-    except AuthFailure as failure:
-        if failure.status == 401:
-            _renew(client, key)  # for the next one
-        raise
-    except Unavailable as failure:
-        if failure.may_have_acted:
-            failure.message += "; the change was not repeated, and may have been made"
-            failure.remedy = "litellmctl skills list --all"
-        raise
+    failure = _explained(_refusal(client, answer, method, path))
+    if failure.code == "auth_failed" and failure.status == 401:
+        with client.deadline.paused(), suppress(Failure):
+            client.auth.renewed(key)  # for the next one
+    raise failure
 
 
-def _refusal(client: Client, answer: Answer, path: str) -> Failure:
+def _refusal(client: Client, answer: Answer, method: str, path: str) -> Failure:
     failure = client.failure(answer, path)
     # 403 for one endpoint, 401 for the other, and both mean the same.
-    if isinstance(failure, AuthFailure) and "admin" in failure.message.lower():
+    if isinstance(failure, AuthFailure) and "only proxy admin" in failure.message.lower():
+        adds = method == "PUT" or path == HUB_PATH
+        other = ", or put the skill's folder into the Skills API: litellmctl skills create DIR" if adds else ""
         return AuthFailure(
             "forbidden",
             f"only administrators of {client.base_url} may change its Skill Hub",
-            remedy="ask one of them, or put the skill's folder into the Skills API: litellmctl skills create DIR",
+            remedy=f"ask one of them{other}",
             status=failure.status,
         )
     return failure
-
-
-def _renew(client: Client, key: str | None) -> None:
-    try:
-        client.auth.renewed(key)
-    except Failure:
-        return
 
 
 def _explaining(work: Callable[[], Any]) -> Any:

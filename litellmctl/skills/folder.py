@@ -6,6 +6,7 @@ import io
 import os
 import re
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 _READ_ONLY_BITS, _EXECUTABLE_BITS = 0o644, 0o755
 _UNSAFE_NAME = r"[\x00-\x1f\x7f\\:]|(?:^|/)\.{1,2}(?:/|$)|^/|//|/$|^$"
 _ZIP_START = b"PK"
+_LONGEST_NAME = 4096
 
 
 class Entry(NamedTuple):
@@ -50,6 +52,8 @@ def read_folder(source: str, stdin: IO[bytes] | None) -> Folder:
         if stdin is None:
             raise UsageFailure("there is no stdin to read")
         return _of_data(_bounded(stdin, "stdin"), "stdin")
+    if not source:
+        raise UsageFailure("the name of the skill's folder or file is empty")
     if "\0" in source:
         raise UsageFailure("no file's name holds a NUL character")
     path = Path(source)
@@ -89,12 +93,13 @@ def pack(folder: Folder) -> bytes:
 
 def slug(name: str) -> str:
     """Return a name as the hub, a file and a folder can have it: kebab-case."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:64] or "skill"
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:64].rstrip("-") or "skill"
 
 
 def _of_data(data: bytes, where: str) -> Folder:
     if data.startswith(_ZIP_START):
-        return _folder(_of_zip(data, where), where)
+        entries, skipped = _of_zip(data, where)
+        return _folder(entries, where, skipped)
     if not data.strip():
         raise UsageFailure(f"{where} is empty", remedy="give a SKILL.md or a zip of its folder")
     return Folder({FILE_NAME: Entry(data)}, read_manifest(data, where))
@@ -137,7 +142,7 @@ def _of_directory(top: Path) -> tuple[dict[str, Entry], list[str]]:
         if size > MOST_BYTES:
             raise _too_large(str(top))
         entries[checked] = Entry(data, bool(mode & stat.S_IXUSR) and os.name != "nt")
-    return entries, skipped
+    return entries, sorted(skipped)
 
 
 def _walked(folder: Path, above: str, skipped: list[str]) -> Iterator[tuple[Path, str]]:
@@ -157,18 +162,23 @@ def _walked(folder: Path, above: str, skipped: list[str]) -> Iterator[tuple[Path
                 yield Path(item.path), name
 
 
-def _of_zip(data: bytes, where: str) -> dict[str, Entry]:
-    """Return the files of an archive; a single folder around all of them is left out."""
+def _of_zip(data: bytes, where: str) -> tuple[dict[str, Entry], list[str]]:
+    """Return the files of an archive, without a single folder around all of them, and what else was left out."""
     entries: dict[str, Entry] = {}
+    skipped: dict[str, None] = {}
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            infos = [info for info in archive.infolist() if not info.is_dir()]
-            if len(infos) > MOST_FILES:
-                raise _too_many(where)
             size = 0
-            for info in infos:
-                if not _NOT_PACKED.isdisjoint(info.filename.split("/")):
+            for info in archive.infolist():
+                if info.is_dir():
                     continue
+                parts = info.filename.split("/")
+                junk = next((index for index, part in enumerate(parts, 1) if part in _NOT_PACKED), None)
+                if junk is not None:
+                    skipped["/".join(parts[:junk])] = None
+                    continue
+                if len(entries) == MOST_FILES:
+                    raise _too_many(where)
                 name = _checked_name(info.filename, where)
                 kind = stat.S_IFMT(info.external_attr >> 16)
                 if kind not in {0, stat.S_IFREG}:
@@ -181,18 +191,29 @@ def _of_zip(data: bytes, where: str) -> dict[str, Entry]:
                 if size > MOST_BYTES:
                     raise _too_large(where)
                 entries[name] = Entry(content, bool((info.external_attr >> 16) & stat.S_IXUSR))
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, ValueError, OSError) as error:
+    except _zip_errors() as error:
         locked = isinstance(error, RuntimeError) and "password" in str(error)
         raise UsageFailure(
             f"{where} is not a zip archive that can be read{': it is encrypted' if locked else ''}",
             remedy="pack the skill's folder anew, or give the folder itself",
         ) from None
     tops = {name.partition("/")[0] for name in entries}
-    if FILE_NAME not in entries and len(tops) == 1:
+    if FILE_NAME not in entries and len(tops) == 1 and not tops & entries.keys():
         entries = {name.partition("/")[2]: entry for name, entry in entries.items()}
-        if "" in entries:
-            raise UsageFailure(f"{where} holds no {FILE_NAME}")
-    return entries
+    return entries, sorted(skipped)
+
+
+def _zip_errors() -> tuple[type[Exception], ...]:
+    """Return what the reading of a damaged archive raises."""
+    errors = (
+        *(zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, ValueError, OSError),
+        *(IndexError, struct.error),  # a file without a name; lengths that do not fit
+    )
+    try:
+        from lzma import LZMAError
+    except ImportError:  # a Python without it; zipfile says then that it cannot read such files
+        return errors
+    return (*errors, LZMAError)
 
 
 def _checked_name(name: str, where: str) -> str:
@@ -201,7 +222,7 @@ def _checked_name(name: str, where: str) -> str:
         name.encode()
     except UnicodeEncodeError:
         raise UsageFailure(f"{where} holds a file whose name is not Unicode: {name!r}") from None
-    if re.search(_UNSAFE_NAME, name) or not name.isprintable():
+    if re.search(_UNSAFE_NAME, name) or not name.isprintable() or len(name) > _LONGEST_NAME:
         raise UsageFailure(
             f"{where} holds a file with a name that leaves its folder, or that not every system can have: {name!r}",
             remedy="rename it or take it out",

@@ -12,15 +12,15 @@ from litellmctl.render import dump_json
 from litellmctl.skills.folder import slug
 from litellmctl.skills.manifest import checked_text
 
-NAME = r"[a-z0-9-]+"
-_REPOSITORY = r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+"
+NAME = r"[a-z0-9][a-z0-9-]*"
+_REPOSITORY = r"(?![.-])[A-Za-z0-9_.-]+/(?!\.{1,2}(?:@|$))[A-Za-z0-9_.-]+"
 _REF = r"[A-Za-z0-9_][A-Za-z0-9_./+-]*"
 # What the hub takes: no "..", no leading slash, nothing encoded.
 _PATH = r"[a-zA-Z0-9][a-zA-Z0-9._-]*(/[a-zA-Z0-9][a-zA-Z0-9._-]*)*"
 _HOMEPAGE = r"https?://[^\s]+"
-_PERSON = r"\s*([^<>]*[^<>\s])\s*(?:<([^<>\s]+@[^<>\s]+)>\s*)?"
+_PERSON = r"([^<>]+)(?:<([^<>\s]+@[^<>\s]+)>)?"
 _SHA256 = r"[0-9a-fA-F]{64}"
-_SSH = r"[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:[^\s:]+"
+_SSH = r"[A-Za-z0-9_][A-Za-z0-9_.-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[!-9;-~]+"
 _FORMS = "github:OWNER/REPO[@REF], a git URL, git+URL#PATH, or archive:URL"
 
 
@@ -69,10 +69,10 @@ def make_entry(
     if not re.fullmatch(_HOMEPAGE, entry.get("homepage", "https://-")):
         raise UsageFailure("--homepage is no URL", remedy="begin it with https://")
     if facts.get("author"):
-        person = re.fullmatch(_PERSON, checked_text(facts["author"], "--author"))
-        if person is None:
+        person = re.fullmatch(_PERSON, checked_text(facts["author"], "--author").strip())
+        if person is None or not person[1].strip():
             raise UsageFailure("--author is not NAME or NAME <EMAIL>", remedy="write it as 'Ada <ada@example.com>'")
-        entry["author"] = {"name": person[1], **({"email": person[2]} if person[2] else {})}
+        entry["author"] = {"name": person[1].strip(), **({"email": person[2]} if person[2] else {})}
     if facts.get("keywords"):
         entry["keywords"] = [checked_text(word, "--keyword") for word in facts["keywords"]]
     return entry
@@ -90,7 +90,7 @@ def source_text(source: Any) -> str:
     if isinstance(url, str):
         if kind == "git-subdir":
             return f"git+{url}#{source.get('path') or ''}"
-        if kind in {"url", "archive"}:
+        if kind in ("url", "archive"):  # not a set: a proxy may send what has no hash
             return url if kind == "url" else f"archive:{url}"
     return dump_json(source)
 
@@ -108,14 +108,20 @@ def _checked_url(url: str, form: str, *, insecure: bool, ssh: bool = True) -> st
     """Return a URL that everybody may read: the marketplace is served without a key."""
     if ssh and re.fullmatch(_SSH, url):
         return url
+    scheme, _, rest = url.partition("://")
+    user, mark, _ = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")
+    if mark and (scheme.lower() != "ssh" or ":" in user):  # first, so that no other message repeats it
+        raise UsageFailure(
+            f"--source {form}: the URL has a user or password in it, and everybody can read the hub's marketplace",
+            remedy="leave it out; git's credential helper gives it to those who may clone",
+        )
     try:
         parts = urlsplit(url)
-        host, password, user = parts.hostname, parts.password, parts.username
+        host = parts.hostname
         _ = parts.port
     except ValueError:
         host = None
         parts = urlsplit("")
-        password = user = None
     schemes = {"https", *(["ssh"] if ssh else []), *(["http"] if insecure else [])}
     if parts.scheme == "http" and not insecure and host:
         more = " or --allow-insecure-http" if ssh else ""
@@ -123,10 +129,5 @@ def _checked_url(url: str, form: str, *, insecure: bool, ssh: bool = True) -> st
     if parts.scheme not in schemes or not host or not url.isascii() or not url.isprintable() or " " in url:
         raise UsageFailure(
             f"--source {form}: {url!r} is no URL of {' or '.join(sorted(schemes))}", remedy=f"use {_FORMS}"
-        )
-    if password is not None or (user is not None and parts.scheme != "ssh"):
-        raise UsageFailure(
-            f"--source {form}: the URL has a user or password in it, and everybody can read the hub's marketplace",
-            remedy="leave it out; git's credential helper gives it to those who may clone",
         )
     return url

@@ -12,6 +12,8 @@ FILE_NAME = "SKILL.md"
 MOST_BYTES = 2**20
 _LONGEST_MATTER = 2**16
 _LONGEST_NAME = 200
+# What YAML takes for nothing; quotes are not told from it here.
+_NOTHING = frozenset({"~", "null", "Null", "NULL"})
 _MATTER = r"\A---[ \t]*\n(.*?)(?:^|\n)---[ \t]*(?:\n|\Z)"
 _EXAMPLE = (
     """begin it with three lines: "---", "name: my-skill", "description: What it is for.", and close with "---\""""
@@ -44,13 +46,13 @@ def read_manifest(data: bytes, where: str) -> Manifest:
         raise UsageFailure(f"{where} {lacks}", remedy=_EXAMPLE)
     fields = _fields(found[1], where)
     name = fields.get("name")
-    if not isinstance(name, str) or not name.strip():
+    if not isinstance(name, str) or not name.strip() or name in _NOTHING:
         raise UsageFailure(f"{where} has no name in its front matter", remedy='add a line "name: my-skill"')
     description = fields.get("description") or ""
     if not isinstance(description, str):
         raise UsageFailure(f"{where}: its description is not a text", remedy="put it in quotes")
     checked_text(description, f"{where}: its description")
-    if description in {"null", "~"}:
+    if description in _NOTHING:
         description = ""
     instructions = checked_text(text[found.end() :].strip(), where)
     return Manifest(checked_name(name.strip(), where), description.strip(), instructions)
@@ -80,11 +82,14 @@ def _fields(matter: str, where: str) -> dict[object, object]:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+    yaml = YAML(typ="base", pure=True)
+    yaml.composer.warn_double_anchors = False
+
     if len(matter) > _LONGEST_MATTER:
         raise UsageFailure(f"{where}: its front matter is larger than {_LONGEST_MATTER // 1024} KiB")
     try:
         # Every scalar is a text so: `version: 1.10` is no number, and no tag makes an object of anything.
-        fields = YAML(typ="base", pure=True).load(matter)
+        fields = yaml.load(matter)
     except MarkedYAMLError as error:
         mark = error.problem_mark
         # The front matter's first line is the file's second.

@@ -40,7 +40,8 @@ class Section(NamedTuple):
 def entry(name: str | None, skill_id: str, store: str, description: str | None) -> Entry:
     """Return a skill as the section tells of it, without what cannot be seen."""
     text = _visible(clean_text(description or "")).strip() or _NO_DESCRIPTION
-    return Entry(_visible(clean(name or "")).strip() or clean(skill_id), skill_id, store, text)
+    shown_id = _visible(clean(skill_id)).strip()
+    return Entry(_visible(clean(name or "")).strip() or shown_id, shown_id, store, text)
 
 
 def section(entries: Iterable[Entry], style: str, most: int | None) -> Section:
@@ -62,7 +63,7 @@ def section(entries: Iterable[Entry], style: str, most: int | None) -> Section:
 def _sorted(entries: Iterable[Entry]) -> list[Entry]:
     """Return the entries in the one order that prompt caches hit on, and what is in both stores alike only once."""
     seen: dict[tuple[str, str], Entry] = {}
-    for one in sorted(entries, key=lambda one: (one.name, one.store, one.id)):
+    for one in sorted(entries, key=lambda one: (one.name, one.store, one.id, one.description)):
         seen.setdefault((one.name, one.description), one)
     return list(seen.values())
 

@@ -134,6 +134,6 @@ def _time(row: dict[str, Any], name: str) -> str | None:
     try:
         moment = datetime.fromisoformat(row.get(name) or "")
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return f"{moment.replace(microsecond=0, tzinfo=None).isoformat()}Z"
     except (TypeError, ValueError, OverflowError):
         return None

@@ -25,16 +25,22 @@ class Stores:
     """A proxy's stores of skills.
 
     `connect` makes the client when a request is needed. `seconds` is how long a request may take: one store that hangs
-    costs only itself.
+    costs only itself; an upload may take `upload_seconds`.
     """
 
     def __init__(
-        self, connect: Callable[[], Client], cache: SkillCache, warn: Callable[[str], None], seconds: float
+        self,
+        connect: Callable[[], Client],
+        cache: SkillCache,
+        warn: Callable[[str], None],
+        seconds: float,
+        upload_seconds: float = UPLOAD_SECONDS,
     ) -> None:
         self._connect = connect
         self._cache = cache
         self._warn = warn
         self._seconds = seconds
+        self._upload_seconds = upload_seconds
 
     @cached_property
     def _client(self) -> Client:
@@ -49,7 +55,7 @@ class Stores:
         notes = []
         for store, (skills, bad, whole) in answers.items():
             if bad:
-                notes.append(f"left out {bad} entries of {STORE_NAMES[store]} without a name or id")
+                notes.append(f"left out {bad} of {STORE_NAMES[store]} without a name or id")
             if not whole:
                 notes.append(f"{STORE_NAMES[store]} holds more than the {len(skills)} skills that it lists")
         return Listed(ordered(skill for skills, _, _ in answers.values() for skill in skills), problems, notes)
@@ -80,12 +86,9 @@ class Stores:
         from litellmctl.proxy import skills as protocol
 
         file = ("files[]", (name, archive, "application/zip"))
-        seconds = max(self._seconds, UPLOAD_SECONDS)
         with self._changing(API):
-            skill_id = self._client.call(
-                seconds, lambda client: protocol.upload(client, form, file), read_seconds=seconds
-            )
-        skill = self.read(_blank(API, skill_id))
+            skill_id = self._change(lambda client: protocol.upload(client, form, file), self._upload_seconds)
+        skill = self._read_back(_blank(API, skill_id))
         if (skill.name, skill.description or "") != (form["display_title"], form.get("description", "")):
             raise self._not_kept(skill_id)
         return skill
@@ -96,15 +99,15 @@ class Stores:
 
         with self._changing(HUB):
             if replaces:
-                self._run(lambda client: protocol.replace(client, name, entry))
+                self._change(lambda client: protocol.replace(client, name, entry))
             else:
-                self._run(lambda client: protocol.register(client, {"name": name, **entry}))
+                self._change(lambda client: protocol.register(client, {"name": name, **entry}))
             # The hub does not tell of these two where one entry is asked for.
             blank = _blank(HUB, name)._replace(more={fact: entry.get(fact) for fact in ("domain", "namespace")})
-            skill = self.read(blank)
+            skill = self._read_back(blank)
             if not skill.enabled:
-                self._run(lambda client: protocol.switch(client, name, enabled=True))
-                skill = self.read(blank)
+                self._change(lambda client: protocol.switch(client, name, enabled=True))
+                skill = self._read_back(blank)
         if skill.source != entry["source"] or not skill.enabled:
             raise self._not_kept(name)
         return skill
@@ -115,16 +118,16 @@ class Stores:
 
         with self._changing(skill.store):
             if skill.store == API:
-                self._run(lambda client: protocol.delete_from_api(client, skill.id))
+                self._change(lambda client: protocol.delete_from_api(client, skill.id))
             else:
-                self._run(lambda client: protocol.delete_from_hub(client, skill.name or ""))
+                self._change(lambda client: protocol.delete_from_hub(client, skill.name or ""))
 
     def switch(self, skill: Skill, *, enabled: bool) -> None:
         """Enable or disable a skill of the hub."""
         from litellmctl.proxy import skills as protocol
 
         with self._changing(HUB):
-            self._run(lambda client: protocol.switch(client, skill.name or "", enabled=enabled))
+            self._change(lambda client: protocol.switch(client, skill.name or "", enabled=enabled))
 
     def known(self, *, offline: bool = False) -> dict[str, Part]:
         """Return what each store told within the last minute, asking those that did not, unless `offline`.
@@ -173,6 +176,19 @@ class Stores:
     def _run(self, work: Callable[[Client], T]) -> T:
         return self._client.call(self._seconds, work, read_seconds=self._seconds)
 
+    def _change(self, work: Callable[[Client], T], seconds: float | None = None) -> T:
+        from litellmctl.proxy import skills as protocol
+
+        return protocol.changing(self._client, seconds or self._seconds, work)
+
+    def _read_back(self, blank: Skill) -> Skill:
+        try:
+            return self.read(blank)
+        except Failure as failure:
+            took = f"{self._client.base_url} took the skill {blank.id}"
+            failure.message = f"{took}, but it cannot be read back: {failure.message}"
+            raise
+
     @contextmanager
     def _changing(self, store: str) -> Iterator[None]:
         """Forget what the store told: before the change, for who asks meanwhile or kills us, and after it."""
@@ -209,11 +225,15 @@ class Stores:
     def _none_answered(self, problems: dict[str, Failure]) -> Failure:
         """Return one failure for all stores: with each one's reason, and the code of what the user can mend first."""
         failures = list(problems.values())
-        worst = min(failures, key=lambda failure: (failure.status != 401, not isinstance(failure, AuthFailure)))
+        worst = min(failures, key=_rank)
         if len(failures) > 1:
             reasons = "; ".join(f"{STORE_NAMES[store]}: {failure.message}" for store, failure in problems.items())
             worst.message = f"no skills of {self._client.base_url} can be listed: {reasons}"
         return worst
+
+
+def _rank(failure: Failure) -> tuple[bool, bool, bool]:
+    return failure.status != 401, not isinstance(failure, AuthFailure), not isinstance(failure, Unavailable)
 
 
 def chosen(listed: Listed, text: str) -> Skill:
@@ -221,8 +241,10 @@ def chosen(listed: Listed, text: str) -> Skill:
     try:
         return find(listed.skills, text)
     except Rejected:
-        for failure in listed.problems.values():
-            raise failure from None
+        for store, failure in listed.problems.items():
+            where = f"{STORE_NAMES[store]} cannot be listed"
+            words = f'no skill "{text}" in the other store, and {where}: {failure.message}'
+            raise Failure(failure.code, words, remedy=failure.remedy, status=failure.status) from None
         raise
 
 

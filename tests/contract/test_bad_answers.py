@@ -208,7 +208,7 @@ def test_nobody_listens(run: Run) -> None:
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         port = server.getsockname()[1]
-    result = run("models", exit=3, LITELLM_BASE_URL=f"http://127.0.0.1:{port}", LITELLM_API_KEY="sk-x")
+        result = run("models", exit=3, LITELLM_BASE_URL=f"http://127.0.0.1:{port}", LITELLM_API_KEY="sk-x")
     assert result.stderr.splitlines()[0] == f"Error: cannot reach http://127.0.0.1:{port}: connection refused"
     assert result.stderr.splitlines()[1].startswith("Try:   ")
 

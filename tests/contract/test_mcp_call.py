@@ -244,11 +244,11 @@ def test_where_nothing_was_sent_nothing_can_have_happened(run: Run, tools: FakeP
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
-    tools.close()
-    result = run("mcp", "call", "add", "a=1", "--json", exit=3)
+        tools.close()
+        result = run("mcp", "call", "add", "a=1", "--json", exit=3)
+        cold = run("mcp", "call", "add", "a=1", "--json", exit=3, LITELLM_BASE_URL=url)
     assert result.error["code"] == "unreachable"
     assert EFFECT not in result.error["message"]
-    cold = run("mcp", "call", "add", "a=1", "--json", exit=3, LITELLM_BASE_URL=url)
     assert cold.error["code"] == "unreachable"
     assert EFFECT not in cold.error["message"]
 

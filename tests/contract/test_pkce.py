@@ -35,7 +35,14 @@ GRANT = {
     "user_id": "duo",
     "team_id": "lab-red",
 }
-ABSENT = object()
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "absent"
+
+
+ABSENT = _Absent()
 SECONDS = 20.0
 
 # The person: opens the link, and comes back with one query after another, each on a connection of its own. STATE and

@@ -17,7 +17,7 @@ from litellmctl.errors import AuthFailure, ExitCode, Failure, Rejected, Unavaila
 from litellmctl.proxy import client as client_module
 from litellmctl.proxy.client import Client
 from litellmctl.proxy.deadline import Deadline
-from litellmctl.proxy.session import BoundAuth, NoAuth, make_session
+from litellmctl.proxy.session import BoundAuth, make_session
 from litellmctl.proxy.tls import Trust
 from tests.unit.conftest import Reply, Request, Serve, Server
 
@@ -117,17 +117,17 @@ def test_the_key_goes_only_below_the_url_that_it_was_given_for(base_url: str, ur
     assert ("x-team" in prepared.headers) is sent
 
 
-@pytest.mark.parametrize("auth", [NoAuth(), None])
+@pytest.mark.parametrize("has_key", [False, True])
 def test_credentials_of_netrc_are_never_used(
-    serve: Serve, connect: Connect, home: Path, auth: AuthBase | None, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, connect: Connect, home: Path, has_key: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = home / ".netrc"
     netrc.write_text("machine 127.0.0.1 login me password secret\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     server = serve(lambda _: Reply())
-    connect(server.url, auth).get("/x").read()
-    assert server.requests[0].headers.get("Authorization") == (None if auth else "Bearer sk-key")
+    connect(server.url, None if has_key else BoundAuth(server.url, None)).get("/x").read()
+    assert server.requests[0].headers.get("Authorization") == ("Bearer sk-key" if has_key else None)
 
 
 def test_a_key_that_is_refused_is_renewed_once(serve: Serve, connect: Connect) -> None:

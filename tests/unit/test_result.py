@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litellmctl.errors import ExitCode, Failure, Unavailable
-from litellmctl.tools.calls import make_folder, save
 from litellmctl.render import clean_text
+from litellmctl.tools.calls import make_folder, save
 from litellmctl.tools.result import Attachment, Result, failed, read_result
 
 PIXEL = b"\x89PNG\r\n\x1a\n\x00"

@@ -3,8 +3,8 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 import ssl
-import time
 import subprocess
+import time
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
