@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from litellmctl.__main__ import main
 from tests.fake_proxy import FakeProxy
@@ -30,15 +31,20 @@ _CLEARED_NAMES = {
 }
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process run all live tests, first and in their order: they share a lab, which knows only so many users.
+class _Scheduler(LoadScopeScheduling):
+    """Lets one process run all live tests: they share a lab, which knows only so many users."""
 
-    Meanwhile others (`-n auto`) run the rest.
-    """
-    live = [item for item in items if "live" in item.path.parts]
-    for item in live:
-        item.add_marker(pytest.mark.xdist_group("live"))
-    items[:] = live + [item for item in items if "live" not in item.path.parts]
+    def _split_scope(self, nodeid: str) -> str:
+        return "live" if nodeid.startswith("tests/live/") else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduler:
+    return _Scheduler(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the live tests first: other processes (`-n auto`) run the rest meanwhile."""
+    items.sort(key=lambda item: "live" not in item.path.parts)
 
 
 @pytest.fixture

@@ -510,7 +510,7 @@ def test_pages_take_no_longer_than_one_request_may(run: Run, proxy: FakeProxy) -
     result = run("skills", "list", "--json", "--timeout", "0.5")
     assert time.monotonic() - start < 1.5
     assert names(result) == ["greet"]
-    assert "Warning: the Skills API cannot be listed: no complete answer within 0.5 s" in result.stderr
+    assert re.search("Warning: the Skills API cannot be listed: .*no (complete )?answer", result.stderr)
 
 
 def test_there_is_more_only_where_it_says_so(run: Run, proxy: FakeProxy) -> None:

@@ -29,7 +29,7 @@ def test_the_table_of_variables_is_the_programs() -> None:
 
 def test_the_two_commands_are_commands() -> None:
     assert block("try").rstrip().endswith("litellmctl sandbox run litellmctl models")
-    assert block("tests").rstrip().endswith("python -m pytest")
+    assert block("tests").rstrip().endswith("python -m pytest -n auto")
 
 
 @pytest.mark.sandbox

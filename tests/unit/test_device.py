@@ -28,8 +28,8 @@ class OneAnswer(NamedTuple):
     fields: dict[str, Any]
     base_url: str = "https://llm.example.com"
 
-    def post(self, path: str) -> Answer:
-        assert path == "/sso/cli/start"
+    def send(self, method: str, path: str) -> Answer:
+        assert (method, path) == ("POST", "/sso/cli/start")
         return Answer(200, {}, iter([json.dumps(self.fields).encode()]), lambda: None)
 
 
