@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from litellmctl.exporters.claude_code import ClaudeCode
 from litellmctl.exporters.codex import Codex
+from litellmctl.exporters.crush import Crush
+from litellmctl.exporters.goose import Goose
 from litellmctl.exporters.opencode import Opencode
+from litellmctl.exporters.pi import Pi
 
 if TYPE_CHECKING:
     from litellmctl.exporters.exporter import Exporter
 
-EXPORTERS: dict[str, Exporter] = {exporter.name: exporter for exporter in (Opencode(), Codex())}
+EXPORTERS: dict[str, Exporter] = {
+    exporter.name: exporter for exporter in (Opencode(), Codex(), ClaudeCode(), Pi(), Crush(), Goose())
+}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from litellmctl.errors import ConfigFailure
 from litellmctl.exporters import jsonc
-from litellmctl.exporters.exporter import Block, Change, FileChange, Put, Set
+from litellmctl.exporters.exporter import Block, Change, FileChange, Fill, Put, Set
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -164,17 +164,19 @@ def _applied(old: Any, changes: Sequence[Change]) -> Any:
     return new
 
 
-def _keyed(changes: Sequence[Change]) -> list[Set | Put]:
+def _keyed(changes: Sequence[Change]) -> list[Set | Put | Fill]:
     return [one for one in changes if not isinstance(one, Block)]
 
 
-def _new_value(document: Any, change: Set | Put) -> Any:
+def _new_value(document: Any, change: Set | Put | Fill) -> Any:
     """Return the value to set: a list keeps its items that are not ours."""
     if isinstance(change, Set):
         return change.value
     value = document
     for key in change.keys:
         value = value.get(key) if isinstance(value, Mapping) else None
+    if isinstance(change, Fill):
+        return _filled(value, change.value)
     kept = value if isinstance(value, list) else []
     if not isinstance(value, list | None):
         raise _Unfit(f"{'.'.join(change.keys) or 'the whole'} is not a list")
@@ -185,7 +187,15 @@ def _new_value(document: Any, change: Set | Put) -> Any:
     return kept
 
 
-def _set_in(document: Any, change: Set | Put, value: Any) -> Any:
+def _filled(old: Any, new: Any) -> Any:
+    if old is None:
+        return new
+    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
+        return old
+    return {**old, **{key: _filled(old.get(key), value) for key, value in new.items()}}
+
+
+def _set_in(document: Any, change: Set | Put | Fill, value: Any) -> Any:
     if not change.keys:
         return value
     if not isinstance(document, Mapping):

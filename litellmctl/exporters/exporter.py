@@ -56,6 +56,14 @@ class Put:
 
 
 @dataclass(frozen=True)
+class Fill:
+    """The members of `value` that the mapping at `keys` lacks are added to it, mapping by mapping."""
+
+    keys: tuple[str, ...]
+    value: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Block:
     """The lines between our two marks, which `name` tells from other blocks of ours, become `text`."""
 
@@ -63,7 +71,7 @@ class Block:
     text: str
 
 
-Change = Set | Put | Block
+Change = Set | Put | Fill | Block
 
 
 @dataclass(frozen=True)
@@ -114,7 +122,9 @@ def shell_words(words: Sequence[str]) -> str:
     if sys.platform == "win32":
         from subprocess import list2cmdline
 
-        return list2cmdline(words)
+        # Some try Git Bash first, which would eat the backslashes of an unquoted path.
+        program, *rest = words
+        return f'"{program.replace(chr(92), "/")}" {list2cmdline(rest)}'
     import shlex
 
     return shlex.join(words)

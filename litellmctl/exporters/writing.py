@@ -35,6 +35,11 @@ class Planned(NamedTuple):
     after: bytes
 
     @property
+    def made_folders(self) -> list[Path]:
+        """The folders that writing it makes, the innermost first."""
+        return [folder for folder in self.path.parents if not folder.exists()]
+
+    @property
     def is_new(self) -> bool:
         """Whether it changes."""
         return self.before != self.after
@@ -105,6 +110,9 @@ class Receipts:
                 _require_writable(entry.path)
             for entry in entries:
                 _restore(entry.path, entry.before)
+                for folder in entry.made_folders:
+                    with suppress(OSError):  # somebody keeps something there
+                        folder.rmdir()
             receipts[-1].unlink()
         return [entry.path for entry in entries]
 
@@ -124,6 +132,7 @@ class Receipts:
             {
                 "path": str(one.path),
                 "before": None if one.before is None else b64encode(one.before).decode(),
+                "made_folders": list(map(str, one.made_folders)),
                 "after_sha256": sha256(one.after).hexdigest(),
             }
             for one in planned
@@ -140,6 +149,7 @@ class _Entry(NamedTuple):
     path: Path
     before: bytes | None
     digest: str
+    made_folders: list[Path]
 
 
 def diff(planned: Planned) -> str:
@@ -168,6 +178,7 @@ def _entries(receipt: Path) -> list[_Entry]:
                 Path(one["path"]),
                 None if one["before"] is None else b64decode(one["before"], validate=True),
                 str(one["after_sha256"]),
+                [Path(folder) for folder in one["made_folders"]],
             )
             for one in found
         ]
