@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from litellmctl.errors import ConfigFailure
-from litellmctl.exporters import jsonc
+from litellmctl.exporters import blocks, jsonc
 from litellmctl.exporters.exporter import Block, Change, FileChange, Fill, Put, Set
 
 if TYPE_CHECKING:
@@ -28,38 +30,51 @@ def changed(change: FileChange, before: str | None) -> str:
 
     What the result means is compared with what it should mean, so that no other setting is lost by a slip of ours.
     """
+    text = before or ""
+    mark = "\ufeff" if text.startswith("\ufeff") else ""
+    text = text.removeprefix(mark)
     if change.format == "text":
-        return _with_blocks(before or "", change.changes)
+        return mark + _with_newlines(_with_blocks(text, change.changes), text)
+    old = _read(change, text)
     try:
-        after = _EDITORS[change.format](before or "", change)
+        changes = list(_keyed(change.changes, old))
+        expected = _applied(_plain(old), changes)
+        if before is not None and _plain(old) == expected:
+            return before  # however it is written
+        for edited in _EDITORS[change.format]:
+            after = edited(text, changes, old)
+            if after is not None and _plain(_read(change, after)) == expected:
+                return mark + _with_newlines(after, text)
     except _Unfit as error:
         raise ConfigFailure(f"{change.path}: {error}; it is left as it is", remedy=_BY_HAND) from None
-    old = {} if before is None else _read(change, before)
-    if _plain(_read(change, after)) != _plain(_applied(old, change.changes)):
-        raise ConfigFailure(
-            f"{change.path} could not be changed without losing something in it: nothing was written",
-            remedy="copy by hand what litellmctl export prints",
-        )
+    raise ConfigFailure(
+        f"{change.path} could not be changed without losing something in it: nothing was written",
+        remedy="copy by hand what litellmctl export prints",
+    )
+
+
+def _with_newlines(after: str, before: str) -> str:
+    """Return the text with the line breaks that the file had throughout."""
+    if "\r\n" in before and not re.search(r"(?<!\r)\n", before):
+        return re.sub(r"(?<!\r)\n", "\r\n", after)
     return after
 
 
-def _with_json(before: str, change: FileChange) -> str:
+def _with_json(before: str, changes: Sequence[Set | Put], old: Any) -> str:
     text = before if before.strip() else "{}\n"
-    try:
-        for one in _keyed(change.changes):
-            text = jsonc.with_value(text, one.keys, _new_value(jsonc.parse(text).value, one))
-    except jsonc.NotJson as error:
-        raise _unreadable(change.path, str(error), text, error.position) from None
+    # The members of one object at once: a thousand models are a thousand members.
+    for parent, group in groupby(changes, key=lambda one: one.keys[:-1]):
+        text = jsonc.with_members(text, parent, {one.keys[-1]: _new_value(old, one) for one in group})
     return text
 
 
-def _with_toml(before: str, change: FileChange) -> str:
+def _with_toml(before: str, changes: Sequence[Set | Put], _: Any) -> str:
     import tomlkit
-    from tomlkit.exceptions import ParseError, TOMLKitError
+    from tomlkit.exceptions import TOMLKitError
 
     try:
         document = tomlkit.parse(before)
-        for one in _keyed(change.changes):
+        for one in changes:
             value = _new_value(document, one)
             table: Any = document
             for key in one.keys[:-1]:
@@ -67,56 +82,50 @@ def _with_toml(before: str, change: FileChange) -> str:
                     # A table that only holds tables has no line of its own.
                     table[key] = tomlkit.table(is_super_table=True)
                 table = table[key]
-                if not isinstance(table, Mapping):
-                    raise _Unfit(f"{key} is not a table")
             table[one.keys[-1]] = value
         return tomlkit.dumps(document)
-    except ParseError as error:
-        raise ConfigFailure(
-            f"{change.path} is not valid TOML (line {error.line}, column {error.col}): it is left as it is",
-            remedy=_BY_HAND,
-        ) from None
     except TOMLKitError as error:
         raise _Unfit(str(error)) from None
 
 
-def _with_yaml(before: str, change: FileChange) -> str:
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+def _with_yaml(before: str, changes: Sequence[Set | Put], old: Any) -> str | None:
+    """Return the text in which only the lines of what changes are changed; None where it is not written so."""
+    from ruamel.yaml.error import YAMLError
 
-    yaml = _yaml(before)
+    text = before
     try:
-        document = yaml.load(before)
-        if document is None:
-            document = _empty(change.changes)
-        for one in _keyed(change.changes):
-            document = _set_in(document, one, _new_value(document, one))
-        stream = io.StringIO()
-        yaml.dump(document, stream)
-        head = before if before.strip() and not _has_content(before) else ""
-        return head + stream.getvalue()
-    except (YAMLError, ValueError, RecursionError) as error:
-        mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
-        where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-        raise ConfigFailure(
-            f"{change.path} is not valid YAML{where}: it is left as it is",
-            remedy=_BY_HAND,
-        ) from None
+        for one in changes:
+            found = _found(old, one.keys)
+            if isinstance(one, Put) and found:
+                text = blocks.with_items(text, one.keys, [one.owns(item) for item in found], one.items)
+            else:
+                text = blocks.with_value(text, one.keys, _new_value(old, one))
+    except (blocks.NotInBlocks, YAMLError, ValueError):
+        return None
+    return text
 
 
-def _has_content(text: str) -> bool:
-    return any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines())
+def _with_yaml_anew(before: str, changes: Sequence[Set | Put], old: Any) -> str:
+    """Return the text as ruamel writes it: the comments stay, but not every space."""
+    yaml = _yaml()
+    document = yaml.load(before) or type(old)()
+    for one in changes:
+        # Printed and read, so that texts are in quotes where they must be.
+        read = yaml.load(blocks.printed(list(one.items) if isinstance(one, Put) else one.value))
+        new = replace(one, items=read) if isinstance(one, Put) else replace(one, value=read)
+        document = _set_in(document, new.keys, _new_value(document, new))
+    stream = io.StringIO()
+    yaml.dump(document, stream)
+    return stream.getvalue()
 
 
-def _yaml(before: str) -> Any:
+def _yaml() -> Any:
     from ruamel.yaml import YAML
 
     yaml = YAML(typ="rt", pure=True)
     yaml.preserve_quotes = True
     yaml.width = 2**16
-    # As the lists of the file are indented already, so that their lines stay as they are.
-    found = re.search(r"^( *)[^\s#-][^\n]*:[ \t]*\n(?:[ \t]*(?:#[^\n]*)?\n)*( *)- ", before, re.MULTILINE)
-    offset = len(found[2]) - len(found[1]) if found else 2
-    yaml.indent(mapping=2, sequence=offset + 2, offset=offset)
+    yaml.indent(mapping=2, sequence=4, offset=2)
     return yaml
 
 
@@ -126,20 +135,25 @@ def _with_blocks(before: str, changes: Sequence[Change]) -> str:
         assert isinstance(one, Block)
         begin, end = _BEGIN.format(name=one.name), _END.format(name=one.name)
         block = f"{begin}\n{one.text.rstrip()}\n{end}\n"
-        pattern = rf"^{re.escape(begin)}$.*?^{re.escape(end)}$\n?"
+        pattern = rf"^{re.escape(begin)}\r?$.*?^{re.escape(end)}\r?$\n?"
         if re.search(pattern, text, re.MULTILINE | re.DOTALL):
             text = re.sub(pattern, lambda _: block, text, count=1, flags=re.MULTILINE | re.DOTALL)  # noqa: B023
         else:
-            gap = "" if not text or text.endswith("\n\n") else "\n" if text.endswith("\n") else "\n\n"
+            gap = "" if not text or text.endswith(("\n\n", "\n\r\n")) else "\n" if text.endswith("\n") else "\n\n"
             text = f"{text}{gap}{block}"
     return text
 
 
-_EDITORS: dict[str, Callable[[str, FileChange], str]] = {"json": _with_json, "toml": _with_toml, "yaml": _with_yaml}
+_EDITORS: dict[str, Sequence[Callable[[str, Sequence[Set | Put], Any], str | None]]] = {
+    "json": [_with_json],
+    "toml": [_with_toml],
+    "yaml": [_with_yaml, _with_yaml_anew],
+}
 
 
 def _read(change: FileChange, text: str) -> Any:
     """Return what a file means."""
+    where = ""
     try:
         if change.format == "json":
             return jsonc.parse(text).value if text.strip() else {}
@@ -147,76 +161,93 @@ def _read(change: FileChange, text: str) -> Any:
             import tomllib
 
             return tomllib.loads(text)
-        return _yaml(text).load(text) or {}
-    except Exception as error:
-        raise ConfigFailure(f"{change.path} is not valid: it is left as it is", remedy=_BY_HAND) from error
+        return _yaml().load(text) or _empty(change.changes)
+    except jsonc.NotJson as error:
+        raise _unreadable(change.path, str(error), text, error.position) from None
+    except Exception as error:  # noqa: BLE001 - whatever a parser finds: the file stays as it is
+        mark = getattr(error, "problem_mark", None)
+        if mark is not None:
+            where = f" (line {mark.line + 1}, column {mark.column + 1})"
+        elif found := re.search(r"\(at (line \d+, column \d+)\)", str(error)):
+            where = f" ({found[1]})"
+        elif change.format == "toml":  # it ends too early
+            where = f" (line {text.count(chr(10)) + 1}, column {len(text) - text.rfind(chr(10))})"
+        raise ConfigFailure(
+            f"{change.path} is not valid {change.format.upper()}{where}: it is left as it is", remedy=_BY_HAND
+        ) from None
 
 
-def _applied(old: Any, changes: Sequence[Change]) -> Any:
+def _applied(new: Any, changes: Sequence[Set | Put]) -> Any:
     """Return what a file should mean after the changes."""
-    new = (
-        json.loads(json.dumps(old, default=str))
-        if old
-        else ([] if any(not one.keys for one in _keyed(changes)) else {})
-    )
-    for one in _keyed(changes):
-        new = _set_in(new, one, _new_value(new, one))
-    return new
+    for one in changes:
+        new = _set_in(new, one.keys, _new_value(new, one))
+    return _plain(new)
 
 
-def _keyed(changes: Sequence[Change]) -> list[Set | Put | Fill]:
-    return [one for one in changes if not isinstance(one, Block)]
+def _keyed(changes: Sequence[Change], old: Any) -> Iterator[Set | Put]:
+    """Yield the changes by key; what is to be filled in is set member by member, so that the others stay."""
+    for one in changes:
+        if isinstance(one, Fill):
+            yield from _missing(one.keys, _found(old, one.keys), one.value)
+        elif not isinstance(one, Block):
+            yield one
 
 
-def _new_value(document: Any, change: Set | Put | Fill) -> Any:
+def _missing(keys: tuple[str, ...], old: Any, new: Any) -> Iterator[Set]:
+    if old is None:
+        yield Set(keys, new)
+    elif isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key, value in new.items():
+            yield from _missing((*keys, key), old.get(key), value)
+
+
+def _found(document: Any, keys: Sequence[str]) -> Any:
+    for key in keys:
+        document = document.get(key) if isinstance(document, Mapping) else None
+    return document
+
+
+def _new_value(document: Any, change: Set | Put) -> Any:
     """Return the value to set: a list keeps its items that are not ours."""
     if isinstance(change, Set):
         return change.value
-    value = document
-    for key in change.keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    if isinstance(change, Fill):
-        return _filled(value, change.value)
-    kept = value if isinstance(value, list) else []
-    if not isinstance(value, list | None):
+    found = _found(document, change.keys)
+    if not isinstance(found, list | None):
         raise _Unfit(f"{'.'.join(change.keys) or 'the whole'} is not a list")
+    kept = [] if found is None else found
     for index in reversed(range(len(kept))):
-        if isinstance(kept[index], Mapping) and kept[index].get(change.mark) == change.owner:
+        if change.owns(kept[index]):
             del kept[index]
     kept.extend(change.items)
     return kept
 
 
-def _filled(old: Any, new: Any) -> Any:
-    if old is None:
-        return new
-    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
-        return old
-    return {**old, **{key: _filled(old.get(key), value) for key, value in new.items()}}
-
-
-def _set_in(document: Any, change: Set | Put | Fill, value: Any) -> Any:
-    if not change.keys:
+def _set_in(document: Any, keys: Sequence[str], value: Any) -> Any:
+    if not keys:
         return value
     if not isinstance(document, Mapping):
         raise _Unfit("the whole is not a mapping")
     table: Any = document
-    for key in change.keys[:-1]:
+    for key in keys[:-1]:
         if not isinstance(table.get(key), Mapping):
             if table.get(key) is not None:
                 raise _Unfit(f"{key} is not a mapping")
             table[key] = {}
         table = table[key]
-    table[change.keys[-1]] = value
+    table[keys[-1]] = value
     return document
 
 
 def _empty(changes: Sequence[Change]) -> Any:
-    return [] if any(not one.keys for one in _keyed(changes)) else {}
+    return [] if any(isinstance(one, Put) and not one.keys for one in changes) else {}
 
 
 def _plain(value: Any) -> Any:
     """Return a value of plain mappings, lists and scalars, to be compared."""
+    if isinstance(value, Mapping):
+        return {key if isinstance(key, str) else repr(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
     return json.loads(json.dumps(value, default=str))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -47,12 +47,21 @@ class Set:
 
 @dataclass(frozen=True)
 class Put:
-    """In the list at `keys`, the items in which `mark` has the value `owner` are replaced by `items`."""
+    """In the list at `keys`, the items in which `mark` has the value `owner` are replaced by `items`.
+
+    With `is_prefix` those in which that value begins with `owner`.
+    """
 
     keys: tuple[str, ...]
     items: Sequence[dict[str, Any]]
     mark: str
     owner: str
+    is_prefix: bool = False
+
+    def owns(self, item: Any) -> bool:
+        """Whether an item of the list is one of ours."""
+        value = item.get(self.mark) if isinstance(item, Mapping) else None
+        return isinstance(value, str) and (value.startswith(self.owner) if self.is_prefix else value == self.owner)
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 _SPACE = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
+_LINE = re.compile(r"(?:[ \t]+|//[^\n]*|/\*(?:(?!\*/)[^\n])*\*/)*")
 _SCALAR = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null')
 _DEEPEST = 200
 
@@ -49,32 +50,49 @@ def parse(text: str) -> Node:
 
 def with_value(text: str, keys: Sequence[str], value: Any) -> str:
     """Return the text with the value at `keys` set; objects on the way are made where they are missing."""
-    node = parse(text)
-    indent = _indent_of(text)
+    return with_members(text, keys[:-1], {keys[-1]: value})
+
+
+def with_members(text: str, keys: Sequence[str], members: Mapping[str, Any]) -> str:
+    """Return the text with these members of the object at `keys` set, as `with_value`."""
+    root = node = parse(text)
+    indent = _indent_of(text, root) or "  "
     for depth, key in enumerate(keys):
-        if not isinstance(node.value, dict):
-            raise NotJson(f"{'.'.join(keys[:depth]) or 'the whole'} is not an object", node.start)
+        _require_object(node, keys[:depth])
         if key not in node.members:
-            rest: Any = value
+            rest: Any = members
             for name in reversed(keys[depth + 1 :]):
                 rest = {name: rest}
-            return _inserted(text, node, key, rest, indent)
+            return _inserted(text, node, {key: rest}, indent)
         node = node.members[key].value
-    own = _column(text, node.start)
-    return text[: node.start] + _printed(value, indent, own, _newline(text)) + text[node.end :]
-
-
-def _inserted(text: str, node: Node, key: str, value: Any, indent: str) -> str:
-    """Add a member behind the last one of an object."""
-    own = _column(text, node.start)
+    _require_object(node, keys)
+    found = {name: node.members[name].value for name in members if name in node.members}
+    missing = {name: value for name, value in members.items() if name not in found}
+    # From the end to the beginning, so that what is still to be done stays where it was found.
+    after = _inserted(text, node, missing, indent) if missing else text
     newline = _newline(text)
-    member = f"{newline}{own}{indent}{json.dumps(key, ensure_ascii=False)}: " + _printed(
-        value, indent, own + indent, newline
+    for name, old in sorted(found.items(), key=lambda item: item[1].start, reverse=True):
+        new = _printed(members[name], indent, _column(text, old.start), newline)
+        after = after[: old.start] + new + after[old.end :]
+    return after
+
+
+def _require_object(node: Node, keys: Sequence[str]) -> None:
+    if not isinstance(node.value, dict):
+        raise NotJson(f"{'.'.join(keys) or 'the whole'} is not an object", node.start)
+
+
+def _inserted(text: str, node: Node, members: Mapping[str, Any], indent: str) -> str:
+    """Add members behind the last one of an object."""
+    own, newline = _column(text, node.start), _newline(text)
+    new = ",".join(
+        f"{newline}{own}{indent}{_printed(name, '', '', '')}: {_printed(value, indent, own + indent, newline)}"
+        for name, value in members.items()
     )
     ending = f"{newline}{own}"
     if not node.members:
         inside = text[node.start + 1 : node.end - 1].rstrip()
-        return f"{text[: node.start]}{{{inside}{member}{ending}}}{text[node.end :]}"
+        return f"{text[: node.start]}{{{inside}{new}{ending}}}{text[node.end :]}"
     last = max(found.value.end for found in node.members.values())
     between = text[last : node.end - 1]
     comma = _comma(between)
@@ -82,10 +100,10 @@ def _inserted(text: str, node: Node, key: str, value: Any, indent: str) -> str:
         before = f"{text[:last]},"
     else:
         before, between = text[: last + comma + 1], between[comma + 1 :]
-        member += ","
+        new += ","
     line = _rest_of_line(between)
     rest = between[len(line) :]
-    return f"{before}{line}{member}{rest if newline in rest else ending}{text[node.end - 1 :]}"
+    return f"{before}{line}{new}{rest if rest.strip() or newline in rest else ending}{text[node.end - 1 :]}"
 
 
 def _comma(after: str) -> int | None:
@@ -95,9 +113,10 @@ def _comma(after: str) -> int | None:
 
 
 def _rest_of_line(after: str) -> str:
-    """Return what stands behind the last member on its line: a comment that belongs to it."""
-    line = after.split("\n", 1)[0].rstrip("\r")
-    return line.rstrip() if "/*" not in line or "*/" in line else ""
+    """Return what stands behind the last member on its line: comments that belong to it."""
+    found = _LINE.match(after)
+    assert found is not None
+    return found[0].rstrip()
 
 
 def _newline(text: str) -> str:
@@ -105,7 +124,10 @@ def _newline(text: str) -> str:
 
 
 def _printed(value: Any, indent: str, own: str, newline: str) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=indent).replace("\n", f"{newline}{own}")
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    # What a terminal would act on; there is none of it outside of texts.
+    text = re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    return text.replace("\n", f"{newline}{own}")
 
 
 def _column(text: str, position: int) -> str:
@@ -114,9 +136,17 @@ def _column(text: str, position: int) -> str:
     return line[: len(line) - len(line.lstrip(" \t"))]
 
 
-def _indent_of(text: str) -> str:
-    found = re.search(r"\{[ \t]*\r?\n([ \t]+)\S", text)
-    return found[1] if found else "  "
+def _indent_of(text: str, node: Node) -> str | None:
+    """Return by how much the file indents: the first member that begins a line tells."""
+    own = _column(text, node.start)
+    for key_start, value in node.members.values():
+        line = text[text.rfind("\n", 0, key_start) + 1 : key_start]
+        if "\n" in text[node.start : key_start] and line.startswith(own) and not line.strip(" \t") and line != own:
+            return line[len(own) :]
+        inner = _indent_of(text, value)
+        if inner is not None:
+            return inner
+    return None
 
 
 def _skip(text: str, position: int) -> int:

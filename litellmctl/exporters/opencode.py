@@ -5,11 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from litellmctl.exporters.exporter import Export, Exporter, FileChange, Provider, Set, known
+from litellmctl.exporters.exporter import Export, Exporter, FileChange, Fill, Provider, Set, known
+from litellmctl.exporters.names import left_out
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
     from litellmctl.catalog.model import Model
+
+# It puts the variable or the file of such a name in its place, before it reads the JSON.
+_REFERENCES = ("{env:", "{file:")
+# With a model of such a name 1.18.33 does not start: JavaScript's objects have these by nature.
+_OF_OBJECTS = frozenset(
+    {
+        *("__defineGetter__", "__defineSetter__", "__lookupGetter__", "__lookupSetter__", "__proto__", "constructor"),
+        *("hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString", "valueOf"),
+    }
+)
 
 
 class Opencode(Exporter):
@@ -27,18 +38,27 @@ class Opencode(Exporter):
 
     def export(self, provider: Provider) -> Export:
         """Return the provider with its models."""
+        refused = [model["id"] for model in provider.models if _means_more(model["id"])]
         body = {
             "npm": "@ai-sdk/openai-compatible",
             "name": provider.name,
             "options": {"baseURL": provider.v1, "apiKey": f"{{env:{provider.variable}}}"},
-            "models": {model["id"]: _model(model) for model in provider.models},
+            "models": {model["id"]: _model(model) for model in provider.models if model["id"] not in refused},
         }
         change = FileChange(
             self.path(),
             "json",
-            [Set(("$schema",), "https://opencode.ai/config.json"), Set(("provider", provider.id), body)],
+            [Fill((), {"$schema": "https://opencode.ai/config.json"}), Set(("provider", provider.id), body)],
         )
-        return Export([change], notes=[f'eval "$(litellmctl env)" && opencode -m {provider.id}/MODEL'])
+        return Export(
+            [change],
+            notes=[f'eval "$(litellmctl env)" && opencode -m {provider.id}/MODEL'],
+            warnings=left_out(refused, "such a name means something else to opencode"),
+        )
+
+
+def _means_more(name: str) -> bool:
+    return name in _OF_OBJECTS or any(reference in name for reference in _REFERENCES)
 
 
 def _model(model: Model) -> dict[str, Any]:

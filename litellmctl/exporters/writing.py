@@ -9,8 +9,8 @@ import shutil
 import stat
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,8 +23,17 @@ if TYPE_CHECKING:
     from litellmctl.exporters.exporter import FileChange
 
 _MOST_BYTES = 64 * 2**20
-# Values of settings with such names are not shown in a diff: the lines around ours may hold a key of the user's.
-_PRIVATE = r'(?i)^(.*(?:key|token|secret|password|authorization)[^:=]*[:=]\s*)(["\']?)[^\s"\']{8,}(["\']?.*)$'
+# What may be a secret in the lines around ours: the value of a setting or variable with such a name, what looks like a
+# key, and the password in a URL. A reference is none: $NAME, ${{ secrets.NAME }} or {env:NAME}.
+_PRIVATE = re.compile(
+    r"""(?ix) (?:key|token|secret|passw(?:or)?d|authorization|credential|cookie)
+        (?![\w.-]{0,40}(?:name|env|helper|command|cmd|url|file|path)\b) [\w.-]{0,40} ["']? \s* [:=,] \s*
+        (?: "(?P<double>(?:[^"\\\n]|\\.){8,})" | '(?P<single>[^'\n]{8,})' | (?P<plain>[^\s"'{\[,][^\n"'{}\[\],]{7,}) )
+      | (?P<key>\b(?:sk|pk|ghp|gho|ghs|xox[abp]|hf|gsk)[-_][\w-]{8,} | \beyJ[\w-]{8,}(?:\.[\w-]+)* | \bAIza[\w-]{8,})
+      | ://[^\s/:@"']*:(?P<password>[^\s/@"']+)@"""
+)
+_REFERENCE = re.compile(r"\$\w+|\$\{.*\}|\{env:[^}]*\}|!.*|true|false|null|-?\d+(?:\.\d+)?")
+_MASK = "********"
 
 
 class Planned(NamedTuple):
@@ -70,7 +79,7 @@ class Receipts:
         due = [one for one in planned if one.is_new]
         if not due:
             return []
-        with files.locked(self._folder / self._name):
+        with self._locked():
             for one in due:
                 _require_writable(one.path)
                 if _read(one.path) != one.before:
@@ -92,7 +101,7 @@ class Receipts:
 
     def undo(self) -> list[Path]:
         """Restore what was there before the last write; return the files. Refuses where one was edited since."""
-        with files.locked(self._folder / self._name):
+        with self._locked():
             receipts = self._receipts()
             if not receipts:
                 raise Rejected("not_found", f"nothing was written for {self._name}", remedy="litellmctl export --list")
@@ -115,6 +124,15 @@ class Receipts:
                         folder.rmdir()
             receipts[-1].unlink()
         return [entry.path for entry in entries]
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(files.locked(self._folder / self._name))
+            except OSError as error:
+                raise _cannot(self._folder, "write", files.reason(error)) from None
+            yield
 
     @property
     def count(self) -> int:
@@ -156,18 +174,28 @@ def diff(planned: Planned) -> str:
     """Return the change as a unified diff; values of the user's own that may be secret are masked."""
     from difflib import unified_diff
 
+    before = (planned.before or b"").decode()
     lines = unified_diff(
-        (planned.before or b"").decode().splitlines(),
+        before.splitlines(),
         planned.after.decode().splitlines(),
         str(planned.path) if planned.before is not None else os.devnull,
         str(planned.path),
         lineterm="",
     )
-    return "\n".join(line if line.startswith(("+++", "---", "+")) else _masked(line) for line in lines)
+    # A line of the user's may come again as one of the new ones: with a comma behind it, say.
+    secrets = sorted(_secrets(before), key=len, reverse=True)
+    return "\n".join(_masked(line, secrets) for line in lines)
 
 
-def _masked(line: str) -> str:
-    return re.sub(_PRIVATE, r"\1\2********\3", line)
+def _secrets(text: str) -> set[str]:
+    found = {match[match.lastgroup].split(" #")[0].strip() for match in _PRIVATE.finditer(text) if match.lastgroup}
+    return {secret for secret in found if secret and not _REFERENCE.fullmatch(secret)}
+
+
+def _masked(line: str, secrets: Sequence[str]) -> str:
+    for secret in secrets:
+        line = line.replace(secret, _MASK)
+    return line
 
 
 def _entries(receipt: Path) -> list[_Entry]:

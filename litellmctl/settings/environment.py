@@ -50,6 +50,8 @@ VARIABLES: dict[str, str] = {
     "CRUSH_GLOBAL_CONFIG": "Crush's own: its config folder, which export writes to.",
     "GOOSE_PATH_ROOT": "goose's own: the folder above its config folder, which export writes to.",
     "PI_CODING_AGENT_DIR": "Pi's own: its folder, which export writes to.",
+    "CONTINUE_GLOBAL_DIR": "Continue's own: its folder, which export writes to.",
+    "LLM_USER_PATH": "llm's own: its folder, which export writes to.",
     "OPENCODE_CONFIG": "opencode's own: its config file, which export writes to.",
     "CI": "Set: caches are refreshed in the foreground.",
 }
