@@ -53,9 +53,6 @@ if sys.platform != "win32":
     def _line(descriptor: int) -> str | None:
         data = b""
         while len(data) < _MOST_CHARACTERS:
-            # In slices: a Ctrl-C in the moment before a wait begins is noticed when it ends only.
-            while not _more(descriptor):
-                pass
             some = os.read(descriptor, 4096)
             if not some or (some == _END.encode() and not data):
                 return None
