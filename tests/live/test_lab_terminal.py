@@ -295,6 +295,7 @@ def test_ctrl_c_leaves_the_terminal_and_what_was_stored_as_they_were(
     elif question in {KEY, PASTED}:
         login.asks_hidden(question)
         login.child.send("sk-not-all-of-it")
+        time.sleep(0.3)  # a signal between two reads is noticed with the next key only, by Python itself
     elif question.startswith("the browser"):
         login.line(r"(http\S+)")
         time.sleep(1.2)
