@@ -1,7 +1,8 @@
 # litellmctl's completion for fish, as ~/.config/fish/completions/litellmctl.fish
 function __litellmctl_complete
     set -lx _LITELLMCTL_COMPLETE fish
-    set -lx _LITELLMCTL_WORDS (begin; commandline -opc; commandline -ct; end | string collect)
+    set -l words (commandline -opc) (commandline -ct | string replace -ra '["\']' '')
+    set -lx _LITELLMCTL_WORDS (printf '\n%s' $words[2..-1] | string collect --no-trim-newlines)
     for line in (command $argv[1] 2> /dev/null)
         set -l parts (string split -m 2 \t -- $line)
         switch $parts[1]

@@ -105,11 +105,13 @@ def _complete(shell: str) -> int:
         from litellmctl.completion import complete
 
         text = complete(shell, app)
+        console = Console(None, sys.stdout, None)
+        console.write(text)
+        console.flush()
+    except BrokenPipeError:
+        raise
     except Exception:
         return 0
-    console = Console(None, sys.stdout, None)
-    console.write(text)
-    console.flush()
     return 0
 
 

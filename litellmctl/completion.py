@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem, ShellComplete, split_arg_string
@@ -48,21 +48,21 @@ complete -o nosort -F _litellmctl litellmctl 2> /dev/null || complete -F _litell
 ZSH = r"""#compdef litellmctl
 # litellmctl's completion for zsh, as _litellmctl in a folder of $fpath
 _litellmctl() {
-    local line type value help files
+    local line type value help files typed
     local -a described parts
-    for line in "${(@f)$(_LITELLMCTL_COMPLETE=zsh _LITELLMCTL_WORDS="${(F)${(@Q)words[1,CURRENT]}}" \
-        ${(Q)words[1]} 2> /dev/null)}"; do
+    typed="${(F)${(@Q)words[1,CURRENT-1]}}"$'\n'"${(Q)PREFIX}"
+    for line in "${(@f)$(_LITELLMCTL_COMPLETE=zsh _LITELLMCTL_WORDS=$typed ${(Q)words[1]} 2> /dev/null)}"; do
         type=${line%%$'\t'*} value=${${line#*$'\t'}%%$'\t'*} help=${line##*$'\t'}
         case $type in
             file) files=_files ;;
             dir) files='_files -/' ;;
-            part) parts+=("$value") ;;
+            part) parts+=("${value//:/\\:}${help:+:$help}") ;;
             plain) described+=("${value//:/\\:}${help:+:$help}") ;;
         esac
     done
     (( $#described )) && _describe -V litellmctl described
-    (( $#parts )) && compadd -S '' -V parts -- "${parts[@]}"
-    [[ -n $files ]] && ${=files}
+    (( $#parts )) && _describe -V litellmctl parts -S ''
+    [[ -n $files ]] && { compset -P '--*='; ${=files}; }
     return 0
 }
 if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
@@ -75,7 +75,8 @@ fi
 FISH = r"""# litellmctl's completion for fish, as ~/.config/fish/completions/litellmctl.fish
 function __litellmctl_complete
     set -lx _LITELLMCTL_COMPLETE fish
-    set -lx _LITELLMCTL_WORDS (begin; commandline -opc; commandline -ct; end | string collect)
+    set -l words (commandline -opc) (commandline -ct | string replace -ra '["\']' '')
+    set -lx _LITELLMCTL_WORDS (printf '\n%s' $words[2..-1] | string collect --no-trim-newlines)
     for line in (command $argv[1] 2> /dev/null)
         set -l parts (string split -m 2 \t -- $line)
         switch $parts[1]
@@ -101,24 +102,25 @@ def complete(shell: str, app: App) -> str:
     """
     from litellmctl.cli import cli
 
-    words, breaks = _typed(shell)
+    words, start = _typed(shell)
     *before, incomplete = words[1:]
     found = ShellComplete(cli, {"obj": app}, "litellmctl", SHELL_VARIABLE).get_completions(before, incomplete)
-    # Of `name=val` and `a:b` bash replaces only what comes after the last of its word breaks.
-    start = max((incomplete.rfind(character) for character in breaks), default=-1) + 1
-    return "".join(_line(item, start) for item in found)
+    # Of `--option=value` Click completes the value alone, and every shell the word.
+    option, equals, _ = incomplete.partition("=")
+    before_value = f"{option}=" if equals and option.startswith("-") else ""
+    return "".join(_line(item, before_value, start) for item in found)
 
 
-def _typed(shell: str) -> tuple[list[str], str]:
-    """Return the words up to the cursor, the last one being typed, and the characters that break words."""
+def _typed(shell: str) -> tuple[list[str], int]:
+    """Return the words up to the cursor, the last one being typed, and where in that the shell begins to replace it."""
     if shell == "bash":
         line = os.environ.get(_LINE_VARIABLE, "")
         words = split_arg_string(line)
         if not line or line[-1:].isspace():
             words.append("")
-        return ["", *words[1:]] if len(words) > 1 else ["", ""], _word_breaks()
+        return ["", *words[1:]] if len(words) > 1 else ["", ""], _last_break(line, _word_breaks())
     words = os.environ.get(_WORDS_VARIABLE, "").split("\n")
-    return words if len(words) > 1 else ["", ""], ""
+    return words if len(words) > 1 else ["", ""], 0
 
 
 def _word_breaks() -> str:
@@ -126,11 +128,33 @@ def _word_breaks() -> str:
     return "".join(character for character in ":=@" if character in os.environ.get(_BREAKS_VARIABLE, ":="))
 
 
-def _line(item: CompletionItem, start: int) -> str:
+def _last_break(line: str, breaks: str) -> int:
+    """Return how much of a line's last word bash leaves as it is: of `name=val` and `a:b` all up to the last break.
+
+    A break that is quoted is none.
+    """
+    quote, length, found = "", 0, 0
+    characters = iter(line)
+    for character in characters:
+        if character == "\\" and quote != "'":
+            length += len(next(characters, ""))
+        elif character == quote:
+            quote = ""
+        elif not quote and character in "'\"":
+            quote = character
+        elif not quote and character.isspace():
+            length = found = 0
+        else:
+            length += 1
+            found = length if not quote and character in breaks else found
+    return found
+
+
+def _line(item: CompletionItem, before_value: str, start: int) -> str:
     if item.type != "plain":
         return f"{item.type}\t\t\n"
-    value = str(item.value)
-    if not re.fullmatch(_SAFE, value):
+    value = f"{before_value}{item.value}"
+    if not re.fullmatch(_SAFE, value) or not value[start:]:
         return ""
     kind = "part" if item.partial else "plain"
     return f"{kind}\t{value[start:]}\t{clean(item.help or '')[:_LONGEST_HELP]}\n"
@@ -145,7 +169,11 @@ def _values(read: Callable[[App], Iterable[tuple[str, str]]]) -> Completer:
         app = context.find_object(App)
         if app is None:
             return []
-        return [CompletionItem(value, help=text) for value, text in read(app) if value.startswith(incomplete)]
+        return [
+            CompletionItem(value, help=text)
+            for value, text in read(app)
+            if value.startswith(incomplete) and not value.startswith("-")  # which would be an option
+        ]
 
     return completer
 
@@ -224,7 +252,7 @@ def _fields(context: click.Context, _parameter: click.Parameter, incomplete: str
 def _arguments(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete the parameters of the tool that was named: `NAME=`, and after it the values that it may have."""
     from litellmctl.app import App
-    from litellmctl.tools.schema import Schema
+    from litellmctl.tools.schema import Schema, json_text
     from litellmctl.tools.tool import find
 
     app = context.find_object(App)
@@ -238,17 +266,13 @@ def _arguments(context: click.Context, _parameter: click.Parameter, incomplete: 
         return [
             CompletionItem(f"{one.name}=", help=f"{one.type} {one.description}".strip(), partial=True)
             for one in schema.parameters()
-            if one.name.startswith(incomplete) and one.name not in given
+            if one.name.startswith(incomplete) and one.name not in given and not one.name.startswith("-")
         ]
-    return [
-        CompletionItem(f"{name}={_text(value)}")
-        for value in schema.allowed(schema.fields.get(name))
-        if f"{name}={_text(value)}".startswith(incomplete)
-    ]
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    part = schema.fields.get(name)
+    is_boolean = any(one.get("type") == "boolean" for one in schema.alternatives(part))
+    values = schema.allowed(part) or ([True, False] if is_boolean else [])
+    items = [f"{name}={value if isinstance(value, str) else json_text(value)}" for value in values]
+    return [CompletionItem(item) for item in items if item.startswith(incomplete)]
 
 
 def _topics(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

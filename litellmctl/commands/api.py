@@ -70,21 +70,21 @@ def api(
 
     fields = [*(_field(text, "-f") for text in texts), *(_json_field(text) for text in values)]
     own_headers = dict(_header(app, text) for text in headers)
-    has_body = bool(source or (fields and not paginate))
-    verb = (method or ("POST" if has_body else "GET")).upper()
+    has_body = source is not None or bool(fields and not paginate)
+    verb = (("POST" if has_body else "GET") if method is None else method).upper()
     if not verb.isascii() or not verb.isalpha():
         raise UsageFailure(f'--method: "{verb}" is no method', remedy="use GET, POST, PUT, PATCH or DELETE")
-    if paginate and (verb != "GET" or source):
+    if paginate and (verb != "GET" or source is not None):
         raise UsageFailure("--paginate is for a GET", remedy="leave it out, or add -X GET")
     where = path_of(path, app.pair.base_url)
     app.name_shadowed()
     body: bytes | IO[bytes] | None = None
     params: list[tuple[str, str]] = []
-    if verb == "GET" or source:
+    if verb == "GET" or source is not None:
         params = [(name, value if isinstance(value, str) else dump_json(value)) for name, value in fields]
     elif fields:
         body = _object(fields)
-    if source:
+    if source is not None:
         body = _opened(app, source)
     if body is not None and "content-type" not in {name.lower() for name in own_headers}:
         own_headers["Content-Type"] = "application/json"
@@ -92,7 +92,11 @@ def api(
     client.read_seconds = app.options.timeout or SILENT_SECONDS
     if paginate:
         return Bytes(_printed(app, client, pages(client, where, params, own_headers), where, include=include))
-    answer = client.deadline.run(lambda: ask(client, verb, where, params=params, headers=own_headers, body=body))
+    try:
+        answer = client.deadline.run(lambda: ask(client, verb, where, params=params, headers=own_headers, body=body))
+    finally:
+        if source not in {None, "-"} and not isinstance(body, bytes | None):
+            body.close()
     return Bytes(_printed(app, client, iter([answer]), where, include=include))
 
 
@@ -135,12 +139,13 @@ def _json_field(text: str) -> tuple[str, Any]:
         from litellmctl.tools.calls import read_file
 
         return name, read_file(value[1:])
-    import json  # not for --version and --help
+    from litellmctl.tools.arguments import parse_json
 
     try:
-        return name, json.loads(value)
-    except (ValueError, RecursionError):
-        raise UsageFailure(f"-F {name} is not JSON", remedy=f"-f {name}=... takes it as text") from None
+        return name, parse_json(value, named=f"-F {name}")
+    except UsageFailure as failure:
+        failure.remedy = f"-f {name}=... takes it as text"
+        raise
 
 
 def _object(fields: Sequence[tuple[str, Any]]) -> bytes:
@@ -179,6 +184,8 @@ def _opened(app: App, source: str) -> IO[bytes]:
         if app.console.stdin_is_terminal or app.console.stdin_bytes is None:
             raise UsageFailure("stdin is a terminal", remedy="litellmctl api PATH --input FILE", code="input_required")
         return app.console.stdin_bytes
+    if not source:
+        raise UsageFailure("--input names no file", remedy="litellmctl api PATH --input FILE")
     try:
         return open(source, "rb")
     except OSError as error:

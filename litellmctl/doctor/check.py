@@ -22,7 +22,7 @@ class Finding(NamedTuple):
     @classmethod
     def of(cls, failure: Failure) -> Finding:
         """Return the finding that a failure is."""
-        return cls(FAIL, failure.message, failure.remedy, failure)
+        return cls(FAIL, failure.message, failure.remedy or "litellmctl doctor -v, which names the requests", failure)
 
 
 class Check(NamedTuple):

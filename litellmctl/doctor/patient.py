@@ -16,6 +16,7 @@ from litellmctl.app import age_text, timestamp
 from litellmctl.doctor.check import OK, SKIP, WARN, Check, Finding
 from litellmctl.errors import AuthFailure, ConfigFailure, Failure, Rejected, Unavailable
 from litellmctl.settings import environment
+from litellmctl.settings.keys import DEFAULT_PROFILE
 
 if TYPE_CHECKING:
     from litellmctl.app import App
@@ -72,13 +73,17 @@ class Patient:
         if self._pair is not None:
             return self._pair.base_url
         profile = self._app.profile
-        named = environment.get("LITELLM_BASE_URL") or environment.get("LITELLM_PROXY_URL")
+        named = None
+        if profile.name == DEFAULT_PROFILE:
+            named = environment.get("LITELLM_BASE_URL") or environment.get("LITELLM_PROXY_URL")
         found = self._app.options.base_url or profile.base_url or self._app.logins.read().url(profile.name) or named
         if found is None:
             return None
         from litellmctl.settings.base_url import normalize
 
-        return normalize(found)
+        url = normalize(found)
+        self._app.require_secure(url, profile)
+        return url
 
     @property
     def _url(self) -> str:
@@ -90,7 +95,8 @@ class Patient:
 
         if with_key:
             return self._app.client(Deadline(None))
-        return self._app.connect(self._url, self._app.profile, Deadline(None))
+        headers = None if self._pair is None else self._pair.headers
+        return self._app.connect(self._url, self._app.profile, Deadline(None), headers=headers)
 
     def _configuration(self) -> Finding:
         app = self._app
@@ -131,11 +137,10 @@ class Patient:
         from litellmctl.proxy import tls
 
         shown = tls.certificate(parts.hostname or "", parts.port or 443, self._seconds)
-        if shown is None:
-            return Finding(OK, "no certificate could be had; the proxy's check says more")
-        left = None if shown.expires_at is None else shown.expires_at - time.time()
-        until = "" if shown.expires_at is None else f", good until {timestamp(shown.expires_at)}"
-        detail = f'issued by "{shown.issuer}"{until}'
+        end = None if shown is None else shown.expires_at
+        left = None if end is None else end - time.time()
+        until = "" if end is None else f", good until {timestamp(end)}"
+        detail = f'issued by "{shown.issuer}"{until}' if shown else "no certificate; the proxy's check says more"
         if left is not None and left < 0:
             raise Unavailable(
                 "tls", f"the certificate has expired: {detail}", remedy="ask the proxy's administrator to renew it"
@@ -171,10 +176,11 @@ class Patient:
     def _clock(self) -> Finding:
         from litellmctl.auth.obtained import clock_difference
 
-        date, _ = self._date
+        date, seen_at = self._date
         ahead = clock_difference(date)
         if ahead is None:
             return Finding(SKIP, "the proxy does not tell the time")
+        ahead -= time.time() - seen_at
         words = f"this clock is {age_text(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} the proxy's"
         if abs(ahead) >= _SKEW_WARN:
             remedy = "sudo timedatectl set-ntp true" if sys.platform == "linux" else "set this machine's clock"
@@ -205,7 +211,7 @@ class Patient:
             return Finding(SKIP, "LITELLM_DISCOVERY_TIMEOUT_MS=0 switches it off")
         steps: list[str] = []
         reducer = Reducer()
-        limit = max(self._seconds, self._app.lists.discovery_seconds)
+        limit = self._app.options.timeout or max(SECONDS, self._app.lists.discovery_seconds)
         source = self._client().call(limit, lambda client: discover(client, reducer, steps.append))
         count = len(list(reducer.models(source)))
         detail = f"{count} models from {source}"
@@ -226,7 +232,8 @@ class Patient:
             return Finding(SKIP, "switched off by the profile")
         try:
             client = self._app.lists.mcp_client(Deadline(None))
-            answer, listed = client.call(3 * self._seconds, lambda client: (mcp.tools(client), mcp.servers(client)))
+            limit = self._app.options.timeout or 3 * SECONDS
+            answer, listed = client.call(limit, lambda client: (mcp.tools(client), mcp.servers(client)))
         except Rejected:
             return Finding(SKIP, "this proxy has no MCP tools")
         except AuthFailure as refusal:

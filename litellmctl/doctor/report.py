@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import platform
 import re
 import sys
@@ -10,6 +11,7 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from litellmctl import __version__
 from litellmctl.errors import Failure
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 _PACKAGES = ("click", "requests", "urllib3", "keyring", "truststore")
 _ADDRESS = r"[\w.+-]+@[\w-]+\.[\w.-]+"
 _KEY = r"\b(?:sk-|eyJ|litellm_login_)[\w.-]+"
-_IP = r"\b\d{1,3}(?:\.\d{1,3}){3}\b|\b(?:[0-9a-f]{1,4}:){2,}[0-9a-f:]+\b"
+_IP = r"\b\d{1,3}(?:\.\d{1,3}){3}\b|(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){2,}[0-9A-Fa-f]{0,4}(?:%\w+)?(?![\w:])"
+_URL = r"(?<=://)(?:[^\s/@]*@)?(?!HOST\b)[^\s/:,;\"')\\|]+|(?<=://)\[[^\]\s]*\]"
 
 
 def report_text(app: App, rows: Sequence[Row]) -> str:
@@ -38,8 +41,10 @@ def report_text(app: App, rows: Sequence[Row]) -> str:
     for row in rows:
         detail = clean(row["detail"]).replace("|", "\\|")
         for text, stand_in in hidden:
-            detail = re.sub(re.escape(text), stand_in, detail, flags=re.IGNORECASE)
-        for pattern, stand_in in ((_KEY, "KEY"), (_ADDRESS, "USER"), (_IP, "ADDRESS")):
+            # A short host or profile, such as `litellm`, may be a part of other words.
+            flags = re.IGNORECASE if re.search(r"[./\\]", text) else 0
+            detail = re.sub(rf"(?<![\w-]){re.escape(text)}(?![\w-])", stand_in, detail, flags=flags)
+        for pattern, stand_in in ((_KEY, "KEY"), (_URL, "HOST"), (_ADDRESS, "USER"), (_IP, "ADDRESS")):
             detail = re.sub(pattern, stand_in, detail)
         lines.append(f"| {row['check']} | {row['status']} | {detail} |")
     return "\n".join(lines)
@@ -47,7 +52,10 @@ def report_text(app: App, rows: Sequence[Row]) -> str:
 
 def _hidden(app: App) -> list[tuple[str, str]]:
     """Return the texts that tell whose report this is, the longest first, and what stands for each."""
-    found: list[tuple[str, str]] = [(str(paths.home()), "~")]
+    home = str(paths.home())
+    found: list[tuple[str, str]] = [(home, "~")] if len(home) > 1 else []
+    with suppress(Exception):  # whatever a system says that has no name for its user
+        found.append((getpass.getuser(), "USER"))
     try:
         profiles = [app.config.profile(name).base_url for name in app.config.profile_names]
         urls = [*profiles, *app.logins.read().urls.values()]
@@ -56,7 +64,8 @@ def _hidden(app: App) -> list[tuple[str, str]]:
         urls = []
     with suppress(Failure):
         urls.append(app.pair.base_url)
-    urls += [environment.get(name) for name in ("LITELLM_BASE_URL", "LITELLM_PROXY_URL", "HTTPS_PROXY", "HTTP_PROXY")]
+    urls += [environment.get(name) for name in ("LITELLM_BASE_URL", "LITELLM_PROXY_URL")]
+    urls += getproxies().values()
     urls.append(app.options.base_url)
     for url in filter(None, urls):
         host = urlsplit(url if "://" in url else f"//{url}").hostname

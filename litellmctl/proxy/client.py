@@ -225,7 +225,7 @@ class Client:
             )
         size = 0
         try:
-            for chunk in response.raw.stream(_CHUNK, decode_content=True):
+            for chunk in _pieces(response.raw, as_they_come=cap is None):
                 size += len(chunk)
                 if cap is not None and size > cap:
                     raise Unavailable(
@@ -241,6 +241,15 @@ class Client:
             raise Unavailable("bad_response", f"{self.base_url} ended its answer in the middle", remedy=_LOOK) from None
         finally:
             response.close()
+
+
+def _pieces(body: Any, *, as_they_come: bool) -> Iterator[bytes]:
+    """Yield the decoded body. `stream` waits for as much as it was asked for, unless the body is in chunks."""
+    if not as_they_come or body.chunked or not hasattr(body, "read1"):
+        yield from body.stream(_CHUNK, decode_content=True)
+        return
+    while chunk := body.read1(_CHUNK, decode_content=True):
+        yield chunk
 
 
 def decode(body: bytes, where: str) -> Any:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from litellmctl.errors import Failure, UsageFailure
 from litellmctl.proxy.client import CATALOG_BYTES, Answer, origin
@@ -20,11 +23,16 @@ _HEAD_BYTES = 2**16
 
 def path_of(text: str, base_url: str) -> str:
     """Return a path below the base URL, from a path or a URL; the key goes nowhere else."""
-    if "://" not in text:
-        return text if text.startswith("/") else f"/{text}"
-    if origin(text) != origin(base_url) or not f"{text}/".startswith(f"{base_url}/"):
+    before_query = re.split("[?#]", text, maxsplit=1)[0]
+    if "://" not in before_query:
+        path = text if text.startswith("/") else f"/{text}"
+    elif origin(text) == origin(base_url) and f"{before_query}/".startswith(f"{base_url}/"):
+        path = text.removeprefix(base_url) or "/"
+    else:
+        path = None
+    if path is None or ".." in unquote(before_query).split("/"):
         raise UsageFailure(f"{text} is not at {base_url}: the key goes nowhere else", remedy="give the path only")
-    return text.removeprefix(base_url) or "/"
+    return path
 
 
 def ask(
@@ -48,8 +56,9 @@ def pages(client: Client, path: str, params: Sequence[tuple[str, str]], headers:
     following: tuple[str, str] | None = None
     for _ in range(_MOST_PAGES):
         own = [pair for pair in params if following is None or pair[0] != following[0]]
-        answer = client.get(path, own + ([following] if following else []), headers=headers, cap=CATALOG_BYTES)
-        body = answer.read()
+        query = own + ([following] if following else [])
+        answer = client.deadline.run(partial(client.get, path, query, headers=headers, cap=CATALOG_BYTES))
+        body = client.deadline.run(answer.read)
         yield replace(answer, chunks=iter([body if body.endswith(b"\n") else body + b"\n"]))
         following = _next(body) if answer.status == 200 else None
         if following is None or following in seen:
@@ -66,8 +75,10 @@ def failure_and_body(client: Client, answer: Answer, path: str) -> tuple[Failure
         head.append(chunk)
         if sum(map(len, head)) >= _HEAD_BYTES:
             break
-    failure = client.failure(replace(answer, chunks=iter([b"".join(head)])), path)
-    return failure, _after(head, answer.chunks)
+    start = b"".join(head)
+    if len(start) >= _HEAD_BYTES and start.lstrip().startswith((b"{", b"[")):
+        start = b"{}"  # half of a JSON is JSON all the same
+    return client.failure(replace(answer, chunks=iter([start])), path), _after(head, answer.chunks)
 
 
 def _after(head: list[bytes], rest: Iterator[bytes]) -> Iterator[bytes]:

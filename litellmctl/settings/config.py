@@ -113,7 +113,9 @@ def parse(data: bytes, path: str) -> dict[str, Any]:
     try:
         table = tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise ConfigFailure(f"{path} is not UTF-8 (byte {error.start})") from None
+        raise ConfigFailure(
+            f"{path} is not UTF-8 (byte {error.start})", remedy=f"mend {path}; it was left untouched"
+        ) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigFailure(
             f"{path} is not valid TOML: {error}", remedy=f"mend {path}; it was left untouched"
@@ -145,7 +147,9 @@ def _check_key(name: str, value: Any, keys: Mapping[str, Key], full: str, path: 
             f'{path}: no setting is called "{full}".{suggestion(name, list(keys))}', remedy="litellmctl config list"
         )
     if not isinstance(value, keys[name].type):
-        raise ConfigFailure(f"{path}: {full} is not a {_TYPE_NAMES[keys[name].type]}")
+        raise ConfigFailure(
+            f"{path}: {full} is not a {_TYPE_NAMES[keys[name].type]}", remedy=f"mend {path}; it was left untouched"
+        )
     if name == "key_header" and not re.fullmatch(HEADER_NAME, str(value)):
         raise ConfigFailure(f'{path}: {full}: "{value}" is not a header name')
     if isinstance(value, dict):
