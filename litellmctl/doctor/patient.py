@@ -293,7 +293,7 @@ class Patient:
         folder = Path(cache_dir())
         there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
         if not there.is_dir() or not os.access(there, os.W_OK):
-            return Finding(WARN, f"{there} cannot be written", "export LITELLMCTL_CACHE_DIR=/tmp/litellmctl")
+            return Finding(WARN, f"{there} cannot be written", 'export LITELLMCTL_CACHE_DIR="$(mktemp -d)"')
         if self._pair is None:
             return Finding(OK, f"{folder}, empty for this profile")
         lists = self._app.lists
