@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         if "_LITELLMCTL_COMPLETE" in os.environ:
-            return _complete()
+            return _complete(os.environ["_LITELLMCTL_COMPLETE"])
         from litellmctl.console import Console
 
         console = Console.of_process()
@@ -94,13 +94,25 @@ def _failure_of(error: Exception) -> Failure:
     )
 
 
-def _complete() -> int:
-    from litellmctl.cli import cli
+def _complete(shell: str) -> int:
+    """Print what could be typed next; whatever goes wrong is no suggestion, and no message."""
+    from litellmctl.app import App
+    from litellmctl.console import Console
 
+    app = App(Console(None, None, None))
+    app.options.offline = True
     try:
-        cli.main(prog_name="litellmctl", complete_var="_LITELLMCTL_COMPLETE")
-    except SystemExit as stop:  # always
-        return stop.code if isinstance(stop.code, int) else 0
+        from litellmctl.completion import complete
+
+        text = complete(shell, app)
+        console = Console(None, sys.stdout, None)
+        console.write(text)
+        console.flush()
+    except BrokenPipeError:
+        raise
+    except Exception:
+        return 0
+    return 0
 
 
 def _interrupted() -> int:

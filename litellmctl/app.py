@@ -299,17 +299,14 @@ class App:
         """Return the proxy's stores of skills; a request takes at most `seconds`, where --timeout does not say."""
         from litellmctl.errors import ConfigFailure
         from litellmctl.proxy.deadline import Deadline
-        from litellmctl.settings.paths import cache_dir
-        from litellmctl.skills.cache import SkillCache
         from litellmctl.skills.stores import UPLOAD_SECONDS, Stores
 
         if not self.profile.get("skills"):
             named = self.profile.named("skills")
             raise ConfigFailure(f"skills are switched off: {named} is false", remedy=f"litellmctl config unset {named}")
-        cache = SkillCache(cache_dir(), self.profile.name, self.pair.base_url, self.pair.identity())
         limit = self.options.timeout or seconds or REQUEST_SECONDS
         longest = self.options.timeout or UPLOAD_SECONDS
-        return Stores(lambda: self.client(Deadline(None)), cache, self.console.warn, limit, longest)
+        return Stores(lambda: self.client(Deadline(None)), self.lists.skill_cache, self.console.warn, limit, longest)
 
 
 def age_text(seconds: float) -> str:

@@ -8,9 +8,13 @@ import click
 
 from litellmctl import __version__
 from litellmctl.app import App
+from litellmctl.commands.api import api
 from litellmctl.commands.auth import auth
+from litellmctl.commands.completion import completion
 from litellmctl.commands.config import config
+from litellmctl.commands.doctor import doctor
 from litellmctl.commands.env import env
+from litellmctl.commands.export import export
 from litellmctl.commands.help import help_
 from litellmctl.commands.login import login
 from litellmctl.commands.logout import logout
@@ -24,7 +28,7 @@ from litellmctl.commands.skills import skills
 from litellmctl.commands.token import token
 from litellmctl.commands.whoami import whoami
 from litellmctl.console import BOLD
-from litellmctl.render import Layout, Listing, Printable, Stream, render
+from litellmctl.render import Bytes, Layout, Listing, Printable, Stream, render
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Account": (login, logout, whoami, token, env),
@@ -32,7 +36,8 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "MCP tools": (mcp,),
     "Skills": (skills, prompt_section),
     "Settings": (config,),
-    "Other": (sandbox, help_),
+    "Other programs": (export, api),
+    "Other": (doctor, sandbox, completion, help_),
 }
 
 
@@ -90,6 +95,11 @@ def print_result(app: App, /, data: Any, **_: Any) -> None:
     if not isinstance(data, Printable):
         return
     console, options = app.console, app.options
+    if isinstance(data, Bytes):
+        for chunk in data.chunks:
+            console.write_bytes(chunk)
+            console.flush()
+        return
     default = "json" if options.json else "table" if console.stdout_is_terminal else "tsv"
     layout = Layout(
         format=options.output or default,
@@ -101,7 +111,7 @@ def print_result(app: App, /, data: Any, **_: Any) -> None:
     wrote = False
     for piece in render(data, layout):
         console.write(piece)
-        if isinstance(data, Stream):
+        if isinstance(data, Stream) or (isinstance(data, Listing) and data.line is not None):
             console.flush()
         wrote = True
     if not wrote and isinstance(data, Listing) and console.stdout_is_terminal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 import time
@@ -11,7 +12,7 @@ from functools import cached_property
 from typing import IO, TextIO
 
 from litellmctl.errors import Failure, UsageFailure
-from litellmctl.render import clean, dump_json
+from litellmctl.render import clean, clean_text, dump_json
 
 BOLD, RED, YELLOW = "1", "31", "33"
 _MOMENT_SECONDS = 0.3
@@ -74,6 +75,19 @@ class Console:
             raise BrokenPipeError
         with _full_disk_is_a_failure():
             _write(self.stdout, text, terminal=self.stdout_is_terminal)
+
+    def write_bytes(self, data: bytes) -> None:
+        """Write a piece of data to stdout as it is; to a terminal only what it does not act on."""
+        if self.stdout_is_terminal or getattr(self.stdout, "buffer", None) is None:
+            self.write(clean_text(self._decoder.decode(data)))
+            return
+        assert self.stdout is not None
+        with _full_disk_is_a_failure():
+            _write_all(self.stdout.buffer, data)
+
+    @cached_property
+    def _decoder(self) -> codecs.IncrementalDecoder:
+        return codecs.getincrementaldecoder("utf-8")("replace")
 
     def flush(self) -> None:
         """Flush stdout, so that a reader that went away is noticed here and not at exit."""
@@ -280,6 +294,10 @@ def _write(stream: TextIO, text: str, *, terminal: bool) -> None:
         encoding = getattr(stream, "encoding", None) or "utf-8"
         stream.write(text.encode(encoding, "replace").decode(encoding, "replace"))
         return
-    rest = memoryview(text.encode("utf-8", "replace"))
+    _write_all(buffer, text.encode("utf-8", "replace"))
+
+
+def _write_all(buffer: IO[bytes], data: bytes) -> None:
+    rest = memoryview(data)
     while rest:  # with PYTHONUNBUFFERED a pipe may take a part only
         rest = rest[buffer.write(rest) or 0 :]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from litellmctl.proxy.client import Client
     from litellmctl.proxy.deadline import Deadline
     from litellmctl.settings.values import Value
+    from litellmctl.skills.cache import SkillCache
     from litellmctl.tools.cache import ToolCache, ToolCatalog
 
 MODELS_SECONDS = 5.0
@@ -67,6 +68,15 @@ class Lists:
         pair = self._app.pair
         headers = [f"{name}={value.identity()}" for name, value in sorted(self._all_server_headers().items())]
         return ToolCache(cache_dir(), self._app.profile.name, pair.base_url, [*pair.identity(), *headers])
+
+    @cached_property
+    def skill_cache(self) -> SkillCache:
+        """The cached skills of the profile and credential in use."""
+        from litellmctl.settings.paths import cache_dir
+        from litellmctl.skills.cache import SkillCache
+
+        pair = self._app.pair
+        return SkillCache(cache_dir(), self._app.profile.name, pair.base_url, pair.identity())
 
     def models(self, *, refresh: bool = False) -> Catalog:
         """Return the models of the proxy in use.

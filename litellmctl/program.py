@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -15,3 +16,18 @@ _MAIN = "import sys; sys.path.append(sys.argv.pop(1)); from litellmctl.__main__ 
 def command(*arguments: str) -> list[str]:
     """Return the words that run this program, from wherever it is installed, with these arguments."""
     return [sys.executable, "-P", "-c", _MAIN, str(Path(litellmctl.__file__).parent.parent), *arguments]
+
+
+def token_command(profile: str, base_url: str) -> list[str]:
+    """Return the words by which another program gets the token for this proxy, whatever its PATH and its profile."""
+    own = executable()
+    return [*([own] if own else command()), "token", "--profile", profile, "--base-url", base_url]
+
+
+def executable() -> str | None:
+    """Return the absolute path of the installed program; None where this runs without one."""
+    name = "litellmctl.exe" if sys.platform == "win32" else "litellmctl"
+    for path in (Path(sys.argv[0]), Path(sys.executable).with_name(name)):
+        if path.name == name and path.is_file():
+            return os.path.abspath(path)
+    return None

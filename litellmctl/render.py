@@ -81,14 +81,16 @@ class Column(NamedTuple):
 class Listing(NamedTuple):
     """Many things of a kind.
 
-    `columns` is what a terminal shows (all fields by default). `json_lines` holds the rows as ready-printed JSON
-    where somebody has them; `empty` is the note for a terminal when there is nothing.
+    `columns` is what a terminal shows (all fields by default), or `line` gives what it shows of each row as it comes.
+    `json_lines` holds the rows as ready-printed JSON where somebody has them; `empty` is the note for a terminal when
+    there is nothing.
     """
 
     rows: Iterable[Row]
     columns: Sequence[Column] = ()
     json_lines: Callable[[], Sequence[str]] | None = None
     empty: str = "Nothing to show."
+    line: Callable[[Row], str] | None = None
 
 
 class Record(NamedTuple):
@@ -121,6 +123,12 @@ class Stream(NamedTuple):
     lines: Iterator[str]
 
 
+class Bytes(NamedTuple):
+    """What a server sent, as it comes, in every format."""
+
+    chunks: Iterator[bytes]
+
+
 class Layout(NamedTuple):
     """How to print: the format, the fields chosen (None: all), the fields there are, the style of a table's header."""
 
@@ -131,10 +139,10 @@ class Layout(NamedTuple):
     header: Callable[[str], str] = str
 
 
-Printable = Listing | Record | Text | Data | Stream
+Printable = Listing | Record | Text | Data | Stream | Bytes
 
 
-def render(data: Printable, layout: Layout) -> Iterator[str]:
+def render(data: Listing | Record | Text | Data | Stream, layout: Layout) -> Iterator[str]:
     """Yield the text of `data` in pieces, as it comes, each ending where a line ends."""
     if isinstance(data, Stream):
         yield from (line + "\n" for line in data.lines)
@@ -183,6 +191,8 @@ def _listing(data: Listing, layout: Layout) -> Iterator[str]:
     names = layout.chosen or layout.fields
     if layout.format in {"json", "jsonl"}:
         yield from _json_listing(data, layout)
+    elif layout.format == "table" and data.line is not None and layout.chosen is None:
+        yield from (data.line(row) + "\n" for row in data.rows)
     elif layout.format == "table":
         columns = data.columns
         if not columns or layout.chosen is not None:

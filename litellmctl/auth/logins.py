@@ -3,6 +3,7 @@
 # No `from __future__ import annotations` here: named tuples are made in a third of the time without, and `token` makes
 # these.
 import json
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,8 +13,6 @@ from litellmctl.settings import files
 from litellmctl.settings.keys import DEFAULT_PROFILE
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from litellmctl.proxy.signin import Session
 
 _VERSION = 1
@@ -77,9 +76,9 @@ _TIMES = ("issued_at", "expires_at")
 class LoginFile:
     """`logins.json`. Whoever changes it, or a secret, holds its lock meanwhile."""
 
-    def __init__(self, folder: "Path") -> None:
-        self.folder = folder
-        self.path = folder / "logins.json"
+    def __init__(self, folder: "str | os.PathLike[str]") -> None:
+        self.folder = os.fspath(folder)
+        self.path = os.path.join(folder, "logins.json")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -94,7 +93,7 @@ class LoginFile:
     def read(self) -> Logins:
         """Return the logins; none where there is no file. One that cannot be understood is left as it is: exit 2."""
         try:
-            data = self.path.read_bytes()
+            data = files.read(self.path)
         except (FileNotFoundError, NotADirectoryError):
             return Logins({}, {}, [])
         except OSError as error:
@@ -145,7 +144,7 @@ def login_command(profile: str, login: Login | None = None) -> str:
     return " ".join(words)
 
 
-def parse_json(data: bytes, path: "Path", version: int) -> dict[str, Any]:
+def parse_json(data: bytes, path: str, version: int) -> dict[str, Any]:
     """Return the object in one of our files; anything else, or a newer version's, is exit 2."""
     try:
         content = json.loads(data)
@@ -166,7 +165,7 @@ def parse_json(data: bytes, path: "Path", version: int) -> dict[str, Any]:
     return dict(content)
 
 
-def table(content: dict[str, Any], name: str, path: "Path") -> dict[str, Any]:
+def table(content: dict[str, Any], name: str, path: str) -> dict[str, Any]:
     """Return the object of that name in one of our files, empty where there is none; anything else is exit 2."""
     found = content.get(name, {})
     if not isinstance(found, dict):
@@ -178,7 +177,7 @@ def _is_pair(content: Any) -> bool:
     return isinstance(content, list) and len(content) == 2 and all(isinstance(text, str) for text in content)
 
 
-def _login(name: str, fields: Any, path: "Path") -> Login:
+def _login(name: str, fields: Any, path: str) -> Login:
     if not isinstance(fields, dict):
         raise _malformed(path, f"logins.{name}")
     known = {field: fields[field] for field in Login._fields if fields.get(field) is not None}
@@ -192,13 +191,14 @@ def _login(name: str, fields: Any, path: "Path") -> Login:
     return Login(**known)
 
 
-def _malformed(path: "Path", what: str) -> ConfigFailure:
+def _malformed(path: str, what: str) -> ConfigFailure:
     return ConfigFailure(f"{path}: {what} is not as litellmctl writes it", remedy=_mend(path))
 
 
-def _mend(path: "Path") -> str:
+def _mend(path: str) -> str:
     return f"mend {path} (it was left untouched), or move it away and run litellmctl login"
 
 
-def _unwritable(path: "Path", error: OSError) -> Failure:
-    return Failure("file", f"cannot write {path}: {files.reason(error)}", remedy=f"make {path.parent} writable")
+def _unwritable(path: str, error: OSError) -> Failure:
+    folder = os.path.dirname(path)
+    return Failure("file", f"cannot write {path}: {files.reason(error)}", remedy=f"make {folder} writable")

@@ -3,16 +3,14 @@
 # No `from __future__ import annotations` here: named tuples are made in a third of the time without, and `token` makes
 # these.
 import json
+import os
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from litellmctl.auth.logins import parse_json, table
 from litellmctl.errors import Failure, Unavailable
 from litellmctl.settings import environment, files
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SERVICE = "litellmctl"
 STORAGES = ("keyring", "file")
@@ -111,12 +109,12 @@ class FileVault:
 
     storage = "file"
 
-    def __init__(self, folder: "Path") -> None:
-        self.path = folder / "secrets.json"
+    def __init__(self, folder: "str | os.PathLike[str]") -> None:
+        self.path = os.path.join(folder, "secrets.json")
 
     def put(self, login: str, secret: Secret) -> Stored | Refused:
         """Keep a secret, durably."""
-        return self._change(lambda secrets: {**secrets, login: secret._asdict()}) or Stored(str(self.path))
+        return self._change(lambda secrets: {**secrets, login: secret._asdict()}) or Stored(self.path)
 
     def get(self, login: str) -> Found | Missing | Refused:
         """Read a secret."""
@@ -142,11 +140,12 @@ class FileVault:
             after = change(self._read())
             if after is None:
                 return None
-            if after or self.path.is_symlink():
+            if after or os.path.islink(self.path):
                 data = json.dumps({"version": _VERSION, "secrets": after}, indent=1).encode() + b"\n"
                 files.write_atomically(self.path, data, durable=True)
             else:
-                self.path.unlink(missing_ok=True)
+                with suppress(FileNotFoundError):
+                    os.unlink(self.path)
             files.forget_temporaries(self.path)
         except OSError as error:
             return Refused(f"{self.path}: {files.reason(error)}")
@@ -154,7 +153,7 @@ class FileVault:
 
     def _read(self) -> dict[str, Any]:
         try:
-            data = self.path.read_bytes()
+            data = files.read(self.path)
         except (FileNotFoundError, NotADirectoryError):
             return {}
         return table(parse_json(data, self.path, _VERSION), "secrets", self.path)
@@ -214,6 +213,17 @@ class KeyringVault:
 
         outcome = self._ask(remove)
         assert not isinstance(outcome, Found | Stored)
+        return outcome
+
+    def probe(self) -> Stored | NoKeyring | Refused:
+        """Say whether it answers, without changing anything."""
+
+        def probe(backend: Any) -> Stored:
+            backend.get_password(SERVICE, "nobody")
+            return Stored(_name(backend))
+
+        outcome = self._ask(probe)
+        assert not isinstance(outcome, Found | Missing)
         return outcome
 
     def _ask(self, work: Callable[[Any], Outcome]) -> Outcome:

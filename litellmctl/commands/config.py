@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litellmctl.commands.options import FormattedGroup, command, group, pass_app
+from litellmctl.commands.options import FormattedGroup, command, completes, group, pass_app
 from litellmctl.errors import Rejected, UsageFailure
 from litellmctl.render import Listing, Row, Text, clean
 from litellmctl.settings import environment
@@ -64,7 +64,7 @@ def _profile_name(app: App) -> str:
     $ litellmctl config get profiles.work.headers --json | jq keys
     """,
 )
-@click.argument("key")
+@click.argument("key", shell_complete=completes("config keys"))
 @pass_app
 def get(app: App, *, key: str) -> Text:
     """Print a setting."""
@@ -90,7 +90,7 @@ def get(app: App, *, key: str) -> Text:
     $ litellmctl config set default_profile work && litellmctl config list --json | jq
     """,
 )
-@click.argument("key")
+@click.argument("key", shell_complete=completes("config keys"))
 @click.argument("value")
 @pass_app
 def set_(app: App, *, key: str, value: str) -> None:
@@ -120,7 +120,7 @@ def set_(app: App, *, key: str, value: str) -> None:
     $ litellmctl config unset profiles.work && litellmctl config list --profiles --json | jq
     """,
 )
-@click.argument("key")
+@click.argument("key", shell_complete=completes("config keys"))
 @pass_app
 def unset(app: App, *, key: str) -> None:
     """Remove a setting, or a whole profile (profiles.NAME)."""
@@ -209,7 +209,7 @@ def _profiles(app: App) -> Iterator[Row]:
 @pass_app
 def path(app: App) -> Text:
     """Print where the config file lies, whether or not it exists."""
-    return Text(str(app.config.path))
+    return Text(app.config.path)
 
 
 def _text(value: Any) -> str:

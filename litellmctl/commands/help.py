@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from litellmctl.commands.options import command
+from litellmctl.commands.options import command, completes
 from litellmctl.errors import ERROR_CODES, EXIT_CODE_HELP, UsageFailure, suggestion
 from litellmctl.render import Text
 from litellmctl.settings.environment import VARIABLES
@@ -44,7 +44,74 @@ def _json(formatter: click.HelpFormatter) -> None:
     formatter.write_dl([(code, f"{text} (exit {int(exit_code)})") for code, (exit_code, text) in ERROR_CODES.items()])
 
 
-TOPICS = {"environment": _environment, "exit-codes": _exit_codes, "json": _json}
+def _exports(formatter: click.HelpFormatter) -> None:
+    from litellmctl.exporters.all import EXPORTERS
+
+    formatter.write_text(
+        "litellmctl export TOOL prints the proxy with its models in the form that the program reads; --write merges "
+        "it into the program's own file, --diff shows that first, and --undo takes the last write back, unless the "
+        "file was edited since. What is unknown of a model is left out. No key is written: the program runs "
+        "litellmctl token for it, or reads a variable, which litellmctl env sets."
+    )
+    formatter.write_paragraph()
+    formatter.write_dl([(name, f"{one.title}: {one.key_from}") for name, one in EXPORTERS.items()])
+
+
+_RECIPES = """\
+In a shell script: names, and stop where something is wrong
+  set -euo pipefail
+  for model in $(litellmctl models --json | jq -r '.[].id'); do echo "$model"; done
+
+The cheapest model that sees images and calls tools
+  litellmctl models --input image --supports function_calling --sort cost.input --json | jq -r '.[0].id'
+
+Warn when 90 % of the budget is spent
+  litellmctl whoami --json | jq -e '.max_budget == null or .spend < 0.9 * .max_budget' || echo "nearly spent"
+
+Tell a wrong key from a proxy that is down
+  litellmctl models --refresh > /dev/null
+  case $? in 0) ;; 3) echo "the proxy is down" ;; 4) echo "the key" ;; *) exit 1 ;; esac
+
+A chat completion with the skills as its system prompt
+  litellmctl prompt-section --json \\
+    | jq '{model: "gpt-4o", messages: [{role: "system", content: .}, {role: "user", content: "Hi"}]}' \\
+    | litellmctl api /v1/chat/completions --input - | jq -r '.choices[0].message.content'
+
+GitHub Actions: the key is a secret of the repository
+  - run: pip install litellmctl
+  - run: litellmctl models --json --refresh > models.json
+    env:
+      LITELLM_BASE_URL: https://llm.example.com
+      LITELLM_API_KEY: ${{ secrets.LITELLM_API_KEY }}
+
+GitLab CI: LITELLM_API_KEY is a masked variable of the project
+  models:
+    image: python:3.13-slim
+    variables: {LITELLM_BASE_URL: "https://llm.example.com"}
+    script:
+      - pip install litellmctl
+      - litellmctl models --json --refresh > models.json
+
+Tests against a real proxy, without an account or a key
+  pip install 'litellmctl[sandbox]' && litellmctl sandbox run -- pytest"""
+
+
+def _scripting(formatter: click.HelpFormatter) -> None:
+    formatter.write_text(
+        "Data is on stdout, everything else on stderr; --json is bare JSON, and the exit code says what went wrong "
+        "(litellmctl help exit-codes). In CI nothing is asked, and nothing is kept that the job does not need."
+    )
+    formatter.write_paragraph()
+    formatter.write(_RECIPES)
+
+
+TOPICS = {
+    "environment": _environment,
+    "exit-codes": _exit_codes,
+    "exports": _exports,
+    "json": _json,
+    "scripting": _scripting,
+}
 
 
 @command(
@@ -52,17 +119,20 @@ TOPICS = {"environment": _environment, "exit-codes": _exit_codes, "json": _json}
     examples="""
     # The help of a command
     $ litellmctl help models show
-    # The variables that are read, and the exit codes
+    # The variables that are read, and recipes for scripts and CI
     $ litellmctl help environment
-    $ litellmctl help exit-codes
+    $ litellmctl help scripting
     # The errors of --json
     $ litellmctl help json --json | jq -r .
     """,
 )
-@click.argument("words", nargs=-1, metavar="[COMMAND...|TOPIC]")
+@click.argument("words", nargs=-1, metavar="[COMMAND...|TOPIC]", shell_complete=completes("help"))
 @click.pass_context
 def help_(context: click.Context, *, words: Sequence[str]) -> Text:
-    """Show help: of a command, or environment, exit-codes, json."""
+    """Show the help of a command or of a topic.
+
+    Topics: environment, exit-codes, exports, json, scripting.
+    """
     root = context.find_root()
     if len(words) == 1 and words[0] in TOPICS:
         formatter = root.make_formatter()

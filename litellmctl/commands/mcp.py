@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from litellmctl.commands.options import command, group, pass_app
+from litellmctl.commands.options import command, completes, group, pass_app
 from litellmctl.errors import Failure, Rejected, Unavailable, UsageFailure
 from litellmctl.render import Column, Data, Listing, Record, Row, Stream, Text, clean, clean_text
 
@@ -105,7 +105,14 @@ def servers(app: App, *, strict: bool, server_headers: Sequence[str]) -> Listing
     $ litellmctl mcp list --json | jq -r '.[].full_name'
     """,
 )
-@click.option("--server", "only", multiple=True, metavar="NAME", help="List the tools of this server (repeatable).")
+@click.option(
+    "--server",
+    "only",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=completes("servers"),
+    help="List the tools of this server (repeatable).",
+)
 @click.option("--filter", "globs", multiple=True, metavar="GLOB", help='Names like "get_*" (repeatable).')
 @click.option(
     "--as",
@@ -158,7 +165,7 @@ def list_(
     $ litellmctl mcp show github/create_issue --json | jq .input_schema
     """,
 )
-@click.argument("tool", metavar="TOOL")
+@click.argument("tool", metavar="TOOL", shell_complete=completes("tools"))
 @_server_header
 @pass_app
 def show(app: App, *, tool: str, server_headers: Sequence[str]) -> Record:
@@ -181,13 +188,20 @@ def show(app: App, *, tool: str, server_headers: Sequence[str]) -> Record:
     $ litellmctl mcp call crm/add --jsonl people.jsonl --jobs 8 | jq -c .isError
     """,
 )
-@click.argument("tool", metavar="TOOL")
-@click.argument("items", nargs=-1, metavar="[NAME=VALUE|NAME:=JSON]...")
+@click.argument("tool", metavar="TOOL", shell_complete=completes("tools"))
+@click.argument("items", nargs=-1, metavar="[NAME=VALUE|NAME:=JSON]...", shell_complete=completes("arguments"))
 @click.option("--args", "whole", metavar="JSON|@FILE|-", help="Take the whole arguments object from here.")
 @click.option("--no-check", is_flag=True, help="Send the arguments without checking them against the schema.")
 @click.option("--structured", is_flag=True, help="Print the structured content only, as JSON.")
-@click.option("--output-dir", metavar="DIR", help="Save pictures, audio and files here.")
-@click.option("--jsonl", metavar="FILE|-", help="Call once for each line, an arguments object; print result objects.")
+@click.option(
+    "--output-dir", metavar="DIR", shell_complete=completes("folders"), help="Save pictures, audio and files here."
+)
+@click.option(
+    "--jsonl",
+    metavar="FILE|-",
+    shell_complete=completes("files"),
+    help="Call once for each line, an arguments object; print result objects.",
+)
 @click.option(
     "--jobs", metavar="N", type=click.IntRange(1, 64), default=4, help="With --jsonl, that many calls at a time (4)."
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from litellmctl.catalog.model import ABILITIES, FIELDS, MODALITIES, MODALITY_WORDS
-from litellmctl.commands.options import FormattedGroup, command, group, pass_app
+from litellmctl.commands.options import FormattedGroup, command, completes, group, pass_app
 from litellmctl.errors import Rejected, UsageFailure, suggestion
 from litellmctl.render import Column, Listing, Record, Row, clean
 
@@ -56,6 +56,7 @@ class _ModelsGroup(FormattedGroup):
     "--supports",
     multiple=True,
     metavar="NAME",
+    shell_complete=completes("abilities"),
     help="List models that can do this: function_calling, response_schema, vision ... (repeatable).",
 )
 @click.option(
@@ -75,7 +76,12 @@ class _ModelsGroup(FormattedGroup):
     help="At most X US dollars per million input tokens.",
 )
 @click.option("--filter", "globs", multiple=True, metavar="GLOB", help='Names like "claude-*" (repeatable).')
-@click.option("--sort", metavar="FIELD", help="Order by this field, for example context_window or cost.input.")
+@click.option(
+    "--sort",
+    metavar="FIELD",
+    shell_complete=completes("sort fields"),
+    help="Order by this field, for example context_window or cost.input.",
+)
 @click.option("--reverse", is_flag=True, help="Reverse the order.")
 @click.option("--limit", type=click.IntRange(min=0), metavar="N", help="At most N models.")
 @click.option("--refresh", is_flag=True, help="Ask the proxy, whatever is cached.")
@@ -150,7 +156,7 @@ def models(
     $ litellmctl models show gpt-4o --json | jq .cost.output
     """,
 )
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...", shell_complete=completes("models"))
 @click.option("--refresh", is_flag=True, help="Ask the proxy, whatever is cached.")
 @pass_app
 def show(app: App, *, ids: Sequence[str], refresh: bool) -> Listing | Record:

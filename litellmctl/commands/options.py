@@ -17,6 +17,17 @@ pass_app = click.make_pass_decorator(App)
 CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": []}
 
 
+def completes(what: str) -> Callable[..., Any]:
+    """Return the completer of a parameter; what it needs is imported only by a TAB."""
+
+    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> Any:
+        from litellmctl.completion import COMPLETERS
+
+        return COMPLETERS[what](context, parameter, incomplete)
+
+    return complete
+
+
 def _set_option(context: click.Context, parameter: click.Parameter, value: Any) -> None:
     if value is not None:
         setattr(context.ensure_object(App).options, parameter.name or "", value)
@@ -50,7 +61,12 @@ def _option(*names: str, callback: Callable[..., None] = _set_option, **attribut
 # The options that every command and group takes; of two givings the later one wins. Options have no state of their
 # own, so that all commands can share these: making them for each one would take a tenth of the start-up time.
 SHARED_OPTIONS = (
-    _option("--profile", metavar="NAME", help="Use this profile.  [env: LITELLMCTL_PROFILE]"),
+    _option(
+        "--profile",
+        metavar="NAME",
+        shell_complete=completes("profiles"),
+        help="Use this profile.  [env: LITELLMCTL_PROFILE]",
+    ),
     _option("--base-url", metavar="URL", help="Use this proxy, with a credential issued for it."),
     _option(
         "--auth",
@@ -66,7 +82,13 @@ SHARED_OPTIONS = (
         type=click.Choice(FORMATS),
         help="Print as table, tsv, csv, jsonl or json (a table on a terminal, else TSV).",
     ),
-    _option("--fields", metavar="A,B", callback=_set_fields, help="Print only these fields, in this order."),
+    _option(
+        "--fields",
+        metavar="A,B",
+        callback=_set_fields,
+        shell_complete=completes("fields"),
+        help="Print only these fields, in this order.",
+    ),
     _option(
         "--timeout",
         metavar="SECONDS",

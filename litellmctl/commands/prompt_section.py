@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from litellmctl.app import age_text
-from litellmctl.commands.options import command, pass_app
+from litellmctl.commands.options import command, completes, pass_app
 from litellmctl.errors import Failure, Rejected, Unavailable, suggestion
 from litellmctl.render import Stream, Text
 
@@ -39,7 +39,14 @@ STORE_SECONDS = 10.0
     default="xml",
     help="Print it as xml, markdown or json (xml).",
 )
-@click.option("--skill", "names", multiple=True, metavar="NAME", help="Only this skill, by name or id (repeatable).")
+@click.option(
+    "--skill",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=completes("skills"),
+    help="Only this skill, by name or id (repeatable).",
+)
 @click.option(
     "--max-bytes", "most", metavar="N", type=click.IntRange(min=1), help="Leave whole skills out, from the end."
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litellmctl.commands.options import command, group, pass_app
+from litellmctl.commands.options import command, completes, group, pass_app
 from litellmctl.errors import Failure, Rejected, UsageFailure
 from litellmctl.render import Column, Data, Listing, Record, clean, clean_text
 
@@ -104,7 +104,7 @@ def list_(app: App, *, store: str | None, everything: bool, search: str | None) 
     $ litellmctl skills show review --json | jq .source
     """,
 )
-@click.argument("name", metavar="NAME|ID")
+@click.argument("name", metavar="NAME|ID", shell_complete=completes("skills"))
 @pass_app
 def show(app: App, *, name: str) -> Record:
     """Show everything the proxy tells of a skill."""
@@ -132,7 +132,7 @@ def show(app: App, *, name: str) -> Record:
     $ litellmctl skills create ./review --replace --json | jq -r .id
     """,
 )
-@click.argument("what", metavar="DIR|FILE.zip|SKILL.md|-|NAME")
+@click.argument("what", metavar="DIR|FILE.zip|SKILL.md|-|NAME", shell_complete=completes("files"))
 @click.option("--source", metavar="SOURCE", help="Register NAME in the hub, from here.")
 @click.option("--sha256", metavar="DIGEST", help="The digest of the archive.")
 @click.option("--description", metavar="TEXT", help="What it is for (as SKILL.md says).")
@@ -203,7 +203,7 @@ def create(
     $ litellmctl skills list --all --json | jq -r '.[] | select(.enabled | not) .id'
     """,
 )
-@click.argument("names", metavar="NAME|ID...", nargs=-1, required=True)
+@click.argument("names", metavar="NAME|ID...", nargs=-1, required=True, shell_complete=completes("skills"))
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @pass_app
 def delete(app: App, *, names: Sequence[str], yes: bool) -> None:
@@ -232,7 +232,7 @@ def delete(app: App, *, names: Sequence[str], yes: bool) -> None:
     $ litellmctl skills list --store hub --all --json | jq -r '.[] | select(.enabled | not) .name'
     """,
 )
-@click.argument("names", metavar="NAME|ID...", nargs=-1, required=True)
+@click.argument("names", metavar="NAME|ID...", nargs=-1, required=True, shell_complete=completes("skills"))
 @pass_app
 def enable(app: App, *, names: Sequence[str]) -> None:
     """Enable skills of the hub."""
@@ -248,7 +248,7 @@ def enable(app: App, *, names: Sequence[str]) -> None:
     $ litellmctl skills list --store hub --json | jq -r '.[].name'
     """,
 )
-@click.argument("names", metavar="NAME|ID...", nargs=-1, required=True)
+@click.argument("names", metavar="NAME|ID...", nargs=-1, required=True, shell_complete=completes("skills"))
 @pass_app
 def disable(app: App, *, names: Sequence[str]) -> None:
     """Disable skills of the hub, without deleting them."""

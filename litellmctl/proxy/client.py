@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 # The form's name of a file, and its own name, content and media type, as requests takes it.
 Upload = tuple[str, tuple[str, bytes, str]]
+# The query's names and values; the same name may come twice.
+Params = Mapping[str, str] | Sequence[tuple[str, str]]
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
@@ -78,10 +80,10 @@ class Client:
     def get(
         self,
         path: str,
-        params: Mapping[str, str] | None = None,
+        params: Params | None = None,
         *,
         headers: Mapping[str, str] | None = None,
-        cap: int = BODY_BYTES,
+        cap: int | None = BODY_BYTES,
     ) -> Answer:
         """GET a path below the base URL: tried at most three times, and once more with a newer key after a 401."""
         for attempt in range(1, _TRIES + 1):
@@ -103,7 +105,7 @@ class Client:
                 return answer
         raise AssertionError("the last try returns or raises")
 
-    def get_json(self, path: str, params: Mapping[str, str] | None = None, *, cap: int = BODY_BYTES) -> Any:
+    def get_json(self, path: str, params: Params | None = None, *, cap: int = BODY_BYTES) -> Any:
         """GET a path and return its JSON; any status but 200 is raised as its failure."""
         answer = self.get(path, params, cap=cap)
         if answer.status != 200:
@@ -115,21 +117,26 @@ class Client:
         method: str,
         path: str,
         *,
-        params: Mapping[str, str] | None = None,
+        params: Params | None = None,
         form: Mapping[str, str] | None = None,
         files: Sequence[Upload] | None = None,
         json: Any = None,
-        cap: int = BODY_BYTES,
+        body: bytes | IO[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+        cap: int | None = BODY_BYTES,
     ) -> Answer:
         """Send what may have an effect to a path below the base URL, or to a URL of the same origin.
 
         It is sent once and never redirected: a redirect would carry the body, with a code or a refresh token in it, to
-        an address that nobody checked. With `files` the form is sent as multipart.
+        an address that nobody checked. With `files` the form is sent as multipart; a `body` that is a file is sent as
+        it is read.
         """
         url = path if "://" in path else self.base_url + path
         if origin(url) != origin(self.base_url):
             raise Unavailable("bad_response", f"{url} is not at {self.base_url}: nothing was sent", remedy=_LOOK)
-        answer = self._send(method, url, params, cap, data=form, files=files, json=json)
+        answer = self._send(
+            method, url, params, cap, data=form if body is None else body, files=files, json=json, headers=headers
+        )
         if answer.status in _REDIRECTS:
             answer.close()
             target = _origin_of(_joined(url, answer.headers.get("location", "")))
@@ -168,9 +175,7 @@ class Client:
         time.sleep(self.deadline.remaining(seconds))
         return True
 
-    def _follow(
-        self, path: str, params: Mapping[str, str] | None, headers: Mapping[str, str] | None, cap: int
-    ) -> Answer:
+    def _follow(self, path: str, params: Params | None, headers: Mapping[str, str] | None, cap: int | None) -> Answer:
         url = self.base_url + path
         for _ in range(_MOST_REDIRECTS):
             answer = self._send("GET", url, params, cap, headers=headers)
@@ -188,7 +193,7 @@ class Client:
             url, params = target, None
         raise Unavailable("bad_response", f"{self.base_url}{path} redirects in circles", remedy=_LOOK)
 
-    def _send(self, method: str, url: str, params: Mapping[str, str] | None, cap: int, **options: Any) -> Answer:
+    def _send(self, method: str, url: str, params: Params | None, cap: int | None, **options: Any) -> Answer:
         start = time.monotonic()
         shown = url.removeprefix(self.base_url).split("?")[0]
         try:
@@ -211,7 +216,7 @@ class Client:
         self.on_request(method, shown, str(response.status_code), time.monotonic() - start)
         return Answer(response.status_code, response.headers, self._body(response, cap), response.close)
 
-    def _body(self, response: requests.Response, cap: int) -> Iterator[bytes]:
+    def _body(self, response: requests.Response, cap: int | None) -> Iterator[bytes]:
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in {"", "identity", "gzip", "deflate"}:
             response.close()
@@ -220,9 +225,9 @@ class Client:
             )
         size = 0
         try:
-            for chunk in response.raw.stream(_CHUNK, decode_content=True):
+            for chunk in _pieces(response.raw, as_they_come=cap is None):
                 size += len(chunk)
-                if size > cap:
+                if cap is not None and size > cap:
                     raise Unavailable(
                         "bad_response", f"{self.base_url} sent more than {cap // 2**20} MiB", remedy=_LOOK
                     )
@@ -236,6 +241,15 @@ class Client:
             raise Unavailable("bad_response", f"{self.base_url} ended its answer in the middle", remedy=_LOOK) from None
         finally:
             response.close()
+
+
+def _pieces(body: Any, *, as_they_come: bool) -> Iterator[bytes]:
+    """Yield the decoded body. `stream` waits for as much as it was asked for, unless the body is in chunks."""
+    if not as_they_come or body.chunked or not hasattr(body, "read1"):
+        yield from body.stream(_CHUNK, decode_content=True)
+        return
+    while chunk := body.read1(_CHUNK, decode_content=True):
+        yield chunk
 
 
 def decode(body: bytes, where: str) -> Any:

@@ -54,8 +54,8 @@ def _not_trusted(
     error: ssl.SSLCertVerificationError, base_url: str, seconds: Callable[[], float] | None
 ) -> Unavailable:
     parts = urlsplit(base_url)
-    name = tls.issuer(parts.hostname or "", parts.port or 443, seconds()) if seconds else None
-    issued = f' (issued by "{name}")' if name else ""
+    shown = tls.certificate(parts.hostname or "", parts.port or 443, seconds()) if seconds else None
+    issued = f' (issued by "{shown.issuer}")' if shown else ""
     return Unavailable(
         "tls",
         f"the certificate of {base_url}{issued} is not trusted: {error.verify_message}",

@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from litellmctl.errors import ConfigFailure
 
@@ -40,24 +41,31 @@ class Trust:
         return context
 
 
-def issuer(host: str, port: int, seconds: float) -> str | None:
-    """Return the issuer of the certificate that a server shows, trusted or not; None where it cannot be told."""
+class Certificate(NamedTuple):
+    """Who issued a certificate, and until when it is good (seconds since 1970; None where that cannot be told)."""
+
+    issuer: str
+    expires_at: float | None
+
+
+def certificate(host: str, port: int, seconds: float) -> Certificate | None:
+    """Return the certificate that a server shows, trusted or not; None where it cannot be told."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # only to read the name: nothing is sent on this connection
+    context.verify_mode = ssl.CERT_NONE  # only to read it: nothing is sent on this connection
     try:
         with (
             socket.create_connection((host, port), timeout=seconds) as plain,
             context.wrap_socket(plain, server_hostname=host) as secured,
         ):
-            certificate = secured.getpeercert(binary_form=True)
-        return issuer_of(certificate) if certificate else None
+            shown = secured.getpeercert(binary_form=True)
+        return read_certificate(shown) if shown else None
     except (OSError, ValueError, IndexError):
         return None
 
 
-def issuer_of(certificate: bytes) -> str:
-    """Return the issuer's common name (or organization) of a DER certificate (RFC 5280, section 4.1)."""
+def read_certificate(certificate: bytes) -> Certificate:
+    """Return what a DER certificate says (RFC 5280, section 4.1): its issuer by common name, or organization."""
     body = next(_elements(next(_elements(certificate))[1]))[1]
     fields = [element for element in _elements(body) if element[0] != 0xA0]  # without the version
     names: dict[bytes, str] = {}
@@ -67,8 +75,20 @@ def issuer_of(certificate: bytes) -> str:
             names.setdefault(oid, text.decode("utf-8", "replace"))
     for oid in (b"\x55\x04\x03", b"\x55\x04\x0a"):  # commonName, organizationName
         if oid in names:
-            return names[oid]
+            return Certificate(names[oid], _end_of(fields[3][1]))
     raise ValueError("no name")
+
+
+def _end_of(validity: bytes) -> float | None:
+    """Return the end of a validity: UTCTime has two digits for the year, GeneralizedTime four."""
+    from datetime import UTC, datetime
+
+    try:
+        tag, text = list(_elements(validity))[1]
+        form = "%y%m%d%H%M%SZ" if tag == 0x17 else "%Y%m%d%H%M%SZ"
+        return datetime.strptime(text.decode("ascii"), form).replace(tzinfo=UTC).timestamp()
+    except (ValueError, IndexError):
+        return None
 
 
 def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -7,16 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from litellmctl.errors import Failure
 from litellmctl.sandbox import process, proxy
 from litellmctl.sandbox.interruptions import Interruptions
 from litellmctl.settings import files
 from litellmctl.settings.paths import cache_dir
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class Resident:
 
 def folder() -> Path:
     """Return where its files are."""
-    return cache_dir() / "sandbox"
+    return Path(cache_dir()) / "sandbox"
 
 
 def log() -> Path:

@@ -8,6 +8,8 @@ from litellmctl.errors import UsageFailure
 
 _LOOPBACK = r"localhost|127(\.\d{1,3}){3}|::1"
 _PORTS = {"http": 80, "https": 443}
+# What most URLs are, in their canonical form but for slashes at the end: scheme, host, port and path.
+_PLAIN = r"(https?)://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::([1-9][0-9]{0,4}))?((?:/[A-Za-z0-9._~-]+)*)/*"
 
 
 def normalize(text: str, *, named: str = "the base URL") -> str:
@@ -24,7 +26,10 @@ def normalize(text: str, *, named: str = "the base URL") -> str:
         raise UsageFailure(
             f'{named} has no scheme: "{_no_userinfo(url)}"', remedy=f"write it as https://{_no_userinfo(url)}"
         )
-    from urllib.parse import urlsplit  # a third of what `token` may take
+    plain = re.fullmatch(_PLAIN, url)
+    if plain and ".." not in plain[2] and (plain[3] is None or _PORTS[plain[1]] != int(plain[3]) < 2**16):
+        return f"{plain[1]}://{plain[2]}{':' + plain[3] if plain[3] else ''}{_without_v1(plain[4])}"
+    from urllib.parse import urlsplit  # it takes 7 ms to import
 
     try:
         parts = urlsplit(url)
@@ -43,16 +48,23 @@ def normalize(text: str, *, named: str = "the base URL") -> str:
         raise UsageFailure(f"{named} has no host name", remedy="give it as https://HOST")
     if parts.query or parts.fragment or url.endswith(("?", "#")):
         raise UsageFailure(f"{named} has a query or a fragment", remedy="leave out all from ? or # on")
-    path = re.sub(r"/+", "/", parts.path).rstrip("/")
-    while path.endswith("/v1"):
-        path = path.removesuffix("/v1").rstrip("/")
+    path = _without_v1(re.sub(r"/+", "/", parts.path).rstrip("/"))
     shown = f"[{host}]" if ":" in host else host
     suffix = "" if port is None or port == _PORTS[parts.scheme] else f":{port}"
     return f"{parts.scheme}://{shown}{suffix}{path}"
 
 
+def _without_v1(path: str) -> str:
+    while path.endswith("/v1"):
+        path = path.removesuffix("/v1").rstrip("/")
+    return path
+
+
 def is_loopback(url: str) -> bool:
     """Whether the URL's host is this machine by its name or address."""
+    plain = re.fullmatch(_PLAIN, url)
+    if plain:
+        return re.fullmatch(_LOOPBACK, plain[2]) is not None
     from urllib.parse import urlsplit
 
     try:

@@ -8,12 +8,9 @@ import time
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from litellmctl.settings import files
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 try:
     # The same function, without the 4 ms that hashlib takes to load OpenSSL.
@@ -23,6 +20,7 @@ except ImportError:
 
 RETRY_SECONDS = 600
 _FORGET_SECONDS = 30 * 24 * 3600
+_LEFT_SECONDS = 3600
 _KEY_BYTES = 32
 
 
@@ -37,12 +35,12 @@ class LineCache:
     kind: str
     schema: int
 
-    def __init__(self, folder: Path, profile: str, base_url: str, identity: Sequence[str]) -> None:
-        self._folder = folder
+    def __init__(self, folder: str | os.PathLike[str], profile: str, base_url: str, identity: Sequence[str]) -> None:
+        self._folder = os.fspath(folder)
         self._profile = profile
         self._base_url = base_url
         self._identity = identity
-        self._path: Path | None = None
+        self._path: str | None = None
 
     def read_lines(self) -> tuple[dict[str, Any], list[str]] | None:
         """Return the header and the lines; None where there are none or they are damaged, whatever the reason."""
@@ -50,7 +48,7 @@ class LineCache:
         if path is None:
             return None
         try:
-            head, _, rest = path.read_bytes().partition(b"\n")
+            head, _, rest = files.read(path).partition(b"\n")
             header = json.loads(head)
             # Not splitlines(): names may hold other line separators than the one between records.
             *lines, end = rest.decode().split("\n")
@@ -72,10 +70,10 @@ class LineCache:
             "total": len(lines),
             "crc32": zlib.crc32(rest),
         }
-        with files.locked(self._folder / self.kind):
+        with files.locked(os.path.join(self._folder, self.kind)):
             files.write_atomically(path, json.dumps({**header, **own}).encode() + b"\n" + rest)
             with suppress(OSError):
-                path.with_suffix(".failed").unlink(missing_ok=True)
+                os.unlink(_failed(path))
             self._forget_old()
 
     def drop(self) -> None:
@@ -83,13 +81,13 @@ class LineCache:
         path = self._file(create=False)
         if path is not None:
             with suppress(OSError):
-                path.unlink(missing_ok=True)
+                os.unlink(path)
 
     def failed_recently(self) -> bool:
         """Whether a background refresh failed within the last ten minutes."""
         path = self._file(create=False)
         try:
-            return path is not None and time.time() - path.with_suffix(".failed").stat().st_mtime < RETRY_SECONDS
+            return path is not None and time.time() - os.stat(_failed(path)).st_mtime < RETRY_SECONDS
         except OSError:
             return False
 
@@ -98,46 +96,50 @@ class LineCache:
         path = self._file(create=False)
         if path is not None:
             with suppress(OSError):
-                files.write_atomically(path.with_suffix(".failed"), b"")
+                files.write_atomically(_failed(path), b"")
 
     @property
-    def refresh_lock_path(self) -> Path:
+    def refresh_lock_path(self) -> str:
         """The file beside which the lock of background refreshes lies."""
-        return self._folder / f"refresh-{self._profile}"
+        return os.path.join(self._folder, f"refresh-{self._profile}")
 
-    def _file(self, *, create: bool) -> Path | None:
+    def _file(self, *, create: bool) -> str | None:
         if self._path is None:
             key = self._key(create=create)
             if key is None:
                 return None
             text = json.dumps([self._base_url, *self._identity])
             digest = blake2b(text.encode("utf-8", "surrogatepass"), key=key, digest_size=8).hexdigest()
-            self._path = self._folder / f"{self.kind}-{self._profile}-{digest}.jsonl"
+            self._path = os.path.join(self._folder, f"{self.kind}-{self._profile}-{digest}.jsonl")
         return self._path
 
     def _key(self, *, create: bool) -> bytes | None:
         """Return the key of the hash. Whoever comes second reads the first one's: links never replace."""
-        path = self._folder / "key"
+        path = os.path.join(self._folder, "key")
         with suppress(OSError):
-            key = path.read_bytes()
+            key = files.read(path)
             if len(key) == _KEY_BYTES:
                 return key
         if not create:
             return None
         with files.locked(path):
-            if not path.exists() or path.stat().st_size != _KEY_BYTES:
+            if not os.path.exists(path) or os.stat(path).st_size != _KEY_BYTES:
                 files.write_atomically(path, os.urandom(_KEY_BYTES))
-            return path.read_bytes()
+            return files.read(path)
 
     def _forget_old(self) -> None:
         """Remove what nobody renewed for a month, and what a kill in the middle of a write left behind."""
         now = time.time()
-        for pattern, seconds in (
-            (f"{self.kind}-*.jsonl", _FORGET_SECONDS),
-            (f"{self.kind}-*.failed", _FORGET_SECONDS),
-            (".*.tmp", 3600),
-        ):
-            for path in self._folder.glob(pattern):
+        for name in os.listdir(self._folder):
+            own = name.startswith(f"{self.kind}-") and name.endswith((".jsonl", ".failed"))
+            left = name.startswith(".") and name.endswith(".tmp")
+            if own or left:
+                path = os.path.join(self._folder, name)
                 with suppress(OSError):
-                    if path.stat().st_mtime < now - seconds:
-                        path.unlink()
+                    if os.stat(path).st_mtime < now - (_FORGET_SECONDS if own else _LEFT_SECONDS):
+                        os.unlink(path)
+
+
+def _failed(path: str) -> str:
+    """Return the file whose time tells of the last failure."""
+    return f"{path.removesuffix('.jsonl')}.failed"

@@ -28,14 +28,18 @@ def run_command(command: str, *, named: str) -> str:
     finally:
         _end(process)
     if output is None:
-        raise ConfigFailure(f"{named} did not finish within {SECONDS:g} s: {command}")
+        raise ConfigFailure(
+            f"{named} did not finish within {SECONDS:g} s: {command}", remedy=f"run it by hand: {command}"
+        )
     if len(output) > _OUTPUT_LIMIT:
         raise ConfigFailure(f"{named} printed more than a key: {command}", remedy="print the key alone")
     if process.returncode != 0:
-        raise ConfigFailure(f"{named} failed with exit code {process.returncode}: {command}")
+        raise ConfigFailure(
+            f"{named} failed with exit code {process.returncode}: {command}", remedy=f"run it by hand: {command}"
+        )
     lines = output.decode("utf-8", "replace").strip().splitlines()
     if not lines:
-        raise ConfigFailure(f"{named} printed nothing: {command}")
+        raise ConfigFailure(f"{named} printed nothing: {command}", remedy=f"run it by hand: {command}")
     if len(lines) > 1:
         raise ConfigFailure(f"{named} printed several lines: {command}", remedy="print the key alone")
     return lines[0]
@@ -71,7 +75,9 @@ def _start(words: list[str], command: str, named: str) -> subprocess.Popen[bytes
         )
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ConfigFailure(f"{named} cannot be run ({reason}): {command}") from None
+        raise ConfigFailure(
+            f"{named} cannot be run ({reason}): {command}", remedy="give the command by its whole path"
+        ) from None
 
 
 def _output(process: subprocess.Popen[bytes]) -> bytes | None:

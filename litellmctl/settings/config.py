@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from litellmctl.errors import ConfigFailure, UsageFailure, suggestion
 from litellmctl.settings import environment, files, paths, values
 from litellmctl.settings.base_url import normalize
 from litellmctl.settings.keys import DEFAULT_PROFILE, GLOBAL_KEYS, HEADER_NAME, PROFILE_KEYS, PROFILE_NAME, TABLES, Key
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class Profile(NamedTuple):
@@ -66,19 +64,19 @@ class Profile(NamedTuple):
 class Config:
     """What config.toml says. Reading it never changes it; a file that cannot be parsed is exit 2."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.fspath(path)
 
     @classmethod
     def of_user(cls) -> Config:
         """Return the config of this user."""
-        return cls(paths.config_dir() / "config.toml")
+        return cls(os.path.join(paths.config_dir(), "config.toml"))
 
     @cached_property
     def table(self) -> dict[str, Any]:
         """The file's content, each key known and of its type."""
         try:
-            data = self.path.read_bytes()
+            data = files.read(self.path)
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except OSError as error:
@@ -108,14 +106,16 @@ class Config:
         return Profile(name, self.table.get("profiles", {}).get(name, {}))
 
 
-def parse(data: bytes, path: Path) -> dict[str, Any]:
+def parse(data: bytes, path: str) -> dict[str, Any]:
     """Return the settings in a file's content, each known and of its type."""
     import tomllib
 
     try:
         table = tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise ConfigFailure(f"{path} is not UTF-8 (byte {error.start})") from None
+        raise ConfigFailure(
+            f"{path} is not UTF-8 (byte {error.start})", remedy=f"mend {path}; it was left untouched"
+        ) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigFailure(
             f"{path} is not valid TOML: {error}", remedy=f"mend {path}; it was left untouched"
@@ -126,7 +126,7 @@ def parse(data: bytes, path: Path) -> dict[str, Any]:
     return table
 
 
-def _check(table: dict[str, Any], path: Path) -> None:
+def _check(table: dict[str, Any], path: str) -> None:
     for name, value in table.items():
         if name == "profiles":
             continue
@@ -141,13 +141,15 @@ def _check(table: dict[str, Any], path: Path) -> None:
             _check_key(name, value, PROFILE_KEYS, f"profiles.{profile}.{name}", path)
 
 
-def _check_key(name: str, value: Any, keys: Mapping[str, Key], full: str, path: Path) -> None:
+def _check_key(name: str, value: Any, keys: Mapping[str, Key], full: str, path: str) -> None:
     if name not in keys:
         raise ConfigFailure(
             f'{path}: no setting is called "{full}".{suggestion(name, list(keys))}', remedy="litellmctl config list"
         )
     if not isinstance(value, keys[name].type):
-        raise ConfigFailure(f"{path}: {full} is not a {_TYPE_NAMES[keys[name].type]}")
+        raise ConfigFailure(
+            f"{path}: {full} is not a {_TYPE_NAMES[keys[name].type]}", remedy=f"mend {path}; it was left untouched"
+        )
     if name == "key_header" and not re.fullmatch(HEADER_NAME, str(value)):
         raise ConfigFailure(f'{path}: {full}: "{value}" is not a header name')
     if isinstance(value, dict):

@@ -115,7 +115,7 @@ def _edit(config: Config, change: Callable[[tomlkit.TOMLDocument], bool], *, pri
     try:
         with files.locked(config.path):
             try:
-                before = config.path.read_bytes()
+                before = files.read(config.path)
             except FileNotFoundError:
                 before = b""
             parse(before, config.path)  # a file that cannot be read is left untouched

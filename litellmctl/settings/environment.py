@@ -45,6 +45,14 @@ VARIABLES: dict[str, str] = {
     "WAYLAND_DISPLAY": "As DISPLAY.",
     "SSH_CONNECTION": "Set: the browser is elsewhere, and login takes the device code (also SSH_TTY).",
     "KUBERNETES_SERVICE_HOST": "Set: this is a container, and there is no browser here.",
+    "CODEX_HOME": "Codex's own: its folder, which export writes to.",
+    "CLAUDE_CONFIG_DIR": "Claude Code's own: its folder, which export writes to.",
+    "CRUSH_GLOBAL_CONFIG": "Crush's own: its config folder, which export writes to.",
+    "GOOSE_PATH_ROOT": "goose's own: the folder above its config folder, which export writes to.",
+    "PI_CODING_AGENT_DIR": "Pi's own: its folder, which export writes to.",
+    "CONTINUE_GLOBAL_DIR": "Continue's own: its folder, which export writes to.",
+    "LLM_USER_PATH": "llm's own: its folder, which export writes to.",
+    "OPENCODE_CONFIG": "opencode's own: its config file, which export writes to.",
     "CI": "Set: caches are refreshed in the foreground.",
 }
 

@@ -7,30 +7,47 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from litellmctl.errors import Failure
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    AnyPath = str | PathLike[str]
 
 LOCK_SECONDS = 10.0
 
 
-def make_private_dir(folder: Path) -> None:
+def read(path: AnyPath) -> bytes:
+    """Return the file's content. Raises OSError."""
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def make_private_dir(folder: AnyPath) -> None:
     """Create the folder and what is missing above it, for the user alone."""
-    if not folder.is_dir():
-        make_private_dir(folder.parent)  # mkdir(parents=True) would give the mode to the last one only
-        folder.mkdir(mode=0o700, exist_ok=True)
+    if not os.path.isdir(folder):
+        above = os.path.dirname(os.path.abspath(folder))
+        make_private_dir(above)  # makedirs() would give the mode to the last one only
+        try:
+            os.mkdir(folder, 0o700)
+        except FileExistsError:
+            if not os.path.isdir(folder):
+                raise
 
 
-def write_atomically(path: Path, data: bytes, *, durable: bool = False, private: bool = True) -> None:
+def write_atomically(path: AnyPath, data: bytes, *, durable: bool = False, private: bool = True) -> None:
     """Replace the file's content in one step; a new file is created 0600.
 
     A symbolic link is followed and its target replaced. An existing file keeps its mode and owner, except that
     `private` takes group's and others' rights away. `durable` also survives a power cut. Raises OSError; the old
     content is then still there, and no temporary file is left.
     """
-    target = Path(os.path.realpath(path))
-    make_private_dir(target.parent)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    target = os.path.realpath(path)
+    folder, name = os.path.split(target)
+    make_private_dir(folder)
+    temporary = os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -41,22 +58,23 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = False, private:
                 os.fsync(file.fileno())
         os.replace(temporary, target)
         if durable:
-            _sync_folder(target.parent)
+            _sync_folder(folder)
     except BaseException:
         with suppress(OSError):
-            temporary.unlink()
+            os.unlink(temporary)
         raise
 
 
-def forget_temporaries(path: Path) -> None:
+def forget_temporaries(path: AnyPath) -> None:
     """Remove what kills in the middle of `write_atomically` left behind. Whoever calls it holds the file's lock."""
-    target = Path(os.path.realpath(path))
-    for left in target.parent.glob(f".{target.name}.*.tmp"):
-        with suppress(OSError):
-            left.unlink()
+    folder, name = os.path.split(os.path.realpath(path))
+    for left in os.listdir(folder):
+        if left.startswith(f".{name}.") and left.endswith(".tmp"):
+            with suppress(OSError):
+                os.unlink(os.path.join(folder, left))
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync_folder(folder: str) -> None:
     """Make the new name durable too; Windows does that by itself, and has no such call."""
     if os.name == "nt":
         return
@@ -68,11 +86,11 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _take_over(target: Path, descriptor: int, *, private: bool) -> None:
+def _take_over(target: str, descriptor: int, *, private: bool) -> None:
     if os.name == "nt":
         return  # a new file takes its rights from the folder there
     try:
-        old = target.stat()
+        old = os.stat(target)
     except OSError:
         return
     mode = stat.S_IMODE(old.st_mode)
@@ -83,7 +101,7 @@ def _take_over(target: Path, descriptor: int, *, private: bool) -> None:
 
 
 @contextmanager
-def locked(path: Path, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+def locked(path: AnyPath, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     """Hold the lock beside `path` while the body runs. `*.lock` files stay: removing them would be a race.
 
     Raises OSError where the folder cannot be written, and a failure of code `file` where another process holds the
@@ -91,8 +109,8 @@ def locked(path: Path, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     """
     import filelock
 
-    make_private_dir(path.parent)
-    lock = filelock.FileLock(path.with_name(path.name + ".lock"), timeout=seconds, mode=0o600)
+    make_private_dir(os.path.dirname(os.path.abspath(path)))
+    lock = filelock.FileLock(f"{os.fspath(path)}.lock", timeout=seconds, mode=0o600)
     try:
         lock.acquire()
     except NotImplementedError:

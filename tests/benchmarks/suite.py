@@ -183,6 +183,13 @@ def _mcp_many(benchmark: Benchmark, stage: Stage) -> Iterator[Result]:
         yield from benchmark.compared(stage, ours.run, alone.run)
 
 
+def _completion(benchmark: Benchmark, stage: Stage) -> Iterator[Result]:
+    ours = _warm(stage)
+    typed = {"_LITELLMCTL_COMPLETE": "bash", "_LITELLMCTL_LINE": "litellmctl models show "}
+    ours = ours._replace(environment={**ours.environment, **typed})
+    yield from benchmark.compared(stage, ours.run, stage.python("import click").run)
+
+
 def _prompt_section(benchmark: Benchmark, stage: Stage) -> Iterator[Result]:
     # The proxy stays: its skills are asked for once a minute, in one pair of hundreds.
     with proxy.running(_SMALL) as url:
@@ -232,6 +239,7 @@ BENCHMARKS = (
     Benchmark("token", "token from the file store : import click", 1.5, _token),
     Benchmark("cached-json", "models --json, 1,000 cached models : import click", 1.7, _cached("models", "--json")),
     Benchmark("cached-tsv", "models, 1,000 cached models, as TSV : import click", None, _cached("models")),
+    Benchmark("completion", "a TAB at models show, 1,000 cached models : import click", 1.6, _completion),
     Benchmark("prompt-section", "prompt-section, 20 cached skills : import click", 1.7, _prompt_section),
     Benchmark(
         "refresh-20",

@@ -70,10 +70,10 @@ def file(tmp_path: Path) -> LoginFile:
 
 def put(file: LoginFile, content: bytes | str | dict[str, Any]) -> bytes:
     """Make this the file's content, whoever may have written it."""
-    file.folder.mkdir(parents=True, exist_ok=True)
+    Path(file.folder).mkdir(parents=True, exist_ok=True)
     text = json.dumps(content) if isinstance(content, dict) else content
     data = text.encode() if isinstance(text, str) else text
-    file.path.write_bytes(data)
+    Path(file.path).write_bytes(data)
     return data
 
 
@@ -83,12 +83,12 @@ def put(file: LoginFile, content: bytes | str | dict[str, Any]) -> bytes:
 def test_where_there_is_no_file_nobody_is_signed_in_and_reading_makes_none(file: LoginFile) -> None:
     assert file.read() == NOBODY
     assert file.login("default") is None
-    assert not file.folder.parent.exists()
+    assert not Path(file.folder).parent.exists()
 
 
 def test_where_a_file_is_in_place_of_the_folder_nobody_is_signed_in(file: LoginFile) -> None:
-    file.folder.parent.mkdir()
-    file.folder.touch()
+    Path(file.folder).parent.mkdir()
+    Path(file.folder).touch()
     assert file.read() == NOBODY
 
 
@@ -120,7 +120,7 @@ def test_nobody_signed_in_is_written_too(file: LoginFile) -> None:
 
 def test_what_is_not_known_of_a_login_is_not_in_the_file(file: LoginFile) -> None:
     file.write(Logins({"default": KEY}, {}, []))
-    written = json.loads(file.path.read_bytes())["logins"]["default"]
+    written = json.loads(Path(file.path).read_bytes())["logins"]["default"]
     assert sorted(written) == ["base_url", "id", "issued_at", "kind", "storage"]
 
 
@@ -138,16 +138,16 @@ def test_the_file_and_its_lock_are_for_the_user_alone_and_so_is_their_folder(fil
             file.write(Logins({"default": KEY}, {}, []))
     finally:
         os.umask(before)
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (*file.folder.iterdir(), file.folder)}
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (*Path(file.folder).iterdir(), Path(file.folder))}
     assert modes == {"logins.json": 0o600, "logins.json.lock": 0o600, "litellmctl": 0o700}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links of POSIX")
 def test_a_symbolic_link_is_followed_and_stays(file: LoginFile, tmp_path: Path) -> None:
-    file.folder.mkdir(parents=True)
-    file.path.symlink_to(tmp_path / "dotfiles.json")
+    Path(file.folder).mkdir(parents=True)
+    Path(file.path).symlink_to(tmp_path / "dotfiles.json")
     file.write(Logins({"default": KEY}, {}, []))
-    assert file.path.is_symlink()
+    assert Path(file.path).is_symlink()
     assert file.login("default") == KEY
     assert (tmp_path / "dotfiles.json").is_file()
 
@@ -157,7 +157,7 @@ def test_a_login_has_no_place_for_a_secret(file: LoginFile) -> None:
     with file.locked():
         FileVault(file.folder).put(WORK.id, secret)
         file.write(Logins({"work": WORK}, {}, []))
-    written = file.path.read_text()
+    written = Path(file.path).read_text()
     assert "sk-token" not in written
     assert "rt-refresh" not in written
     assert set(Login._fields) & set(Secret._fields) == {"base_url", "issued_at", "expires_at"}
@@ -255,7 +255,7 @@ def test_what_a_newer_version_wrote_is_exit_2_and_upgrading_is_advised(file: Log
 
 
 def test_a_folder_in_place_of_the_file_is_exit_2(file: LoginFile) -> None:
-    file.path.mkdir(parents=True)
+    Path(file.path).mkdir(parents=True)
     with pytest.raises(ConfigFailure) as failure:
         file.read()
     assert failure.value.message == f"cannot read {file.path}: is a directory"
@@ -271,8 +271,8 @@ def refusal_to_read(file: LoginFile, content: bytes) -> ConfigFailure:
     assert failures[0].message == failures[1].message
     assert failures[0].exit_code is ExitCode.USAGE
     assert "untouched" in str(failures[0].remedy)
-    assert file.path.read_bytes() == content
-    assert [path.name for path in file.folder.iterdir()] == ["logins.json"]
+    assert Path(file.path).read_bytes() == content
+    assert [path.name for path in Path(file.folder).iterdir()] == ["logins.json"]
     return failures[0]
 
 
@@ -280,29 +280,29 @@ def refusal_to_read(file: LoginFile, content: bytes) -> ConfigFailure:
 
 
 def test_a_folder_that_cannot_be_made_is_a_failure_of_the_file(file: LoginFile) -> None:
-    file.folder.parent.mkdir()
-    file.folder.write_bytes(b"mine")
+    Path(file.folder).parent.mkdir()
+    Path(file.folder).write_bytes(b"mine")
     with pytest.raises(Failure) as failure:
         file.write(NOBODY)
     check_unwritable(failure.value, file)
     with pytest.raises(Failure) as failure, file.locked():
         raise AssertionError("never inside")
     check_unwritable(failure.value, file)
-    assert file.folder.read_bytes() == b"mine"
+    assert Path(file.folder).read_bytes() == b"mine"
 
 
 def test_a_folder_in_place_of_the_file_stays_when_it_is_to_be_written(file: LoginFile) -> None:
-    (file.path / "inside").mkdir(parents=True)
+    (Path(file.path) / "inside").mkdir(parents=True)
     with pytest.raises(Failure) as failure:
         file.write(NOBODY)
     check_unwritable(failure.value, file)
-    assert [path.name for path in file.folder.iterdir()] == ["logins.json"]
+    assert [path.name for path in Path(file.folder).iterdir()] == ["logins.json"]
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is forbidden to root")
 def test_a_folder_that_may_not_be_written_is_a_failure_and_the_logins_are_still_there(file: LoginFile) -> None:
     file.write(Logins({"work": WORK}, {}, []))
-    file.folder.chmod(0o500)
+    Path(file.folder).chmod(0o500)
     try:
         with pytest.raises(Failure) as failure:
             file.write(NOBODY)
@@ -312,7 +312,7 @@ def test_a_folder_that_may_not_be_written_is_a_failure_and_the_logins_are_still_
         check_unwritable(failure.value, file)
         assert file.login("work") == WORK
     finally:
-        file.folder.chmod(0o700)
+        Path(file.folder).chmod(0o700)
 
 
 def check_unwritable(failure: Failure, file: LoginFile) -> None:

@@ -4,6 +4,7 @@ import datetime as dt
 import shutil
 import ssl
 import subprocess
+import time
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,7 +20,8 @@ from litellmctl.errors import ConfigFailure, ExitCode, Unavailable
 from litellmctl.proxy.client import Answer, Client
 from litellmctl.proxy.deadline import Deadline
 from litellmctl.proxy.session import BoundAuth, make_session
-from litellmctl.proxy.tls import Trust, issuer, issuer_of
+from litellmctl.proxy.tls import Trust, read_certificate
+from litellmctl.proxy.tls import certificate as shown_by
 from tests.unit.conftest import Authority, Reply, Serve, Server
 
 
@@ -156,7 +158,7 @@ def certificate(issued_by: str, *, attribute: x509.ObjectIdentifier = NameOID.CO
 @pytest.mark.parametrize("attribute", [NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME])
 @pytest.mark.parametrize("name", ["Corp Root", "Größe 日本", "x" * 64])
 def test_the_issuer_is_its_common_name_or_organization(name: str, attribute: x509.ObjectIdentifier) -> None:
-    assert issuer_of(certificate(name, attribute=attribute).public_bytes(Encoding.DER)) == name
+    assert read_certificate(certificate(name, attribute=attribute).public_bytes(Encoding.DER)).issuer == name
 
 
 def test_the_common_name_goes_first(authority: Authority) -> None:
@@ -171,25 +173,29 @@ def test_the_common_name_goes_first(authority: Authority) -> None:
     )
     builder = x509.CertificateBuilder().subject_name(x509.Name([])).issuer_name(name).public_key(key.public_key())
     built = builder.serial_number(1).not_valid_before(now).not_valid_after(now).sign(key, SHA256())
-    assert issuer_of(built.public_bytes(Encoding.DER)) == "Corp Root"
-    assert issuer_of(authority.der) == "Example Corp"
+    assert read_certificate(built.public_bytes(Encoding.DER)).issuer == "Corp Root"
+    assert read_certificate(authority.der).issuer == "Example Corp"
 
 
 def test_an_issuer_without_a_name_or_half_a_certificate_is_an_error_that_issuer_knows() -> None:
     with pytest.raises(ValueError, match="no name"):
-        issuer_of(certificate("", attribute=NameOID.COMMON_NAME).public_bytes(Encoding.DER))
+        read_certificate(certificate("", attribute=NameOID.COMMON_NAME).public_bytes(Encoding.DER))
     data = certificate("Corp Root").public_bytes(Encoding.DER)
     for length in range(1, len(data)):
         with pytest.raises((ValueError, IndexError)):
-            issuer_of(data[:length])
+            read_certificate(data[:length])
 
 
 def test_the_issuer_of_a_server_is_read_whether_trusted_or_not(secure: Server, serve: Serve) -> None:
     port = urlsplit(secure.url).port
     assert port is not None
-    assert issuer("127.0.0.1", port, 5) == "Example Corp"
+    shown = shown_by("127.0.0.1", port, 5)
+    assert shown is not None
+    assert shown.issuer == "Example Corp"
+    assert shown.expires_at is not None
+    assert shown.expires_at > time.time()
     plain = urlsplit(serve(lambda _: Reply()).url).port
     assert plain is not None
-    assert issuer("127.0.0.1", plain, 5) is None
-    assert issuer("127.0.0.1", 9, 5) is None
-    assert issuer("", port, 5) is None
+    assert shown_by("127.0.0.1", plain, 5) is None
+    assert shown_by("127.0.0.1", 9, 5) is None
+    assert shown_by("", port, 5) is None

@@ -1,0 +1,194 @@
+"""`api`: any request to the proxy, for what we do not wrap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from litellmctl.commands.options import command, completes, pass_app
+from litellmctl.errors import UsageFailure
+from litellmctl.render import Bytes, clean, dump_json
+
+if TYPE_CHECKING:
+    from litellmctl.app import App
+    from litellmctl.proxy.client import Answer, Client
+
+# A completion may take its time before the first word.
+SILENT_SECONDS = 600.0
+_TEXT_TYPES = ("text/", "application/json", "application/xml", "application/javascript", "application/x-ndjson")
+
+
+@command(
+    "api",
+    examples="""
+    # What did this key spend?
+    $ litellmctl api /key/info
+    # A chat completion, word by word
+    $ litellmctl api /v1/chat/completions -f model=gpt-4o -F 'messages=[{"role":"user","content":"Hi"}]' -F stream=true
+    # A new team
+    $ litellmctl api /team/new -f team_alias=research -F max_budget=50
+    # All pages of a list, and a body from a file
+    $ litellmctl api /key/list --paginate
+    $ litellmctl api /v1/embeddings --input request.json
+    # The spend as a number
+    $ litellmctl api /key/info | jq .info.spend
+    """,
+)
+@click.argument("path", metavar="PATH")
+@click.option("-X", "--method", metavar="METHOD", help="The method: GET, or POST where there is a body.")
+@click.option("-f", "--raw-field", "texts", multiple=True, metavar="NAME=TEXT", help="A field, as text (repeatable).")
+@click.option(
+    "-F", "--field", "values", multiple=True, metavar="NAME=JSON", help="A field, as JSON or @FILE (repeatable)."
+)
+@click.option("--input", "source", metavar="FILE|-", shell_complete=completes("files"), help="Send this as the body.")
+@click.option("-H", "--header", "headers", multiple=True, metavar="NAME:VALUE", help="A request header (repeatable).")
+@click.option("-i", "--include", is_flag=True, help="Print the status and the headers of the answer too.")
+@click.option("--paginate", is_flag=True, help="Ask for all pages of a list, and print one after the other.")
+@pass_app
+def api(
+    app: App,
+    *,
+    path: str,
+    method: str | None,
+    texts: Sequence[str],
+    values: Sequence[str],
+    source: str | None,
+    headers: Sequence[str],
+    include: bool,
+    paginate: bool,
+) -> Bytes:
+    """Send any request to the proxy, and print its answer.
+
+    Fields make a JSON body; of a GET, and beside --input, they are its query. The body of the answer is printed as it
+    comes, whatever the status, which decides the exit code. The key is sent to this proxy only, and a request that
+    may change something is sent once.
+    """
+    from litellmctl.proxy.deadline import Deadline
+    from litellmctl.proxy.raw import ask, pages, path_of
+
+    fields = [*(_field(text, "-f") for text in texts), *(_json_field(text) for text in values)]
+    own_headers = dict(_header(app, text) for text in headers)
+    has_body = source is not None or bool(fields and not paginate)
+    verb = (("POST" if has_body else "GET") if method is None else method).upper()
+    if not verb.isascii() or not verb.isalpha():
+        raise UsageFailure(f'--method: "{verb}" is no method', remedy="use GET, POST, PUT, PATCH or DELETE")
+    if paginate and (verb != "GET" or source is not None):
+        raise UsageFailure("--paginate is for a GET", remedy="leave it out, or add -X GET")
+    where = path_of(path, app.pair.base_url)
+    app.name_shadowed()
+    body: bytes | IO[bytes] | None = None
+    params: list[tuple[str, str]] = []
+    if verb == "GET" or source is not None:
+        params = [(name, value if isinstance(value, str) else dump_json(value)) for name, value in fields]
+    elif fields:
+        body = _object(fields)
+    if source is not None:
+        body = _opened(app, source)
+    if body is not None and "content-type" not in {name.lower() for name in own_headers}:
+        own_headers["Content-Type"] = "application/json"
+    client = app.client(Deadline(app.options.timeout))
+    client.read_seconds = app.options.timeout or SILENT_SECONDS
+    if paginate:
+        return Bytes(_printed(app, client, pages(client, where, params, own_headers), where, include=include))
+    try:
+        answer = client.deadline.run(lambda: ask(client, verb, where, params=params, headers=own_headers, body=body))
+    finally:
+        if source not in {None, "-"} and not isinstance(body, bytes | None):
+            body.close()
+    return Bytes(_printed(app, client, iter([answer]), where, include=include))
+
+
+def _printed(app: App, client: Client, answers: Iterator[Answer], path: str, *, include: bool) -> Iterator[bytes]:
+    """Yield what to print of each answer; a status of an error is remembered for the exit code."""
+    from litellmctl.proxy.raw import failure_and_body
+
+    for answer in answers:
+        kind = answer.headers.get("content-type", "").split(";")[0].strip().lower()
+        is_text = not kind or kind.startswith(_TEXT_TYPES) or kind.endswith(("+json", "+xml"))
+        if app.console.stdout_is_terminal and not is_text:
+            answer.close()
+            raise UsageFailure(
+                f"the answer is {clean(kind)}, which is not for a terminal", remedy="litellmctl api ... > FILE"
+            )
+        if include:
+            lines = [f"HTTP {answer.status}", *(f"{name}: {value}" for name, value in answer.headers.items()), "", ""]
+            yield "\n".join(map(clean, lines)).encode("utf-8", "replace")
+        failure, chunks = failure_and_body(client, answer, path)
+        if failure is not None:
+            app.failures.append(failure)
+        last = b""
+        for chunk in chunks:
+            last = chunk or last
+            yield chunk
+        if app.console.stdout_is_terminal and last and not last.endswith(b"\n"):
+            yield b"\n"
+
+
+def _field(text: str, option: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise UsageFailure(f"{option} is not NAME=VALUE: {text[:40]}", remedy=f"write it as {option} name=value")
+    return name, value
+
+
+def _json_field(text: str) -> tuple[str, Any]:
+    name, value = _field(text, "-F")
+    if value.startswith("@"):
+        from litellmctl.tools.calls import read_file
+
+        return name, read_file(value[1:])
+    from litellmctl.tools.arguments import parse_json
+
+    try:
+        return name, parse_json(value, named=f"-F {name}")
+    except UsageFailure as failure:
+        failure.remedy = f"-f {name}=... takes it as text"
+        raise
+
+
+def _object(fields: Sequence[tuple[str, Any]]) -> bytes:
+    names = [name for name, _ in fields]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageFailure(f"the field {name} is given twice", remedy=f"give a list: -F '{name}=[...]'")
+    import json
+
+    try:
+        return json.dumps(dict(fields), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise UsageFailure("a field holds half a character, which is not Unicode") from None
+
+
+def _header(app: App, text: str) -> tuple[str, str]:
+    import re
+
+    from litellmctl.auth.sources import forbidden_headers
+    from litellmctl.settings.keys import HEADER_NAME
+
+    name, colon, value = text.partition(":")
+    value = value.strip()
+    if not colon or not re.fullmatch(HEADER_NAME, name) or not value.isascii() or not value.isprintable():
+        raise UsageFailure("-H is not NAME:VALUE", remedy="write it as -H 'x-team: red'")
+    if forbidden_headers([name], app.profile.get("key_header")):
+        raise UsageFailure(f"-H {name}: headers never replace the key or frame a request", remedy="leave it out")
+    return name, value
+
+
+def _opened(app: App, source: str) -> IO[bytes]:
+    """Return the file to send, which is read as it is sent."""
+    from litellmctl.settings import files
+
+    if source == "-":
+        if app.console.stdin_is_terminal or app.console.stdin_bytes is None:
+            raise UsageFailure("stdin is a terminal", remedy="litellmctl api PATH --input FILE", code="input_required")
+        return app.console.stdin_bytes
+    if not source:
+        raise UsageFailure("--input names no file", remedy="litellmctl api PATH --input FILE")
+    try:
+        return open(source, "rb")
+    except OSError as error:
+        raise UsageFailure(f"cannot read {source}: {files.reason(error)}") from None
+    except ValueError:
+        raise UsageFailure("no file's name holds a NUL character") from None

@@ -1,0 +1,81 @@
+"""The report of the checks for an issue: nothing in it says whose it is, or where."""
+
+from __future__ import annotations
+
+import getpass
+import platform
+import re
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+from litellmctl import __version__
+from litellmctl.errors import Failure
+from litellmctl.render import Row, clean
+from litellmctl.settings import environment, paths
+
+if TYPE_CHECKING:
+    from litellmctl.app import App
+
+_PACKAGES = ("click", "requests", "urllib3", "keyring", "truststore")
+_ADDRESS = r"[\w.+-]+@[\w-]+\.[\w.-]+"
+_KEY = r"\b(?:sk-|eyJ|litellm_login_)[\w.-]+"
+_IP = r"\b\d{1,3}(?:\.\d{1,3}){3}\b|(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){2,}[0-9A-Fa-f]{0,4}(?:%\w+)?(?![\w:])"
+_URL = r"(?<=://)(?:[^\s/@]*@)?(?!HOST\b)[^\s/:,;\"')\\|]+|(?<=://)\[[^\]\s]*\]"
+
+
+def report_text(app: App, rows: Sequence[Row]) -> str:
+    """Return the report, as Markdown."""
+    lines = [
+        f"litellmctl {__version__}, Python {sys.version.split()[0]}, {platform.platform()}",
+        ", ".join(f"{name} {_version(name)}" for name in _PACKAGES),
+        "",
+        "| check | status | detail |",
+        "| --- | --- | --- |",
+    ]
+    hidden = _hidden(app)
+    for row in rows:
+        detail = clean(row["detail"]).replace("|", "\\|")
+        for text, stand_in in hidden:
+            # A short host or profile, such as `litellm`, may be a part of other words.
+            flags = re.IGNORECASE if re.search(r"[./\\]", text) else 0
+            detail = re.sub(rf"(?<![\w-]){re.escape(text)}(?![\w-])", stand_in, detail, flags=flags)
+        for pattern, stand_in in ((_KEY, "KEY"), (_URL, "HOST"), (_ADDRESS, "USER"), (_IP, "ADDRESS")):
+            detail = re.sub(pattern, stand_in, detail)
+        lines.append(f"| {row['check']} | {row['status']} | {detail} |")
+    return "\n".join(lines)
+
+
+def _hidden(app: App) -> list[tuple[str, str]]:
+    """Return the texts that tell whose report this is, the longest first, and what stands for each."""
+    home = str(paths.home())
+    found: list[tuple[str, str]] = [(home, "~")] if len(home) > 1 else []
+    with suppress(Exception):  # whatever a system says that has no name for its user
+        found.append((getpass.getuser(), "USER"))
+    try:
+        profiles = [app.config.profile(name).base_url for name in app.config.profile_names]
+        urls = [*profiles, *app.logins.read().urls.values()]
+        found += [(app.profile.name, "PROFILE")] if app.profile.name != "default" else []
+    except Failure:
+        urls = []
+    with suppress(Failure):
+        urls.append(app.pair.base_url)
+    urls += [environment.get(name) for name in ("LITELLM_BASE_URL", "LITELLM_PROXY_URL")]
+    urls += getproxies().values()
+    urls.append(app.options.base_url)
+    for url in filter(None, urls):
+        host = urlsplit(url if "://" in url else f"//{url}").hostname
+        if host and host != "localhost":
+            found.append((host, "HOST"))
+    return sorted(set(found), key=lambda pair: -len(pair[0]))
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "?"

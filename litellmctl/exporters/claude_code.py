@@ -1,0 +1,60 @@
+"""Claude Code (https://code.claude.com): docs/en/settings-reference, llm-gateway-connect, plugin-marketplaces."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from litellmctl.exporters.exporter import Export, Exporter, FileChange, Fill, Provider, Put, Set, shell_words
+from litellmctl.exporters.names import left_out
+from litellmctl.settings import environment, paths
+
+# The name that the proxy's marketplace.json gives itself: Claude Code wants it as the key.
+_MARKETPLACE = "litellm"
+_DESCRIPTION = "From LiteLLM"
+# It asks for another model than these say: it has aliases, cuts off [1m], which speaks of the window, and white space.
+_NOT_VERBATIM = re.compile(r"(?is)default|best|opusplan|fable|opus|sonnet|haiku|.*\[\d+m\]|\s.*|.*\s")
+
+# What it takes a model for that it does not know, and the least window that it can be told of.
+_ASSUMED_WINDOW, _LEAST_WINDOW = 1_000_000, 100_000
+
+
+class ClaudeCode(Exporter):
+    """`apiKeyHelper`, ANTHROPIC_BASE_URL and the rows of /model in settings.json; the model in use stays the user's."""
+
+    name = "claude-code"
+    title = "Claude Code"
+    program = "claude"
+
+    def path(self) -> Path:
+        """Return the user's settings.json, in CLAUDE_CONFIG_DIR."""
+        named = environment.get("CLAUDE_CONFIG_DIR")
+        return (Path(named) if named else paths.home() / ".claude") / "settings.json"
+
+    def export(self, provider: Provider) -> Export:
+        """Return the settings. Of a model it takes the name and, where it would assume a larger one, the window."""
+        names = [model["id"] for model in provider.models]
+        models = [model for model in provider.models if not _NOT_VERBATIM.fullmatch(model["id"])]
+        rows = [{"model": model["id"], "description": _DESCRIPTION} for model in models]
+        windows = {
+            model["id"]: {"autoCompactWindow": model["context_window"]}
+            for model in models
+            if _LEAST_WINDOW <= (model["context_window"] or 0) < _ASSUMED_WINDOW
+        }
+        changes: list[Set | Put | Fill] = [
+            Set(("apiKeyHelper",), shell_words(provider.command)),
+            Set(("env", "ANTHROPIC_BASE_URL"), provider.base_url),
+            Put(("modelPicker", "options"), rows, mark="description", owner=_DESCRIPTION),
+        ]
+        if windows:
+            changes.append(Fill(("modelSettings",), windows))
+        notes = [
+            "claude --model MODEL",
+            "unset ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN  # also in its settings: it would send them to the proxy",
+        ]
+        if provider.with_skills:
+            source = {"source": "url", "url": f"{provider.base_url}/claude-code/marketplace.json"}
+            changes.append(Set(("extraKnownMarketplaces", _MARKETPLACE, "source"), source))
+            notes.append(f"/plugin install NAME@{_MARKETPLACE}")
+        refused = left_out(list(filter(_NOT_VERBATIM.fullmatch, names)), "Claude Code takes it for another model")
+        return Export([FileChange(self.path(), "json", changes)], notes=notes, warnings=refused)

@@ -1,0 +1,70 @@
+"""Continue (https://docs.continue.dev/reference): packages/config-yaml/src/schemas of continuedev/continue."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from litellmctl.exporters.exporter import Change, Export, Exporter, FileChange, Fill, Provider, Put, known
+from litellmctl.exporters.names import left_out
+from litellmctl.settings import environment, paths
+
+if TYPE_CHECKING:
+    from litellmctl.catalog.model import Model
+
+# It puts values in place of the first anywhere in the file, whatever the quotes, and asks the proxy for the other.
+_MEANS_MORE = re.compile(r".*\$\{\{.*|AUTODETECT", re.DOTALL)
+
+
+class Continue(Exporter):
+    """Items of `models` in config.yaml, whose names begin with `ID/`.
+
+    It runs no command: the key is one of its secrets, which come from a variable, or from .env beside config.yaml.
+    """
+
+    name = "continue"
+    title = "Continue"
+    program = "cn"
+    key_from = "reads the key from LITELLM_API_KEY."
+
+    def path(self) -> Path:
+        """Return the user's configuration, not that of a workspace."""
+        named = environment.get("CONTINUE_GLOBAL_DIR")
+        return (Path(named) if named else paths.home() / ".continue") / "config.yaml"
+
+    def export(self, provider: Provider) -> Export:
+        """Return the models, and what makes a new file a whole one."""
+        refused = [model["id"] for model in provider.models if _MEANS_MORE.fullmatch(model["id"])]
+        items = [_model(model, provider) for model in provider.models if model["id"] not in refused]
+        changes: list[Change] = [
+            Fill((), {"name": "Local Config", "version": "1.0.0", "schema": "v1"}),
+            Put(("models",), items, "name", f"{provider.id}/", is_prefix=True),
+        ]
+        return Export(
+            [FileChange(self.path(), "yaml", changes)],
+            notes=['eval "$(litellmctl env)" && code .   (or cn)'],
+            warnings=left_out(refused, "such a name means something else to Continue"),
+        )
+
+
+def _model(model: Model, provider: Provider) -> dict[str, Any]:
+    window, most = model["context_window"], model["max_output_tokens"]
+    takes, tools = model["input"], model["supports"].get("function_calling")
+    has = {"tool_use": tools, "image_input": takes and "image" in takes}
+    # Its own guess by the model's name stands where not all of them are known.
+    abilities = None if takes is None or tools is None else [name for name, can in has.items() if can]
+    options = known(
+        contextLength=window,
+        # A request of which no token is left for the prompt is refused.
+        maxTokens=most if most is None or window is None or most < window else None,
+    )
+    return known(
+        name=f"{provider.id}/{model['id']}",
+        provider="openai",
+        model=model["id"],
+        apiBase=provider.v1,
+        apiKey=f"${{{{ secrets.{provider.variable} }}}}",
+        capabilities=abilities,
+        defaultCompletionOptions=options or None,
+    )

@@ -1,0 +1,260 @@
+"""The files of other programs: changed in place, with everything else in them and its comments kept."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from litellmctl.errors import ConfigFailure
+from litellmctl.exporters import blocks, jsonc
+from litellmctl.exporters.exporter import Block, Change, FileChange, Fill, Put, Set
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_BY_HAND = "mend it, or copy by hand what litellmctl export prints"
+_BEGIN, _END = "# >>> litellmctl {name} >>>", "# <<< litellmctl {name} <<<"
+
+
+class _Unfit(Exception):
+    """What is to be changed is something else than it should be."""
+
+
+def changed(change: FileChange, before: str | None) -> str:
+    """Return the file's text with what changes in it; `before` is None where there is no file yet.
+
+    What the result means is compared with what it should mean, so that no other setting is lost by a slip of ours.
+    """
+    text = before or ""
+    mark = "\ufeff" if text.startswith("\ufeff") else ""
+    text = text.removeprefix(mark)
+    if change.format == "text":
+        return mark + _with_newlines(_with_blocks(text, change.changes), text)
+    old = _read(change, text)
+    try:
+        changes = list(_keyed(change.changes, old))
+        expected = _applied(_plain(old), changes)
+        if before is not None and _plain(old) == expected:
+            return before  # however it is written
+        for edited in _EDITORS[change.format]:
+            after = edited(text, changes, old)
+            if after is not None and _plain(_read(change, after)) == expected:
+                return mark + _with_newlines(after, text)
+    except _Unfit as error:
+        raise ConfigFailure(f"{change.path}: {error}; it is left as it is", remedy=_BY_HAND) from None
+    raise ConfigFailure(
+        f"{change.path} could not be changed without losing something in it: nothing was written",
+        remedy="copy by hand what litellmctl export prints",
+    )
+
+
+def _with_newlines(after: str, before: str) -> str:
+    """Return the text with the line breaks that the file had throughout."""
+    if "\r\n" in before and not re.search(r"(?<!\r)\n", before):
+        return re.sub(r"(?<!\r)\n", "\r\n", after)
+    return after
+
+
+def _with_json(before: str, changes: Sequence[Set | Put], old: Any) -> str:
+    text = before if before.strip() else "{}\n"
+    # The members of one object at once: a thousand models are a thousand members.
+    for parent, group in groupby(changes, key=lambda one: one.keys[:-1]):
+        text = jsonc.with_members(text, parent, {one.keys[-1]: _new_value(old, one) for one in group})
+    return text
+
+
+def _with_toml(before: str, changes: Sequence[Set | Put], _: Any) -> str:
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        document = tomlkit.parse(before)
+        for one in changes:
+            value = _new_value(document, one)
+            table: Any = document
+            for key in one.keys[:-1]:
+                if key not in table:
+                    # A table that only holds tables has no line of its own.
+                    table[key] = tomlkit.table(is_super_table=True)
+                table = table[key]
+            table[one.keys[-1]] = value
+        return tomlkit.dumps(document)
+    except TOMLKitError as error:
+        raise _Unfit(str(error)) from None
+
+
+def _with_yaml(before: str, changes: Sequence[Set | Put], old: Any) -> str | None:
+    """Return the text in which only the lines of what changes are changed; None where it is not written so."""
+    from ruamel.yaml.error import YAMLError
+
+    text = before
+    try:
+        for one in changes:
+            found = _found(old, one.keys)
+            if isinstance(one, Put) and found:
+                text = blocks.with_items(text, one.keys, [one.owns(item) for item in found], one.items)
+            else:
+                text = blocks.with_value(text, one.keys, _new_value(old, one))
+    except (blocks.NotInBlocks, YAMLError, ValueError):
+        return None
+    return text
+
+
+def _with_yaml_anew(before: str, changes: Sequence[Set | Put], old: Any) -> str:
+    """Return the text as ruamel writes it: the comments stay, but not every space."""
+    yaml = _yaml()
+    document = yaml.load(before) or type(old)()
+    for one in changes:
+        # Printed and read, so that texts are in quotes where they must be.
+        read = yaml.load(blocks.printed(list(one.items) if isinstance(one, Put) else one.value))
+        new = replace(one, items=read) if isinstance(one, Put) else replace(one, value=read)
+        document = _set_in(document, new.keys, _new_value(document, new))
+    stream = io.StringIO()
+    yaml.dump(document, stream)
+    return stream.getvalue()
+
+
+def _yaml() -> Any:
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="rt", pure=True)
+    yaml.preserve_quotes = True
+    yaml.width = 2**16
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml
+
+
+def _with_blocks(before: str, changes: Sequence[Change]) -> str:
+    text = before
+    for one in changes:
+        assert isinstance(one, Block)
+        begin, end = _BEGIN.format(name=one.name), _END.format(name=one.name)
+        block = f"{begin}\n{one.text.rstrip()}\n{end}\n"
+        pattern = rf"^{re.escape(begin)}\r?$.*?^{re.escape(end)}\r?$\n?"
+        if re.search(pattern, text, re.MULTILINE | re.DOTALL):
+            text = re.sub(pattern, lambda _: block, text, count=1, flags=re.MULTILINE | re.DOTALL)  # noqa: B023
+        else:
+            gap = "" if not text or text.endswith(("\n\n", "\n\r\n")) else "\n" if text.endswith("\n") else "\n\n"
+            text = f"{text}{gap}{block}"
+    return text
+
+
+_EDITORS: dict[str, Sequence[Callable[[str, Sequence[Set | Put], Any], str | None]]] = {
+    "json": [_with_json],
+    "toml": [_with_toml],
+    "yaml": [_with_yaml, _with_yaml_anew],
+}
+
+
+def _read(change: FileChange, text: str) -> Any:
+    """Return what a file means."""
+    where = ""
+    try:
+        if change.format == "json":
+            return jsonc.parse(text).value if text.strip() else {}
+        if change.format == "toml":
+            import tomllib
+
+            return tomllib.loads(text)
+        return _yaml().load(text) or _empty(change.changes)
+    except jsonc.NotJson as error:
+        raise _unreadable(change.path, str(error), text, error.position) from None
+    except Exception as error:  # noqa: BLE001 - whatever a parser finds: the file stays as it is
+        mark = getattr(error, "problem_mark", None)
+        if mark is not None:
+            where = f" (line {mark.line + 1}, column {mark.column + 1})"
+        elif found := re.search(r"\(at (line \d+, column \d+)\)", str(error)):
+            where = f" ({found[1]})"
+        elif change.format == "toml":  # it ends too early
+            where = f" (line {text.count(chr(10)) + 1}, column {len(text) - text.rfind(chr(10))})"
+        raise ConfigFailure(
+            f"{change.path} is not valid {change.format.upper()}{where}: it is left as it is", remedy=_BY_HAND
+        ) from None
+
+
+def _applied(new: Any, changes: Sequence[Set | Put]) -> Any:
+    """Return what a file should mean after the changes."""
+    for one in changes:
+        new = _set_in(new, one.keys, _new_value(new, one))
+    return _plain(new)
+
+
+def _keyed(changes: Sequence[Change], old: Any) -> Iterator[Set | Put]:
+    """Yield the changes by key; what is to be filled in is set member by member, so that the others stay."""
+    for one in changes:
+        if isinstance(one, Fill):
+            yield from _missing(one.keys, _found(old, one.keys), one.value)
+        elif not isinstance(one, Block):
+            yield one
+
+
+def _missing(keys: tuple[str, ...], old: Any, new: Any) -> Iterator[Set]:
+    if old is None:
+        yield Set(keys, new)
+    elif isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key, value in new.items():
+            yield from _missing((*keys, key), old.get(key), value)
+
+
+def _found(document: Any, keys: Sequence[str]) -> Any:
+    for key in keys:
+        document = document.get(key) if isinstance(document, Mapping) else None
+    return document
+
+
+def _new_value(document: Any, change: Set | Put) -> Any:
+    """Return the value to set: a list keeps its items that are not ours."""
+    if isinstance(change, Set):
+        return change.value
+    found = _found(document, change.keys)
+    if not isinstance(found, list | None):
+        raise _Unfit(f"{'.'.join(change.keys) or 'the whole'} is not a list")
+    kept = [] if found is None else found
+    for index in reversed(range(len(kept))):
+        if change.owns(kept[index]):
+            del kept[index]
+    kept.extend(change.items)
+    return kept
+
+
+def _set_in(document: Any, keys: Sequence[str], value: Any) -> Any:
+    if not keys:
+        return value
+    if not isinstance(document, Mapping):
+        raise _Unfit("the whole is not a mapping")
+    table: Any = document
+    for key in keys[:-1]:
+        if not isinstance(table.get(key), Mapping):
+            if table.get(key) is not None:
+                raise _Unfit(f"{key} is not a mapping")
+            table[key] = {}
+        table = table[key]
+    table[keys[-1]] = value
+    return document
+
+
+def _empty(changes: Sequence[Change]) -> Any:
+    return [] if any(isinstance(one, Put) and not one.keys for one in changes) else {}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of plain mappings, lists and scalars, to be compared."""
+    if isinstance(value, Mapping):
+        return {key if isinstance(key, str) else repr(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return json.loads(json.dumps(value, default=str))
+
+
+def _unreadable(path: Path, why: str, text: str, position: int) -> ConfigFailure:
+    line = text.count("\n", 0, position) + 1
+    column = position - text.rfind("\n", 0, position)
+    return ConfigFailure(
+        f"{path} (line {line}, column {column}): {why}; it is left as it is",
+        remedy=_BY_HAND,
+    )

@@ -1,0 +1,144 @@
+"""What an exporter is: one program, the files it reads, and what is to stand in them."""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from litellmctl.catalog.model import Model
+
+
+@dataclass(frozen=True)
+class Provider:
+    """The proxy, as a provider of models.
+
+    `base_url` is the proxy's root, without `/v1`; `command` are the words of the command that prints the key,
+    `variable` is the environment variable that holds it for programs that run no command. `with_skills` asks for the
+    proxy's skill marketplace too.
+    """
+
+    id: str
+    name: str
+    base_url: str
+    models: Sequence[Model]
+    command: Sequence[str]
+    variable: str = "LITELLM_API_KEY"
+    with_skills: bool = False
+
+    @property
+    def v1(self) -> str:
+        """The base URL of OpenAI's API."""
+        return f"{self.base_url}/v1"
+
+
+@dataclass(frozen=True)
+class Set:
+    """The value at `keys` becomes `value`; what stands in a mapping beside it stays."""
+
+    keys: tuple[str, ...]
+    value: Any
+
+
+@dataclass(frozen=True)
+class Put:
+    """In the list at `keys`, the items in which `mark` has the value `owner` are replaced by `items`.
+
+    With `is_prefix` those in which that value begins with `owner`.
+    """
+
+    keys: tuple[str, ...]
+    items: Sequence[dict[str, Any]]
+    mark: str
+    owner: str
+    is_prefix: bool = False
+
+    def owns(self, item: Any) -> bool:
+        """Whether an item of the list is one of ours."""
+        value = item.get(self.mark) if isinstance(item, Mapping) else None
+        return isinstance(value, str) and (value.startswith(self.owner) if self.is_prefix else value == self.owner)
+
+
+@dataclass(frozen=True)
+class Fill:
+    """The members of `value` that the mapping at `keys` lacks are added to it, mapping by mapping."""
+
+    keys: tuple[str, ...]
+    value: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Block:
+    """The lines between our two marks, which `name` tells from other blocks of ours, become `text`."""
+
+    name: str
+    text: str
+
+
+Change = Set | Put | Fill | Block
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """A file and what changes in it. `format` is json (comments allowed), toml, yaml or text (for blocks)."""
+
+    path: Path
+    format: str
+    changes: Sequence[Change]
+
+
+@dataclass(frozen=True)
+class Export:
+    """What an exporter makes of a provider: the files, what the user does then, and what could not be said."""
+
+    files: Sequence[FileChange]
+    notes: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+
+
+class Exporter(ABC):
+    """One program.
+
+    `name` is what `export` takes, `title` what people call it, `program` its executable, `key_from` where it takes the
+    key from, in words.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    program: ClassVar[str]
+    key_from: ClassVar[str] = "runs litellmctl token for the key."
+
+    @abstractmethod
+    def path(self) -> Path:
+        """Return the program's own file that `export` changes first, by the program's own rules."""
+
+    def folder(self) -> Path:
+        """Return the folder whose existence says that the program is used here."""
+        return self.path().parent
+
+    @abstractmethod
+    def export(self, provider: Provider) -> Export:
+        """Return what is to stand in the program's files. Nothing is read or written; no key is in it."""
+
+
+def shell_words(words: Sequence[str]) -> str:
+    """Return a command as one line, for programs that give it to a shell: sh, or cmd on Windows."""
+    if sys.platform == "win32":
+        from subprocess import list2cmdline
+
+        # Some try Git Bash first, which would eat the backslashes of an unquoted path.
+        program, *rest = words
+        return f'"{program.replace(chr(92), "/")}" {list2cmdline(rest)}'
+    import shlex
+
+    return shlex.join(words)
+
+
+def known(**facts: Any) -> dict[str, Any]:
+    """Return those facts that are known: None is left out, never guessed."""
+    return {name: value for name, value in facts.items() if value is not None}

@@ -1,0 +1,88 @@
+"""goose (https://github.com/aaif-goose/goose): declarative.rs of goose-providers, base.rs of goose-provider-types."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from litellmctl.exporters.exporter import Export, Exporter, FileChange, Provider, Set, known
+from litellmctl.settings import environment, paths
+
+if TYPE_CHECKING:
+    from litellmctl.catalog.model import Model
+
+_COMMAND_SECONDS = 20
+_RENEW_SECONDS = 300
+
+
+class Goose(Exporter):
+    """A file of its own in custom_providers. It runs our command for the key, without a shell."""
+
+    name = "goose"
+    title = "goose"
+    program = "goose"
+
+    def path(self) -> Path:
+        """Return the file of the provider with the usual name."""
+        return self._file("litellm")
+
+    def folder(self) -> Path:
+        """Return goose's own folder: XDG's but on Windows."""
+        root = environment.get("GOOSE_PATH_ROOT")
+        if root and Path(root).is_absolute():
+            return Path(root) / "config"
+        if sys.platform == "win32":
+            return Path(environment.get("APPDATA") or paths.home()) / "Block" / "goose" / "config"
+        return paths.xdg_config_home() / "goose"
+
+    def export(self, provider: Provider) -> Export:
+        """Return the provider with its models. It has the prefix of all custom ones: goose has a litellm built in."""
+        name = self._file(provider.id).stem
+        command, *arguments = provider.command
+        body = {
+            "name": name,
+            "engine": "openai",
+            "display_name": provider.name,
+            "base_url": f"{provider.v1}/chat/completions",
+            "requires_auth": True,
+            # One of the two: a key of an earlier kind is taken out.
+            "api_key_env": "",
+            "auth": {
+                "command": command,
+                "args": arguments,
+                "refresh_interval": _RENEW_SECONDS,
+                "timeout_seconds": _COMMAND_SECONDS,
+            },
+            "dynamic_models": False,
+            "skip_canonical_filtering": True,
+            "models": [_model(model) for model in provider.models],
+        }
+        change = FileChange(self._file(provider.id), "json", [Set((key,), value) for key, value in body.items()])
+        return Export([change], notes=[f"GOOSE_PROVIDER={name} GOOSE_MODEL=MODEL goose session"])
+
+    def _file(self, provider_id: str) -> Path:
+        return self.folder() / "custom_providers" / f"custom_{provider_id}.json"
+
+
+def _model(model: Model) -> dict[str, Any]:
+    cost, takes = model["cost"], model["input"]
+    prices = {
+        "input_token_cost": _per_token(cost["input"]),
+        "output_token_cost": _per_token(cost["output"]),
+        "cache_read_token_cost": _per_token(cost["cache_read"]),
+        "cache_write_token_cost": _per_token(cost["cache_write"]),
+    }
+    return known(
+        name=model["id"],
+        context_limit=model["context_window"],
+        reasoning=model["reasoning"],
+        supports_vision=None if takes is None else "image" in takes,
+        **prices,
+        currency="$" if any(price is not None for price in prices.values()) else None,
+    )
+
+
+def _per_token(price: float | None) -> float | None:
+    """Return a price for a token, from one for a million."""
+    return None if price is None else float(f"{price / 1e6:.10g}")

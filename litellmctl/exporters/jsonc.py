@@ -1,0 +1,209 @@
+"""Changing JSON with comments and trailing commas in place: every byte outside of what changes stays as it is."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+_SPACE = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
+_LINE = re.compile(r"(?:[ \t]+|//[^\n]*|/\*(?:(?!\*/)[^\n])*\*/)*")
+_SCALAR = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null')
+_DEEPEST = 200
+
+
+class NotJson(ValueError):
+    """The text is no JSON with comments; `position` is where that shows."""
+
+    def __init__(self, message: str, position: int) -> None:
+        super().__init__(message)
+        self.position = position
+
+
+class Member(NamedTuple):
+    """A member of an object: where its key begins, and its value."""
+
+    key_start: int
+    value: Node
+
+
+class Node(NamedTuple):
+    """A value, from `start` up to `end`; the members of an object, or the items of an array."""
+
+    start: int
+    end: int
+    value: Any
+    members: dict[str, Member]
+    items: list[Node]
+
+
+def parse(text: str) -> Node:
+    """Return the value that the text holds. A key that comes twice is refused: nobody knows which one counts."""
+    start = _skip(text, 1 if text.startswith("\ufeff") else 0)
+    node = _value(text, start, 0)
+    end = _skip(text, node.end)
+    if end != len(text):
+        raise NotJson("something follows the value", end)
+    return node
+
+
+def with_value(text: str, keys: Sequence[str], value: Any) -> str:
+    """Return the text with the value at `keys` set; objects on the way are made where they are missing."""
+    return with_members(text, keys[:-1], {keys[-1]: value})
+
+
+def with_members(text: str, keys: Sequence[str], members: Mapping[str, Any]) -> str:
+    """Return the text with these members of the object at `keys` set, as `with_value`."""
+    root = node = parse(text)
+    indent = _indent_of(text, root) or "  "
+    for depth, key in enumerate(keys):
+        _require_object(node, keys[:depth])
+        if key not in node.members:
+            rest: Any = members
+            for name in reversed(keys[depth + 1 :]):
+                rest = {name: rest}
+            return _inserted(text, node, {key: rest}, indent)
+        node = node.members[key].value
+    _require_object(node, keys)
+    found = {name: node.members[name].value for name in members if name in node.members}
+    missing = {name: value for name, value in members.items() if name not in found}
+    # From the end to the beginning, so that what is still to be done stays where it was found.
+    after = _inserted(text, node, missing, indent) if missing else text
+    newline = _newline(text)
+    for name, old in sorted(found.items(), key=lambda item: item[1].start, reverse=True):
+        new = _printed(members[name], indent, _column(text, old.start), newline)
+        after = after[: old.start] + new + after[old.end :]
+    return after
+
+
+def _require_object(node: Node, keys: Sequence[str]) -> None:
+    if not isinstance(node.value, dict):
+        raise NotJson(f"{'.'.join(keys) or 'the whole'} is not an object", node.start)
+
+
+def _inserted(text: str, node: Node, members: Mapping[str, Any], indent: str) -> str:
+    """Add members behind the last one of an object."""
+    own, newline = _column(text, node.start), _newline(text)
+    new = ",".join(
+        f"{newline}{own}{indent}{_printed(name, '', '', '')}: {_printed(value, indent, own + indent, newline)}"
+        for name, value in members.items()
+    )
+    ending = f"{newline}{own}"
+    if not node.members:
+        inside = text[node.start + 1 : node.end - 1].rstrip()
+        return f"{text[: node.start]}{{{inside}{new}{ending}}}{text[node.end :]}"
+    last = max(found.value.end for found in node.members.values())
+    between = text[last : node.end - 1]
+    comma = _comma(between)
+    if comma is None:
+        before = f"{text[:last]},"
+    else:
+        before, between = text[: last + comma + 1], between[comma + 1 :]
+        new += ","
+    line = _rest_of_line(between)
+    rest = between[len(line) :]
+    return f"{before}{line}{new}{rest if rest.strip() or newline in rest else ending}{text[node.end - 1 :]}"
+
+
+def _comma(after: str) -> int | None:
+    """Return where a trailing comma stands, which is no part of a comment."""
+    position = _skip(after, 0)
+    return position if after[position : position + 1] == "," else None
+
+
+def _rest_of_line(after: str) -> str:
+    """Return what stands behind the last member on its line: comments that belong to it."""
+    found = _LINE.match(after)
+    assert found is not None
+    return found[0].rstrip()
+
+
+def _newline(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"
+
+
+def _printed(value: Any, indent: str, own: str, newline: str) -> str:
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    # What a terminal would act on; there is none of it outside of texts.
+    text = re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    return text.replace("\n", f"{newline}{own}")
+
+
+def _column(text: str, position: int) -> str:
+    """Return the white space that begins the line of this position."""
+    line = text[text.rfind("\n", 0, position) + 1 : position]
+    return line[: len(line) - len(line.lstrip(" \t"))]
+
+
+def _indent_of(text: str, node: Node) -> str | None:
+    """Return by how much the file indents: the first member that begins a line tells."""
+    own = _column(text, node.start)
+    for key_start, value in node.members.values():
+        line = text[text.rfind("\n", 0, key_start) + 1 : key_start]
+        if "\n" in text[node.start : key_start] and line.startswith(own) and not line.strip(" \t") and line != own:
+            return line[len(own) :]
+        inner = _indent_of(text, value)
+        if inner is not None:
+            return inner
+    return None
+
+
+def _skip(text: str, position: int) -> int:
+    found = _SPACE.match(text, position)
+    assert found is not None
+    return found.end()
+
+
+def _value(text: str, start: int, depth: int) -> Node:
+    if depth > _DEEPEST:
+        raise NotJson("it is nested too deeply", start)
+    opening = text[start : start + 1]
+    if opening == "{":
+        return _object(text, start, depth)
+    if opening == "[":
+        return _array(text, start, depth)
+    found = _SCALAR.match(text, start)
+    if found is None:
+        raise NotJson("a value is missing", start)
+    try:
+        return Node(start, found.end(), json.loads(found[0]), {}, [])
+    except ValueError:
+        raise NotJson("a text or number is not valid", start) from None
+
+
+def _object(text: str, start: int, depth: int) -> Node:
+    members: dict[str, Member] = {}
+    position = _skip(text, start + 1)
+    while text[position : position + 1] != "}":
+        key = _value(text, position, depth + 1)
+        if not isinstance(key.value, str):
+            raise NotJson("a key is missing", position)
+        if key.value in members:
+            raise NotJson(f'the key "{key.value}" comes twice', position)
+        colon = _skip(text, key.end)
+        if text[colon : colon + 1] != ":":
+            raise NotJson("a colon is missing", colon)
+        value = _value(text, _skip(text, colon + 1), depth + 1)
+        members[key.value] = Member(position, value)
+        position = _separated(text, value.end, "}")
+    return Node(start, position + 1, {name: member.value.value for name, member in members.items()}, members, [])
+
+
+def _array(text: str, start: int, depth: int) -> Node:
+    items: list[Node] = []
+    position = _skip(text, start + 1)
+    while text[position : position + 1] != "]":
+        items.append(_value(text, position, depth + 1))
+        position = _separated(text, items[-1].end, "]")
+    return Node(start, position + 1, [item.value for item in items], {}, items)
+
+
+def _separated(text: str, position: int, closing: str) -> int:
+    """Return where the next member or the closing bracket begins."""
+    position = _skip(text, position)
+    if text[position : position + 1] == ",":
+        return _skip(text, position + 1)
+    if text[position : position + 1] != closing:
+        raise NotJson(f"a comma or {closing} is missing", position)
+    return position

@@ -1,0 +1,63 @@
+"""llm (https://llm.datasette.io): docs other-models.md, and llm/default_plugins/openai_models.py of llm 0.36."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from litellmctl.exporters.exporter import Export, Exporter, FileChange, Provider, Put
+from litellmctl.settings import environment
+
+if TYPE_CHECKING:
+    from litellmctl.catalog.model import Model
+
+
+class Llm(Exporter):
+    """Items of extra-openai-models.yaml, whose `api_key_name` is the provider's name.
+
+    The key comes from its own key store, or from OPENAI_API_KEY where that has none of this name.
+    """
+
+    name = "llm"
+    title = "llm"
+    program = "llm"
+    key_from = "reads the key from OPENAI_API_KEY, or has it in its own store."
+
+    def path(self) -> Path:
+        """Return the file in LLM_USER_PATH, or in the folder that Click gives llm."""
+        import click
+
+        folder = environment.get("LLM_USER_PATH") or click.get_app_dir("io.datasette.llm")
+        return Path(folder) / "extra-openai-models.yaml"
+
+    def export(self, provider: Provider) -> Export:
+        """Return the models, as ID/MODEL: llm has a gpt-4o and others of its own."""
+        items = [_model(model, provider) for model in provider.models]
+        return Export(
+            [FileChange(self.path(), "yaml", [Put((), items, "api_key_name", provider.id)])],
+            notes=[
+                f'OPENAI_API_KEY="$(litellmctl token)" llm -m {provider.id}/MODEL "A prompt"',
+                # A pipe does not do: llm asks the terminal where there is one.
+                f"or keep a key that does not end, pasted where it asks: llm keys set {provider.id}",
+            ],
+        )
+
+
+def _model(model: Model, provider: Provider) -> dict[str, Any]:
+    takes = model["input"] or ()
+    abilities = {
+        "supports_schema": model["supports"].get("response_schema"),
+        "supports_tools": model["supports"].get("function_calling"),
+        "vision": "image" in takes,
+        "audio": "audio" in takes,
+        "reasoning": model["reasoning"],
+        "responses": model["mode"] == "responses",
+    }
+    return {
+        "model_id": f"{provider.id}/{model['id']}",
+        "model_name": model["id"],
+        "api_base": provider.v1,
+        "api_key_name": provider.id,
+        # Each is off where it is not said.
+        **{name: True for name, has in abilities.items() if has},
+    }

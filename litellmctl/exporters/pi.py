@@ -1,0 +1,95 @@
+"""Pi (https://pi.dev): docs/models.md and dist/core/model-config.js of npm's @earendil-works/pi-coding-agent."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from litellmctl.catalog.model import EFFORTS
+from litellmctl.exporters.exporter import Export, Exporter, FileChange, Provider, Set, known, shell_words
+from litellmctl.settings import environment, paths
+
+if TYPE_CHECKING:
+    from litellmctl.catalog.model import Model
+
+# Pi's thinking levels are LiteLLM's reasoning efforts but for one word.
+_LEVELS = {"off" if effort == "none" else effort: effort for effort in EFFORTS}
+_CLAUDE = r"(?i)(?<![a-z])(?:anthropic/|(?:claude|fable|opus|sonnet|haiku)(?![a-z]))"
+_KIMI = r"(?i)(?<![a-z])(?:moonshotai|moonshot|kimi)(?![a-z])"
+# Moonshot takes OpenAI's API strictly: what it does not know is an error.
+_KIMI_RESPONSES = {"supportsDeveloperRole": False, "supportsStrictMode": False}
+_KIMI_CHAT = {**_KIMI_RESPONSES, "supportsReasoningEffort": False, "maxTokensField": "max_tokens"}
+
+
+class Pi(Exporter):
+    """`providers.ID` in models.json. It runs our command for the key, through a shell, at each request."""
+
+    name = "pi"
+    title = "Pi"
+    program = "pi"
+
+    def path(self) -> Path:
+        """Return models.json of PI_CODING_AGENT_DIR."""
+        named = environment.get("PI_CODING_AGENT_DIR")
+        return (Path(named).expanduser() if named else paths.home() / ".pi" / "agent") / "models.json"
+
+    def export(self, provider: Provider) -> Export:
+        """Return the provider with its models."""
+        body = {
+            "name": provider.name,
+            "baseUrl": provider.v1,
+            "api": "openai-completions",
+            "apiKey": f"!{shell_words(provider.command)}",
+            "compat": {"supportsStore": False},
+            "models": [_model(model) for model in provider.models],
+        }
+        change = FileChange(self.path(), "json", [Set(("providers", provider.id), body)])
+        return Export([change], notes=[f"pi --provider {provider.id} --model MODEL"])
+
+
+def _model(model: Model) -> dict[str, Any]:
+    takes, efforts = model["input"], model["reasoning_efforts"]
+    reasoning = True if model["reasoning"] is None and efforts else model["reasoning"]
+    levels = {level: effort if effort in efforts else None for level, effort in _LEVELS.items()} if efforts else None
+    return known(
+        id=model["id"],
+        name=model["id"] if _is_complete(model) else f"{model['id']} (incomplete metadata)",
+        api="openai-responses" if model["mode"] == "responses" else None,
+        reasoning=reasoning,
+        thinkingLevelMap=levels if reasoning else None,
+        input=None if takes is None else [what for what in ("text", "image") if what in takes] or None,
+        contextWindow=model["context_window"],
+        maxTokens=model["max_output_tokens"],
+        cost=_cost(model),
+        compat=_compat(model),
+    )
+
+
+def _is_complete(model: Model) -> bool:
+    """Whether Pi need not assume a price, which would be 0, or a limit."""
+    facts = [*model["cost"].values(), model["context_window"], model["max_output_tokens"]]
+    return all(fact is not None for fact in facts)
+
+
+def _cost(model: Model) -> dict[str, float] | None:
+    """Return the prices, of which Pi wants all four: for one that is missing it takes 0 in any case."""
+    cost = model["cost"]
+    if cost["input"] is None or cost["output"] is None:
+        return None
+    return {
+        "input": cost["input"],
+        "output": cost["output"],
+        "cacheRead": cost["cache_read"] or 0,
+        "cacheWrite": cost["cache_write"] or 0,
+    }
+
+
+def _compat(model: Model) -> dict[str, Any] | None:
+    """Return what is peculiar to the models of two makers, which Pi knows only by their own addresses."""
+    responses, makers = model["mode"] == "responses", set(model["providers"] or ())
+    if re.search(_KIMI, model["id"]) or makers == {"moonshot"}:
+        return _KIMI_RESPONSES if responses else _KIMI_CHAT
+    if not responses and (re.search(_CLAUDE, model["id"]) or makers == {"anthropic"}):
+        return {"cacheControlFormat": "anthropic"}  # without it, prompt caching silently does nothing
+    return None

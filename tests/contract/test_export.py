@@ -1,0 +1,536 @@
+"""`export`: printed, shown as a change, written, taken back, for every program that there is."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import shlex
+import shutil
+import stat
+import sys
+import time
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from litellmctl.commands.export import FIELDS, TOOLS
+from litellmctl.exporters import writing
+from litellmctl.exporters.all import EXPORTERS
+from tests.conftest import Result, Run
+from tests.fake_proxy import FakeProxy, row
+
+KEY = "sk-test-0123456789abcdef"
+NAMES = sorted(EXPORTERS)
+THEIRS = {"OPENCODE_CONFIG", "CODEX_HOME", "LLM_USER_PATH", "CONTINUE_GLOBAL_DIR", "PI_CODING_AGENT_DIR"}
+FACTS = {
+    "max_input_tokens": 128000,
+    "max_output_tokens": 16384,
+    "input_cost_per_token": 2.5e-06,
+    "output_cost_per_token": 1e-05,
+    "cache_read_input_token_cost": 1.25e-06,
+    "supports_function_calling": True,
+    "supports_vision": True,
+}
+posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and owners")
+every_tool = pytest.mark.parametrize("tool", NAMES)
+
+OPENCODE = '{\n  // mine\n  "theme": "dark", // night\n  "provider": {\n    "own": {"npm": "x"}\n  }\n}\n'
+
+
+@pytest.fixture(autouse=True)
+def theirs(env: dict[str, str]) -> None:
+    for name in [*env]:
+        if name in THEIRS or name.startswith(("CLAUDE_", "CRUSH_", "GOOSE_", "ZED_")):
+            del env[name]
+
+
+@pytest.fixture
+def models(proxy: FakeProxy) -> FakeProxy:
+    rows = [row("gpt-4o", **FACTS), row("claude-sonnet", **FACTS), row("groq/openai/gpt-oss-120b", **FACTS)]
+    return proxy.models(*rows, row("homemade", mode=None), times=None)
+
+
+@pytest.fixture
+def target(home: Path) -> Path:
+    """opencode's file, which is not there yet."""
+    return home / ".config/opencode/opencode.json"
+
+
+@pytest.fixture
+def written(target: Path) -> Path:
+    """opencode's file, with settings of the user's."""
+    target.parent.mkdir(parents=True)
+    target.write_bytes(OPENCODE.encode())
+    return target
+
+
+def files(home: Path) -> dict[str, bytes]:
+    """Return the files in the home, but for ours."""
+    every = (path for path in home.rglob("*") if path.is_file())
+    return {
+        str(path): path.read_bytes() for path in every if path.relative_to(home).parts[0] not in {"config", "cache"}
+    }
+
+
+def receipts(home: Path) -> list[Path]:
+    return sorted((home / "config/exports").glob("*.json"))
+
+
+def no_key(home: Path, *results: Result) -> None:
+    """The key is nowhere: not on the terminal, not in a file, not in what a receipt holds."""
+    for result in results:
+        assert KEY not in result + result.stderr
+    for path in home.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            assert KEY.encode() not in data
+            assert not any(KEY.encode() in base64.b64decode(one) for one in re.findall(rb'"before": "([^"]*)"', data))
+
+
+# ---- every program ----
+
+
+@every_tool
+def test_prints_and_writes_nothing(run: Run, models: FakeProxy, home: Path, tool: str) -> None:
+    result = run("export", tool)
+    assert models.url in result or "/v1" in result
+    path = str(EXPORTERS[tool].path()).removeprefix(str(Path.home()))
+    assert path in result.stderr
+    assert "--write" in result.stderr
+    assert "Then:  " in result.stderr
+    assert files(home) == {}
+    assert not receipts(home)
+    no_key(home, result)
+
+
+@every_tool
+def test_writes_and_takes_back_byte_for_byte(run: Run, models: FakeProxy, home: Path, tool: str) -> None:
+    results = [run("export", tool, "--diff")]
+    assert files(home) == {}
+    states: list[dict[str, bytes]] = [{}]
+    # Into nothing; into a file that is there, for another provider; once more, with other models.
+    for words in ([], ["--id", "work", "--models", "gpt-*"], ["--id", "third", "--key-command", "printenv X"]):
+        results += [run("export", tool, "--diff", *words), run("export", tool, "--write", *words)]
+        if files(home) != states[-1]:
+            states.append(files(home))
+            changes = [path for path in states[-1] if states[-2].get(path) != states[-1][path]]
+            assert all(f"Wrote {path}" in results[-1].stderr for path in changes)
+        else:
+            assert "has it already" in results[-1].stderr
+        assert len(receipts(home)) == len(states) - 1
+    assert len(states) > 1
+    no_key(home, *results)
+    assert all(stat.S_IMODE(os.stat(path).st_mode) == 0o600 for path in [*states[-1], *receipts(home)])
+    assert stat.S_IMODE((home / "config/exports").stat().st_mode) == 0o700
+    for before in reversed(states[:-1]):
+        run("export", tool, "--undo")
+        assert files(home) == before
+    assert not receipts(home)
+    assert run("export", tool, "--undo", "--json", exit=5).error["code"] == "not_found"
+
+
+@every_tool
+def test_writes_nothing_twice(run: Run, models: FakeProxy, home: Path, tool: str) -> None:
+    run("export", tool, "--write")
+    before = {path: os.stat(path).st_mtime_ns for path in files(home)}
+    result = run("export", tool, "--write")
+    assert "has it already" in result.stderr
+    assert {path: os.stat(path).st_mtime_ns for path in files(home)} == before
+    assert len(receipts(home)) == 1
+    assert run("export", tool, "--diff") == ""
+
+
+@every_tool
+def test_does_not_undo_what_was_edited_since(run: Run, models: FakeProxy, home: Path, tool: str) -> None:
+    run("export", tool, "--write")
+    path = Path(max(files(home)))
+    path.write_bytes(path.read_bytes() + b"\n")
+    before = files(home)
+    error = run("export", tool, "--undo", "--json", exit=5).error
+    assert error["code"] == "rejected"
+    assert f"{path} was edited since it was written" in error["message"]
+    assert str(receipts(home)[0]) in error["remedy"]
+    path.unlink()
+    assert "is gone since" in run("export", tool, "--undo", "--json", exit=5).error["message"]
+    assert len(receipts(home)) == 1
+    # As it was, it is undone.
+    path.write_bytes(before[str(path)].removesuffix(b"\n"))
+    run("export", tool, "--undo")
+    assert files(home) == {}
+
+
+@every_tool
+def test_a_thousand_models(run: Run, proxy: FakeProxy, home: Path, tool: str) -> None:
+    proxy.models(*(row(f"model-{number:04}", **FACTS) for number in range(1000)), times=None)
+    started = time.monotonic()
+    run("export", tool, "--write")
+    assert time.monotonic() - started < 10
+    text = b"".join(files(home).values()).decode()
+    # Codex and Claude Code ask the proxy.
+    assert tool in {"codex", "claude-code"} or ("model-0000" in text and "model-0999" in text)
+
+
+@every_tool
+def test_nasty_names_of_models(run: Run, proxy: FakeProxy, home: Path, tool: str) -> None:
+    names = [
+        *('it\'s "q"', "a/b/c", "a\nb", "$HOME", "$(touch made)", "`touch made`", "{env:LITELLM_API_KEY}"),
+        *("{file:/etc/passwd}", "${{ secrets.LITELLM_API_KEY }}", "日本 😀", "\x9b31mred", "\x00", "\\", "no", " a "),
+        *("__proto__", "constructor", "# comment", "// comment", "a'b", "--help", "\u2028", "\ufeff", "\r\n"),
+    ]
+    proxy.models(*(row(name, **FACTS) for name in names), row("gpt-4o", **FACTS), times=None)
+    printed = run("export", tool)
+    # Whatever a proxy names, no terminal acts on it.
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", printed + printed.stderr)
+    assert "root:" not in printed
+    run("export", tool, "--write")
+    assert files(home)
+    assert "has it already" in run("export", tool, "--write").stderr
+    run("export", tool, "--undo")
+    assert files(home) == {}
+    assert not list(home.rglob("made"))
+
+
+@every_tool
+def test_a_name_that_is_no_text_breaks_nothing(run: Run, proxy: FakeProxy, home: Path, tool: str) -> None:
+    half = json.dumps({"data": [row("bad\ud800", **FACTS), row("gpt-4o", **FACTS)]}).encode()
+    proxy.on("/model/info", half, times=None)
+    run("export", tool)
+    run("export", tool, "--write")
+    assert files(home)
+    assert b"".join(files(home).values()).decode()
+
+
+# ---- what there is ----
+
+
+def test_lists_the_programs_and_which_are_here(run: Run, home: Path, env: dict[str, str], tmp_path: Path) -> None:
+    program = tmp_path / "bin" / "opencode"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o700)
+    (home / ".codex").mkdir()
+    rows = {one["tool"]: one for one in run("export", "--list", "--json", PATH=str(program.parent)).json}
+    assert list(rows) == list(EXPORTERS)
+    assert all(list(one) == list(FIELDS) for one in rows.values())
+    assert {name for name, one in rows.items() if one["installed"]} == {"opencode", "codex"}
+    assert rows["opencode"] == {
+        "tool": "opencode",
+        "title": "opencode",
+        "installed": True,
+        "path": str(home / ".config/opencode/opencode.json"),
+        "writes": 0,
+    }
+    table = run("export", "--list", terminal=True, PATH=str(program.parent))
+    assert re.search(r"opencode +opencode +yes +\S*/opencode\.json", table)
+
+
+def test_counts_the_writes_that_can_be_undone(run: Run, models: FakeProxy) -> None:
+    run("export", "opencode", "--write")
+    run("export", "opencode", "--write", "--id", "work")
+    rows = {one["tool"]: one["writes"] for one in run("export", "--list", "--json").json}
+    assert rows == {**dict.fromkeys(EXPORTERS, 0), "opencode": 2}
+
+
+def test_every_program_of_the_help_is_there() -> None:
+    assert set(TOOLS) == set(EXPORTERS)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "which program?"),
+        (["emacs"], "emacs"),
+        (["codex", "--diff", "--write"], "--diff, --write and --undo"),
+        (["codex", "--write", "--undo"], "--diff, --write and --undo"),
+        (["codex", "--id", "My Proxy"], '"My Proxy" is no name'),
+        (["codex", "--id", "a.b"], '"a.b" is no name'),
+        (["codex", "--id", "../x"], '"../x" is no name'),
+        (["codex", "--id", ""], '"" is no name'),
+        (["codex", "--key-command", "it's"], "--key-command is no command"),
+        (["codex", "--key-command", " "], "--key-command is no command"),
+    ],
+)
+def test_bad_words_are_refused(run: Run, home: Path, proxy: FakeProxy, words: list[str], message: str) -> None:
+    error = run("export", *words, "--json", exit=2).error
+    assert error["code"] == "usage"
+    assert message in error["message"]
+    assert files(home) == {}
+
+
+# ---- which models, under which name, with which command ----
+
+
+def test_only_some_models(run: Run, models: FakeProxy) -> None:
+    found = json.loads(run("export", "opencode", "--models", "gpt-*", "--models", "GROQ/*"))
+    assert list(found["provider"]["litellm"]["models"]) == ["gpt-4o", "groq/openai/gpt-oss-120b"]
+    error = run("export", "opencode", "--models", "gtp-4o", "--json", exit=2).error
+    assert error["message"].startswith("no model to export")
+    assert "gpt-4o" in error["message"]
+
+
+def test_under_another_name(run: Run, models: FakeProxy, target: Path) -> None:
+    assert "work/MODEL" in run("export", "opencode", "--id", "work", "--write").stderr
+    run("export", "opencode", "--write")
+    assert list(json.loads(target.read_text())["provider"]) == ["work", "litellm"]
+    run("export", "opencode", "--id", "work", "--models", "gpt-4o", "--write")
+    found = json.loads(target.read_text())["provider"]
+    assert [list(found["work"]["models"]), len(found["litellm"]["models"])] == [["gpt-4o"], 4]
+
+
+def test_the_command_for_the_key_names_this_program_this_proxy_and_this_profile(run: Run, models: FakeProxy) -> None:
+    auth = tomllib.loads(run("export", "codex"))["model_providers"]["litellm"]["auth"]
+    words = [auth["command"], *auth["args"]]
+    assert words[-5:] == ["token", "--profile", "default", "--base-url", models.url]
+    assert os.path.isabs(words[0])
+    assert os.access(words[0], os.X_OK)
+
+
+@pytest.mark.parametrize("command", ["op read 'op://team/my key/x'", "/usr/bin/printenv KEY", 'vault "it\'s"'])
+def test_another_command_for_the_key(run: Run, models: FakeProxy, command: str) -> None:
+    auth = tomllib.loads(run("export", "codex", "--key-command", command))["model_providers"]["litellm"]["auth"]
+    assert [auth["command"], *auth["args"]] == shlex.split(command)
+
+
+# ---- into a file that is there ----
+
+
+def test_everything_else_stays(run: Run, models: FakeProxy, written: Path) -> None:
+    written.chmod(0o644)
+    inode = written.stat().st_ino
+    run("export", "opencode", "--write", "--models", "homemade")
+    assert written.read_text() == OPENCODE.replace(
+        '    "own": {"npm": "x"}\n  }\n}\n',
+        '    "own": {"npm": "x"},\n    "litellm": {\n      "npm": "@ai-sdk/openai-compatible",\n'
+        f'      "name": "LiteLLM ({models.url.removeprefix("http://")})",\n      "options": {{\n'
+        f'        "baseURL": "{models.url}/v1",\n        "apiKey": "{{env:LITELLM_API_KEY}}"\n      }},\n'
+        '      "models": {\n        "homemade": {\n          "name": "homemade"\n        }\n      }\n    }\n  },\n'
+        '  "$schema": "https://opencode.ai/config.json"\n}\n',
+    )
+    assert written.stat().st_ino != inode, "it is replaced in one step"
+    assert [path.name for path in written.parent.iterdir()] == ["opencode.json"]
+    run("export", "opencode", "--undo")
+    assert written.read_bytes() == OPENCODE.encode()
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o600, 0o644, 0o664, 0o400 | 0o200 | 0o040])
+def test_the_mode_stays(run: Run, models: FakeProxy, written: Path, mode: int) -> None:
+    written.chmod(mode)
+    run("export", "opencode", "--write")
+    assert stat.S_IMODE(written.stat().st_mode) == mode
+    run("export", "opencode", "--undo")
+    assert stat.S_IMODE(written.stat().st_mode) == mode
+
+
+@posix
+def test_a_link_is_followed(run: Run, models: FakeProxy, written: Path, home: Path) -> None:
+    dotfiles = home / "dotfiles"
+    dotfiles.mkdir()
+    written.rename(dotfiles / "real.json")
+    written.symlink_to("../../dotfiles/real.json")
+    run("export", "opencode", "--write")
+    assert written.is_symlink()
+    assert b"litellm" in (dotfiles / "real.json").read_bytes()
+    run("export", "opencode", "--undo")
+    assert written.is_symlink()
+    assert (dotfiles / "real.json").read_bytes() == OPENCODE.encode()
+
+
+Spoil = Callable[[Path], Any]
+
+
+def _linked_to_nothing(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("nowhere.json")
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+@posix
+@pytest.mark.parametrize(
+    ("spoil", "code", "message"),
+    [
+        (lambda path: path.write_text('{"a": 1,\n  b}'), 2, "(line 2, column 3): a value is missing"),
+        (lambda path: path.write_text('["a"]'), 2, "the whole is not a"),
+        (lambda path: path.write_text('{"provider": "x"}'), 2, "provider is not a"),
+        (lambda path: path.write_bytes(b'{"a": "\xff"}'), 1, "it is not UTF-8 text"),
+        (lambda path: path.write_bytes(b'{"a": "' + b"x" * 65 * 2**20 + b'"}'), 1, "it is larger than 64 MiB"),
+        (lambda path: path.chmod(0o444), 1, "it is read-only"),
+        (_linked_to_nothing, 1, "it is a link to nothing"),
+        (_folder, 1, "it is not a file"),
+        (_pipe, 1, "it is not a file"),
+    ],
+    ids=["invalid", "a list", "a text", "not UTF-8", "huge", "read-only", "dangling", "a folder", "a pipe"],
+)
+def test_a_file_that_cannot_be_changed_is_left_as_it_is(
+    run: Run, models: FakeProxy, written: Path, home: Path, spoil: Spoil, code: int, message: str
+) -> None:
+    spoil(written)
+    before = written.read_bytes() if written.is_file() else None
+    error = run("export", "opencode", "--write", "--json", exit=code).error
+    assert error["code"] == {1: "file", 2: "config"}[code]
+    assert message in error["message"]
+    assert str(written) in error["message"]
+    assert error["remedy"]
+    assert (written.read_bytes() if written.is_file() else None) == before
+    assert not receipts(home)
+    assert len(list(written.parent.iterdir())) == 1
+    # What is to stand there is printed in any case.
+    assert '"litellm"' in run("export", "opencode")
+
+
+@posix
+def test_somebody_elses_file_is_left_as_it_is(
+    run: Run, models: FakeProxy, written: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing.os, "geteuid", lambda: written.stat().st_uid + 1)
+    error = run("export", "opencode", "--write", "--json", exit=1).error
+    assert error["code"] == "file"
+    assert "it belongs to somebody else" in error["message"]
+    assert written.read_bytes() == OPENCODE.encode()
+    assert not receipts(home)
+
+
+@posix
+def test_a_folder_that_cannot_be_written(run: Run, models: FakeProxy, home: Path) -> None:
+    error = run("export", "opencode", "--write", "--json", exit=1, OPENCODE_CONFIG="/proc/x/opencode.json").error
+    assert error["code"] == "file"
+    assert "/proc/x/opencode.json" in error["message"]
+    assert not receipts(home)
+
+
+@posix
+def test_without_a_place_for_the_receipt_nothing_is_written(run: Run, models: FakeProxy, written: Path) -> None:
+    error = run("export", "opencode", "--write", "--json", exit=1, LITELLMCTL_CONFIG_DIR="/proc/x").error
+    assert error["code"] == "file"
+    assert "/proc/x" in error["message"]
+    assert written.read_bytes() == OPENCODE.encode()
+
+
+def test_a_file_that_changes_meanwhile_is_left_as_it_is(
+    run: Run, models: FakeProxy, written: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def and_edited(*arguments: Any) -> str:
+        after = changed(*arguments)
+        written.write_text("{}")
+        return after
+
+    changed = writing.changed
+    monkeypatch.setattr(writing, "changed", and_edited)
+    error = run("export", "opencode", "--write", "--json", exit=1).error
+    assert error["code"] == "file"
+    assert "it was changed just now by somebody else" in error["message"]
+    assert written.read_text() == "{}"
+    assert not receipts(home)
+
+
+def test_of_two_files_both_are_written_or_none(
+    run: Run, models: FakeProxy, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several = next((name for name in NAMES if name == "aider"), None)
+    if several is None:
+        pytest.skip("no program here has two files")
+    (home / ".aider.conf.yml").write_text("model: mine\n")
+    write = writing._write
+
+    def fails_at_the_second(path: Path, data: bytes) -> None:
+        if path.name == ".aider.model.metadata.json":
+            raise writing._cannot(path, "write", "no space left on device")
+        write(path, data)
+
+    monkeypatch.setattr(writing, "_write", fails_at_the_second)
+    error = run("export", "aider", "--write", "--json", exit=1).error
+    assert "no space left" in error["message"]
+    assert files(home) == {str(home / ".aider.conf.yml"): b"model: mine\n"}
+    assert not receipts(home)
+
+
+def test_a_receipt_that_is_damaged_undoes_nothing(run: Run, models: FakeProxy, target: Path, home: Path) -> None:
+    run("export", "opencode", "--write")
+    (receipt,) = receipts(home)
+    for text in ("", "{}", '{"files": [{"path": 1}]}', receipt.read_text()[:-20]):
+        receipt.write_text(text)
+        error = run("export", "opencode", "--undo", "--json", exit=1).error
+        assert error["code"] == "file"
+        assert str(receipt) in error["message"]
+    assert target.exists()
+
+
+# ---- the change, shown first ----
+
+
+def test_the_change_is_shown_first(run: Run, models: FakeProxy, written: Path) -> None:
+    shown = run("export", "opencode", "--diff")
+    assert shown.startswith(f"--- {written}\n+++ {written}\n@@ ")
+    assert '+    "litellm": {' in shown
+    assert written.read_bytes() == OPENCODE.encode()
+    new = run("export", "opencode", "--diff", OPENCODE_CONFIG=str(written.with_name("new.json")))
+    assert new.startswith(f"--- {os.devnull}\n+++ ")
+    assert '"apiKey": "{env:LITELLM_API_KEY}"' in new
+
+
+SECRET = "sk-mine-0123456789"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f'"apiKey": "{SECRET}"',
+        f'"api_key":"{SECRET}"',
+        f'"headers": {{"Authorization": "Bearer {SECRET}"}}',
+        f'"headers": {{"x-litellm-api-key": "{SECRET}", "x": "y"}}',
+        f'"a": {{"token": "{SECRET}"}}, "b": {{"password": "other-secret-1"}}',
+        f'"command": ["curl", "-H", "Authorization: Bearer {SECRET}"]',
+        f'"args": ["--key", "{SECRET}"]',
+        f'"baseURL": "https://me:{SECRET}@host/v1"',
+        f'"env": {{"GITHUB_TOKEN": "{SECRET}"}}',
+        f'"client_secret": "{SECRET} with words"',
+    ],
+)
+def test_secrets_of_the_users_own_are_masked(run: Run, models: FakeProxy, target: Path, line: str) -> None:
+    target.parent.mkdir(parents=True)
+    for text in (f"{{\n  {line}\n}}\n", f"{{{line}}}"):
+        target.write_text(text)
+        shown = run("export", "opencode", "--diff")
+        assert SECRET not in shown
+        assert "other-secret-1" not in shown
+        assert "********" in shown
+        run("export", "opencode", "--write")
+        assert SECRET in target.read_text(), "it is masked where it is shown, and nowhere else"
+        run("export", "opencode", "--undo")
+
+
+@pytest.mark.skipif("llm" not in EXPORTERS, reason="no program here has YAML")
+def test_secrets_in_yaml_are_masked_too(run: Run, models: FakeProxy, home: Path) -> None:
+    path = home / ".config/io.datasette.llm/extra-openai-models.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        f"- {{model_id: a, headers: {{Authorization: Bearer {SECRET}}}}}\n- api_key: {SECRET}\n  model_id: b\n"
+    )
+    shown = run("export", "llm", "--diff")
+    assert SECRET not in shown
+
+
+def test_offline_with_what_is_cached(run: Run, models: FakeProxy, target: Path) -> None:
+    run("models")
+    run("export", "opencode", "--write", "--offline")
+    assert '"gpt-4o"' in target.read_text()
+
+
+def test_is_a_process_that_needs_no_terminal(run_process: Run, models: FakeProxy, home: Path) -> None:
+    shutil.rmtree(home / "cache", ignore_errors=True)
+    done = run_process("export", "opencode", "--json")
+    assert json.loads(json.loads(done))["provider"]["litellm"]

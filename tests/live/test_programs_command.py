@@ -1,0 +1,227 @@
+"""The real programs, with what `export` writes for them: they list the models and complete a prompt.
+
+They are taken from PATH and from the folder PROGRAMS, a folder of `npm install --prefix` for each (and goose's SDK from
+PyPI in goose/v); a test whose program is not there is skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Run
+from tests.fake_proxy import FakeProxy, row
+from tests.live.conftest import Lab
+
+AsUser = Callable[[str], None]
+Program = Callable[..., str]
+
+PROGRAMS = Path(os.environ.get("PROGRAMS", "/tmp/programs"))
+FOLDERS = [*PROGRAMS.glob("*/node_modules/.bin"), *PROGRAMS.glob("node/node_modules/*/bin")]
+PATH = os.pathsep.join([*map(str, FOLDERS), os.environ["PATH"]])
+GOOSE_PYTHON = PROGRAMS / "goose/v/bin/python"
+# No program looks for news of itself, or tells anybody of us.
+QUIET = {
+    "PI_OFFLINE": "1",
+    "DISABLE_AUTOUPDATER": "1",
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    "CRUSH_DISABLE_METRICS": "1",
+    "CRUSH_DISABLE_PROVIDER_AUTO_UPDATE": "1",
+}
+
+
+def needs(name: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(shutil.which(name, path=PATH) is None, reason=f"{name} is not installed")
+
+
+@pytest.fixture
+def program(env: dict[str, str], tmp_path: Path) -> Program:
+    """Run a program as the user of this test, in an empty folder; return what it prints."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+
+    def run(*words: str, **variables: str) -> str:
+        done = subprocess.run(
+            [str(shutil.which(words[0], path=PATH)), *words[1:]],
+            env={**env, "PATH": PATH, **QUIET, **variables},
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    return run
+
+
+def stream(*events: dict[str, Any]) -> Callable[[BaseHTTPRequestHandler], None]:
+    """Answer with server-sent events, named as their types where they have one."""
+
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/event-stream")
+        handler.end_headers()
+        for event in events:
+            name = f"event: {event['type']}\n" if "type" in event else ""
+            handler.wfile.write(f"{name}data: {json.dumps(event)}\n\n".encode())
+        handler.wfile.write(b"data: [DONE]\n\n")
+
+    return respond
+
+
+def chat(text: str) -> Callable[[BaseHTTPRequestHandler], None]:
+    base = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    return stream(
+        {**base, "choices": [{"index": 0, "delta": {"role": "assistant", "content": text}, "finish_reason": None}]},
+        {**base, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+    )
+
+
+def responses(text: str) -> Callable[[BaseHTTPRequestHandler], None]:
+    part = {"type": "output_text", "text": text, "annotations": []}
+    item = {"id": "m", "type": "message", "role": "assistant", "status": "completed", "content": [part]}
+    usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
+    answer = {"id": "r", "object": "response", "status": "completed", "model": "m", "output": [item], "usage": usage}
+    at = {"output_index": 0, "item_id": "m", "content_index": 0}
+    return stream(
+        {"type": "response.created", "response": {**answer, "status": "in_progress", "output": []}},
+        {"type": "response.output_item.added", "output_index": 0, "item": {**item, "content": []}},
+        {"type": "response.content_part.added", **at, "part": {**part, "text": ""}},
+        {"type": "response.output_text.delta", **at, "delta": text},
+        {"type": "response.output_item.done", "output_index": 0, "item": item},
+        {"type": "response.completed", "response": answer},
+    )
+
+
+# --- Pi
+
+
+@needs("pi")
+@pytest.mark.database
+def test_pi_lists_the_models_and_completes_a_prompt(run: Run, lab: Lab, as_user: AsUser, program: Program) -> None:
+    as_user(lab.master_key)
+    run("export", "pi", "--write")
+    listed = {words[1]: words[2:] for words in map(str.split, program("pi", "--list-models").splitlines()[1:])}
+    assert listed["gpt-4o"] == ["128K", "16.4K", "no", "yes"]
+    assert listed["claude-sonnet"] == ["200K", "64K", "yes", "yes"]
+    assert "homemade" in listed
+    assert program("pi", "-p", "--provider", "litellm", "--model", "gpt-4o", "Hi").strip() == "hello from gpt-4o"
+    run("export", "pi", "--undo")
+    assert "gpt-4o" not in program("pi", "--list-models")
+
+
+@needs("pi")
+def test_pi_asks_a_responses_model_by_responses(run: Run, proxy: FakeProxy, program: Program) -> None:
+    proxy.models(row("codex", mode="responses"), times=None)
+    proxy.on("/v1/responses", method="POST", respond=responses("hello there"))
+    run("export", "pi", "--write")
+    assert program("pi", "-p", "--provider", "litellm", "--model", "codex", "Hi").strip() == "hello there"
+    headers = {name.lower(): value for name, value in proxy.requests[-1].headers.items()}
+    assert headers["authorization"] == "Bearer sk-test-0123456789abcdef"
+
+
+@needs("pi")
+def test_pi_marks_what_is_to_be_cached_and_says_how_hard_to_think(run: Run, proxy: FakeProxy, program: Program) -> None:
+    efforts = {"supports_reasoning": True, "supports_max_reasoning_effort": True}
+    proxy.models(row("my-claude", **efforts), row("my/kimi-k2"), times=None)
+    proxy.on("/v1/chat/completions", method="POST", respond=chat("hello there"), times=2)
+    run("export", "pi", "--write")
+    claude = program("pi", "-p", "--provider", "litellm", "--model", "my-claude", "--thinking", "max", "Hi")
+    assert claude.strip() == "hello there"
+    asked = proxy.requests[-1].json
+    assert asked["reasoning_effort"] == "max"
+    assert "cache_control" in json.dumps(asked["messages"])
+    assert "store" not in asked
+    program("pi", "-p", "--provider", "litellm", "--model", "my/kimi-k2", "Hi")
+    asked = proxy.requests[-1].json
+    assert asked["model"] == "my/kimi-k2"
+    assert "max_tokens" in asked
+    assert "cache_control" not in json.dumps(asked)
+
+
+# --- Claude Code
+
+
+@needs("claude")
+@pytest.mark.database
+def test_claude_code_completes_a_prompt(run: Run, lab: Lab, as_user: AsUser, program: Program) -> None:
+    as_user(lab.master_key)
+    run("export", "claude-code", "--write")
+    for name, answer in {"claude-sonnet": "hello from claude", "gpt-4o": "hello from gpt-4o"}.items():
+        assert program("claude", "-p", "--model", name, "Hi").strip() == answer
+
+
+@needs("claude")
+@pytest.mark.database
+def test_claude_code_knows_the_marketplace(run: Run, lab: Lab, as_user: AsUser, program: Program) -> None:
+    as_user(lab.master_key)
+    run("export", "claude-code", "--skills", "--write")
+    program("claude", "-p", "--model", "gpt-4o", "Hi")
+    assert f"{lab.url}/claude-code/marketplace.json" in program("claude", "plugin", "marketplace", "list")
+
+
+# --- Crush, whose npm package fetches its program from GitHub
+
+
+@needs("crush")
+@pytest.mark.database
+def test_crush_lists_the_models_and_completes_a_prompt(run: Run, lab: Lab, as_user: AsUser, program: Program) -> None:
+    as_user(lab.master_key)
+    run("export", "crush", "--write")
+    assert "litellm/gpt-4o" in program("crush", "models").split()
+    assert "hello from gpt-4o" in program("crush", "run", "--quiet", "--model", "litellm/gpt-4o", "Hi")
+
+
+# --- goose, by the code of its providers, which PyPI serves as goose-sdk
+
+GOOSE = """
+import asyncio, goose, json, sys
+async def main():
+    provider = goose.declarative_provider_from_json(sys.stdin.read())
+    models = {one.name: one.context_limit for one in await provider.list_models()}
+    text = goose.MessageContent.TEXT("Hi")
+    message = goose.ProviderMessage(role=goose.MessageRole.USER, content=[text])
+    done = await provider.complete(goose.ProviderModelConfig(model_name="gpt-4o"), "Be brief.", [message], [])
+    print(json.dumps([provider.name(), models, done.message_json]))
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(not GOOSE_PYTHON.exists(), reason="goose-sdk is not installed")
+@pytest.mark.database
+def test_goose_lists_the_models_and_completes_a_prompt(
+    run: Run, lab: Lab, as_user: AsUser, env: dict[str, str]
+) -> None:
+    as_user(lab.master_key)
+    export = run("export", "goose").json
+    # The SDK takes a variable alone: the command is run by goose itself.
+    auth = export.pop("auth")
+    key = subprocess.run(
+        [auth["command"], *auth["args"]], env=env, capture_output=True, text=True, check=True, timeout=60
+    ).stdout.strip()
+    export["api_key_env"] = "KEY_OF_THE_TEST"
+    done = subprocess.run(
+        [GOOSE_PYTHON, "-c", GOOSE],
+        input=json.dumps(export),
+        env={**env, "KEY_OF_THE_TEST": key},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    name, models, answer = json.loads(done.stdout)
+    assert name == "custom_litellm"
+    assert models["gpt-4o"] == 128_000
+    assert models["homemade"] is None
+    assert "hello from gpt-4o" in answer

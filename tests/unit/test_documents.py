@@ -1,0 +1,391 @@
+"""The files of other programs: what they mean afterwards is what they meant, and the change; the rest stays as it is."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from litellmctl.errors import ConfigFailure
+from litellmctl.exporters.documents import changed
+from litellmctl.exporters.exporter import Block, Change, FileChange, Fill, Put, Set
+
+PATH = Path("/home/me/their.file")
+NASTY = [
+    *(
+        "no",
+        "on",
+        "Y",
+        "null",
+        "~",
+        "1.10",
+        "0x1f",
+        "1_000",
+        "1:30",
+        "2024-01-01",
+        "=",
+        "<<",
+        ".inf",
+        "-",
+        "- a",
+        "a: b",
+    ),
+    *("a #b", "#", "'", '"', 'it\'s "q"', "a/b", "a\nb", "\ta", " a ", "$HOME", "${{ x }}", "{env:X}", "%", "@a", "`"),
+    *("!a", "&a", "*a", "|", ">", "[", "]", "{", "}", ",", "?", ":", "é", "日本", "😀", "\x00", "\x7f", "\x9b1m"),
+    *("\u2028", "\ufeff", "\\", "\\n", "a\r\nb", "true", "key:", "---", "..."),
+]
+
+
+def edit(format: str, before: str | None, *changes: Change) -> str:
+    return changed(FileChange(PATH, format, changes), before)
+
+
+def yaml(text: str) -> Any:
+    return YAML(typ="safe", pure=True).load(text)
+
+
+def is_within(some: list[str], every: list[str]) -> bool:
+    rest = iter(every)
+    return all(one in rest for one in some)
+
+
+OWN = {"name": "Ours", "args": ["a", "b"], "auth": {"command": "c d", "timeout_ms": 5}}
+
+# YAML's parser is slow.
+fewer = settings(max_examples=settings.default.max_examples // 3)
+
+# ---- what files there are ----
+
+names = st.from_regex(r"[a-z]{1,4}", fullmatch=True)
+plain = st.one_of(st.integers(0, 99), st.booleans(), st.sampled_from(["a", "b c", "d/e", "http://x:1/v1"]))
+trees = st.recursive(
+    plain,
+    lambda inner: st.lists(inner, min_size=1, max_size=3) | st.dictionaries(names, inner, min_size=1, max_size=3),
+    max_leaves=8,
+)
+documents = st.dictionaries(names, trees, min_size=1, max_size=4)
+remarks = st.sampled_from(["", "", "# it's a: remark\n", "\n", "\n# - two\n#lines\n"])
+behind = st.sampled_from(["", "", " # of - this: line", "  "])
+
+
+def in_yaml(value: Any, draw: st.DrawFn, indent: str = "") -> str:
+    """Return the lines of a mapping or list in blocks, as different people write them."""
+    by = draw(st.sampled_from(["  ", "    "]))
+    lines = []
+    for key, one in value.items() if isinstance(value, dict) else enumerate(value):
+        lines.append(re.sub("(?m)^(?=.)", indent, draw(remarks)))
+        head = f"{indent}{key}:" if isinstance(value, dict) else f"{indent}-"
+        if isinstance(one, dict) and isinstance(value, list) and draw(st.booleans()):
+            inner = in_yaml(one, draw, indent + "  ")
+            if inner.startswith(f"{indent}  ") and "#" not in inner.split("\n", 1)[0]:
+                lines.append(f"{head} {inner[len(indent) + 2 :]}")
+                continue
+        if isinstance(one, dict | list):
+            flow = draw(st.booleans())
+            below = "" if isinstance(one, list) and isinstance(value, dict) and draw(st.booleans()) else by
+            text = f" {json.dumps(one)}\n" if flow else f"{draw(behind)}\n{in_yaml(one, draw, indent + below)}"
+            lines.append(f"{head}{text}")
+        elif isinstance(one, str):
+            style = draw(st.sampled_from(["plain", '"', "'", "|-", ">-"]))
+            text = {"plain": one, '"': json.dumps(one), "'": f"'{one}'"}.get(style, f"{style}\n{indent}  {one}")
+            lines.append(f"{head} {text}{draw(behind) if style not in {'|-', '>-'} else ''}\n")
+        else:
+            lines.append(f"{head} {json.dumps(one)}{draw(behind)}\n")
+    return "".join(lines)
+
+
+@st.composite
+def yaml_files(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
+    value = draw(documents)
+    text = draw(st.sampled_from(["", "---\n", "# mine\n", "%YAML 1.2\n---\n"])) + in_yaml(value, draw)
+    text += draw(st.sampled_from(["", "", "# the end\n", "\n\n"]))
+    if draw(st.booleans()):
+        text = text.removesuffix("\n")
+    return draw(st.sampled_from(["", "\ufeff"])) + text.replace("\n", draw(st.sampled_from(["\n", "\r\n"]))), value
+
+
+@st.composite
+def toml_files(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
+    value: dict[str, Any] = {}
+    lines = []
+    for name in sorted(draw(st.sets(names, max_size=3))):
+        value[name] = draw(plain)
+        lines.append(f"{draw(remarks)}{name} = {json.dumps(value[name])}{draw(behind)}\n")
+    for table in sorted(draw(st.sets(names.map(str.upper), max_size=3))):
+        keys = [table, *draw(st.lists(names, max_size=2))]
+        inner = value
+        for key in keys:
+            inner = inner.setdefault(key, {})
+        lines.append(f"{draw(remarks)}[{'.'.join(keys)}]{draw(behind)}\n")
+        for name in sorted(draw(st.sets(names, max_size=3))):
+            inner[name] = draw(plain)
+            lines.append(f"{draw(st.sampled_from(['', '  ']))}{name}   ={json.dumps(inner[name])}{draw(behind)}\n")
+    text = "".join(lines)
+    if draw(st.booleans()):
+        text = text.removesuffix("\n")
+    return draw(st.sampled_from(["", "\ufeff"])) + text.replace("\n", draw(st.sampled_from(["\n", "\r\n"]))), value
+
+
+# ---- what becomes of them ----
+
+
+@fewer
+@given(yaml_files())
+def test_yaml_means_what_it_meant_and_the_change_and_no_line_is_touched(found: tuple[str, dict[str, Any]]) -> None:
+    before, value = found
+    items = [{"name": "x", "is": "ours"}, {"name": "y", "is": "ours", "more": ["no"]}]
+    changes = [
+        Set(("their-base",), "http://127.0.0.1:1/v1"),
+        Set(("OWN", "deep"), OWN),
+        Put(("MODELS",), items, "is", "ours"),
+    ]
+    after = edit("yaml", before, *changes)
+    own = {"their-base": "http://127.0.0.1:1/v1", "OWN": {"deep": OWN}, "MODELS": items}
+    assert yaml(after) == {**value, **own}
+    assert is_within(complete(before), complete(after))
+    assert edit("yaml", after, *changes) == after
+    # Once more, with something else.
+    again = edit("yaml", after, Set(("their-base",), "http://other"), Put(("MODELS",), items[:1], "is", "ours"))
+    assert yaml(again) == {**value, **own, "their-base": "http://other", "MODELS": items[:1]}
+    assert is_within(complete(before), complete(again))
+
+
+@fewer
+@given(yaml_files(), st.data())
+def test_yaml_changes_one_value_and_no_other_line(found: tuple[str, dict[str, Any]], data: st.DataObject) -> None:
+    before, value = found
+    key = data.draw(st.sampled_from(sorted(value)))
+    after = edit("yaml", before, Set((key,), OWN))
+    assert yaml(after) == {**value, key: OWN}
+    lines = complete(before)
+    above = next(number for number, line in enumerate(lines) if line.startswith(f"{key}:"))
+    assert complete(after)[:above] == lines[:above]
+
+
+@fewer
+@given(yaml_files(), st.lists(st.booleans(), max_size=4))
+def test_yaml_keeps_the_items_of_a_list_that_are_the_users(found: tuple[str, dict[str, Any]], ours: list[bool]) -> None:
+    before, value = found
+    newline = "\r\n" if "\r\n" in before else "\n"
+    start = before if before.endswith("\n") else before + newline
+    listed = [f"  - is: {'ours' if own else 'theirs'} # {n}{newline}    n: {n}{newline}" for n, own in enumerate(ours)]
+    text = f"{start}LIST:{newline}" + "".join(listed) + f"last: 1{newline}"
+    if text.count("last:") > 1:
+        return
+    new = {"is": "ours", "n": "new"}
+    after = edit("yaml", text, Put(("LIST",), [new], "is", "ours"))
+    kept = [{"is": "theirs", "n": n} for n, own in enumerate(ours) if not own]
+    assert yaml(after) == {**value, "LIST": [*kept, new], "last": 1}
+    assert is_within(complete(start), complete(after))
+    for own, lines in zip(ours, listed, strict=True):
+        assert own is not (lines in after)
+
+
+@given(toml_files())
+def test_toml_means_what_it_meant_and_the_change_and_no_line_is_touched(found: tuple[str, dict[str, Any]]) -> None:
+    before, value = found
+    after = edit("toml", before, Set(("providers", "ours"), OWN))
+    assert tomllib.loads(after.removeprefix("\ufeff")) == {**value, "providers": {"ours": OWN}}
+    assert is_within(complete(before), complete(after))
+    assert edit("toml", after, Set(("providers", "ours"), OWN)) == after
+    again = edit("toml", after, Set(("providers", "ours"), {"name": "other"}))
+    assert tomllib.loads(again.removeprefix("\ufeff")) == {**value, "providers": {"ours": {"name": "other"}}}
+
+
+def complete(text: str) -> list[str]:
+    """Return the lines with their line breaks; the last one of a file may get one that it had not."""
+    text = text.removeprefix("\ufeff")
+    newline = "\r\n" if "\r\n" in text else "\n"
+    return (text if not text or text.endswith("\n") else text + newline).splitlines(keepends=True)
+
+
+@given(st.text(max_size=12) | st.sampled_from(NASTY), st.sampled_from(["json", "toml", "yaml"]))
+def test_any_text_arrives_as_it_is(text: str, format: str) -> None:
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        return
+    value = {"name": text, "names": [text], "in": {text: {"x": 1}}}
+    after = edit(format, None, Set(("providers", "ours"), value))
+    read = {"json": json.loads, "toml": tomllib.loads, "yaml": yaml}[format]
+    assert read(after) == {"providers": {"ours": value}}
+    assert after.encode().decode() == after
+    # What a proxy names stands in JSON and YAML: a terminal acts on none of it.
+    assert format == "toml" or not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", after)
+
+
+@fewer
+@given(st.text(max_size=12) | st.sampled_from(NASTY))
+def test_yaml_means_the_same_to_programs_that_read_1_1(text: str) -> None:
+    pyyaml = pytest.importorskip("yaml")
+    items = [{"name": text, "is": "ours", "list": [text]}]
+    for before in (None, "- {is: theirs}\n", "- is: theirs\n"):
+        after = edit("yaml", before, Put((), items, "is", "ours"))
+        assert pyyaml.safe_load(after) == [*([{"is": "theirs"}] if before else []), *items]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("a: 1\n", "a: 1\nbase: u\n"),
+        ("a: 1", "a: 1\nbase: u\n"),
+        ("# only a remark", "# only a remark\nbase: u\n"),
+        ("", "base: u\n"),
+        ("\n", "\nbase: u\n"),
+        ("---\na: 1\n...\n", "---\na: 1\nbase: u\n...\n"),
+        ("base: old # mine\nb: 2\n", "base: u # mine\nb: 2\n"),
+        ("base: # mine\nb: 2\n", "base: u # mine\nb: 2\n"),
+        ("base: {x: 1} # mine\n", "base: u # mine\n"),
+        ("base:\n  - 1 # mine\n  # more\nb: 2\n", "base: u # mine\n  # more\nb: 2\n"),
+        ("base: |\n  old\n  text\n\nb: 2\n", "base: u\nb: 2\n"),
+        ("a: |+\n  text\n\n", "a: |+\n  text\n\nbase: u\n"),
+        ("a: &x\n    b: 1 # c\nd: *x\n", "a: &x\n    b: 1 # c\nd: *x\nbase: u\n"),
+        ("a:    'x'   # aligned\nb:    [ 1,2 ]\nn: ~\nt: True\n", None),
+        ("'base': old\n", "base: u\n"),
+        ("2024-01-01: a\n1: b\nnull: c\n", None),
+        ("a: !theirs {b: 1}\n", None),
+    ],
+)
+def test_yaml_looks_as_if_written_by_hand(before: str, after: str | None) -> None:
+    assert edit("yaml", before, Set(("base",), "u")) == (after or before + "base: u\n")
+
+
+def test_yaml_in_a_flow_is_changed_too() -> None:
+    after = edit(
+        "yaml",
+        "{a: 1, models: [{name: x}]} # mine\n",
+        Set(("base",), "u"),
+        Put(("models",), [{"name": "o/1"}], "name", "o/", is_prefix=True),
+    )
+    assert yaml(after) == {"a": 1, "models": [{"name": "x"}, {"name": "o/1"}], "base": "u"}
+    assert "# mine" in after
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after"),
+    [
+        ("yaml", "name: Mine # !\n", "name: Mine # !\nversion: '1'\nenv:\n  A: a\n  B: b\n"),
+        ("yaml", "# mine\nenv:\n  B: mine # !\n", "# mine\nenv:\n  B: mine # !\n  A: a\nname: Ours\nversion: '1'\n"),
+        ("yaml", "{env: , name: x}\n", "{env: {A: a, B: b}, name: x, version: '1'}\n"),
+        ("json", '{"name": null, "env": {/* ! */}}', '{"name": "Ours", "env": {"A": "a", "B": "b"}, "version": "1"}'),
+        ("json", '{"env": {"B": 1 /* ! */}}', '{"env": {"B": 1, "A": "a"}, "name": "Ours", "version": "1"}'),
+        ("toml", 'name = "Mine" # !\n', 'name = "Mine" # !\nversion = "1"\n[env]\nA = "a"\nB = "b"\n'),
+    ],
+)
+def test_only_what_is_missing_is_filled_in(kind: str, before: str, after: str) -> None:
+    ours = Fill((), {"name": "Ours", "version": "1", "env": {"A": "a", "B": "b"}})
+    made = edit(kind, before, ours)
+    read = {"json": json.loads, "toml": tomllib.loads, "yaml": yaml}[kind]
+    assert read(re.sub(r"/\*.*?\*/", "", made)) == read(after)
+    assert ("!" in made) is ("!" in before)
+    assert edit(kind, made, ours) == made
+    assert edit(kind, made, Fill(("env",), {"A": "z", "B": "z"})) == made
+    assert read(edit(kind, None, ours)) == {"name": "Ours", "version": "1", "env": {"A": "a", "B": "b"}}
+
+
+@pytest.mark.parametrize("before", ["env: text\n", "env: [1]\n"])
+def test_what_is_something_else_is_not_filled(before: str) -> None:
+    assert edit("yaml", before, Fill(("env",), {"A": "a"})) == before
+
+
+def test_items_are_ours_by_what_their_mark_begins_with() -> None:
+    before = "models:\n  - name: litellm/a\n  - name: litellm\n  - name: litellm2/a\n  - model: x\n  - text\n"
+    after = edit("yaml", before, Put(("models",), [{"name": "litellm/b"}], "name", "litellm/", is_prefix=True))
+    assert after == before.replace("  - name: litellm/a\n", "") + "  - name: litellm/b\n"
+
+
+def test_several_changes_to_json_are_made_in_one_go() -> None:
+    changes = [Set((f"openai/{number}",), {"mode": "chat", "n": number}) for number in range(1000)]
+    before = '{\n  // mine\n  "openai/7": {"mine": true},\n  "other": 1 // too\n}\n'
+    after = edit("json", before, *changes)
+    assert after.startswith(
+        '{\n  // mine\n  "openai/7": {\n    "mode": "chat",\n    "n": 7\n  },\n  "other": 1, // too\n  "openai/0"'
+    )
+    assert edit("json", after, *changes) == after
+
+
+@pytest.mark.parametrize("format", ["json", "toml", "yaml"])
+def test_line_breaks_and_the_byte_order_mark_stay(format: str) -> None:
+    before = {"json": '\ufeff{\r\n  "a": 1\r\n}\r\n', "toml": "\ufeffa = 1\r\n", "yaml": "\ufeffa: 1\r\n"}[format]
+    after = edit(format, before, Set(("providers", "ours"), OWN))
+    assert after.startswith(before[: before.index("1") + 1])
+    assert after.count("\n") == after.count("\r\n") > 3
+    assert edit(format, after, Set(("providers", "ours"), OWN)) == after
+
+
+@pytest.mark.parametrize(
+    ("format", "text", "where"),
+    [
+        ("json", '{\n  "a": 1,\n  b\n}', "line 3, column 3"),
+        ("json", '\ufeff{"a" 1}', "line 1, column 6"),
+        ("json", '{"a": 1, "a": 2}', "line 1, column 10"),
+        ("json", "nothing", "line 1, column 1"),
+        ("toml", 'a = 1\nb = "x\n', "line 2, column 7"),
+        ("toml", "a = 1\na = 2\n", "line 2"),
+        ("toml", "a =", "line 1"),
+        ("yaml", "a: 1\n b: 2\n", "line 2, column 3"),
+        ("yaml", "a: 1\na: 2\n", "line 2, column 1"),
+        ("yaml", "a: [1\n", "line 2"),
+        ("yaml", "a: 1\n---\nb: 2\n", "line 2"),
+        ("yaml", "a: \x00\n", ""),
+        ("yaml", "\ta: 1\n", "line 1, column 1"),
+    ],
+)
+def test_a_file_that_is_not_valid_is_refused_with_the_place(format: str, text: str, where: str) -> None:
+    with pytest.raises(ConfigFailure) as caught:
+        edit(format, text, Set(("providers", "ours"), OWN))
+    assert str(PATH) in caught.value.message
+    assert where in caught.value.message
+    assert "it is left as it is" in caught.value.message
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("format", "text", "change"),
+    [
+        ("json", "[]", Set(("a",), 1)),
+        ("json", '{"a": [1]}', Set(("a", "b"), 1)),
+        ("json", '{"a": "text"}', Set(("a", "b"), 1)),
+        ("toml", "a = 1\n", Set(("a", "b"), 1)),
+        ("toml", "[[a]]\nb = 1\n", Set(("a", "b"), 1)),
+        ("yaml", "- 1\n", Set(("a",), 1)),
+        ("yaml", "text\n", Set(("a",), 1)),
+        ("yaml", "a: text\n", Set(("a", "b"), 1)),
+        ("yaml", "a: {b: 1}\n", Put(("a",), [], "is", "ours")),
+        ("yaml", "a: 1\n", Put((), [], "is", "ours")),
+    ],
+)
+def test_what_is_something_else_than_it_should_be_is_not_overwritten(format: str, text: str, change: Change) -> None:
+    with pytest.raises(ConfigFailure, match=r"is not an? |could not be changed"):
+        edit(format, text, change)
+
+
+@pytest.mark.parametrize("before", ["a:\n", "a: ~\n", "a: null # none\n", "b: 1\na:\n\n"])
+def test_what_is_null_in_yaml_is_as_good_as_missing(before: str) -> None:
+    assert yaml(edit("yaml", before, Set(("a", "b"), 1)))["a"] == {"b": 1}
+    assert yaml(edit("yaml", before, Put(("a",), [{"is": "ours"}], "is", "ours")))["a"] == [{"is": "ours"}]
+
+
+def test_text_between_our_marks_is_ours() -> None:
+    first = edit("text", None, Block("litellm", "one $1 \\1\n"))
+    assert first == "# >>> litellmctl litellm >>>\none $1 \\1\n# <<< litellmctl litellm <<<\n"
+    assert edit("text", first, Block("litellm", "one $1 \\1\n")) == first
+    both = edit("text", f"mine\n{first}more\n", Block("work", "two"), Block("litellm", "three"))
+    assert both == (
+        "mine\n# >>> litellmctl litellm >>>\nthree\n# <<< litellmctl litellm <<<\nmore\n\n"
+        "# >>> litellmctl work >>>\ntwo\n# <<< litellmctl work <<<\n"
+    )
+    assert edit("text", "mine", Block("litellm", "one")).startswith("mine\n\n# >>>")
+
+
+def test_text_keeps_its_line_breaks() -> None:
+    before = "mine\r\n"
+    after = edit("text", before, Block("litellm", "one\ntwo"))
+    assert after.startswith(before)
+    assert after.count("\n") == after.count("\r\n") == 6
+    assert edit("text", after, Block("litellm", "one\ntwo")) == after
