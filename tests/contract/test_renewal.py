@@ -235,7 +235,7 @@ def test_the_exchange_is_as_the_contract_has_it(run: Run, fake: FakeProxy, files
     for text in (OLD, NEW, OLD_REFRESH, NEW_REFRESH):
         assert text not in result.stderr
         assert text.encode() not in files.bytes["logins.json"]
-    assert stat.S_IMODE(files.vault.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(Path(files.vault.path).stat().st_mode) == 0o600
 
 
 def test_one_refresh_is_enough_for_what_follows(run: Run, fake: FakeProxy, files: Files) -> None:
@@ -387,8 +387,8 @@ def test_without_the_network_the_old_token_serves_until_its_end(
 def cannot_replace(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     # The name of the file leaves no room for that of a temporary one beside it.
     long = files.folder / ("x" * 250)
-    files.vault.path.rename(long)
-    files.vault.path.symlink_to(long)
+    Path(files.vault.path).rename(long)
+    Path(files.vault.path).symlink_to(long)
 
 
 def cannot_lock(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -465,8 +465,8 @@ def test_the_new_pair_is_on_the_disk_before_it_is_used(
 def test_a_file_that_only_repeats_the_expiry_does_not_fail_the_renewal(run: Run, fake: FakeProxy, files: Files) -> None:
     files.keep(fake.url, left=ENDED)
     long = files.folder / ("x" * 250)
-    files.logins.path.rename(long)
-    files.logins.path.symlink_to(long)
+    Path(files.logins.path).rename(long)
+    Path(files.logins.path).symlink_to(long)
     grants(fake)
     assert run("token") == f"{NEW}\n"
     assert run("token") == f"{NEW}\n"
@@ -511,7 +511,7 @@ def test_a_secret_of_another_proxy_is_refused(
         assert result.error["remedy"] == "litellmctl login --sso"
         assert OLD not in result + result.stderr
     run("logout")
-    assert not files.vault.path.exists()
+    assert not Path(files.vault.path).exists()
 
 
 # After a 401
@@ -582,7 +582,7 @@ def test_a_logout_waits_for_the_renewal_and_ends_the_new_sign_in(fake: FakeProxy
     assert end_of(logout)[0] == 0
     assert asked(fake, "/revoke")[0].form["token"] == NEW_REFRESH
     assert files.logins.read().by_profile == {}
-    assert not files.vault.path.exists()
+    assert not Path(files.vault.path).exists()
 
 
 def test_a_renewal_waits_for_the_logout_and_finds_no_login(fake: FakeProxy, files: Files, start: Start) -> None:
@@ -625,7 +625,7 @@ def test_another_login_waits_for_the_renewal_and_replaces_it(fake: FakeProxy, fi
     assert asked(fake, "/revoke")[0].form["token"] == NEW_REFRESH
     logins = files.logins.read()
     assert (files.login.kind, logins.discarded) == ("api_key", [])
-    assert list(json.loads(files.vault.path.read_bytes())["secrets"]) == [files.login.id]
+    assert list(json.loads(Path(files.vault.path).read_bytes())["secrets"]) == [files.login.id]
 
 
 def test_a_login_that_was_replaced_before_the_renewal_is_not_renewed(
@@ -715,7 +715,7 @@ def test_a_logout_ends_the_sign_in_at_the_proxy(run: Run, fake: FakeProxy, files
     (request,) = fake.requests
     assert (request.form["token"], request.form["client_id"]) == (OLD_REFRESH, CLIENT)
     assert "Authorization" not in request.headers
-    assert not files.vault.path.exists()
+    assert not Path(files.vault.path).exists()
     assert run("token", "--json", exit=4).error["code"] == "auth_required"
     run("logout")
     assert len(fake.requests) == 1
@@ -733,7 +733,7 @@ def test_a_sign_in_that_cannot_be_ended_at_the_proxy_is_ended_here(
     result = run("logout")
     assert "could not be revoked" in result.stderr
     assert OLD_REFRESH not in result.stderr
-    assert not files.vault.path.exists()
+    assert not Path(files.vault.path).exists()
     assert files.logins.read().by_profile == {}
     assert files.logins.read().urls == {"default": fake.url}
 
@@ -741,7 +741,7 @@ def test_a_sign_in_that_cannot_be_ended_at_the_proxy_is_ended_here(
 def test_a_logout_without_the_network(run: Run, fake: FakeProxy, files: Files) -> None:
     files.keep(fake.url, left=DAY)
     assert "could not be revoked" in run("logout", "--offline").stderr
-    assert not files.vault.path.exists()
+    assert not Path(files.vault.path).exists()
     assert fake.requests == []
 
 
@@ -750,4 +750,4 @@ def test_a_logout_sends_nothing_to_an_endpoint_that_somebody_moved(
 ) -> None:
     files.keep(fake.url, left=DAY, revocation_endpoint=f"{evil.url}/revoke")
     assert "could not be revoked" in run("logout").stderr
-    assert not files.vault.path.exists()
+    assert not Path(files.vault.path).exists()
