@@ -62,7 +62,11 @@ def _finite(value: Any) -> Any:
 def _too_deep() -> Exception:
     from litellmctl.errors import Unavailable
 
-    return Unavailable("bad_response", "what the proxy answered is nested too deeply to be printed")
+    return Unavailable(
+        "bad_response",
+        "what the proxy answered is nested too deeply to be printed",
+        remedy="litellmctl api prints any answer as it comes",
+    )
 
 
 def _json_escaped(match: re.Match[str]) -> str:

@@ -8,6 +8,7 @@ from litellmctl.errors import AuthFailure, Failure
 from litellmctl.proxy.answers import failure_of, words_of
 from litellmctl.proxy.client import CATALOG_BYTES, decode, not_litellm
 from litellmctl.proxy.deadline import together
+from litellmctl.proxy.rows import Malformed, rows
 from litellmctl.proxy.signin import fields_of, optional_text, token_of
 
 if TYPE_CHECKING:
@@ -63,10 +64,11 @@ def verify(client: Client) -> Verified:
     answer = client.get(_MODELS, cap=CATALOG_BYTES)
     date = answer.headers.get("date")
     if answer.status == 200:
-        listed = fields_of(decode(answer.read(), f"{client.base_url}{_MODELS}"), client.base_url).get("data")
-        if not isinstance(listed, list):
-            raise not_litellm(f"{client.base_url}{_MODELS}", b"{}")
-        return Verified(len(listed), None if listed else "this key may use no model", date)
+        try:
+            count = sum(1 for _ in rows(answer.chunks, is_bare=False))  # none of them is kept
+        except Malformed as error:
+            raise not_litellm(f"{client.base_url}{_MODELS}", error.start.encode("utf-8", "replace")) from None
+        return Verified(count, None if count else "this key may use no model", date)
     failure = client.failure(answer, _MODELS)
     if answer.status == 422:
         return Verified(None, failure.message, date)
@@ -145,9 +147,20 @@ def delete_key(client: Client, key: str) -> None:
     path = "/key/delete"
     answer = client.send("POST", path, json={"keys": [key]})
     body = answer.read()
-    if answer.status not in {200, 404} and words_of(body)[1] not in {"token_not_found_in_db", "expired_key"}:
+    if answer.status == 200:
+        fields_of(decode(body, f"{client.base_url}{path}"), f"{client.base_url}{path}")
+        return
+    words, kind = words_of(body)
+    # A gateway's web page says nothing about the key.
+    is_gone = answer.status == 404 and words is not None
+    if not is_gone and kind not in {"token_not_found_in_db", "expired_key"}:
         raise failure_of(
-            answer.status, client.auth.without_key(body), url=client.base_url, path=path, headers=answer.headers
+            answer.status,
+            body,
+            url=client.base_url,
+            path=path,
+            headers=answer.headers,
+            hide=lambda text: client.auth.hidden(text, key),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from litellmctl.errors import CHECK_THE_KEY, AuthFailure, Failure, Rejected, Unavailable
@@ -13,8 +13,10 @@ _LONGEST_WORDS = 500
 HOPELESS_TYPES = frozenset({"token_not_found_in_db", "expired_key", "auth_error"})
 
 
-def words_of(body: bytes) -> tuple[str | None, str | None]:
+def words_of(body: bytes, hide: Callable[[str], str] = str) -> tuple[str | None, str | None]:
     """Return the proxy's own message and error type out of an error body, where they can be told.
+
+    `hide` takes out of a text what must not be shown.
 
     `{"error": {"message", "type"}}`, `{"detail": text}`, `{"detail": {"error" or "message"}}`, or OAuth's
     `{"error": code, "error_description": text}`.
@@ -37,14 +39,24 @@ def words_of(body: bytes) -> tuple[str | None, str | None]:
         inner, kind = answer.get("error_description") or error, None
     return (
         # What follows here is a part of the key and its hash.
-        inner.split(" Received API Key", 1)[0].strip()[:_LONGEST_WORDS] or None if isinstance(inner, str) else None,
+        hide(inner.split(" Received API Key", 1)[0].strip())[:_LONGEST_WORDS] or None
+        if isinstance(inner, str)
+        else None,
         kind if isinstance(kind, str) else None,
     )
 
 
-def failure_of(status: int, body: bytes, *, url: str, path: str, headers: Mapping[str, str]) -> Failure:
-    """Return the failure for an answer that is not 200."""
-    words, kind = words_of(body)
+def failure_of(
+    status: int,
+    body: bytes,
+    *,
+    url: str,
+    path: str,
+    headers: Mapping[str, str],
+    hide: Callable[[str], str] = str,
+) -> Failure:
+    """Return the failure for an answer that is not 200; `hide` takes out of its words what must not be shown."""
+    words, kind = words_of(body, hide)
     said = f": {words}" if words else ""
     if status == 401 or kind == "no_db_connection":
         # A proxy without a database answers a wrong key with 400 and this type.
@@ -88,7 +100,12 @@ def failure_of(status: int, body: bytes, *, url: str, path: str, headers: Mappin
             remedy="check the base URL, and the proxy's version",
             status=status,
         )
-    return Rejected("rejected", f"{url} refused {path} with {status}{said}", status=status)
+    return Rejected(
+        "rejected",
+        f"{url} refused {path} with {status}{said}",
+        remedy="look into the proxy's log, or ask its administrator",
+        status=status,
+    )
 
 
 def _is_json(body: bytes) -> bool:

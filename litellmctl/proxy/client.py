@@ -52,6 +52,19 @@ class Answer:
         """Return the whole body."""
         return b"".join(self.chunks)
 
+    def read_error(self) -> bytes:
+        """Return the body of an error; nothing where it is larger than any error is, or ends early."""
+        body = b""
+        try:
+            for chunk in self.chunks:
+                body += chunk
+                if len(body) > BODY_BYTES:
+                    self.close()
+                    return b""
+        except Unavailable:
+            return b""  # the status says enough
+        return body
+
 
 @dataclass
 class Client:
@@ -139,7 +152,7 @@ class Client:
         )
         if answer.status in _REDIRECTS:
             answer.close()
-            target = _origin_of(_joined(url, answer.headers.get("location", "")))
+            target = self.auth.hidden(_origin_of(_joined(url, answer.headers.get("location", ""))))
             failure = Unavailable(
                 "bad_response",
                 f"{url} redirects to {target}, where what was sent does not belong",
@@ -152,12 +165,8 @@ class Client:
 
     def failure(self, answer: Answer, path: str) -> Failure:
         """Return the failure that an answer's status and body mean."""
-        try:
-            body = answer.read()
-        except Unavailable:
-            body = b""  # the status says enough
-        body = self.auth.without_key(body)
-        failure = failure_of(answer.status, body, url=self.base_url, path=path, headers=answer.headers)
+        body, hide = answer.read_error(), self.auth.hidden
+        failure = failure_of(answer.status, body, url=self.base_url, path=path, headers=answer.headers, hide=hide)
         if failure.code == "auth_failed":
             failure.remedy = self.refused_remedy
         return failure
@@ -171,7 +180,7 @@ class Client:
                 seconds = float(asked[:6])
             if seconds > _LONGEST_RETRY_AFTER or seconds >= self.deadline.remaining(_LONGEST_RETRY_AFTER + 1):
                 return False
-            answer.read()
+            answer.close()
         time.sleep(self.deadline.remaining(seconds))
         return True
 
@@ -186,7 +195,8 @@ class Client:
             if not target.startswith(self.base_url + "/"):
                 raise Unavailable(
                     "bad_response",
-                    f"{self.base_url}{path} redirects to {_origin_of(target)}, which the key was not given for",
+                    f"{self.base_url}{path} redirects to {self.auth.hidden(_origin_of(target))}, "
+                    "which the key was not given for",
                     remedy="use the proxy's own base URL; a gateway in front of it may ask for a sign-in",
                     status=answer.status,
                 )
@@ -220,9 +230,8 @@ class Client:
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in {"", "identity", "gzip", "deflate"}:
             response.close()
-            raise Unavailable(
-                "bad_response", f'{self.base_url} answered with the encoding "{encoding[:40]}"', remedy=_LOOK
-            )
+            encoding = self.auth.hidden(encoding)[:40]
+            raise Unavailable("bad_response", f'{self.base_url} answered with the encoding "{encoding}"', remedy=_LOOK)
         size = 0
         try:
             for chunk in _pieces(response.raw, as_they_come=cap is None):

@@ -10,11 +10,13 @@ from typing import Any, Protocol
 
 from litellmctl.errors import AuthFailure, Failure, Rejected, Unavailable
 from litellmctl.proxy.answers import HOPELESS_TYPES, words_of
-from litellmctl.proxy.client import CATALOG_BYTES, Answer, Client, decode, not_litellm
-from litellmctl.proxy.rows import Malformed, rows
+from litellmctl.proxy.client import BODY_BYTES, CATALOG_BYTES, Answer, Client, decode, not_litellm
+from litellmctl.proxy.rows import MOST_KEPT, Malformed, rows
 
 _ELSEWHERE = frozenset({401, 403, 404})
 _PARALLEL = 32
+# JSON values that one endpoint's rows may have, those of a wildcard's models among them.
+_MOST_OF_ONE = 100_000
 
 
 class Collector(Protocol):
@@ -68,12 +70,12 @@ def discover(client: Client, collector: Collector, say: Callable[[str], None]) -
 _Refusal = tuple[Failure, str | None]
 
 
-def _ask(client: Client, path: str, params: dict[str, str] | None = None) -> Answer | _Refusal:
+def _ask(client: Client, path: str, *, cap: int = CATALOG_BYTES) -> Answer | _Refusal:
     """GET a path; a refusal that another endpoint may not share is returned, any other failure raised."""
-    answer = client.get(path, params, cap=CATALOG_BYTES)
+    answer = client.get(path, cap=cap)
     if answer.status == 200:
         return answer
-    body = answer.read()
+    body = answer.read_error()
     answer.chunks = iter((body,))
     failure = client.failure(answer, path)
     if answer.status not in _ELSEWHERE:
@@ -81,10 +83,10 @@ def _ask(client: Client, path: str, params: dict[str, str] | None = None) -> Ans
     return failure, words_of(body)[1]
 
 
-def _each(client: Client, path: str, answer: Answer, take: Callable[[Any], None]) -> int:
+def _each(client: Client, path: str, answer: Answer, take: Callable[[Any], None], *, most: int | None = None) -> int:
     count = 0
     try:
-        for row in rows(answer.chunks):
+        for row in rows(answer.chunks, most=most):
             take(row)
             count += 1
     except Malformed as error:
@@ -126,7 +128,7 @@ def _from_models_list(client: Client, collector: Collector, say: Callable[[str],
         say(f"/v1/models: {answer[0].message}")
         return answer
     entries: list[Any] = []
-    _each(client, "/v1/models", answer, entries.append)
+    _each(client, "/v1/models", answer, entries.append, most=MOST_KEPT)
     say(f"/v1/models: {len(entries)} names")
     groups: dict[str, Any] = {}
 
@@ -138,7 +140,7 @@ def _from_models_list(client: Client, collector: Collector, say: Callable[[str],
         detail = _ask(client, "/model_group/info")
         if isinstance(detail, tuple):
             raise detail[0]
-        _each(client, "/model_group/info", detail, take)
+        _each(client, "/model_group/info", detail, take, most=MOST_KEPT)
         say(f"/model_group/info: {len(groups)} groups")
     except (Unavailable, AuthFailure, Rejected) as failure:
         client.deadline.remaining(0)
@@ -150,7 +152,7 @@ def _from_models_list(client: Client, collector: Collector, say: Callable[[str],
 
 
 def _from_health(client: Client, collector: Collector, say: Callable[[str], None]) -> _Refusal | None:
-    answer = _ask(client, "/health")
+    answer = _ask(client, "/health", cap=BODY_BYTES)
     if isinstance(answer, tuple):
         say(f"/health: {answer[0].message}")
         return answer
@@ -206,11 +208,11 @@ def _details(client: Client, ids: set[str | None]) -> dict[str, list[Any]]:
         while True:
             try:
                 model_id = waiting.get_nowait()
-                answer = client.get("/model/info", {"litellm_model_id": model_id}, cap=CATALOG_BYTES)
+                answer = client.get("/model/info", {"litellm_model_id": model_id})
                 if answer.status == 200:
-                    found[model_id] = list(rows(answer.chunks))
+                    found[model_id] = list(rows(answer.chunks, most=_MOST_OF_ONE))
                 else:
-                    answer.read()
+                    answer.read_error()
             except Empty:
                 return
             except (Failure, Malformed):

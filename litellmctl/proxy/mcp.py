@@ -27,7 +27,7 @@ def tools(client: Client) -> dict[str, Any]:
         raise not_litellm(f"{client.base_url}{_LIST}", b"{}")
     if answer.get("error") and not answer["tools"] and not answer.get("server_outcomes"):
         message = answer.get("message")
-        words = message if isinstance(message, str) else "no reason given"
+        words = client.auth.hidden(message) if isinstance(message, str) else "no reason given"
         if "access_denied" in words or "not allowed" in words:
             raise AuthFailure(
                 "forbidden",
@@ -37,6 +37,8 @@ def tools(client: Client) -> dict[str, Any]:
         raise Unavailable(
             "server_error", f"{client.base_url} could not list MCP tools: {words[:300]}", remedy="try again"
         )
+    if answer.get("server_outcomes"):
+        answer["server_outcomes"] = _each_hidden(client, answer["server_outcomes"])
     return answer
 
 
@@ -47,7 +49,20 @@ def servers(client: Client) -> list[Any]:
         rows = client.call(seconds, lambda client: client.get_json(_SERVERS))
     except Failure:
         return []
-    return rows if isinstance(rows, list) else []
+    return [_hidden(client, row) for row in rows] if isinstance(rows, list) else []
+
+
+def _hidden(client: Client, fields: Any) -> Any:
+    """Return an object without the key in its texts: servers repeat in their errors what they were sent."""
+    if not isinstance(fields, dict):
+        return fields
+    return {name: client.auth.hidden(one) if isinstance(one, str) else one for name, one in fields.items()}
+
+
+def _each_hidden(client: Client, outcomes: Any) -> Any:
+    if not isinstance(outcomes, dict):
+        return outcomes
+    return {server: _hidden(client, outcome) for server, outcome in outcomes.items()}
 
 
 def call(client: Client, seconds: float, server_id: str, name: str, arguments: dict[str, Any]) -> Any:

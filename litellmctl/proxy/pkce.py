@@ -10,6 +10,7 @@ import secrets
 import shlex
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 DISCOVERY_PATH = "/.well-known/litellm-cli-auth"
 _CONTRACT_VERSION = 1
+_SECRET_FIELDS = ("code", "code_verifier", "refresh_token", "token")
 
 
 class Endpoints(NamedTuple):
@@ -178,7 +180,9 @@ def _post(client: Client, url: str, *, form: Mapping[str, str] | None = None, js
     body = answer.read()
     if answer.status in {200, 201}:
         return fields_of(decode(body, url), url)
-    words, _ = words_of(body)
+    # What was sent signs somebody in, and some servers repeat it.
+    hide = partial(_hidden, client, form or {})
+    words, _ = words_of(body, hide)
     if answer.status in {400, 401, 403} and words is not None:
         raise AuthFailure(
             "auth_failed",
@@ -187,7 +191,11 @@ def _post(client: Client, url: str, *, form: Mapping[str, str] | None = None, js
             status=answer.status,
         )
     path = urlsplit(url).path
-    raise failure_of(answer.status, body, url=client.base_url, path=path, headers=answer.headers)
+    raise failure_of(answer.status, body, url=client.base_url, path=path, headers=answer.headers, hide=hide)
+
+
+def _hidden(client: Client, form: Mapping[str, str], text: str) -> str:
+    return client.auth.hidden(text, *(form.get(name, "") for name in _SECRET_FIELDS))
 
 
 def _grant(answer: dict[str, Any], where: str) -> Grant:

@@ -8,6 +8,14 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+# More than any proxy has; a list of more is there to fill the memory.
+_MOST_ROWS = 50_000
+# Of text; a row of LiteLLM's has 8 KiB.
+_LONGEST_VALUE = 2 * 2**20
+_MOST_NAMES = 100
+# JSON values, each of which takes some 70 bytes once it is decoded.
+MOST_KEPT = 2_000_000
+
 _skip_whitespace = re.compile(r"[ \t\n\r]*").match
 _number_characters = re.compile(r"[-+.eE0-9]*").match
 _decode = json.JSONDecoder().raw_decode
@@ -21,25 +29,33 @@ class Malformed(Exception):
         self.start = start
 
 
-def rows(chunks: Iterable[bytes], key: str = "data") -> Iterator[Any]:
-    """Yield the elements of the array under `key` in a JSON object (or of a bare array), each decoded.
+def rows(
+    chunks: Iterable[bytes],
+    key: str = "data",
+    *,
+    is_bare: bool = True,
+    most: int | None = None,
+    rest: dict[str, Any] | None = None,
+) -> Iterator[Any]:
+    """Yield the elements of the array under `key` in a JSON object (or of a bare array, if it may be), each decoded.
 
     Raises `Malformed` where the body is not such an object, ends early, or goes on after its end; elements that came
-    before have been yielded by then.
+    before have been yielded by then. So it does where there are too many rows, or one is too large. Whoever keeps the
+    rows says by `most` how many JSON values may be in them. `rest` takes the object's other values.
     """
-    text = _Text(chunks)
+    text = _Text(chunks, most)
     opening = text.next_char()
-    if opening == "[":
+    if opening == "[" and is_bare:
         yield from _array(text)
     elif opening == "{":
-        yield from _object(text, key)
+        yield from _object(text, key, rest)
     else:
         raise Malformed(text.start)
     if text.next_char() != "":
         raise Malformed(text.start)
 
 
-def _object(text: _Text, key: str) -> Iterator[Any]:
+def _object(text: _Text, key: str, rest: dict[str, Any] | None) -> Iterator[Any]:
     found = False
     separator = "{"
     while separator != "}":
@@ -55,7 +71,9 @@ def _object(text: _Text, key: str) -> Iterator[Any]:
                 raise Malformed(text.start)
             yield from _array(text)
         else:
-            text.value()
+            value = text.value()
+            if rest is not None and len(rest) < _MOST_NAMES:
+                rest[str(name)] = value
         separator = text.next_char()
         if separator not in {",", "}"}:
             raise Malformed(text.start)
@@ -68,20 +86,22 @@ def _array(text: _Text) -> Iterator[Any]:
     if char == "]":
         return
     text.back()
-    while True:
+    for _ in range(_MOST_ROWS):
         yield text.value()
         char = text.next_char()
         if char == "]":
             return
         if char != ",":
             raise Malformed(text.start)
+    raise Malformed(text.start)
 
 
 class _Text:
     """The body as text that is read from the front; what was read is let go."""
 
-    def __init__(self, chunks: Iterable[bytes]) -> None:
+    def __init__(self, chunks: Iterable[bytes], most: int | None = None) -> None:
         self._chunks = iter(chunks)
+        self._left = most
         self._utf8 = codecs.getincrementaldecoder("utf-8-sig")("replace")
         self._text = ""
         self._at = 0
@@ -113,13 +133,18 @@ class _Text:
                 value, end = _decode(self._text, self._at)
             except json.JSONDecodeError:
                 # Half a value, or none at all: twice as much text each time, so that a long value stays linear.
-                if not self._more(len(self._text) - self._at):
+                length = len(self._text) - self._at
+                if length > _LONGEST_VALUE or not self._more(length):
                     raise Malformed(self.start) from None
                 continue
             except (ValueError, RecursionError):  # an integer of thousands of digits; nested too deeply
                 raise Malformed(self.start) from None
             if isinstance(value, int | float) and self._may_go_on(end) and self._more(1):
                 continue
+            if self._left is not None:
+                self._left -= 1 + sum(self._text.count(mark, self._at, end) for mark in ",[{")
+                if self._left < 0:
+                    raise Malformed(self.start)
             self._at = end
             return value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from litellmctl.proxy import tls
 
 CONNECTIONS = 32
+# What is shorter stands in many a text by chance.
+_SHORTEST_SECRET = 7
 
 
 class NoAuth(AuthBase):
@@ -60,9 +63,15 @@ class BoundAuth(AuthBase):
                 request.headers[self._key_header] = f"Bearer {self.key}" if bearer else self.key
         return request
 
-    def without_key(self, body: bytes) -> bytes:
-        """Return a body without the key, which some releases repeat in their errors."""
-        return body.replace(self.key.encode(), b"***") if self.key and len(self.key) > 7 else body
+    def hidden(self, text: str, *more: str) -> str:
+        """Return a text without the key, the headers' values and `more`, which some proxies repeat in errors.
+
+        Whatever its case, since host names have none.
+        """
+        for secret in (self.key or "", *self._headers.values(), *more):
+            if len(secret) > _SHORTEST_SECRET:
+                text = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)
+        return text
 
     def renewed(self, refused: str | None) -> bool:
         """Fetch a newer key than the one that was refused, at most once; return whether there is one."""

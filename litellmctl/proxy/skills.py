@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from litellmctl.errors import AuthFailure, Failure, Rejected, Unavailable
 from litellmctl.proxy.client import decode, not_litellm
+from litellmctl.proxy.rows import MOST_KEPT, Malformed, rows
 
 if TYPE_CHECKING:
     from litellmctl.proxy.client import Answer, Client, Upload
@@ -28,17 +29,15 @@ _LIST_BYTES = 64 * 2**20
 # LiteLLM 1.106 knows no second page, only a larger first one; it says `has_more` where the page is full.
 _PAGE_SIZES = (1000, 10_000, 100_000)
 _MOST_PAGES = 1000
+_MOST_SKILLS = 50_000
 _MOST_FOUND = 20
 _WITHOUT_DATABASE = ("db not connected", "database connection required", "prisma client is not initialized")
 
 
 def hub_rows(client: Client) -> list[Any]:
     """Return the hub's entries: all of them for an admin, the enabled and granted ones for others."""
-    answer = _get(client, HUB_PATH)
-    rows = answer.get("plugins") if isinstance(answer, dict) else None
-    if not isinstance(rows, list):
-        raise not_litellm(f"{client.base_url}{HUB_PATH}", b"{}")
-    return rows
+    found, _ = _explaining(lambda: _rows(client, HUB_PATH, {}, "plugins"))
+    return found
 
 
 def api_rows(client: Client) -> tuple[list[Any], bool]:
@@ -48,19 +47,23 @@ def api_rows(client: Client) -> tuple[list[Any], bool]:
     size, page = next(sizes), ""
     pages = {""}
     for _ in range(_MOST_PAGES):
-        answer = _get(client, API_PATH, {**_OWN, "limit": str(size), **({"page": page} if page else {})})
-        for place, row in enumerate(_api_data(client, answer)):
+        query = {**_OWN, "limit": str(size), **({"page": page} if page else {})}
+        entries, answer = _explaining(lambda: _rows(client, API_PATH, query, "data"))  # noqa: B023
+        for place, row in enumerate(entries):
             has_id = isinstance(row, dict) and isinstance(row.get("id"), str)
             # What has no id is kept by its place, to be counted once.
             found.setdefault(row["id"] if has_id else f"\0{page}\0{place}", row)
+        if len(found) > _MOST_SKILLS:
+            break
         if answer.get("has_more") is not True:
             return list(found.values()), True
-        page = answer.get("next_page")
-        if not isinstance(page, str) or page in pages:
-            larger = next(sizes, None)
-            if larger is None:
-                break
+        following = answer.get("next_page")
+        if isinstance(following, str) and following not in pages:
+            page = following
+        elif (larger := next(sizes, None)) is not None:
             size, page = larger, ""
+        else:
+            break
         pages.add(page)
     return list(found.values()), False
 
@@ -73,10 +76,10 @@ def search(client: Client, text: str) -> list[Any] | None:
         if answer.status in {400, 422}:
             return None  # "not configured"
         raise _explained(failure)
-    rows = _api_data(client, decode(answer.read(), f"{client.base_url}{API_PATH}"))
+    found, _ = _read_rows(client, answer, API_PATH, "data")
     # An older proxy does not know `query`, and lists everything.
-    scored = [row for row in rows if isinstance(row, dict) and row.get("search_score") is not None]
-    return scored if scored or not rows else None
+    scored = [row for row in found if isinstance(row, dict) and row.get("search_score") is not None]
+    return scored if scored or not found else None
 
 
 def hub_entry(client: Client, name: str) -> dict[str, Any]:
@@ -138,7 +141,23 @@ def delete_from_api(client: Client, skill_id: str) -> None:
 
 
 def _get(client: Client, path: str, params: Mapping[str, str] | None = None) -> Any:
-    return _explaining(lambda: client.get_json(path, params, cap=_LIST_BYTES))
+    return _explaining(lambda: client.get_json(path, params))
+
+
+def _rows(client: Client, path: str, params: Mapping[str, str], key: str) -> tuple[list[Any], dict[str, Any]]:
+    """GET a list; return its entries under `key`, and what else its object says."""
+    answer = client.get(path, params, cap=_LIST_BYTES)
+    if answer.status != 200:
+        raise client.failure(answer, path)
+    return _read_rows(client, answer, path, key)
+
+
+def _read_rows(client: Client, answer: Answer, path: str, key: str) -> tuple[list[Any], dict[str, Any]]:
+    rest: dict[str, Any] = {}
+    try:
+        return list(rows(answer.chunks, key, is_bare=False, most=MOST_KEPT, rest=rest)), rest
+    except Malformed as error:
+        raise not_litellm(f"{client.base_url}{path}", error.start.encode("utf-8", "replace")) from None
 
 
 def _change(
@@ -178,7 +197,7 @@ def _refusal(client: Client, answer: Answer, method: str, path: str) -> Failure:
     return failure
 
 
-def _explaining(work: Callable[[], Any]) -> Any:
+def _explaining(work: Callable[[], T]) -> T:
     try:
         return work()
     except Failure as failure:
@@ -200,13 +219,6 @@ def _explained(failure: Failure) -> Failure:
         missing.may_have_acted = False
         return missing
     return failure
-
-
-def _api_data(client: Client, answer: Any) -> list[Any]:
-    rows = answer.get("data") if isinstance(answer, dict) else None
-    if not isinstance(rows, list):
-        raise not_litellm(f"{client.base_url}{API_PATH}", b"{}")
-    return rows
 
 
 def _object(client: Client, path: str, answer: Any) -> dict[str, Any]:

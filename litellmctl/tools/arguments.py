@@ -266,7 +266,7 @@ def _sample(schema: Schema, part: Any, text: str, depth: int) -> Any:
         if len(names) ** (depth + 1) > _WIDEST_SAMPLE:
             names = names[:1]
         return {name: _sample(schema, fields.get(name), "...", depth + 1) for name in names if depth < _DEEPEST}
-    if kind in {"integer", "number"}:
+    if kind in ("integer", "number"):  # not a set: a server may send what has no hash
         low, high = one.get("minimum"), one.get("maximum")
         number = 1 if kind == "integer" else 1.5
         number = max(number, low) if isinstance(low, int | float) else number
