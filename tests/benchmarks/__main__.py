@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from tests.benchmarks import environment
+from tests.benchmarks import environment, plot
 from tests.benchmarks.measure import Failed
 from tests.benchmarks.suite import BENCHMARKS, Benchmark, Result, Skipped, Stage
 
@@ -55,6 +55,8 @@ def main() -> int:
     if not options.json and results:
         headers = ("NAME", "UNIT", "OURS", "BASELINE", "RATIO", "QUARTILES", "BOUND", "")
         print(_table([_cells(result) for result in results], headers))
+    if options.write and code == 0:
+        plot.write(results)
     return code
 
 
@@ -75,6 +77,9 @@ def _options() -> argparse.Namespace:
         "--lite", type=Path, metavar="PATH", help="LiteLLM's own `lite`, or the environment that has it"
     )
     parser.add_argument("--json", action="store_true", help="print JSON lines instead of the table")
+    parser.add_argument(
+        "--write", action="store_true", help="put the table into README.md and a plot into docs/benchmarks.svg"
+    )
     parser.add_argument("--list", action="store_true", help="list the benchmarks")
     options = parser.parse_args()
     if options.runs < 1:

@@ -158,12 +158,15 @@ def _refresh_small(benchmark: Benchmark, stage: Stage) -> Iterator[Result]:
         yield from benchmark.compared_without(partial(proxy.answer_seconds, url, "/model/info"), stage, ours, baseline)
 
 
-def _refresh_large(benchmark: Benchmark, stage: Stage) -> Iterator[Result]:
-    with proxy.running(_LARGE) as url:
-        ours = stage.ours("models", "--refresh", "--json", *_PATIENCE, url=url)
-        key = f"headers={{'Authorization': 'Bearer {proxy.KEY}'}}"
-        baseline = stage.python(f"import json, requests; json.loads(requests.get('{url}/model/info', {key}).text)")
-        yield from benchmark.compared(stage, ours.run, baseline.run)
+def _refresh_of(deployments: int) -> Callable[[Benchmark, Stage], Iterator[Result]]:
+    def run(benchmark: Benchmark, stage: Stage) -> Iterator[Result]:
+        with proxy.running(deployments) as url:
+            ours = stage.ours("models", "--refresh", "--json", *_PATIENCE, url=url)
+            key = f"headers={{'Authorization': 'Bearer {proxy.KEY}'}}"
+            baseline = stage.python(f"import json, requests; json.loads(requests.get('{url}/model/info', {key}).text)")
+            yield from benchmark.compared(stage, ours.run, baseline.run)
+
+    return run
 
 
 def _mcp_call(benchmark: Benchmark, stage: Stage) -> Iterator[Result]:
@@ -248,10 +251,23 @@ BENCHMARKS = (
         _refresh_small,
     ),
     Benchmark(
+        "refresh-10",
+        "models --refresh --json, 10 deployments : requests.get().text and json.loads",
+        None,
+        _refresh_of(10),
+    ),
+    Benchmark(
+        "refresh-1000",
+        "models --refresh --json, 1,000 deployments in 8 MB : requests.get().text and json.loads",
+        None,
+        _refresh_of(1000),
+        memory_bound=1.0,
+    ),
+    Benchmark(
         "refresh-10000",
         "models --refresh --json, 10,000 deployments in 78 MB : requests.get().text and json.loads",
         1.5,
-        _refresh_large,
+        _refresh_of(_LARGE),
         memory_bound=0.4,
     ),
     Benchmark(

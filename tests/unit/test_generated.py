@@ -11,6 +11,8 @@ import pytest
 from tests.generate import ROOT, generated
 
 MADE = generated()
+# Made by the benchmark, where somebody runs it.
+MEASURED = {Path("docs/benchmarks.svg")}
 
 
 @pytest.mark.parametrize("path", MADE, ids=str)
@@ -21,7 +23,7 @@ def test_a_generated_file_is_current(path: Path) -> None:
 @pytest.mark.parametrize("folder", ["completions", "docs"])
 def test_nothing_else_lies_beside_them(folder: str) -> None:
     there = {path.relative_to(ROOT) for path in (ROOT / folder).rglob("*") if path.is_file()}
-    assert there == {path for path in MADE if path.parts[0] == folder}
+    assert there - MEASURED == {path for path in MADE if path.parts[0] == folder}
 
 
 @pytest.mark.skipif(shutil.which("man") is None or shutil.which("groff") is None, reason="no man")
