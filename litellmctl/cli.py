@@ -2,51 +2,72 @@
 
 from __future__ import annotations
 
+from collections import UserDict
 from typing import Any
 
 import click
 
 from litellmctl import __version__
 from litellmctl.app import App
-from litellmctl.commands.api import api
-from litellmctl.commands.auth import auth
-from litellmctl.commands.completion import completion
-from litellmctl.commands.config import config
-from litellmctl.commands.doctor import doctor
-from litellmctl.commands.env import env
-from litellmctl.commands.export import export
-from litellmctl.commands.help import help_
-from litellmctl.commands.login import login
-from litellmctl.commands.logout import logout
-from litellmctl.commands.mcp import mcp
-from litellmctl.commands.models import models
 from litellmctl.commands.options import FormattedGroup, group, pass_app
-from litellmctl.commands.prompt_section import prompt_section
-from litellmctl.commands.refresh import refresh
-from litellmctl.commands.sandbox import sandbox
-from litellmctl.commands.skills import skills
-from litellmctl.commands.token import token
-from litellmctl.commands.whoami import whoami
 from litellmctl.console import BOLD
 from litellmctl.render import Bytes, Layout, Listing, Printable, Stream, render
 
-SECTIONS: dict[str, tuple[click.Command, ...]] = {
-    "Account": (login, logout, whoami, token, env),
-    "Models": (models, refresh),
-    "MCP tools": (mcp,),
-    "Skills": (skills, prompt_section),
-    "Settings": (config,),
-    "Other programs": (export, api),
-    "Other": (doctor, sandbox, completion, help_),
+# What `--help` says of each, word for word, so that no command is imported for it; a test compares.
+SECTIONS: dict[str, dict[str, str]] = {
+    "Account": {
+        "login": "Sign in to a proxy once, and store that for the profile.",
+        "logout": "Forget the stored login of the profile.",
+        "whoami": "Show who is signed in where, with what, and until when.",
+        "token": "Print the token that signs in, and nothing else.",
+        "env": "Print the variables by which other programs find the proxy.",
+    },
+    "Models": {
+        "models": "List the models that your key may use.",
+        "refresh": "Renew the cached list of models, and say what changed.",
+    },
+    "MCP tools": {
+        "mcp": "Find and call the MCP tools behind the proxy.",
+    },
+    "Skills": {
+        "skills": "List, add and remove the skills that the proxy keeps.",
+        "prompt-section": "Print the enabled skills as a part of a system prompt.",
+    },
+    "Settings": {
+        "config": "Read and change profiles and settings.",
+    },
+    "Other programs": {
+        "export": "Print the proxy as a provider in another program's form.",
+        "api": "Send any request to the proxy, and print its answer.",
+    },
+    "Other": {
+        "doctor": "Find out what is wrong, and what mends it.",
+        "sandbox": "Run a real LiteLLM proxy on this machine, without any account.",
+        "completion": "Print the completion script of a shell.",
+        "help": "Show the help of a command or of a topic.",
+    },
 }
+# Other ways to the same commands.
+_HIDDEN = ("auth",)
+
+
+class _Commands(UserDict[str, Any]):
+    """The commands by their names, each imported when it is asked for: all would take a third of the start-up time."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self.data:
+            raise KeyError(name)
+        attribute = name.replace("-", "_")
+        command: click.Command = getattr(__import__(f"litellmctl.commands.{attribute}", fromlist=["*"]), attribute)
+        return command
 
 
 class _Root(FormattedGroup):
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands in sections, in the order of use."""
+        """Write the commands in sections."""
         for title, commands in SECTIONS.items():
             with formatter.section(title):
-                formatter.write_dl([(command.name or "", command.get_short_help_str(80)) for command in commands])
+                formatter.write_dl(list(commands.items()))
 
 
 def _print_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
@@ -82,10 +103,7 @@ def cli() -> None:
     """
 
 
-for _commands in SECTIONS.values():
-    for _command in _commands:
-        cli.add_command(_command)
-cli.add_command(auth)
+cli.commands = _Commands(dict.fromkeys([*(name for section in SECTIONS.values() for name in section), *_HIDDEN]))
 
 
 @cli.result_callback()

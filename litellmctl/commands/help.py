@@ -128,7 +128,7 @@ TOPICS = {
 )
 @click.argument("words", nargs=-1, metavar="[COMMAND...|TOPIC]", shell_complete=completes("help"))
 @click.pass_context
-def help_(context: click.Context, *, words: Sequence[str]) -> Text:
+def help(context: click.Context, *, words: Sequence[str]) -> Text:  # noqa: A001
     """Show the help of a command or of a topic.
 
     Topics: environment, exit-codes, exports, json, scripting.

@@ -65,8 +65,8 @@ def test_help_lists_the_commands_in_sections(run: Run) -> None:
     text = run("--help")
     positions = [text.index(f"\n{section}:\n") for section in SECTIONS]
     assert positions == sorted(positions)
-    shown = {name for name, command in cli.commands.items() if not command.hidden}
-    assert shown == {command.name for commands in SECTIONS.values() for command in commands}
+    shown = {name: command.get_short_help_str(200) for name, command in cli.commands.items() if not command.hidden}
+    assert shown == {name: text for commands in SECTIONS.values() for name, text in commands.items()}
 
 
 def test_no_arguments_is_help_on_stderr_and_exit_2(run: Run) -> None:
