@@ -118,6 +118,7 @@ BROKEN = [
     ),
     (b'default_profile = "\xff"', " is not UTF-8 (byte 19)"),
     (b"default_profile = " + b"[" * 100_000, " is nested too deeply"),
+    (b"default_profile = " + b"1" * 5000, " has a number that is too long"),
     ('defualt_profile = "a"', ': no setting is called "defualt_profile". Did you mean "default_profile"?'),
     ('[profiles.a]\nbase_ulr = ""', ': no setting is called "profiles.a.base_ulr". Did you mean "base_url"?'),
     ("[profiles.a]\nzzz = 1", ': no setting is called "profiles.a.zzz".'),
