@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 IS_CAMPAIGN = os.environ.get("LITELLMCTL_CAMPAIGN") == "1"
-EXAMPLES = int(os.environ.get("LITELLMCTL_EXAMPLES") or (20_000 if IS_CAMPAIGN else 30))
+EXAMPLES = int(os.environ.get("LITELLMCTL_EXAMPLES") or (20_000 if IS_CAMPAIGN else 20))
 
 
 def fuzz(*strategies: Any, share: float = 1.0, **named: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:

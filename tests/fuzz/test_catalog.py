@@ -17,7 +17,18 @@ from litellmctl.catalog.select import Selection
 from litellmctl.proxy.rows import Malformed, rows
 from litellmctl.render import dump_json
 from tests.fuzz.atheris_targets import expected_rows
-from tests.fuzz.strategies import as_json, damaged, fuzz, loose_values, numbers, objects, pieces, texts, values
+from tests.fuzz.strategies import (
+    as_json,
+    damaged,
+    fuzz,
+    json_texts,
+    loose_values,
+    numbers,
+    objects,
+    pieces,
+    texts,
+    values,
+)
 
 # --- rows ---
 
@@ -173,7 +184,7 @@ def test_every_model_is_as_its_fields_say_whatever_the_rows_are(calls: list[Any]
 # --- the cache ---
 
 
-@fuzz(st.lists(told, max_size=6), st.lists(texts, max_size=2))
+@fuzz(st.lists(told, max_size=6), st.lists(json_texts, max_size=2))
 def test_models_come_out_of_the_cache_as_they_went_in(calls: list[Any], notes: list[str]) -> None:
     models, _, _ = reduced(calls)
     catalog = Catalog.of_models("https://h", "model_info", models, lambda: notes)
@@ -186,9 +197,8 @@ def test_models_come_out_of_the_cache_as_they_went_in(calls: list[Any], notes: l
         cache.write(found)  # and once more
         assert cache.read() == found
         # Half a character is none in a cache, nor in what is printed.
-        assert dump_json(found.models) == dump_json(sorted(models, key=lambda model: dump_json(model["id"]))) or any(
-            not model["id"].isprintable() or not model["id"].isascii() for model in models
-        )
+        known = json.loads(dump_json(models))
+        assert found.models == sorted(known, key=lambda model: model["id"])
         assert found.listed == sum(map(is_chat, models))
         assert changes(found.models, found.models) == {"added": [], "removed": [], "repriced": []}
 

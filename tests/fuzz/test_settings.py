@@ -179,6 +179,11 @@ def remarks(data: bytes) -> list[str]:
     return [line.strip() for line in data.decode("utf-8-sig").splitlines() if line.strip().startswith("#")]
 
 
+def is_odd(before: bytes) -> bool:
+    """Whether profiles are written as inline tables, which nobody does: tomlkit loses its way in several of them."""
+    return re.search(rb"(?m)^profiles\.[\w-]+ = \{", before) is not None
+
+
 def without(table: Any, path: tuple[str, ...]) -> Any:
     """Return the settings without one, and without the tables that this leaves empty."""
     if not isinstance(table, dict):
@@ -205,7 +210,14 @@ def test_setting_and_unsetting_keeps_the_comments_and_everything_else(
             assume(False)  # two styles that TOML does not let stand together
         config = Config(path)
         address = locate(name, "default")
-        value = set_value(config, address, text)
+        try:
+            value = set_value(config, address, text)
+        except ConfigFailure as failure:
+            # tomlkit cannot, and nothing is lost. In tables as everybody writes them it can.
+            assert is_odd(before)
+            assert "without losing something" in failure.message
+            assert path.read_bytes() == before
+            return
         after = path.read_bytes()
         assert find(Config(path), address) == value == find(config, address)
         way = (*address.table, address.name)
@@ -213,7 +225,13 @@ def test_setting_and_unsetting_keeps_the_comments_and_everything_else(
         assert remarks(after) == remarks(before)
         set_value(Config(path), address, text)
         assert path.read_bytes() == after
-        assert unset_value(Config(path), address)
+        try:
+            assert unset_value(Config(path), address)
+        except ConfigFailure as failure:
+            assert is_odd(before)
+            assert "without losing something" in failure.message
+            assert path.read_bytes() == after
+            return
         assert find(Config(path), address) is None
         assert without(Config(path).table, way) == without(old, way)
         assert not unset_value(Config(path), address)
@@ -229,7 +247,13 @@ def test_removing_a_profile_keeps_the_others(before: bytes, name: str) -> None:
         except ConfigFailure:
             assume(False)
         was_there = name in old.get("profiles", {})
-        assert remove_profile(Config(path), name) == was_there
+        try:
+            assert remove_profile(Config(path), name) == was_there
+        except ConfigFailure as failure:
+            assert is_odd(before)
+            assert "without losing something" in failure.message
+            assert path.read_bytes() == before
+            return
         assert without(Config(path).table, ("profiles", name)) == without(old, ("profiles", name))
         assert name not in Config(path).table.get("profiles", {})
 

