@@ -161,6 +161,14 @@ words = st.sampled_from(
 wild = trees(scalars | words | words, st.sampled_from(KEYWORDS), size=16)
 
 
+def size(schema: Any) -> int:
+    """Return about how many bytes it has: what is wide in what is wide would be larger than any answer may be."""
+    try:
+        return len(json.dumps(schema))
+    except RecursionError:
+        return 2**20
+
+
 @st.composite
 def hostile_schemas(draw: st.DrawFn) -> Any:
     """Return a schema that is wrong, recursive, wide or deep, or all of these."""
@@ -172,9 +180,14 @@ def hostile_schemas(draw: st.DrawFn) -> Any:
             for _ in range(draw(st.sampled_from([3, 60, 300]))):
                 schema = {word: [schema] if word in {"anyOf", "oneOf", "allOf", "prefixItems", "enum"} else schema}
         elif how == "wide":
-            schema = {word: [schema] * draw(st.sampled_from([2, 150, 2000]))}
+            schema = {word: [schema] * draw(st.sampled_from([2, 150, 2000])) if size(schema) < 500 else [schema]}
         elif how == "many":
-            schema = {word: {f"p{number}": schema for number in range(draw(st.sampled_from([2, 300])))}}
+            schema = {
+                word: {
+                    f"p{number}": schema
+                    for number in range(draw(st.sampled_from([2, 300])) if size(schema) < 500 else 1)
+                }
+            }
         elif how == "self":
             schema = {
                 word: [{"$ref": "#"}, {"$ref": "#"}, schema],
