@@ -18,6 +18,7 @@ BOLD, RED, YELLOW = "1", "31", "33"
 _MOMENT_SECONDS = 0.3
 _PROGRESS_SECONDS = 0.2
 _WIDEST = 100
+_MOST_DIGITS = 10
 
 
 class Console:
@@ -55,7 +56,7 @@ class Console:
     def width(self) -> int:
         """How wide help may be; what shutil would say, which takes 4 ms to import."""
         columns = os.environ.get("COLUMNS", "")
-        if columns.isascii() and columns.isdigit() and int(columns):
+        if columns.isascii() and columns.isdigit() and len(columns) < _MOST_DIGITS and int(columns):
             found = int(columns)
         else:
             try:
@@ -209,7 +210,7 @@ class Console:
         shown = f"{question} [{proposed}]: " if proposed else f"{question}: "
         while True:
             answer = _given(self._line(shown, question, flag)).strip() or proposed
-            if answer.isascii() and answer.isdigit() and 0 < int(answer) <= len(options):
+            if answer.isascii() and answer.isdigit() and len(answer) < _MOST_DIGITS and 0 < int(answer) <= len(options):
                 return int(answer) - 1
 
     def read_stdin(self, most: int) -> str:

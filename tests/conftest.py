@@ -43,8 +43,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduler:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the live tests first: other processes (`-n auto`) run the rest meanwhile."""
+    """Put the live tests first: other processes (`-n auto`) run the rest meanwhile. Skip what takes long."""
     items.sort(key=lambda item: "live" not in item.path.parts)
+    if os.environ.get("LITELLMCTL_CAMPAIGN") != "1":
+        for item in items:
+            if item.get_closest_marker("campaign"):
+                item.add_marker(pytest.mark.skip(reason="takes long: LITELLMCTL_CAMPAIGN=1 runs it"))
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _VERSION = 1
 # Longer than a renewal may take, which asks the proxy while it holds the lock.
 _LOCK_SECONDS = 60.0
+_LAST_SECOND = 2**41
 
 
 class Login(NamedTuple):
@@ -173,6 +174,12 @@ def table(content: dict[str, Any], name: str, path: str) -> dict[str, Any]:
     return found
 
 
+def is_time(value: Any) -> bool:
+    """Whether it is a moment in seconds since 1970: nothing that no calendar has, as NaN."""
+    # A bool is an int to Python, and no time.
+    return isinstance(value, int | float) and not isinstance(value, bool) and -_LAST_SECOND < value < _LAST_SECOND
+
+
 def _is_pair(content: Any) -> bool:
     return isinstance(content, list) and len(content) == 2 and all(isinstance(text, str) for text in content)
 
@@ -185,8 +192,7 @@ def _login(name: str, fields: Any, path: str) -> Login:
         if field not in known:
             raise _malformed(path, f"logins.{name}.{field}")
     for field, value in known.items():
-        # A bool is an int to Python, and no time.
-        if not isinstance(value, int | float if field in _TIMES else str) or isinstance(value, bool):
+        if not (is_time(value) if field in _TIMES else isinstance(value, str)):
             raise _malformed(path, f"logins.{name}.{field}")
     return Login(**known)
 

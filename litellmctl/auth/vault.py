@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
-from litellmctl.auth.logins import parse_json, table
+from litellmctl.auth.logins import is_time, parse_json, table
 from litellmctl.errors import Failure, Unavailable
 from litellmctl.settings import environment, files
 
@@ -52,8 +52,8 @@ class Secret(NamedTuple):
         valid = (
             all(isinstance(text, str) for text in (secret.base_url, secret.token))
             and isinstance(secret.refresh_token, str | None)
-            and isinstance(secret.issued_at, int | float)
-            and isinstance(secret.expires_at, int | float | None)
+            and is_time(secret.issued_at)
+            and (secret.expires_at is None or is_time(secret.expires_at))
         )
         return secret if valid and secret.token else None
 

@@ -29,7 +29,7 @@ class Reducer:
         self._facts: dict[str, Facts] = {}
         self._wildcards: dict[str, Facts] = {}
         self._expanded: dict[str, Facts] = {}
-        self._covered: set[str] = set()
+        self._covering: dict[str, str] = {}
         self._reasons: Counter[tuple[str, str]] = Counter()
 
     def deployment(self, row: object) -> None:
@@ -63,12 +63,10 @@ class Reducer:
         if not isinstance(entry, Mapping) or not isinstance(name, str) or "*" in name:
             return
         # The most specific wildcard is the one that the proxy routes by.
-        for wildcard in sorted(self._wildcards, key=len, reverse=True):
+        for wildcard in sorted(self._wildcards, key=lambda one: (-len(one), one)):
             if _covers(wildcard, name) and self._name(entry, "id"):
-                self._covered.add(wildcard)
-                # The entry speaks of this very name: its mode goes before the wildcard's. A row of its own, if it has
-                # one, goes before both.
-                self._expanded[name] = facts.completed(facts.of_entry(entry), self._wildcards[wildcard])
+                self._covering[name] = wildcard
+                self._add(self._expanded, name, facts.of_entry(entry))
                 return
 
     def left_out(self, name: str, reason: str) -> None:
@@ -79,7 +77,7 @@ class Reducer:
     @property
     def wildcards(self) -> list[str]:
         """The wildcard rows that no name was found for yet."""
-        return [name for name in self._wildcards if name not in self._covered]
+        return [name for name in self._wildcards if name not in self._covering.values()]
 
     @property
     def reasons(self) -> list[str]:
@@ -91,9 +89,12 @@ class Reducer:
 
     def models(self, source: str) -> Iterator[Model]:
         """Yield the models in order of their names; what cannot be one is left out, with its reason."""
-        facts_of = {**self._expanded, **self._facts}
-        for name in sorted(facts_of):
-            known = facts_of[name]
+        for name in sorted({*self._expanded, *self._facts}):
+            # An entry speaks of this very name: its mode goes before the wildcard's. A row of its own, if it has one,
+            # goes before both.
+            known = self._facts.get(name) or facts.completed(
+                self._expanded[name], self._wildcards[self._covering[name]]
+            )
             if len(known.modes) > 1:
                 self.left_out(name, f"its deployments mix {' and '.join(sorted(known.modes))}")
             else:

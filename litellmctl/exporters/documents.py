@@ -156,7 +156,7 @@ def _read(change: FileChange, text: str) -> Any:
     where = ""
     try:
         if change.format == "json":
-            return jsonc.parse(text).value if text.strip() else {}
+            return _read_json(text)
         if change.format == "toml":
             import tomllib
 
@@ -175,6 +175,13 @@ def _read(change: FileChange, text: str) -> Any:
         raise ConfigFailure(
             f"{change.path} is not valid {change.format.upper()}{where}: it is left as it is", remedy=_BY_HAND
         ) from None
+
+
+def _read_json(text: str) -> Any:
+    """Return what JSON means whose byte order mark was taken off."""
+    if text.startswith("\ufeff"):
+        raise jsonc.NotJson("a second byte order mark", 0)
+    return jsonc.parse(text).value if text.strip() else {}
 
 
 def _applied(new: Any, changes: Sequence[Set | Put]) -> Any:
@@ -248,6 +255,8 @@ def _plain(value: Any) -> Any:
         return {key if isinstance(key, str) else repr(key): _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)  # json refuses one of thousands of digits, which hexadecimal ones may have
     return json.loads(json.dumps(value, default=str))
 
 

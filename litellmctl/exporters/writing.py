@@ -33,6 +33,7 @@ _PRIVATE = re.compile(
       | ://[^\s/:@"']*:(?P<password>[^\s/@"']+)@"""
 )
 _REFERENCE = re.compile(r"\$\w+|\$\{.*\}|\{env:[^}]*\}|!.*|true|false|null|-?\d+(?:\.\d+)?")
+_NUMBERED = re.compile(r"^[a-z-]+\.[0-9]{6,9}\.json$")
 _MASK = "********"
 
 
@@ -140,7 +141,8 @@ class Receipts:
         return len(self._receipts())
 
     def _receipts(self) -> list[Path]:
-        return sorted(self._folder.glob(f"{self._name}.*.json"))
+        # Somebody may keep a copy of one beside it.
+        return sorted(path for path in self._folder.glob(f"{self._name}.*.json") if _NUMBERED.search(path.name))
 
     def _write_receipt(self, planned: Sequence[Planned]) -> Path:
         last = self._receipts()[-1:]
@@ -203,15 +205,22 @@ def _entries(receipt: Path) -> list[_Entry]:
         found: Any = json.loads(receipt.read_bytes())["files"]
         return [
             _Entry(
-                Path(one["path"]),
+                _path(one["path"]),
                 None if one["before"] is None else b64decode(one["before"], validate=True),
                 str(one["after_sha256"]),
-                [Path(folder) for folder in one["made_folders"]],
+                [_path(folder) for folder in list[Any](one["made_folders"])],
             )
             for one in found
         ]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise Failure("file", f"the receipt {receipt} cannot be read", remedy="restore the file by hand") from None
+
+
+def _path(text: str) -> Path:
+    """Return the path that a receipt names; what no path can be is a ValueError."""
+    if not text or b"\0" in os.fsencode(text):
+        raise ValueError("not a path")
+    return Path(text)
 
 
 def _read(path: Path) -> bytes | None:

@@ -15,6 +15,8 @@ from litellmctl.sandbox.interruptions import Interruptions
 from litellmctl.settings import files
 from litellmctl.settings.paths import cache_dir
 
+_LAST_SECOND = 2**40
+
 
 @dataclass(frozen=True)
 class Resident:
@@ -50,9 +52,21 @@ def running() -> Resident | None:
     """Return the sandbox that is up. A note about it that cannot be read, or is out of date, counts as none."""
     try:
         resident = Resident(**json.loads(_state().read_bytes()))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
-    return resident if resident.is_running else None
+    return resident if _is_whole(resident) and resident.is_running else None
+
+
+def _is_whole(resident: Resident) -> bool:
+    """Whether it is as `up` writes it: a process without a time is any process that has ended, and not to be killed."""
+    texts = (resident.base_url, resident.key, resident.start_time)
+    return (
+        all(isinstance(text, str) and text for text in texts)
+        and type(resident.pid) is int
+        and 1 < resident.pid < 2**32
+        and isinstance(resident.started_at, int | float)
+        and abs(resident.started_at) < _LAST_SECOND
+    )
 
 
 def up(seconds: float, note: Callable[[str], None]) -> tuple[Resident, bool]:

@@ -120,6 +120,10 @@ def parse(data: bytes, path: str) -> dict[str, Any]:
         raise ConfigFailure(
             f"{path} is not valid TOML: {error}", remedy=f"mend {path}; it was left untouched"
         ) from None
+    except ValueError:  # Python's own limit of 4,300 digits, of which tomllib does not know
+        raise ConfigFailure(
+            f"{path} has a number that is too long", remedy=f"mend {path}; it was left untouched"
+        ) from None
     except RecursionError:
         raise ConfigFailure(f"{path} is nested too deeply", remedy=f"mend {path}; it was left untouched") from None
     _check(table, path)

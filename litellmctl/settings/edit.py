@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from litellmctl.errors import ConfigFailure, UsageFailure, suggestion
 from litellmctl.settings import files
@@ -18,8 +18,8 @@ from litellmctl.settings.keys import (
     read_text,
 )
 
-if TYPE_CHECKING:
-    import tomlkit
+# Makes the table that is missing in another, under a name.
+NewTable = Callable[[Any, str], Any]
 
 
 class Address(NamedTuple):
@@ -66,16 +66,15 @@ def set_value(config: Config, address: Address, text: str) -> Any:
     """Write a setting, keep everything else in the file, and return the value as it was understood."""
     if address.key.type is dict:
         raise UsageFailure(f"{address.full} is a table", remedy=f"litellmctl config set {address.full}.NAME VALUE")
+    if any("\ud800" <= character <= "\udfff" for character in text):  # such as a file's name that is not UTF-8
+        raise UsageFailure(f"{address.full} holds half a character, which no TOML file can", remedy="write it in UTF-8")
     value = address.key.read(text, address.full)
 
-    def change(document: tomlkit.TOMLDocument) -> bool:
-        import tomlkit
-
-        table: Any = document
+    def change(document: Any, new_table: NewTable) -> bool:
+        table = document
         for part in address.table:
             if part not in table:
-                inline = isinstance(table, tomlkit.items.InlineTable)
-                table[part] = tomlkit.inline_table() if inline else tomlkit.table(is_super_table=part == "profiles")
+                table[part] = new_table(table, part)
             table = table[part]
         table[address.name] = value
         return True
@@ -87,8 +86,8 @@ def set_value(config: Config, address: Address, text: str) -> Any:
 def unset_value(config: Config, address: Address) -> bool:
     """Remove a setting, and the tables that this leaves empty; return whether it was there."""
 
-    def change(document: tomlkit.TOMLDocument) -> bool:
-        tables: list[Any] = [document]
+    def change(document: Any, _: NewTable) -> bool:
+        tables = [document]
         for part in address.table:
             if part not in tables[-1]:
                 return False
@@ -109,8 +108,9 @@ def remove_profile(config: Config, name: str) -> bool:
     return unset_value(config, Address(("profiles",), name, GLOBAL_KEYS["default_profile"]))
 
 
-def _edit(config: Config, change: Callable[[tomlkit.TOMLDocument], bool], *, private: bool = False) -> bool:
+def _edit(config: Config, change: Callable[[Any, NewTable], bool], *, private: bool = False) -> bool:
     import tomlkit
+    from tomlkit.exceptions import TOMLKitError
 
     try:
         with files.locked(config.path):
@@ -118,13 +118,43 @@ def _edit(config: Config, change: Callable[[tomlkit.TOMLDocument], bool], *, pri
                 before = files.read(config.path)
             except FileNotFoundError:
                 before = b""
-            parse(before, config.path)  # a file that cannot be read is left untouched
-            document = tomlkit.parse(before.decode("utf-8-sig"))
-            if not change(document):
+            expected = parse(before, config.path)  # a file that cannot be read is left untouched
+            if not change(expected, lambda _table, _name: {}):
                 return False
-            data = tomlkit.dumps(document).encode()
-            config.__dict__["table"] = parse(data, config.path)  # never write what could not be read again
+            try:
+                document = tomlkit.parse(before.decode("utf-8-sig"))
+                change(document, _new_table)
+                data = tomlkit.dumps(document).encode()
+                config.__dict__["table"] = _checked(data, config.path, expected)
+            except (TOMLKitError, _Lost):
+                raise ConfigFailure(
+                    f"{config.path} could not be changed without losing something in it: nothing was written",
+                    remedy=f"change {config.path} by hand, or write each profile as [profiles.NAME]",
+                ) from None
             files.write_atomically(config.path, data, durable=True, private=private)
     except OSError as error:
         raise ConfigFailure(f"cannot write {config.path}: {files.reason(error)}") from None
     return True
+
+
+class _Lost(Exception):
+    """What would be written does not mean what it should."""
+
+
+def _checked(data: bytes, path: str, expected: dict[str, Any]) -> dict[str, Any]:
+    """Return what a file would mean, if that is what it should: tomlkit slips where tables are written in odd ways."""
+    try:
+        found = parse(data, path)
+    except ConfigFailure:
+        raise _Lost from None
+    if found != expected:
+        raise _Lost
+    return found
+
+
+def _new_table(table: Any, name: str) -> Any:
+    import tomlkit
+
+    if isinstance(table, tomlkit.items.InlineTable):
+        return tomlkit.inline_table()
+    return tomlkit.table(is_super_table=name == "profiles")

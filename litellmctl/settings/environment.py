@@ -10,6 +10,9 @@ from litellmctl.errors import ConfigFailure
 # Where a credential can come from, in the order in which they are tried: --auth and LITELLMCTL_AUTH name one.
 AUTH_SOURCES = ("stored", "config", "gcloud", "helper", "env")
 
+# Of milliseconds: eleven days.
+_MOST_DIGITS = 10
+
 # name -> what it does. `litellmctl help environment` and the README print this table.
 VARIABLES: dict[str, str] = {
     "LITELLM_BASE_URL": "The proxy's base URL.",
@@ -73,7 +76,7 @@ def milliseconds(name: str, default: float) -> float:
     value = get(name)
     if value is None:
         return default
-    if not (value.isascii() and value.isdigit()):
+    if not (value.isascii() and value.isdigit() and len(value) < _MOST_DIGITS):
         raise ConfigFailure(f'{name} is "{value}", not a number of milliseconds', remedy=f"unset {name}")
     return int(value) / 1000
 

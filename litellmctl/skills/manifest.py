@@ -98,7 +98,7 @@ def _fields(matter: str, where: str) -> dict[object, object]:
         raise UsageFailure(
             f"{where}{place}: not YAML: {problem}", remedy='put texts with ":" or "#" in quotes'
         ) from None
-    except (YAMLError, ValueError, RecursionError, AttributeError, TypeError, KeyError):
+    except (YAMLError, ValueError, OverflowError, RecursionError, AttributeError, TypeError, KeyError):
         raise UsageFailure(f"{where}: its front matter is not YAML that can be read") from None
     if not isinstance(fields, dict):
         raise UsageFailure(f"{where}: its front matter is not a list of names and values", remedy=_EXAMPLE)

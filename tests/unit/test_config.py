@@ -118,6 +118,7 @@ BROKEN = [
     ),
     (b'default_profile = "\xff"', " is not UTF-8 (byte 19)"),
     (b"default_profile = " + b"[" * 100_000, " is nested too deeply"),
+    (b"default_profile = " + b"1" * 5000, " has a number that is too long"),
     ('defualt_profile = "a"', ': no setting is called "defualt_profile". Did you mean "default_profile"?'),
     ('[profiles.a]\nbase_ulr = ""', ': no setting is called "profiles.a.base_ulr". Did you mean "base_url"?'),
     ("[profiles.a]\nzzz = 1", ': no setting is called "profiles.a.zzz".'),
@@ -469,3 +470,21 @@ def test_set_refuses_a_key_and_says_nothing_of_it(run: Run, home: Path) -> None:
     assert "takes a reference" in refused.stderr
     assert "sk-secret" not in refused + refused.stderr
     assert not (home / "config" / "config.toml").exists()
+
+
+def test_a_change_that_would_not_mean_what_it_should_is_not_written(path: Path) -> None:
+    before = "profiles.a = {}\nprofiles.b = { mcp = true }\n"
+    config = written(path, before)
+    with pytest.raises(ConfigFailure, match="could not be changed without losing something in it") as caught:
+        set_value(config, locate("base_url", "default"), "https://llm.example.com")
+    assert "[profiles.NAME]" in str(caught.value.remedy)
+    assert path.read_text() == before
+    assert config.table == {"profiles": {"a": {}, "b": {"mcp": True}}}
+
+
+@pytest.mark.parametrize("name", ["ca_bundle", "headers.x-team"])
+def test_a_text_that_is_not_unicode_is_refused(path: Path, name: str) -> None:
+    config = written(path, WORK)
+    with pytest.raises(UsageFailure, match="holds half a character"):
+        set_value(config, locate(name, "work"), "/etc/\udcff.pem")
+    assert path.read_text() == WORK

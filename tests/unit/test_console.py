@@ -282,3 +282,8 @@ def test_nobody_else_sees_a_status_line(change: str, monkeypatch: pytest.MonkeyP
     with talk.working("Asking ..."):
         time.sleep(0.1)
     assert talk.err.text == ""
+
+
+def test_a_width_of_thousands_of_digits_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "9" * 5000)
+    assert 48 <= Console(None, None, None).width <= 98

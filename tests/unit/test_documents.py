@@ -389,3 +389,14 @@ def test_text_keeps_its_line_breaks() -> None:
     assert after.startswith(before)
     assert after.count("\n") == after.count("\r\n") == 6
     assert edit("text", after, Block("litellm", "one\ntwo")) == after
+
+
+@pytest.mark.parametrize("format", ["toml", "yaml"])
+def test_a_number_of_thousands_of_hexadecimal_digits_stays(format: str) -> None:
+    line = ("x = " if format == "toml" else "x: ") + "0x" + "f" * 5000 + "\n"
+    assert edit(format, line, Set(("own",), "new")).startswith(line)
+
+
+def test_json_with_two_byte_order_marks_is_left_as_it_is() -> None:
+    with pytest.raises(ConfigFailure, match="a second byte order mark"):
+        edit("json", "\ufeff\ufeff{}", Set(("own",), "new"))

@@ -44,7 +44,7 @@ WORK = Login(
 KEY = Login("http://127.0.0.1:4000", "77aa", "api_key", "file", 1_790_000_000)
 NOBODY = Logins({}, {}, [])
 
-TIMES = st.integers(0, 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+TIMES = st.integers(0, 2**40) | st.floats(-(2**40), 2**40)
 PERHAPS = st.none() | st.text()
 LOGINS = st.builds(
     Logins,
@@ -210,6 +210,13 @@ MALFORMED: dict[str, tuple[Any, str]] = {
     "logins is null": ({"version": 1, "logins": None}, "logins"),
     "a login is a text": ({"version": 1, "logins": {"work": "sk-token"}}, "logins.work"),
     "a login is null": ({"version": 1, "logins": {"default": KEY._asdict(), "work": None}}, "logins.work"),
+    **{
+        f"issued_at is {value}": (
+            {"version": 1, "logins": {"work": {**WORK._asdict(), "issued_at": value}}},
+            "logins.work.issued_at",
+        )
+        for value in (float("nan"), float("inf"), -1e300, 2**60)
+    },
     "a login is empty": ({"version": 1, "logins": {"work": {}}}, "logins.work.base_url"),
     "urls is a list": ({"version": 1, "urls": ["https://a"]}, "urls"),
     "a url is null": ({"version": 1, "urls": {"work": None}}, "urls"),

@@ -392,6 +392,11 @@ def test_front_matter_nested_too_deeply(matter: str) -> None:
     assert time.monotonic() - start < 15
 
 
+@pytest.mark.parametrize("code", ["FFFFFFFF", "00110000"])
+def test_an_escape_that_is_no_character(code: str) -> None:
+    assert refused(f'name: "\\U{code}"') == "review/SKILL.md: its front matter is not YAML that can be read"
+
+
 def test_front_matter_of_more_than_64_kib() -> None:
     assert refused("name: a\nx: " + "y" * 64 * KIB) == "review/SKILL.md: its front matter is larger than 64 KiB"
     assert read("name: a\nx: " + "y" * (64 * KIB - 11)).name == "a"

@@ -74,7 +74,7 @@ def test_milliseconds_become_seconds(monkeypatch: pytest.MonkeyPatch, value: str
     assert environment.milliseconds("LITELLM_DISCOVERY_TIMEOUT_MS", 5.0) == seconds
 
 
-@pytest.mark.parametrize("value", ["5s", "-1", "1.5", "1e3", "٣", "²"])
+@pytest.mark.parametrize("value", ["5s", "-1", "1.5", "1e3", "٣", "²", "9" * 400, "9" * 5000])
 def test_what_are_no_milliseconds_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("LITELLM_DISCOVERY_TIMEOUT_MS", value)
     with pytest.raises(ConfigFailure, match=f'LITELLM_DISCOVERY_TIMEOUT_MS is "{value}"'):

@@ -170,6 +170,17 @@ def test_a_wildcard_without_names_is_told_of() -> None:
     assert reducer.wildcards == ["other/*"]
 
 
+def test_the_order_of_wildcards_and_entries_does_not_matter() -> None:
+    rows = [row("a*", mode="chat", max_input_tokens=8), row("*b", mode="chat", max_input_tokens=4)]
+    entries = [{"id": "ab", "max_input_tokens": 2}, {"id": "ab", "max_input_tokens": 1}]
+    found = [
+        (list(reducer.models("model_info")), reducer.wildcards)
+        for reducer in (expanded(some, others) for some in (rows, rows[::-1]) for others in (entries, entries[::-1]))
+    ]
+    assert all(one == found[0] for one in found)
+    assert found[0][0][0]["context_window"] == 1
+
+
 @pytest.mark.parametrize(
     ("wildcard", "name", "covers"),
     [
