@@ -13,6 +13,7 @@ from tests.hostile.faults.fault import (
     dumped,
     redirect,
 )
+from tests.hostile.faults.values import escaped
 from tests.hostile.proxy import Answer, Exchange
 
 
