@@ -7,12 +7,14 @@ import re
 import subprocess
 import threading
 import time
+import tomllib
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import ruamel.yaml
 import trustme
 
 from litellmctl.errors import ERROR_CODES
@@ -126,7 +128,7 @@ class Arena:
             return [f"{cell.name}: it did not end"]
         elapsed = time.monotonic() - start
         problems = list(_problems(cell, result))
-        if elapsed > LONGEST_SECONDS[fault.cost]:
+        if elapsed > LONGEST_SECONDS[fault.cost] + case.waits:
             problems.append(f"it took {elapsed:.1f} s")
         if case.needs and not attempt.requests and fault.greet is None and cell.target is None:
             problems.append("it asked nothing")
@@ -233,8 +235,12 @@ def _damage(cell: Cell, before: dict[str, bytes], home: Path, code: int) -> Iter
     """Say which files are not as they should be."""
     after = commands.contents(home)
     owned = {"config/logins.json", "config/secrets.json"} if cell.case.owns else set()
+    may_write = cell.case.writes and code == 0
     for name in {*before, *after} - owned:
         is_ours = name.startswith(("cache/", "files/")) or name.endswith(".lock")
+        if may_write and not is_ours and (not name.startswith("config/") or name.startswith("config/exports/")):
+            yield from _unreadable(name, after.get(name))
+            continue
         if before.get(name) != after.get(name) and not is_ours:
             yield f"it changed {name}"
     for name in owned:
@@ -253,6 +259,22 @@ def _damage(cell: Cell, before: dict[str, bytes], home: Path, code: int) -> Iter
             header = json.loads(head)
             if header["crc32"] != zlib.crc32(rest) or header["total"] != rest.count(b"\n"):
                 yield f"{name} is damaged"
+
+
+def _unreadable(name: str, data: bytes | None) -> Iterator[str]:
+    """Say whether a program could no longer read what was written for it."""
+    if data is None:
+        yield f"it removed {name}"
+        return
+    readers: dict[str, Callable[[str], object]] = {
+        ".json": json.loads,
+        ".toml": tomllib.loads,
+        ".yaml": ruamel.yaml.YAML(typ="safe").load,
+    }
+    try:
+        readers.get(Path(name).suffix, str)(data.decode())
+    except Exception as error:  # noqa: BLE001
+        yield f"it left {name}, which nobody can read: {error}"
 
 
 # --- many at once ---

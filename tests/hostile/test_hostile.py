@@ -59,7 +59,7 @@ def all_cells_of(fault: Fault, arena: Arena, run: Callable[..., Result]) -> Iter
     """Yield everything: each case with the fault everywhere, and at each of its endpoints; in two formats if quick."""
     is_quick, is_heavy = fault.cost is Cost.QUICK, fault.cost is Cost.HEAVY
     for case in [case for cases in COMMANDS.values() for case in cases]:
-        asked = arena.asked(case, run)
+        asked = [endpoint for endpoint in arena.asked(case, run) if endpoint not in case.closed]
         targets = [target for target in asked if len(asked) > 1 and (is_quick or target in case.needs)]
         for target in [*([] if case.closed else [None]), *targets]:
             form = FORMATS[chance(fault.name, case.name, str(target)) % len(FORMATS)]
@@ -173,7 +173,8 @@ _ENDPOINTS = (
     *("POST /claude-code/plugins/NAME/disable", "GET /v1/skills", "GET /v1/skills?query", "GET /v1/skills/ID"),
     *("POST /v1/skills", "DELETE /v1/skills/ID", "GET /key/info", "GET /user/info", "POST /token", "POST /revoke"),
     *("POST /key/delete", "GET /.well-known/litellm-cli-auth", "GET /public/model_hub/info"),
-    *("GET /health/liveliness", "GET /key/list"),
+    *("GET /health/liveliness", "GET /key/list", "POST /sso/cli/start", "GET /sso/cli/poll/ID"),
+    "GET /.well-known/litellm-ui-config",
 )
 
 

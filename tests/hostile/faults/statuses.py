@@ -154,11 +154,9 @@ for _name, _target in {
     "to bytes": lambda _: "http://\udcff\udcfe\udc80/",
     "to nothing": lambda _: "",
     "with a header in it": lambda exchange: f"{exchange.elsewhere}/\rX-Injected: x\rLocation: {exchange.elsewhere}/y",
-    "to two targets": lambda exchange: f"{exchange.url}/x\r\nLocation: {exchange.elsewhere}/x",
     "to another program": lambda _: "litellm://127.0.0.1/x",
     "over TLS": lambda exchange: exchange.url.replace("http:", "https:") + "/x",
     "to itself": lambda exchange: exchange.request.path,
-    "in circles": lambda exchange: f"/{len(exchange.request.path)}{exchange.request.path}",
 }.items():
     add(
         f"redirect {_name}",
@@ -171,6 +169,8 @@ for _name, _target in {
     "with control characters": lambda _: "\x1b[31m\x07\x01",
     "with encoded line breaks": lambda _: "/x%0d%0aX-Injected:%20x%0d%0a%0d%0a%1b[31m%00",
     "on two lines": lambda exchange: f"http:\r\n {exchange.elsewhere.removeprefix('http:')}/x",
+    "to two targets": lambda exchange: f"{exchange.url}/x\r\nLocation: {exchange.elsewhere}/x",
+    "in circles": lambda exchange: f"/{len(exchange.request.path)}{exchange.request.path}",
     "with dots and an at sign": lambda exchange: f"{exchange.url}/../../x@{exchange.elsewhere}",
 }.items():
     # These are paths of the proxy itself, which has none of that name.
