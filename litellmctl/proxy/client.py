@@ -205,7 +205,8 @@ class Client:
 
     def _send(self, method: str, url: str, params: Params | None, cap: int | None, **options: Any) -> Answer:
         start = time.monotonic()
-        shown = url.removeprefix(self.base_url).split("?")[0]
+        # A path out of a redirect may repeat what was sent.
+        shown = self.auth.hidden(url.removeprefix(self.base_url).split("?")[0])
         try:
             response = self.session.request(
                 method,

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 START_PATH = "/sso/cli/start"
 _SECRET_HEADER = "x-litellm-cli-poll-secret"  # noqa: S105  # a header's name
 _EXPIRES_IN = 600.0
+# A person reads and types what is shown: LiteLLM's ids have 40 characters, its codes 9.
+_LONGEST_SHOWN = 200
 
 
 class Started(NamedTuple):
@@ -82,13 +84,20 @@ def start(client: Client) -> Started | NotOffered:
     if answer.status != 200:
         raise client.failure(answer, START_PATH)
     fields = fields_of(decode(answer.read(), where), where)
-    login_id = text_of(fields, "login_id", where)
+    login_id, user_code = (text_of(fields, name, where) for name in ("login_id", "user_code"))
+    if max(len(login_id), len(user_code)) > _LONGEST_SHOWN:
+        raise unexpected(where, "its login_id or user_code is too long")
     query = urlencode({"source": "litellm-cli", "key": login_id})
     complete = optional_text(fields, "verification_uri_complete")
-    own = complete is not None and origin(complete) == origin(client.base_url) and complete.isprintable()
+    own = (
+        complete is not None
+        and origin(complete) == origin(client.base_url)
+        and complete.isprintable()
+        and len(complete) <= 5 * _LONGEST_SHOWN
+    )
     return Started(
         link=complete if own and complete else f"{client.base_url}/sso/key/generate?{query}",
-        user_code=text_of(fields, "user_code", where),
+        user_code=user_code,
         code_is_in_link=own,
         expires_in=seconds_of(fields, "expires_in") or _EXPIRES_IN,
         login_id=login_id,

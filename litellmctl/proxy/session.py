@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Mapping
+from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -119,11 +120,12 @@ def make_session(url: str, trust: tls.Trust, *, loopback: bool) -> requests.Sess
     """Return a session for requests to the host of `url`.
 
     The environment's HTTP proxies are used except for loopback; nothing else of requests' own reading of the
-    environment (`.netrc`, certificate bundles) is.
+    environment (`.netrc`, certificate bundles) is. No cookie is kept: the key says who we are, and nothing else does.
     """
     session = _Session()
     session.trust_env = False
     session.auth = NoAuth()
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
     session.headers.update(
         {"User-Agent": f"litellmctl/{__version__}", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
     )

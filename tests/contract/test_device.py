@@ -506,3 +506,12 @@ def test_a_stored_login_that_has_ended_is_exit_4_with_the_command(run: Run, fake
     failure = run("token", "--json", exit=4).error
     assert failure["code"] == "auth_required"
     assert failure["remedy"] == "litellmctl login --sso"
+
+
+@pytest.mark.parametrize("name", ["login_id", "user_code"])
+def test_what_nobody_could_type_is_not_shown(run: Run, fake: FakeProxy, home: Path, name: str) -> None:
+    starts(fake, **{name: "x" * 2**20})
+    error = run("login", "--sso", "--json", exit=3)
+    assert error.error["code"] == "bad_response"
+    assert len(error.stderr) < 1000
+    assert_nothing_is_stored(home)

@@ -27,13 +27,15 @@ OLD, OLD_REFRESH = "litellm_login_old-0123456789", "llm_srefresh_old-0123456789"
 NEW, NEW_REFRESH = "litellm_login_new-0123456789", "llm_srefresh_new-0123456789"
 VIRTUAL = "sk-hostile-virtual-0123456789"
 OTHER = "sk-hostile-other-0123456789"
+POLL_SECRET = "hostile-poll-secret-0123456789"
 PASSWORD, HEADER = "hostile-netrc-password", "hostile-header-0123456789"
 # Nothing of these may be seen, but where a command is there to print it.
-SECRETS = (KEY, OLD, OLD_REFRESH, NEW, NEW_REFRESH, VIRTUAL, OTHER, PASSWORD, HEADER)
+SECRETS = (KEY, OLD, OLD_REFRESH, NEW, NEW_REFRESH, VIRTUAL, OTHER, POLL_SECRET, PASSWORD, HEADER)
 _DAY, _DUE_SECONDS = 86400.0, 250.0
 
 LIVELINESS, MODEL_INFO, MODELS = "GET /health/liveliness", "GET /model/info", "GET /v1/models"
 TOOLS, CALL = "GET /mcp-rest/tools/list", "POST /mcp-rest/tools/call"
+START, POLL = "POST /sso/cli/start", "GET /sso/cli/poll/ID"
 HUB, API = "/claude-code/plugins", "/v1/skills"
 # One of these may be asked where another refuses.
 DISCOVERY = frozenset({MODEL_INFO, MODELS, "GET /health"})
@@ -45,6 +47,7 @@ class Case:
 
     `needs` are the endpoints without which it fails, and `also` the exit codes that it may have besides the fault's.
     `serves` says that it may do with what it has, whatever fails; `owns`, that the stored logins are its to change;
+    `writes`, that it changes other programs' files where it succeeds; `waits`, for how many seconds it asks again;
     `reports`, that stdout may hold data though it fails; `is_data`, that what the proxy sends is what it prints;
     `prints`, the secrets that it is there to print; `does_with`, by their names, the faults that are none to it.
     """
@@ -58,6 +61,8 @@ class Case:
     also: tuple[int, ...] = ()
     serves: bool = False
     owns: bool = False
+    writes: bool = False
+    waits: float = 0
     reports: bool = False
     is_data: bool = False
     prints: tuple[str, ...] = ()
@@ -73,6 +78,10 @@ class Case:
 def _cases() -> Iterator[Case]:
     yield Case(("login",), ("--with-token", "--base-url", "{url}"), "empty", KEY, needs=(MODELS,), owns=True)
     yield Case(("login",), ("--with-token", "--base-url", "{url}"), "fresh", KEY, needs=(MODELS,), owns=True)
+    # The sign-in is good for a second (shapes.json), so that nobody waits for it longer.
+    device = ("--sso", "--flow", "device", "--no-browser", "--no-virtual-key", "--base-url", "{url}")
+    for home in ("empty", "ended"):
+        yield Case(("login",), device, home, needs=(START, POLL), also=(4, 5), owns=True, waits=25)
     yield Case(("logout",), home="ended", serves=True, owns=True)
     yield Case(
         ("logout",), ("--revoke-key",), "virtual", needs=("POST /key/delete",), owns=True, does_with=("status 404",)
@@ -128,6 +137,9 @@ def _cases() -> Iterator[Case]:
     yield Case(("prompt-section",), ("--as", "markdown"), "old", serves=True)
     for tool in EXPORTERS:
         yield Case(("export",), (tool,), needs=(MODEL_INFO,), also=(2,))
+    # One for each kind of file: JSON, TOML, YAML and a block in a shell's file.
+    for tool in ("opencode", "codex", "goose", "crush"):
+        yield Case(("export",), (tool, "--write"), "written", needs=(MODEL_INFO,), also=(2,), writes=True)
     yield Case(("api",), ("/key/info",), needs=("GET /key/info",), reports=True, is_data=True)
     yield Case(("api",), ("-i", "/key/list", "--paginate"), needs=("GET /key/list",), reports=True, is_data=True)
     chat = ("/v1/chat/completions", "-f", "model=gpt-4o", "-F", "messages=[]")
@@ -201,7 +213,7 @@ default_profile = "default"
 base_url = "https://llm.example.invalid"  # another proxy
 """
 _SKILL = "---\nname: {name}\ndescription: Says hi\n---\nSay hi.\n"
-_FROM_ENVIRONMENT = ("plain", "tools", "old")
+_FROM_ENVIRONMENT = ("plain", "tools", "old", "written")
 
 
 def _plain(home: Path, url: str) -> None:
@@ -292,11 +304,14 @@ class Homes:
         """Make all homes, with what the program caches: `run` runs it against a proxy that is well."""
         for name in _HOMES:
             self._make(name)
-        for name in ("tools", "old"):
+        for name in ("tools", "old", "written"):
             shutil.copytree(self._folder / "plain", self._folder / name)
         run(self._folder / "tools", "tools", ("mcp", "list"))
         for words in (("models",), ("mcp", "list"), ("skills", "list")):
             run(self._folder / "old", "old", words)
+        for tool in ("opencode", "codex", "goose", "crush"):
+            run(self._folder / "written", "written", ("export", tool, "--write"))
+        shutil.rmtree(self._folder / "written/cache")
         for path in (self._folder / "old/cache").glob("*.jsonl"):
             _age(path)
 

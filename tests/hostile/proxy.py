@@ -28,6 +28,7 @@ from tests.fake_proxy import shape
 _TEMPLATES = (
     (r"(/claude-code/plugins)/[^/]+(/enable|/disable)?", r"\1/NAME\2"),
     (r"(/v1/skills)/[^/]+", r"\1/ID"),
+    (r"(/sso/cli/poll)/[^/]+", r"\1/ID"),
 )
 _LONGEST_REQUEST = 2**22
 # A redirect within the proxy leads here, and the same is answered as without.

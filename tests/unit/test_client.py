@@ -305,6 +305,22 @@ def test_a_redirect_below_the_base_url_is_followed_with_the_key(serve: Serve, co
     assert {request.headers["Authorization"] for request in server.requests} == {"Bearer sk-key"}
 
 
+def test_a_path_that_repeats_the_key_is_told_to_nobody(serve: Serve, connect: Connect) -> None:
+    server = serve(replies(redirect("/v1/sk-secret-key"), Reply(200, {"ok": True})))
+    client = connect(server.url, BoundAuth(server.url, "sk-secret-key"))
+    told = outcomes(client)
+    client.get_json("/v1/old")
+    assert told == [("GET", "/v1/old", "302"), ("GET", "/v1/***", "200")]
+
+
+def test_no_cookie_is_kept(serve: Serve, connect: Connect) -> None:
+    server = serve(lambda _: Reply(200, {"ok": True}, {"Set-Cookie": "token=other; Path=/"}))
+    client = connect(server.url)
+    for _ in range(2):
+        client.get_json("/x")
+    assert ["Cookie" in request.headers for request in server.requests] == [False, False]
+
+
 def test_a_redirect_to_another_origin_is_not_followed(serve: Serve, connect: Connect) -> None:
     elsewhere = serve(lambda _: Reply())
     for location in (f"{elsewhere.url}/x", elsewhere.url.replace("http:", "") + "/x"):
