@@ -129,7 +129,6 @@ class LoginFile:
         }
         try:
             files.write_atomically(self.path, json.dumps(content, indent=1).encode() + b"\n", durable=True)
-            files.forget_temporaries(self.path)
         except OSError as error:
             raise _unwritable(self.path, error) from None
 

@@ -163,6 +163,15 @@ def test_a_kill_at_any_moment_leaves_the_old_content_or_the_new(tmp_path: Path) 
         assert file.read_bytes() in {b"a" * 300_000, b"b" * 300_000}
 
 
+def test_what_a_kill_left_behind_goes_with_the_next_write_of_the_file(tmp_path: Path) -> None:
+    ours = tmp_path / ".config.toml.4711.0123abcd.tmp"
+    others = [".config.toml.tmp", ".config.toml.x.0123abcd.tmp", ".config.toml.4711.tmp", ".logins.json.1.0123abcd.tmp"]
+    for name in (ours.name, *others):
+        (tmp_path / name).touch()
+    write_atomically(tmp_path / "config.toml", b"new")
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == sorted(["config.toml", *others])
+
+
 def test_a_file_in_place_of_the_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "config").touch()
     with pytest.raises(OSError):  # noqa: PT011
