@@ -106,8 +106,12 @@ class Receipts:
             if not receipts:
                 raise Rejected("not_found", f"nothing was written for {self._name}", remedy="litellmctl export --list")
             entries = _entries(receipts[-1])
+            due = []
             for entry in entries:
                 now = _read(entry.path)
+                if now == entry.before:
+                    continue  # a kill came before it was written, or after it was restored
+                due.append(entry)
                 if now is None or sha256(now).hexdigest() != entry.digest:
                     what = "is gone" if now is None else "was edited"
                     raise Rejected(
@@ -115,10 +119,11 @@ class Receipts:
                         f"{entry.path} {what} since it was written: nothing was undone",
                         remedy=f"take out by hand what you do not want; what was there before is in {receipts[-1]}",
                     )
-            for entry in entries:
+            for entry in due:
                 _require_writable(entry.path)
-            for entry in entries:
+            for entry in due:
                 _restore(entry.path, entry.before)
+            for entry in entries:
                 for folder in entry.made_folders:
                     with suppress(OSError):  # somebody keeps something there
                         folder.rmdir()
@@ -132,6 +137,9 @@ class Receipts:
                 stack.enter_context(files.locked(self._folder / self._name))
             except OSError as error:
                 raise _cannot(self._folder, "write", files.reason(error)) from None
+            for left in self._folder.glob(f".{self._name}.*.tmp"):  # by a kill: a receipt's name does not come again
+                with suppress(OSError):
+                    left.unlink()
             yield
 
     @property
@@ -260,6 +268,7 @@ def _restore(path: Path, before: bytes | None) -> None:
         return
     try:
         path.unlink(missing_ok=True)
+        files.forget_temporaries(path)
     except OSError as error:
         raise _cannot(path, "remove", files.reason(error)) from None
 
