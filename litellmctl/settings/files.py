@@ -116,13 +116,18 @@ def locked(path: AnyPath, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     Raises OSError where the folder cannot be written, and a failure of code `file` where another process holds the
     lock for longer than `seconds`.
     """
+    import warnings
+
     import filelock
 
     make_private_dir(os.path.dirname(os.path.abspath(path)))
     lock = filelock.FileLock(f"{os.fspath(path)}.lock", timeout=seconds, mode=0o600)
     try:
-        lock.acquire()
-    except NotImplementedError:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            lock.acquire()
+    except (NotImplementedError, UserWarning):
+        # Newer versions of filelock warn, and go on with a file that a kill would leave behind as a lock for ever.
         raise OSError(errno.ENOLCK, "the file system has no locks", str(path)) from None
     except filelock.Timeout:
         raise Failure("file", f"another process holds the lock of {path}", remedy="try again") from None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -209,6 +210,22 @@ def test_a_lock_that_is_never_released_is_a_failure_that_names_the_file(tmp_path
         raise AssertionError("never inside")
     assert failure.value.message == f"another process holds the lock of {file}"
     assert (failure.value.code, failure.value.exit_code) == ("file", ExitCode.ERROR)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EIO, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_an_error_at_once_and_nothing_is_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(_descriptor: int, _how: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fcntl.flock", refuse)
+        with pytest.raises(OSError) as error, locked(tmp_path / "config.toml", seconds=5):  # noqa: PT011
+            raise AssertionError("never inside")
+    assert error.value.errno == (errno.ENOLCK if number == errno.ENOSYS else number)
+    with locked(tmp_path / "config.toml", seconds=0.1):
+        pass
 
 
 def test_the_lock_is_released_on_an_error_and_its_file_is_private_and_stays(tmp_path: Path) -> None:
