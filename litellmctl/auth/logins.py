@@ -97,7 +97,9 @@ class LoginFile:
         except (FileNotFoundError, NotADirectoryError):
             return Logins({}, {}, [])
         except OSError as error:
-            raise ConfigFailure(f"cannot read {self.path}: {files.reason(error)}") from None
+            raise ConfigFailure(
+                f"cannot read {self.path}: {files.reason(error)}", remedy=f"make {self.path} readable"
+            ) from None
         content = parse_json(data, self.path, _VERSION)
         logins = table(content, "logins", self.path)
         urls = table(content, "urls", self.path)
