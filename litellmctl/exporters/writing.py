@@ -148,7 +148,10 @@ class Receipts:
         return len(self._receipts())
 
     def _receipts(self) -> list[Path]:
-        return sorted(self._folder.glob(f"{self._name}.*.json"))
+        try:
+            return sorted(self._folder.glob(f"{self._name}.*.json"))
+        except OSError as error:
+            raise _cannot(self._folder, "read", files.reason(error)) from None
 
     def _write_receipt(self, planned: Sequence[Planned]) -> Path:
         last = self._receipts()[-1:]
