@@ -185,9 +185,8 @@ def _result(status: int, data: bytes, seconds: float) -> dict[str, Any]:
 
 def serve() -> None:
     """Answer one line after the other."""
-    import tempfile
-
     import gc
+    import tempfile
 
     preload()
     gc.collect()

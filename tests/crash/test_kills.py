@@ -7,10 +7,11 @@ import random
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
-from tests.crash.world import CASES, Case, Done, Home, state
+from tests.crash.world import CASES, KEY, Case, Done, Home, state
 
 campaign = pytest.mark.campaign
 # What the normal run does at every moment; the rest at some.
@@ -90,3 +91,50 @@ def _told(home: Home, case: Case, at: int, moments: list[str]) -> None:
         _kill(home, case, at)
     except AssertionError as error:
         raise AssertionError(f"killed at {at} of {len(moments)}, before {moments[at - 1]}: {error}") from error
+
+
+@campaign
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("name", CASES)
+def test_a_kill_at_a_random_moment_of_the_whole_run_loses_nothing(home: Home, name: str) -> None:
+    """Twelve runs, killed from outside, at moments spread over how long it takes: also while it asks the proxy."""
+    case, chance = CASES[name], random.Random(name)
+    _prepared(home, case)
+    longest = max(home.run(*case.words, stdin=case.stdin, exit=set(case.again) | {5}).seconds, 0.02)
+    killed = 0
+    for turn in range(12):
+        _prepared(home, case)
+        before = state(home.path)
+        delay = longest * (turn + chance.random()) / 12
+        (done,) = home.nursery.batch([home.job(*case.words, stdin=case.stdin)], kills={0: delay})
+        killed += done.killed
+        if done.killed:
+            _look(home, case, before, done)
+    _count(f"{name} (random)", killed)
+
+
+@campaign
+@pytest.mark.timeout(600)
+def test_a_kill_of_a_process_that_was_really_started_loses_nothing(home: Home) -> None:
+    """The others fork; these start, and are killed in the last part of their time, where they write."""
+    case = CASES["login"]
+    command = [sys.executable, "-m", "litellmctl", *(word.format(url=home.server.url) for word in case.words)]
+    chance, killed = random.Random(7), 0
+    start = time.monotonic()
+    subprocess.run(command, env=home.env, input=KEY, capture_output=True, text=True, check=True, timeout=60)
+    longest = time.monotonic() - start
+    for _ in range(25):
+        home.restore()
+        before = state(home.path)
+        with subprocess.Popen(
+            command, env=home.env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
+            assert process.stdin is not None
+            process.stdin.write(KEY.encode())
+            process.stdin.close()
+            time.sleep(chance.uniform(0.3, 1.0) * longest)
+            process.kill()
+        if process.returncode == -signal.SIGKILL:
+            killed += 1
+            _look(home, case, before, Done(None, signal.SIGKILL, "", "", 0.0))
+    _count("login (a process that was started)", killed)
