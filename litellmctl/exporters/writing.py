@@ -124,10 +124,14 @@ class Receipts:
             for entry in due:
                 _restore(entry.path, entry.before)
             for entry in entries:
+                files.forget_temporaries(entry.path)
                 for folder in entry.made_folders:
                     with suppress(OSError):  # somebody keeps something there
                         folder.rmdir()
-            receipts[-1].unlink()
+            try:
+                receipts[-1].unlink()
+            except OSError as error:
+                raise _cannot(receipts[-1], "remove", files.reason(error)) from None
         return [entry.path for entry in entries]
 
     @contextmanager
@@ -271,7 +275,6 @@ def _restore(path: Path, before: bytes | None) -> None:
         return
     try:
         path.unlink(missing_ok=True)
-        files.forget_temporaries(path)
     except OSError as error:
         raise _cannot(path, "remove", files.reason(error)) from None
 
