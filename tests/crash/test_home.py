@@ -114,6 +114,8 @@ def test_folders_that_may_not_be_entered(home: Home) -> None:
     home.cache.chmod(0)
     for words in READS:
         check_said(home.run(*words, exit={0, 1} if words[0] in {"whoami", "sandbox"} else 0, as_others=True), codes={1})
+    deeper = {"LITELLMCTL_CACHE_DIR": str(home.cache / "deeper")}
+    assert "is a bug" not in home.run("doctor", exit=None, as_others=True, env=deeper).stdout
     home.run("config", "set", "profiles.work.mcp", "false", as_others=True)
     home.cache.chmod(0o700)
     home.check()

@@ -27,6 +27,7 @@ _NORMAL = [
     *(("token, renewed", failure) for failure in (("flock", "EIO"), ("fsync", "EIO"), ("replace", "EBUSY"))),
     *(("export codex --write", failure) for failure in (("flock", "EIO"), ("replace", "EXDEV"))),
     *(("models, first", failure) for failure in (("flock", "ENOSYS"), ("replace", "EIO"), ("mkdir", "ENOSPC"))),
+    ("export codex --undo", ("unlink", "EACCES")),
     *(("skills create", failure) for failure in (("flock", "ENOLCK"), ("unlink", "EACCES"))),
 ]
 
@@ -43,9 +44,10 @@ def _meet(home: Home, case: Case, call: str, name: str, times: int) -> None:
     assert "UserWarning" not in done.stderr
     assert done.seconds < 9, f"it took {done.seconds:.1f} s"
     home.check(others=case.name != "logout --all")
-    if case.is_cache and case.name != "mcp call":
+    if case.is_cache and case.name != "mcp call" and call != "stat":  # what it is to read may be what fails
         assert done.code in case.again, done.stderr
-    if done.code not in case.again:
+    # What cannot be removed, of an undo, is its receipt: the documents are restored then, and stay so.
+    if done.code not in case.again and not (call == "unlink" and case.name.endswith("--undo")):
         assert str(home.path) in done.stderr
         after = state(home.path)
         for names in home.documents.values():
