@@ -278,7 +278,11 @@ def _full_disk_is_a_failure() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise Failure("file", f"cannot write the output: {(error.strerror or str(error)).lower()}") from None
+        raise Failure(
+            "file",
+            f"cannot write the output: {(error.strerror or str(error)).lower()}",
+            remedy="write it somewhere else, or make room",
+        ) from None
 
 
 def _is_terminal(stream: IO[str] | None) -> bool:

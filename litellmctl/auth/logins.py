@@ -98,7 +98,9 @@ class LoginFile:
         except (FileNotFoundError, NotADirectoryError):
             return Logins({}, {}, [])
         except OSError as error:
-            raise ConfigFailure(f"cannot read {self.path}: {files.reason(error)}") from None
+            raise ConfigFailure(
+                f"cannot read {self.path}: {files.reason(error)}", remedy=f"make {self.path} readable"
+            ) from None
         content = parse_json(data, self.path, _VERSION)
         logins = table(content, "logins", self.path)
         urls = table(content, "urls", self.path)
@@ -130,7 +132,6 @@ class LoginFile:
         }
         try:
             files.write_atomically(self.path, json.dumps(content, indent=1).encode() + b"\n", durable=True)
-            files.forget_temporaries(self.path)
         except OSError as error:
             raise _unwritable(self.path, error) from None
 

@@ -146,7 +146,7 @@ class FileVault:
             else:
                 with suppress(FileNotFoundError):
                     os.unlink(self.path)
-            files.forget_temporaries(self.path)
+                files.forget_temporaries(self.path)
         except OSError as error:
             return Refused(f"{self.path}: {files.reason(error)}")
         return None

@@ -291,8 +291,9 @@ class Patient:
         from litellmctl.settings.paths import cache_dir
 
         folder = Path(cache_dir())
-        there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
-        if not there.is_dir() or not os.access(there, os.W_OK):
+        # Not Path.exists(), which raises what os.path.exists() answers: a folder that may not be entered, say.
+        there = next((path for path in (folder, *folder.parents) if os.path.exists(path)), folder)
+        if not os.path.isdir(there) or not os.access(there, os.W_OK):
             return Finding(WARN, f"{there} cannot be written", 'export LITELLMCTL_CACHE_DIR="$(mktemp -d)"')
         if self._pair is None:
             return Finding(OK, f"{folder}, empty for this profile")

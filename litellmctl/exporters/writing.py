@@ -107,8 +107,12 @@ class Receipts:
             if not receipts:
                 raise Rejected("not_found", f"nothing was written for {self._name}", remedy="litellmctl export --list")
             entries = _entries(receipts[-1])
+            due = []
             for entry in entries:
                 now = _read(entry.path)
+                if now == entry.before:
+                    continue  # a kill came before it was written, or after it was restored
+                due.append(entry)
                 if now is None or sha256(now).hexdigest() != entry.digest:
                     what = "is gone" if now is None else "was edited"
                     raise Rejected(
@@ -116,14 +120,19 @@ class Receipts:
                         f"{entry.path} {what} since it was written: nothing was undone",
                         remedy=f"take out by hand what you do not want; what was there before is in {receipts[-1]}",
                     )
-            for entry in entries:
+            for entry in due:
                 _require_writable(entry.path)
-            for entry in entries:
+            for entry in due:
                 _restore(entry.path, entry.before)
+            for entry in entries:
+                files.forget_temporaries(entry.path)
                 for folder in entry.made_folders:
                     with suppress(OSError):  # somebody keeps something there
                         folder.rmdir()
-            receipts[-1].unlink()
+            try:
+                receipts[-1].unlink()
+            except OSError as error:
+                raise _cannot(receipts[-1], "remove", files.reason(error)) from None
         return [entry.path for entry in entries]
 
     @contextmanager
@@ -133,6 +142,9 @@ class Receipts:
                 stack.enter_context(files.locked(self._folder / self._name))
             except OSError as error:
                 raise _cannot(self._folder, "write", files.reason(error)) from None
+            for left in self._folder.glob(f".{self._name}.*.tmp"):  # by a kill: a receipt's name does not come again
+                with suppress(OSError):
+                    left.unlink()
             yield
 
     @property
@@ -142,7 +154,10 @@ class Receipts:
 
     def _receipts(self) -> list[Path]:
         # Somebody may keep a copy of one beside it.
-        return sorted(path for path in self._folder.glob(f"{self._name}.*.json") if _NUMBERED.search(path.name))
+        try:
+            return sorted(path for path in self._folder.glob(f"{self._name}.*.json") if _NUMBERED.search(path.name))
+        except OSError as error:
+            raise _cannot(self._folder, "read", files.reason(error)) from None
 
     def _write_receipt(self, planned: Sequence[Planned]) -> Path:
         last = self._receipts()[-1:]

@@ -128,16 +128,24 @@ class LineCache:
             return files.read(path)
 
     def _forget_old(self) -> None:
-        """Remove what nobody renewed for a month, and what a kill in the middle of a write left behind."""
+        """Remove what nobody renewed for a month, and what a kill in the middle of a write left behind.
+
+        Lists of our kind are written by who holds its lock, as we do; of anything else nobody knows who writes it.
+        """
         now = time.time()
         for name in os.listdir(self._folder):
-            own = name.startswith(f"{self.kind}-") and name.endswith((".jsonl", ".failed"))
-            left = name.startswith(".") and name.endswith(".tmp")
-            if own or left:
-                path = os.path.join(self._folder, name)
-                with suppress(OSError):
-                    if os.stat(path).st_mtime < now - (_FORGET_SECONDS if own else _LEFT_SECONDS):
-                        os.unlink(path)
+            if name.startswith(f".{self.kind}-") and ".jsonl." in name:
+                seconds = 0
+            elif name.startswith(".") and name.endswith(".tmp"):
+                seconds = _LEFT_SECONDS
+            elif name.startswith(f"{self.kind}-") and name.endswith((".jsonl", ".failed")):
+                seconds = _FORGET_SECONDS
+            else:
+                continue
+            path = os.path.join(self._folder, name)
+            with suppress(OSError):
+                if seconds == 0 or os.stat(path).st_mtime < now - seconds:
+                    os.unlink(path)
 
 
 def _failed(path: str) -> str:

@@ -80,7 +80,9 @@ class Config:
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except OSError as error:
-            raise ConfigFailure(f"cannot read {self.path}: {files.reason(error)}") from None
+            raise ConfigFailure(
+                f"cannot read {self.path}: {files.reason(error)}", remedy=f"make {self.path} readable"
+            ) from None
         return parse(data, self.path)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -133,7 +134,10 @@ def _edit(config: Config, change: Callable[[Any, NewTable], bool], *, private: b
                 ) from None
             files.write_atomically(config.path, data, durable=True, private=private)
     except OSError as error:
-        raise ConfigFailure(f"cannot write {config.path}: {files.reason(error)}") from None
+        raise ConfigFailure(
+            f"cannot write {config.path}: {files.reason(error)}",
+            remedy=f"see that {os.path.dirname(config.path)} can be written and has space left",
+        ) from None
     return True
 
 

@@ -41,12 +41,14 @@ def write_atomically(path: AnyPath, data: bytes, *, durable: bool = False, priva
     """Replace the file's content in one step; a new file is created 0600.
 
     A symbolic link is followed and its target replaced. An existing file keeps its mode and owner, except that
-    `private` takes group's and others' rights away. `durable` also survives a power cut. Raises OSError; the old
-    content is then still there, and no temporary file is left.
+    `private` takes group's and others' rights away. `durable` also survives a power cut. What a kill in the middle of
+    an earlier write left behind is removed, so whoever calls it is the file's only writer, or holds its lock. Raises
+    OSError; the old content is then still there, and no temporary file is left.
     """
     target = os.path.realpath(path)
     folder, name = os.path.split(target)
     make_private_dir(folder)
+    forget_temporaries(target)  # first: on a full disk they are in the way
     temporary = os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     try:
@@ -68,10 +70,17 @@ def write_atomically(path: AnyPath, data: bytes, *, durable: bool = False, priva
 def forget_temporaries(path: AnyPath) -> None:
     """Remove what kills in the middle of `write_atomically` left behind. Whoever calls it holds the file's lock."""
     folder, name = os.path.split(os.path.realpath(path))
-    for left in os.listdir(folder):
-        if left.startswith(f".{name}.") and left.endswith(".tmp"):
-            with suppress(OSError):
-                os.unlink(os.path.join(folder, left))
+    with suppress(OSError):
+        for left in os.listdir(folder):
+            if left.startswith(f".{name}.") and _is_temporary(left[len(name) + 2 :]):
+                with suppress(OSError):
+                    os.unlink(os.path.join(folder, left))
+
+
+def _is_temporary(ending: str) -> bool:
+    """Whether a name ends as those of our temporary files do: other programs have theirs in the same folders."""
+    process, _, rest = ending.partition(".")
+    return process.isdecimal() and len(rest) == len("01234567.tmp") and rest.endswith(".tmp")
 
 
 def _sync_folder(folder: str) -> None:
@@ -107,13 +116,18 @@ def locked(path: AnyPath, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     Raises OSError where the folder cannot be written, and a failure of code `file` where another process holds the
     lock for longer than `seconds`.
     """
+    import warnings
+
     import filelock
 
     make_private_dir(os.path.dirname(os.path.abspath(path)))
     lock = filelock.FileLock(f"{os.fspath(path)}.lock", timeout=seconds, mode=0o600)
     try:
-        lock.acquire()
-    except NotImplementedError:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            lock.acquire()
+    except (NotImplementedError, UserWarning):
+        # Newer versions of filelock warn, and go on with a file that a kill would leave behind as a lock for ever.
         raise OSError(errno.ENOLCK, "the file system has no locks", str(path)) from None
     except filelock.Timeout:
         raise Failure("file", f"another process holds the lock of {path}", remedy="try again") from None

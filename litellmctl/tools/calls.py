@@ -186,11 +186,24 @@ def save(attachment: Attachment, folder: str) -> str:
             path = Path(folder) / (attachment.name if number == 1 else f"{stem}-{number}{dot}{ending}")
             with suppress(FileExistsError):
                 with path.open("xb") as file:
-                    file.write(data)
+                    _fill(file, data, path)
                 return str(path)
     except OSError as error:
         raise _unwritable(folder, error) from None
     raise Failure("file", f"{folder} is full of files of that name", remedy="choose another --output-dir")
+
+
+def _fill(file: IO[bytes], data: bytes, path: Path) -> None:
+    """Write into a new file; what cannot be written whole is removed."""
+    try:
+        file.write(data)
+        file.flush()
+    except OSError:
+        with suppress(OSError):
+            file.close()  # first, or Windows does not remove it
+        with suppress(OSError):
+            path.unlink()
+        raise
 
 
 def _unwritable(folder: str, error: OSError) -> Failure:

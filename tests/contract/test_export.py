@@ -155,13 +155,42 @@ def test_does_not_undo_what_was_edited_since(run: Run, models: FakeProxy, home: 
     assert error["code"] == "rejected"
     assert f"{path} was edited since it was written" in error["message"]
     assert str(receipts(home)[0]) in error["remedy"]
-    path.unlink()
-    assert "is gone since" in run("export", tool, "--undo", "--json", exit=5).error["message"]
     assert len(receipts(home)) == 1
     # As it was, it is undone.
     path.write_bytes(before[str(path)].removesuffix(b"\n"))
     run("export", tool, "--undo")
     assert files(home) == {}
+
+
+@every_tool
+def test_what_is_as_it_was_before_counts_as_undone(run: Run, models: FakeProxy, home: Path, tool: str) -> None:
+    run("export", tool, "--write")
+    Path(max(files(home))).unlink()
+    run("export", tool, "--undo")
+    assert (files(home), receipts(home)) == ({}, [])
+
+
+def test_a_file_of_the_users_that_is_gone_is_not_made_again(run: Run, models: FakeProxy, target: Path) -> None:
+    target.parent.mkdir(parents=True)
+    target.write_text("{}")
+    run("export", "opencode", "--write")
+    target.unlink()
+    assert "is gone since" in run("export", "opencode", "--undo", "--json", exit=5).error["message"]
+
+
+def test_a_kill_between_the_receipt_and_the_file_blocks_no_undo(
+    run: Run, models: FakeProxy, target: Path, home: Path
+) -> None:
+    target.parent.mkdir(parents=True)
+    target.write_text('{"theme": "dark"}')
+    run("export", "opencode", "--write")
+    first = target.read_bytes()
+    run("export", "opencode", "--write", "--id", "second")
+    target.write_bytes(first)
+    run("export", "opencode", "--undo")
+    assert (target.read_bytes(), len(receipts(home))) == (first, 1)
+    run("export", "opencode", "--undo")
+    assert (target.read_text(), receipts(home)) == ('{"theme": "dark"}', [])
 
 
 @every_tool

@@ -271,12 +271,13 @@ def test_what_nobody_has_written_for_a_month_and_what_a_kill_left_behind_is_remo
         os.utime(path, (long_ago, long_ago))
     os.utime(folder / "key", (long_ago, long_ago))
     left_behind, being_written = folder / ".models-x.1.a.tmp", folder / ".models-x.2.b.tmp"
-    for path in (left_behind, being_written):
+    of_our_kind = folder / ".models-x-0123.jsonl.3.c.tmp"  # nobody writes it: we hold the lock
+    for path in (left_behind, being_written, of_our_kind):
         path.touch()
     os.utime(left_behind, (long_ago, long_ago))
     cache.write(catalog())
     assert (old.read(), list(folder.glob("models-old-*"))) == (None, [])
-    assert (left_behind.exists(), being_written.exists()) == (False, True)
+    assert [path.exists() for path in (left_behind, being_written, of_our_kind)] == [False, True, False]
     assert other.read() is not None
     assert cache.read() is not None
 

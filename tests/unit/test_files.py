@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -163,6 +164,15 @@ def test_a_kill_at_any_moment_leaves_the_old_content_or_the_new(tmp_path: Path) 
         assert file.read_bytes() in {b"a" * 300_000, b"b" * 300_000}
 
 
+def test_what_a_kill_left_behind_goes_with_the_next_write_of_the_file(tmp_path: Path) -> None:
+    ours = tmp_path / ".config.toml.4711.0123abcd.tmp"
+    others = [".config.toml.tmp", ".config.toml.x.0123abcd.tmp", ".config.toml.4711.tmp", ".logins.json.1.0123abcd.tmp"]
+    for name in (ours.name, *others):
+        (tmp_path / name).touch()
+    write_atomically(tmp_path / "config.toml", b"new")
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == sorted(["config.toml", *others])
+
+
 def test_a_file_in_place_of_the_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "config").touch()
     with pytest.raises(OSError):  # noqa: PT011
@@ -200,6 +210,22 @@ def test_a_lock_that_is_never_released_is_a_failure_that_names_the_file(tmp_path
         raise AssertionError("never inside")
     assert failure.value.message == f"another process holds the lock of {file}"
     assert (failure.value.code, failure.value.exit_code) == ("file", ExitCode.ERROR)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EIO, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_an_error_at_once_and_nothing_is_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(_descriptor: int, _how: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fcntl.flock", refuse)
+        with pytest.raises(OSError) as error, locked(tmp_path / "config.toml", seconds=5):  # noqa: PT011
+            raise AssertionError("never inside")
+    assert error.value.errno == (errno.ENOLCK if number == errno.ENOSYS else number)
+    with locked(tmp_path / "config.toml", seconds=0.1):
+        pass
 
 
 def test_the_lock_is_released_on_an_error_and_its_file_is_private_and_stays(tmp_path: Path) -> None:
