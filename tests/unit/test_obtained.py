@@ -106,6 +106,7 @@ def test_what_is_no_token_is_refused_and_not_shown(text: str, words: str) -> Non
     with pytest.raises(UsageFailure) as caught:
         of_text(text)
     assert words in caught.value.message
+    assert caught.value.remedy
     assert "sk-" not in f"{caught.value.message} {caught.value.remedy}"
 
 
@@ -114,7 +115,7 @@ def test_a_token_just_short_of_the_limit_is_taken() -> None:
 
 
 def test_a_key_is_a_key_and_says_nothing_of_itself() -> None:
-    assert of_text(KEY) == Obtained(KEY, "api_key")
+    assert of_text(KEY) == (KEY, "api_key", None, False, *[None] * 6)
 
 
 def test_the_token_of_litellms_own_sign_in_is_single_sign_on() -> None:

@@ -99,6 +99,8 @@ OPERATIONS: dict[str, Callable[[Any], Any]] = {
     "remove": lambda vault: vault.remove("id-1"),
 }
 each_operation = pytest.mark.parametrize("operate", OPERATIONS.values(), ids=OPERATIONS)
+KEYRING_OPERATIONS = {**OPERATIONS, "probe": lambda vault: vault.probe()}
+each_keyring_operation = pytest.mark.parametrize("operate", KEYRING_OPERATIONS.values(), ids=KEYRING_OPERATIONS)
 
 
 # The secret
@@ -378,6 +380,22 @@ def test_the_keyring_is_named_for_a_person(
     assert told(KeyringVault().put("id-1", SECRET)) == f"Stored: the keyring ({name})"
 
 
+def test_probing_the_keyring_names_it_and_changes_nothing(backend: Backend) -> None:
+    assert told(KeyringVault().probe()) == "Stored: Backend"
+    assert (backend.calls, backend.items) == (["get"], {})
+
+
+@each_keyring_operation
+def test_a_backend_that_does_not_load_is_refused(
+    monkeypatch: pytest.MonkeyPatch, operate: Callable[[KeyringVault], Any]
+) -> None:
+    def choose() -> KeyringBackend:
+        raise ModuleNotFoundError("No module named 'mine'")
+
+    monkeypatch.setattr(keyring, "get_keyring", choose)
+    assert told(operate(KeyringVault())) == "Refused: its backend does not load: No module named 'mine'"
+
+
 def test_each_login_has_its_own_secret_in_the_keyring(backend: Backend) -> None:
     KeyringVault().put("id-1", SECRET)
     KeyringVault().put("id-2", OTHER)
@@ -492,7 +510,7 @@ def test_a_keyring_that_does_not_keep_what_it_is_given_is_none(
     assert told(outcome) == f"NoKeyring: {kind.__name__} keeps nothing that it is given"
 
 
-@each_operation
+@each_keyring_operation
 @pytest.mark.parametrize("kind", [fail.Keyring, null.Keyring], ids=["fail", "null"])
 def test_keyrings_stand_ins_where_there_is_none_are_none(
     use: Callable[[KeyringBackend], None], kind: type[KeyringBackend], operate: Callable[[KeyringVault], Any]
@@ -501,7 +519,7 @@ def test_keyrings_stand_ins_where_there_is_none_are_none(
     assert isinstance(operate(KeyringVault()), NoKeyring)
 
 
-@each_operation
+@each_keyring_operation
 @pytest.mark.parametrize("value", ["off", "OFF", " Off "])
 def test_a_keyring_that_is_switched_off_is_not_asked(
     backend: Backend, monkeypatch: pytest.MonkeyPatch, value: str, operate: Callable[[KeyringVault], Any]
@@ -564,7 +582,7 @@ class Broken(Backend):
             raise self.error
 
 
-@each_operation
+@each_keyring_operation
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
@@ -659,7 +677,7 @@ def test_the_limits_are_3_seconds_and_a_minute_where_a_person_is_told_after_one(
     assert (vault._PATIENCE_SECONDS, vault._PATIENCE_WITH_A_PERSON_SECONDS, vault._NOTE_SECONDS) == (3, 60, 1)
 
 
-@each_operation
+@each_keyring_operation
 def test_a_keyring_that_hangs_is_refused_in_time(
     slow: Slow, patience: None, operate: Callable[[KeyringVault], Any]
 ) -> None:
@@ -682,7 +700,7 @@ def test_a_backend_that_hangs_while_it_is_chosen_is_refused_in_time(
     over.set()
 
 
-@each_operation
+@each_keyring_operation
 def test_with_a_person_there_it_is_waited_for_longer_and_that_is_said_once(
     slow: Slow, patience: None, operate: Callable[[KeyringVault], Any]
 ) -> None:
