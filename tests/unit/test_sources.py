@@ -252,6 +252,107 @@ def test_what_is_no_pair_is_refused_and_no_key_goes_elsewhere(
     assert failure.value.exit_code is (ExitCode.AUTH if kind is AuthFailure else ExitCode.USAGE)
 
 
+LEAVE_OUT = "leave out --auth (and LITELLMCTL_AUTH) to use the first source that there is"
+# What is said where there is no pair, whole: the message, and what helps.
+ANSWERED = {
+    "nothing": (
+        World(),
+        "no proxy and no credential are configured",
+        "litellmctl login, or export LITELLM_BASE_URL=https://HOST LITELLM_API_KEY=sk-...",
+    ),
+    "nothing in another profile": (
+        World(name="work"),
+        "no proxy and no credential are configured for profile work",
+        "litellmctl login --profile work, or litellmctl config set profiles.work.base_url https://HOST",
+    ),
+    "a key without a URL": (
+        World({"LITELLM_API_KEY": "k", "LITELLM_PROXY_API_KEY": "k"}),
+        "LITELLM_API_KEY is set, but no proxy is: there is no default URL",
+        "export LITELLM_BASE_URL=https://HOST, or pass --base-url",
+    ),
+    "a proxy key without a URL, which needs its own": (
+        World({"LITELLM_PROXY_API_KEY": "k"}),
+        "LITELLM_PROXY_API_KEY is set, but no proxy is: there is no default URL",
+        "export LITELLM_PROXY_URL=https://HOST, or pass --base-url",
+    ),
+    "a profile's own key without a URL": (
+        World({"LITELLM_API_KEY": "k"}, {"api_key": "sk-c"}, "work"),
+        "profiles.work.api_key is set, but no proxy is: there is no default URL",
+        "litellmctl config set profiles.work.base_url https://HOST",
+    ),
+    "a URL without a key": (
+        World({"LITELLM_BASE_URL": A}),
+        f"no credential for {A}",
+        f"litellmctl login, or export LITELLM_BASE_URL={A} LITELLM_API_KEY=sk-...",
+    ),
+    "the other URL without a key": (
+        World({"LITELLM_PROXY_URL": B}),
+        f"no credential for {B}",
+        f"litellmctl login, or export LITELLM_BASE_URL={B} LITELLM_API_KEY=sk-...",
+    ),
+    "a profile's URL, before the environment's": (
+        World({"LITELLM_BASE_URL": A}, {"base_url": C}),
+        f"no credential for {C}",
+        f"litellmctl login, or export LITELLM_BASE_URL={C} LITELLM_API_KEY=sk-...",
+    ),
+    "a profile's URL, and Google's token for another": (
+        World({"LITELLM_BASE_URL": A, "LITELLM_GCLOUD_TOKEN_AUTH": "1"}, {"base_url": C}),
+        f"no credential for {C}: LITELLM_GCLOUD_TOKEN_AUTH was given for another proxy",
+        f"litellmctl login, or export LITELLM_BASE_URL={C} LITELLM_API_KEY=sk-...",
+    ),
+    "another profile's URL": (
+        World(BASE_PAIR, {"base_url": C}, "work"),
+        f"no credential for {C}",
+        "litellmctl login --profile work, or litellmctl config set profiles.work.api_key '$NAME'",
+    ),
+    "--base-url": (
+        World(BASE_PAIR, OWN, base_url=B),
+        f"no credential for {B}: LITELLM_API_KEY was given for another proxy",
+        f"litellmctl login --base-url {B}, or export LITELLM_BASE_URL={B} LITELLM_API_KEY=sk-...",
+    ),
+    "--base-url in another profile, where the environment's pair would serve": (
+        World(BASE_PAIR, OWN, "work", B),
+        f"no credential for {B}: LITELLM_API_KEY was given for another proxy",
+        f"litellmctl login --profile work --base-url {B}, or export LITELLM_BASE_URL={B} LITELLM_API_KEY=sk-...",
+    ),
+    "--auth stored": (
+        World(BASE_PAIR, OWN, "work", auth="stored"),
+        'no credential from the source "stored" for profile work',
+        "litellmctl login --profile work",
+    ),
+    "--auth of another source": (
+        World(BASE_PAIR, OWN, auth="helper"),
+        'no credential from the source "helper" for profile default',
+        LEAVE_OUT,
+    ),
+    "--auth and --base-url": (
+        World(BASE_PAIR, OWN, base_url=A, auth="config"),
+        f'no credential from the source "config" for {A}',
+        LEAVE_OUT,
+    ),
+    "--auth of no source": (
+        World(auth="evn"),
+        'no credential source is called "evn". Did you mean "env"?',
+        "use one of stored, config, gcloud, helper, env",
+    ),
+}
+
+
+@pytest.mark.parametrize(("world", "message", "remedy"), ANSWERED.values(), ids=list(ANSWERED))
+def test_where_there_is_no_pair_the_reason_and_what_helps_are_told(
+    world: World, message: str, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Failure) as failure:
+        world.resolve(monkeypatch)
+    assert (failure.value.message, failure.value.remedy) == (message, remedy)
+
+
+def test_what_is_said_to_help_does_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert World({"LITELLM_PROXY_API_KEY": "k", "LITELLM_PROXY_URL": B}).resolve(monkeypatch).base_url == B
+    monkeypatch.undo()
+    assert World({"LITELLM_BASE_URL": B, "LITELLM_API_KEY": "k"}, OWN, "work", B).resolve(monkeypatch).base_url == B
+
+
 @pytest.mark.parametrize(
     ("world", "exit_code"),
     [
@@ -482,6 +583,15 @@ def test_google_goes_before_helper_and_key(adc: Path, monkeypatch: pytest.Monkey
     assert World(GOOGLE, auth="gcloud").resolve(monkeypatch).credential.source == "gcloud"
     assert World(GOOGLE, auth="helper").resolve(monkeypatch).credential.source == "helper"
     assert World(GOOGLE, auth="env").resolve(monkeypatch).credential.source == "env"
+
+
+def test_google_is_asked_by_its_own_session_and_only_where_it_is_wanted(
+    adc: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(AssertionError, match="asks nobody"):
+        World(GOOGLE).resolve(monkeypatch).credential.secret()
+    for auth in (None, "config"):
+        assert World(profile=OWN, auth=auth).resolve(monkeypatch).credential.origin == "profiles.default.api_key"
 
 
 def test_google_joins_a_profiles_url(adc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
