@@ -270,7 +270,10 @@ def refusal_to_read(file: LoginFile, content: bytes) -> ConfigFailure:
         failures.append(failure.value)
     assert failures[0].message == failures[1].message
     assert failures[0].exit_code is ExitCode.USAGE
-    assert "untouched" in str(failures[0].remedy)
+    assert failures[0].remedy in {
+        f"mend {file.path} (it was left untouched), or move it away and run litellmctl login",
+        "upgrade litellmctl; the file was left untouched",
+    }
     assert Path(file.path).read_bytes() == content
     assert [path.name for path in Path(file.folder).iterdir()] == ["logins.json"]
     return failures[0]

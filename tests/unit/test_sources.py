@@ -151,6 +151,9 @@ def test_url_and_credential_are_chosen_as_a_pair(
 ) -> None:
     pair = world.resolve(monkeypatch)
     assert (pair.base_url, pair.credential.origin) == (url, origin)
+    sources = {"LITELLM_API_KEY_HELPER": "helper", "LITELLM_API_KEY": "env", "LITELLM_PROXY_API_KEY": "env"}
+    expected = "stored" if "login" in origin else "config" if "profiles." in origin else sources[origin]
+    assert pair.credential.source == expected
 
 
 REFUSED = {
