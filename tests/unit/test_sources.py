@@ -153,7 +153,7 @@ def test_url_and_credential_are_chosen_as_a_pair(
     assert (pair.base_url, pair.credential.origin) == (url, origin)
     sources = {"LITELLM_API_KEY_HELPER": "helper", "LITELLM_API_KEY": "env", "LITELLM_PROXY_API_KEY": "env"}
     expected = "stored" if "login" in origin else "config" if "profiles." in origin else sources[origin]
-    assert pair.credential.source == expected
+    assert (pair.credential.source, pair.credential.kind) == (expected, "helper" if expected == "helper" else "api_key")
 
 
 REFUSED = {
@@ -456,9 +456,26 @@ def test_a_key_that_joins_a_profiles_url_gets_the_headers_of_both(monkeypatch: p
     ],
 )
 def test_headers_that_are_no_object_of_texts_are_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigFailure, match="LITELLM_HEADERS is not a JSON object of texts") as failure:
+    with pytest.raises(ConfigFailure) as failure:
         World(BASE_PAIR | {"LITELLM_HEADERS": text}).resolve(monkeypatch)
-    assert "export LITELLM_HEADERS=" in str(failure.value.remedy)
+    assert failure.value.message == "LITELLM_HEADERS is not a JSON object of texts"
+    assert failure.value.remedy == """export LITELLM_HEADERS='{"x-team": "blue"}'"""
+
+
+def test_what_stands_in_a_variable_is_taken_as_it_is_and_known_by_the_variables_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    env = JSON_HEADERS | {"LITELLM_BASE_URL": A, "LITELLM_API_KEY": "$A", "LITELLM_API_KEY_HELPER": "!pass"}
+    key, helper = (World(env, auth=auth).resolve(monkeypatch).credential for auth in ("env", "helper"))
+    assert isinstance(key, ConfiguredKey)
+    assert isinstance(helper, ConfiguredKey)
+    assert (key.secret(), key.value.kind, key.value.named) == ("$A", "literal", "LITELLM_API_KEY")
+    assert (helper.value.kind, helper.value.text, helper.value.named) == ("command", "pass", "LITELLM_API_KEY_HELPER")
+    pair = World(env, auth="env").resolve(monkeypatch)
+    assert [(value.kind, value.named) for value in pair.headers.values()] == [
+        ("literal", "LITELLM_HEADERS (x-team)"),
+        ("literal", "LITELLM_HEADERS (x-empty)"),
+    ]
 
 
 def test_headers_that_are_nested_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -550,6 +567,8 @@ def test_the_identity_changes_with_all_that_the_catalog_depends_on(monkeypatch: 
     identities.append(World(profile=base).resolve(monkeypatch).identity())
     identities.append(World({"LITELLM_BASE_URL": C, "LITELLM_API_KEY": "sk-1"}).resolve(monkeypatch).identity())
     assert len({json.dumps(identity) for identity in identities}) == len(identities)
+    # The same from one release to the next, or every cached list would be fetched anew.
+    assert identities[0] == ["config", "variable:sk-1", "authorization", "x-team=literal:blue"]
     again = base | {"headers": {"X-Team": "blue"}, "key_header": "AUTHORIZATION"}
     monkeypatch.setenv("KEY", "sk-1")
     assert World(profile=again).resolve(monkeypatch).identity() == identities[0]
@@ -595,6 +614,10 @@ def test_google_is_asked_by_its_own_session_and_only_where_it_is_wanted(
         World(GOOGLE).resolve(monkeypatch).credential.secret()
     for auth in (None, "config"):
         assert World(profile=OWN, auth=auth).resolve(monkeypatch).credential.origin == "profiles.default.api_key"
+    adc.unlink()
+    warnings: list[str] = []
+    World(BASE_PAIR, {"base_url": A, "gcloud": True}, auth="env").resolve(monkeypatch, warnings)
+    assert warnings == []
 
 
 def test_google_joins_a_profiles_url(adc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
