@@ -372,7 +372,14 @@ class Keyring(Backend):
     """A backend with the name that most of keyring's own have, which tells nothing."""
 
 
-@pytest.mark.parametrize(("kind", "name"), [(Backend, "Backend"), (Keyring, "test_vault")])
+class OfNoPackage(Keyring):
+    """One in a module of its own."""
+
+
+OfNoPackage.__module__, OfNoPackage.__name__ = "mine", "Keyring"
+
+
+@pytest.mark.parametrize(("kind", "name"), [(Backend, "Backend"), (Keyring, "test_vault"), (OfNoPackage, "mine")])
 def test_the_keyring_is_named_for_a_person(
     use: Callable[[KeyringBackend], None], kind: type[Backend], name: str
 ) -> None:
