@@ -210,6 +210,20 @@ def test_a_secret_that_is_there_already_is_written_anew_which_proves_that_it_can
     assert (folder / "secrets.json").stat().st_ino != before
 
 
+@posix
+def test_a_secret_is_on_the_disk_before_it_is_said_to_be_stored(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[bool] = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        synced.append(stat.S_ISDIR(os.fstat(descriptor).st_mode))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    FileVault(folder).put("id-1", SECRET)
+    assert synced == [False, True]  # the file, then its name in the folder
+
+
 def test_removing_one_leaves_the_others_and_the_last_one_takes_the_file_with_it(folder: Path) -> None:
     FileVault(folder).put("id-1", SECRET)
     FileVault(folder).put("id-2", OTHER)
@@ -489,6 +503,16 @@ def test_a_secret_of_any_length_that_fits_comes_back(use: Callable[[KeyringBacke
         assert KeyringVault().get("id-1") == Found(secret), length
 
 
+@pytest.mark.parametrize(("length", "is_plain"), [(1199, True), (1200, True), (1201, False)])
+def test_a_secret_is_packed_only_where_it_is_longer_than_1200_characters(
+    backend: Backend, length: int, is_plain: bool
+) -> None:
+    secret = SECRET._replace(token="t" * (length - len(SECRET.dump()) + len(SECRET.token)))
+    KeyringVault().put("id-1", secret)
+    [text] = backend.items.values()
+    assert (text == secret.dump()) is is_plain
+
+
 def test_a_secret_that_does_not_fit_is_refused(use: Callable[[KeyringBackend], None]) -> None:
     use(LikeWindows())
     letters = random.Random(1).choices(string.ascii_letters, k=5000)
@@ -518,12 +542,19 @@ def test_a_keyring_that_does_not_keep_what_it_is_given_is_none(
 
 
 @each_keyring_operation
-@pytest.mark.parametrize("kind", [fail.Keyring, null.Keyring], ids=["fail", "null"])
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [(fail.Keyring, "no backend works here"), (null.Keyring, "it is switched off by the null backend")],
+    ids=["fail", "null"],
+)
 def test_keyrings_stand_ins_where_there_is_none_are_none(
-    use: Callable[[KeyringBackend], None], kind: type[KeyringBackend], operate: Callable[[KeyringVault], Any]
+    use: Callable[[KeyringBackend], None],
+    kind: type[KeyringBackend],
+    reason: str,
+    operate: Callable[[KeyringVault], Any],
 ) -> None:
     use(kind())
-    assert isinstance(operate(KeyringVault()), NoKeyring)
+    assert told(operate(KeyringVault())) == f"NoKeyring: {reason}"
 
 
 @each_keyring_operation
@@ -595,9 +626,10 @@ class Broken(Backend):
     [
         (errors.KeyringLocked("Failed to unlock the collection!"), "Refused: it is locked"),
         (errors.NoKeyringError("No recommended backend was available."), "NoKeyring: no backend works here"),
-        (errors.InitError("Failed to create the collection"), "Refused: Failed to create the collection"),
+        (errors.InitError("Failed to create the BOX"), "Refused: Failed to create the BOX"),
+        (errors.InitError(".box: failed."), "Refused: .box: failed"),
     ],
-    ids=["locked", "no keyring", "not opened"],
+    ids=["locked", "no keyring", "not opened", "not opened, a sentence"],
 )
 def test_what_keyring_says_is_wrong_is_told(
     use: Callable[[KeyringBackend], None],
@@ -637,7 +669,7 @@ def test_an_error_that_repeats_the_password_does_not_show_it(
     use(broken)
     outcome = OPERATIONS[name](KeyringVault())
     assert isinstance(outcome, Refused)
-    assert kind.__name__ in outcome.reason
+    assert outcome.reason == f"{kind.__module__}.{kind.__qualname__}"
     assert SECRET.token not in repr(outcome)
     assert str(SECRET.refresh_token) not in repr(outcome)
     assert capfd.readouterr() == ("", "")
