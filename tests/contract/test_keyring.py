@@ -141,3 +141,33 @@ def test_a_sign_in_that_is_replaced_is_revoked_only_where_its_refresh_token_can_
     sign_in(run, fake)
     assert ("/revoke" in fake.asked) is (refresh_token is not None)
     assert secrets_in(home) == {}
+
+
+def test_a_secret_that_cannot_be_read_is_never_a_reason_to_use_another_credential(
+    run: Run, fake: FakeProxy, memory: Memory
+) -> None:
+    accept(fake)
+    sign_in(run, fake)
+    memory.locked = {"get"}
+    failure = run("token", "--json", exit=1, LITELLM_BASE_URL=fake.url, LITELLM_API_KEY="sk-other").error
+    assert failure["message"] == "cannot read the stored login from the keyring: it is locked"
+    assert failure["remedy"] == "unlock the keyring, or litellmctl login --storage file"
+    memory.locked = set()
+    memory.items.clear()
+    failure = run("token", "--json", exit=1, LITELLM_BASE_URL=fake.url, LITELLM_API_KEY="sk-other").error
+    assert failure["message"] == "the stored login's secret is not in the keyring any more"
+    assert failure["remedy"] == "litellmctl login"
+
+
+def test_nothing_is_renewed_where_the_keyring_could_not_keep_it(
+    run: Run, fake: FakeProxy, home: Path, memory: Memory
+) -> None:
+    files = Files(home / "config")
+    files.keep(fake.url, left=-1, storage="keyring")
+    memory.items[files.login.id] = files.secret.dump()
+    memory.locked = {"set"}
+    failure = run("token", "--json", exit=1).error
+    assert failure["code"] == "keyring"
+    assert failure["message"] == "the token cannot be renewed, since its keyring cannot be written: it is locked"
+    assert failure["remedy"] == "litellmctl login --sso --storage file"
+    assert fake.requests == []

@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
 
 from litellmctl.proxy.session import CONNECTIONS, BoundAuth, NoAuth, make_session
 from litellmctl.proxy.tls import Trust
@@ -89,6 +90,22 @@ def test_a_session_reads_nothing_of_the_environment_but_proxies_and_those_not_fo
         assert session.proxies.get("http") == ("http://http.proxy.example:3128" if url == URL else None)
         adapter = session.get_adapter(url)
         # As many connections as are used at once, or each further one is made anew.
+        assert session.headers["Accept"] == "application/json"
         assert adapter.poolmanager.connection_pool_kw["maxsize"] == CONNECTIONS  # type: ignore[attr-defined]
     with closing(make_session("https://other.example", Trust(), loopback=False)) as session:
         assert session.proxies == {}
+
+
+def test_tls_through_a_proxy_trusts_what_the_context_trusts_and_always_asks_for_a_certificate() -> None:
+    trust = Trust()
+    with closing(make_session(URL, trust, loopback=False)) as session:
+        adapter = session.get_adapter(URL)
+        assert isinstance(adapter, HTTPAdapter)
+        behind = adapter.proxy_manager_for("http://proxy.example:3128", retries=7)
+        own = adapter.poolmanager.connection_pool_kw["ssl_context"]
+        assert behind.connection_pool_kw["ssl_context"] is own
+        assert behind.connection_pool_kw["retries"].total == 7
+        pool = adapter.poolmanager.connection_from_url(URL)
+        pool.cert_reqs, pool.ca_certs, pool.ca_cert_dir = "CERT_NONE", "/a", "/b"
+        adapter.cert_verify(pool, URL, False, None)
+        assert (pool.cert_reqs, pool.ca_certs, pool.ca_cert_dir) == ("CERT_REQUIRED", None, None)
