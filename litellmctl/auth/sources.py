@@ -153,14 +153,15 @@ def _nothing(profile: Profile, wanted: str | None, auth: str | None) -> Failure:
             "auth_required",
             f"no credential for {url}" + (f": {other} was given for another proxy" if other else ""),
             remedy=f"{login}, or export LITELLM_BASE_URL={url} LITELLM_API_KEY=sk-..."
-            if by_default
+            if by_default or wanted
             else f"{login}, or litellmctl config set {profile.named('api_key')} '$NAME'",
         )
     own_key = profile.named("api_key") if profile.api_key is not None else None
     unplaced = own_key or (set_keys[0][0] if by_default and set_keys else None)
     set_url = f"litellmctl config set {profile.named('base_url')} https://HOST"
     if unplaced is not None:
-        remedy = set_url if own_key else "export LITELLM_BASE_URL=https://HOST, or pass --base-url"
+        url_name = next((url_name for url_name, names in _ENVIRONMENT_PAIRS if unplaced in names), None)
+        remedy = f"export {url_name}=https://HOST, or pass --base-url" if url_name else set_url
         return ConfigFailure(f"{unplaced} is set, but no proxy is: there is no default URL", remedy=remedy)
     return AuthFailure(
         "auth_required",

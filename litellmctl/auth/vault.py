@@ -310,7 +310,7 @@ def _with_backend(work: Callable[[Any], Outcome]) -> Outcome:
 
 def _name(backend: Any) -> str:
     """Return a backend's name for a person, as `SecretService`."""
-    module, name = type(backend).__module__.rsplit(".", 1)[-1], type(backend).__name__
+    module, name = type(backend).__module__.rpartition(".")[2], type(backend).__name__
     return module if name == "Keyring" else name
 
 

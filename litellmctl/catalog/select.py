@@ -40,7 +40,7 @@ class Selection(NamedTuple):
             chosen = known + [model for model in chosen if _value(model, self.sort) is None]
         elif self.reverse:
             chosen.reverse()
-        return chosen if self.limit is None else chosen[: self.limit]
+        return chosen[: self.limit]
 
     def _admits(self, model: Model) -> bool:
         if self.modes:

@@ -107,6 +107,21 @@ def test_an_old_cache_is_printed_at_once_and_renewed_behind(
     assert run("models", "--json").json[0]["id"] == "new"
 
 
+def test_the_refresh_behind_is_for_the_same_proxy_and_credential(
+    run_process: Run, run: Run, proxy: FakeProxy, home: Path
+) -> None:
+    # Only what was said on the command line makes this pair; the refresh has to be told all of it.
+    options = ["--auth", "env", "--base-url", proxy.url, "--allow-insecure-http"]
+    moved = {"LITELLM_BASE_URL": None, "LITELLM_API_KEY_HELPER": "false"}
+    proxy.models(row("old"))
+    run("models", *options, **moved)
+    make_older(home, 2 * DAY)
+    proxy.models(row("new"))
+    assert run_process("models", "--json", *options, **moved).json[0]["id"] == "old"
+    assert wait_for(lambda: '"new"' in cache_file(home).read_text())
+    assert [request.headers["Authorization"] for request in proxy.requests] == ["Bearer sk-test-0123456789abcdef"] * 2
+
+
 def test_a_pipe_ends_at_once_while_the_background_refresh_goes_on(
     run: Run, proxy: FakeProxy, home: Path, env: dict[str, str]
 ) -> None:

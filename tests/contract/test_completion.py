@@ -215,6 +215,13 @@ def known(listed: Listed, env: dict[str, str], monkeypatch: pytest.MonkeyPatch) 
         ("litellmctl config get default", ["default_profile"]),
         ("litellmctl config unset profiles.work.m", ["profiles.work.mcp", "profiles.work.mcp_headers"]),
         ("litellmctl models --refr", ["--refresh"]),
+        ("litellmctl models --supports v", ["vision", "video_input"]),
+        ("litellmctl models --sort c", ["context_window", "complete", "cost.input", "cost.output"]),
+        ("litellmctl help ex", ["exit-codes", "exports", "export"]),
+        ("litellmctl help auth", []),
+        ("litellmctl help mcp ", ["servers", "list", "show", "call"]),
+        ("litellmctl help mcp list ", []),
+        ("litellmctl help nothing ", []),
     ],
 )
 @pytest.mark.usefixtures("known")

@@ -19,6 +19,7 @@ from litellmctl.catalog.model import FIELDS
 from litellmctl.cli import SECTIONS, cli
 from litellmctl.commands.options import FormattedCommand
 from litellmctl.errors import ERROR_CODES, ExitCode
+from litellmctl.exporters.all import EXPORTERS
 from tests.conftest import Run
 from tests.fake_proxy import FakeProxy, row
 
@@ -85,6 +86,9 @@ def test_help_topics(run: Run) -> None:
     codes = run("help", "exit-codes")
     assert all(re.search(rf"^ *{int(code)} ", codes, re.MULTILINE) for code in ExitCode)
     assert all(code in run("help", "json") for code in ERROR_CODES)
+    exports = run("help", "exports")
+    assert all(re.search(rf"^ *{name} ", exports, re.MULTILINE) for name in EXPORTERS)
+    assert "litellmctl sandbox run -- pytest" in run("help", "scripting")
     assert "Did you mean" in run("help", "modles", exit=2).stderr
 
 

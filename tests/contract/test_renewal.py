@@ -421,7 +421,12 @@ def test_nothing_is_asked_of_the_proxy_where_the_answer_could_not_be_kept(
     files.keep(fake.url, left=ENDED)
     with monkeypatch.context() as patch:
         broken(files, patch)
-        assert run("token", "--json", exit=1).error["code"] == "file"
+        failure = run("token", "--json", exit=1).error
+    assert failure["code"] == "file"
+    assert failure["remedy"] == f"make {files.folder} writable"
+    if broken is not cannot_lock:
+        why = "the token cannot be renewed, since its file cannot be written: "
+        assert failure["message"].startswith(f"{why}{files.vault.path}: ")
     assert fake.requests == []
     assert files.secret.refresh_token == OLD_REFRESH
 
@@ -508,6 +513,9 @@ def test_a_secret_of_another_proxy_is_refused(
     for words in (["token"], ["token", "--base-url", evil.url], ["models", "--refresh"]):
         result = run(*words, "--json", exit=1)
         assert result.error["code"] == "file"
+        assert result.error["message"] == (
+            f"{files.logins.path} says {evil.url} for profile default, and its secret was issued for another proxy"
+        )
         assert result.error["remedy"] == "litellmctl login --sso"
         assert OLD not in result + result.stderr
     run("logout")
@@ -557,6 +565,7 @@ def test_a_login_without_a_refresh_token_cannot_be_renewed(run: Run, fake: FakeP
     files.vault.put(ID, files.secret._replace(refresh_token=None))
     failure = run("token", "--json", exit=4).error
     assert (failure["code"], failure["remedy"]) == ("auth_required", "litellmctl login --sso")
+    assert failure["message"] == "the stored login of profile default has expired"
     assert fake.requests == []
 
 
@@ -645,7 +654,8 @@ def test_a_login_that_was_replaced_before_the_renewal_is_not_renewed(
 
     monkeypatch.setattr(LoginFile, "locked", behind_another_login)
     failure = run("token", "--json", exit=4).error
-    assert "replaced" in failure["message"]
+    assert failure["message"] == "the stored login of profile default was ended or replaced meanwhile"
+    assert failure["remedy"] == "try again"
     assert fake.requests == []
     assert files.vault.get("other") != Missing()
 

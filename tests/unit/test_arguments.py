@@ -211,7 +211,7 @@ def test_an_item_without_an_equals_sign_is_refused(text: str) -> None:
     with pytest.raises(UsageFailure, match=r"it has no =") as caught:
         parse_item(text, unread)
     assert caught.value.exit_code == ExitCode.USAGE
-    assert len(caught.value.message) < 100
+    assert caught.value.message == f'"{text[:40]}" is no argument: it has no ='
 
 
 @pytest.mark.parametrize("text", ["=", "=sk-secret", ":=", ":=sk-secret", ":=[1]", "=@x", "=-"])
@@ -260,8 +260,11 @@ def test_where_json_ends_being_json_is_told() -> None:
 
 @pytest.mark.parametrize("text", ["[]", "5", "null", '"x"', "true", "[{}]"])
 def test_arguments_that_are_no_object_are_refused(text: str) -> None:
-    with pytest.raises(UsageFailure, match=r"^--args is not a JSON object$"):
+    with pytest.raises(UsageFailure, match=r"^--args is not a JSON object$") as caught:
         parse_object(text, named="--args")
+    assert caught.value.remedy == """write it as '{"name": "value"}'"""
+    with pytest.raises(UsageFailure, match=r"^--args is not JSON: line 1 column 1"):
+        parse_object("x", named="--args")
 
 
 def test_arguments_are_an_object_of_five_mebibytes_at_most() -> None:

@@ -106,6 +106,7 @@ def test_a_limit_is_an_integer_however_it_is_written(name: str, value: Any) -> N
         ("1e-06", 1),
         (0, 0),
         ("0", 0),
+        (-0.0, 0),
         (1, 1e6),
         (3.0000000000000004e-06, 3),
     ],
@@ -349,6 +350,40 @@ def test_where_the_modes_differ_the_lists_counts_and_the_facts_are_incomplete() 
     found = listed({"mode": "embedding"}, COMPLETE)
     assert (found["mode"], found["complete"]) == ("embedding", False)
     assert listed({}, COMPLETE)["mode"] == "chat"
+
+
+def test_a_mode_that_only_one_of_them_knows_is_no_contradiction() -> None:
+    unknown = {**COMPLETE, "mode": None}
+    embedding = {**COMPLETE, "mode": "embedding"}
+    for entry, group in ((unknown, embedding), (embedding, unknown)):
+        found = listed(entry, group)
+        assert (found["mode"], found["complete"]) == ("embedding", True)
+
+
+def test_what_the_first_knows_goes_before_what_the_second_does() -> None:
+    first, second = (
+        facts.of_deployment(
+            {
+                "model_info": {
+                    "litellm_provider": name,
+                    "input_cost_per_token": price,
+                    "supports_vision": flag,
+                    "reasoning_effort_levels": [effort],
+                }
+            }
+        )
+        for name, price, flag, effort in (("a", 1e-6, False, "low"), ("b", 2e-6, True, "high"))
+    )
+    nothing = facts.nothing(None)
+    for one, other, wins in ((first, second, first), (nothing, second, second), (first, nothing, first)):
+        found = facts.completed(one, other)
+        assert (found.prices, found.flags, found.efforts) == (wins.prices, wins.flags, wins.efforts)
+        assert found.deployments == 1
+    assert facts.completed(first, second).providers == {"a", "b"}
+
+
+def test_a_word_of_one_letter_is_a_word() -> None:
+    assert model(litellm_provider="x")["providers"] == ["x"]
 
 
 def test_a_contradiction_is_not_forgotten_when_deployments_are_merged() -> None:

@@ -142,6 +142,20 @@ def test_the_file_and_its_lock_are_for_the_user_alone_and_so_is_their_folder(fil
     assert modes == {"logins.json": 0o600, "logins.json.lock": 0o600, "litellmctl": 0o700}
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows makes names durable by itself")
+def test_the_logins_are_on_the_disk_once_they_are_written(file: LoginFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[bool] = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        synced.append(stat.S_ISDIR(os.fstat(descriptor).st_mode))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    file.write(NOBODY)
+    assert synced == [False, True]  # the file, then its name in the folder
+
+
 @pytest.mark.skipif(os.name == "nt", reason="links of POSIX")
 def test_a_symbolic_link_is_followed_and_stays(file: LoginFile, tmp_path: Path) -> None:
     Path(file.folder).mkdir(parents=True)
@@ -277,7 +291,10 @@ def refusal_to_read(file: LoginFile, content: bytes) -> ConfigFailure:
         failures.append(failure.value)
     assert failures[0].message == failures[1].message
     assert failures[0].exit_code is ExitCode.USAGE
-    assert "untouched" in str(failures[0].remedy)
+    assert failures[0].remedy in {
+        f"mend {file.path} (it was left untouched), or move it away and run litellmctl login",
+        "upgrade litellmctl; the file was left untouched",
+    }
     assert Path(file.path).read_bytes() == content
     assert [path.name for path in Path(file.folder).iterdir()] == ["logins.json"]
     return failures[0]

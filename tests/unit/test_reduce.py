@@ -212,6 +212,13 @@ def test_the_most_specific_wildcard_counts() -> None:
         assert {model["id"]: model["context_window"] for model in models} == {"acme/one-b": 3, "acme/two": 2, "x": 1}
 
 
+def test_the_longest_wildcard_counts_wherever_its_star_is() -> None:
+    rows = [row("acme/*", max_input_tokens=1), row("*-one-mini", max_input_tokens=2)]
+    for order in (rows, rows[::-1]):
+        (found,) = expanded(order, [{"id": "acme/x-one-mini"}]).models("model_info")
+        assert found["context_window"] == 2
+
+
 def test_a_name_with_a_row_of_its_own_keeps_its_own_facts() -> None:
     reducer = expanded([row("acme/*", max_input_tokens=1), row("acme/one", max_input_tokens=2)], [{"id": "acme/one"}])
     assert [model["context_window"] for model in reducer.models("model_info")] == [2]

@@ -129,6 +129,15 @@ def test_names_are_sorted_without_regard_to_case() -> None:
     assert [found["id"] for found in Selection(sort="id").apply(models)] == ["a", "B", "b", "C"]
 
 
+def test_an_underscore_comes_before_letters_whatever_their_case() -> None:
+    models = [model("ab"), model("a_c"), model("AA")]
+    assert [found["id"] for found in Selection(sort="id").apply(models)] == ["a_c", "AA", "ab"]
+
+
+def test_a_field_of_what_has_no_fields_is_unknown() -> None:
+    assert chosen(sort="id.length") == chosen(sort="context_window.x.y") == CHAT
+
+
 def test_only_the_plain_list_is_the_default() -> None:
     assert Selection().is_default
     assert Selection(False, (), (), (), False, None, None, (), None, False, None).is_default

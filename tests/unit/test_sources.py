@@ -151,6 +151,9 @@ def test_url_and_credential_are_chosen_as_a_pair(
 ) -> None:
     pair = world.resolve(monkeypatch)
     assert (pair.base_url, pair.credential.origin) == (url, origin)
+    sources = {"LITELLM_API_KEY_HELPER": "helper", "LITELLM_API_KEY": "env", "LITELLM_PROXY_API_KEY": "env"}
+    expected = "stored" if "login" in origin else "config" if "profiles." in origin else sources[origin]
+    assert (pair.credential.source, pair.credential.kind) == (expected, "helper" if expected == "helper" else "api_key")
 
 
 REFUSED = {
@@ -250,6 +253,107 @@ def test_what_is_no_pair_is_refused_and_no_key_goes_elsewhere(
     assert failure.value.message.startswith(words)
     assert failure.value.remedy
     assert failure.value.exit_code is (ExitCode.AUTH if kind is AuthFailure else ExitCode.USAGE)
+
+
+LEAVE_OUT = "leave out --auth (and LITELLMCTL_AUTH) to use the first source that there is"
+# What is said where there is no pair, whole: the message, and what helps.
+ANSWERED = {
+    "nothing": (
+        World(),
+        "no proxy and no credential are configured",
+        "litellmctl login, or export LITELLM_BASE_URL=https://HOST LITELLM_API_KEY=sk-...",
+    ),
+    "nothing in another profile": (
+        World(name="work"),
+        "no proxy and no credential are configured for profile work",
+        "litellmctl login --profile work, or litellmctl config set profiles.work.base_url https://HOST",
+    ),
+    "a key without a URL": (
+        World({"LITELLM_API_KEY": "k", "LITELLM_PROXY_API_KEY": "k"}),
+        "LITELLM_API_KEY is set, but no proxy is: there is no default URL",
+        "export LITELLM_BASE_URL=https://HOST, or pass --base-url",
+    ),
+    "a proxy key without a URL, which needs its own": (
+        World({"LITELLM_PROXY_API_KEY": "k"}),
+        "LITELLM_PROXY_API_KEY is set, but no proxy is: there is no default URL",
+        "export LITELLM_PROXY_URL=https://HOST, or pass --base-url",
+    ),
+    "a profile's own key without a URL": (
+        World({"LITELLM_API_KEY": "k"}, {"api_key": "sk-c"}, "work"),
+        "profiles.work.api_key is set, but no proxy is: there is no default URL",
+        "litellmctl config set profiles.work.base_url https://HOST",
+    ),
+    "a URL without a key": (
+        World({"LITELLM_BASE_URL": A}),
+        f"no credential for {A}",
+        f"litellmctl login, or export LITELLM_BASE_URL={A} LITELLM_API_KEY=sk-...",
+    ),
+    "the other URL without a key": (
+        World({"LITELLM_PROXY_URL": B}),
+        f"no credential for {B}",
+        f"litellmctl login, or export LITELLM_BASE_URL={B} LITELLM_API_KEY=sk-...",
+    ),
+    "a profile's URL, before the environment's": (
+        World({"LITELLM_BASE_URL": A}, {"base_url": C}),
+        f"no credential for {C}",
+        f"litellmctl login, or export LITELLM_BASE_URL={C} LITELLM_API_KEY=sk-...",
+    ),
+    "a profile's URL, and Google's token for another": (
+        World({"LITELLM_BASE_URL": A, "LITELLM_GCLOUD_TOKEN_AUTH": "1"}, {"base_url": C}),
+        f"no credential for {C}: LITELLM_GCLOUD_TOKEN_AUTH was given for another proxy",
+        f"litellmctl login, or export LITELLM_BASE_URL={C} LITELLM_API_KEY=sk-...",
+    ),
+    "another profile's URL": (
+        World(BASE_PAIR, {"base_url": C}, "work"),
+        f"no credential for {C}",
+        "litellmctl login --profile work, or litellmctl config set profiles.work.api_key '$NAME'",
+    ),
+    "--base-url": (
+        World(BASE_PAIR, OWN, base_url=B),
+        f"no credential for {B}: LITELLM_API_KEY was given for another proxy",
+        f"litellmctl login --base-url {B}, or export LITELLM_BASE_URL={B} LITELLM_API_KEY=sk-...",
+    ),
+    "--base-url in another profile, where the environment's pair would serve": (
+        World(BASE_PAIR, OWN, "work", B),
+        f"no credential for {B}: LITELLM_API_KEY was given for another proxy",
+        f"litellmctl login --profile work --base-url {B}, or export LITELLM_BASE_URL={B} LITELLM_API_KEY=sk-...",
+    ),
+    "--auth stored": (
+        World(BASE_PAIR, OWN, "work", auth="stored"),
+        'no credential from the source "stored" for profile work',
+        "litellmctl login --profile work",
+    ),
+    "--auth of another source": (
+        World(BASE_PAIR, OWN, auth="helper"),
+        'no credential from the source "helper" for profile default',
+        LEAVE_OUT,
+    ),
+    "--auth and --base-url": (
+        World(BASE_PAIR, OWN, base_url=A, auth="config"),
+        f'no credential from the source "config" for {A}',
+        LEAVE_OUT,
+    ),
+    "--auth of no source": (
+        World(auth="evn"),
+        'no credential source is called "evn". Did you mean "env"?',
+        "use one of stored, config, gcloud, helper, env",
+    ),
+}
+
+
+@pytest.mark.parametrize(("world", "message", "remedy"), ANSWERED.values(), ids=list(ANSWERED))
+def test_where_there_is_no_pair_the_reason_and_what_helps_are_told(
+    world: World, message: str, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Failure) as failure:
+        world.resolve(monkeypatch)
+    assert (failure.value.message, failure.value.remedy) == (message, remedy)
+
+
+def test_what_is_said_to_help_does_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert World({"LITELLM_PROXY_API_KEY": "k", "LITELLM_PROXY_URL": B}).resolve(monkeypatch).base_url == B
+    monkeypatch.undo()
+    assert World({"LITELLM_BASE_URL": B, "LITELLM_API_KEY": "k"}, OWN, "work", B).resolve(monkeypatch).base_url == B
 
 
 @pytest.mark.parametrize(
@@ -352,9 +456,26 @@ def test_a_key_that_joins_a_profiles_url_gets_the_headers_of_both(monkeypatch: p
     ],
 )
 def test_headers_that_are_no_object_of_texts_are_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigFailure, match="LITELLM_HEADERS is not a JSON object of texts") as failure:
+    with pytest.raises(ConfigFailure) as failure:
         World(BASE_PAIR | {"LITELLM_HEADERS": text}).resolve(monkeypatch)
-    assert "export LITELLM_HEADERS=" in str(failure.value.remedy)
+    assert failure.value.message == "LITELLM_HEADERS is not a JSON object of texts"
+    assert failure.value.remedy == """export LITELLM_HEADERS='{"x-team": "blue"}'"""
+
+
+def test_what_stands_in_a_variable_is_taken_as_it_is_and_known_by_the_variables_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    env = JSON_HEADERS | {"LITELLM_BASE_URL": A, "LITELLM_API_KEY": "$A", "LITELLM_API_KEY_HELPER": "!pass"}
+    key, helper = (World(env, auth=auth).resolve(monkeypatch).credential for auth in ("env", "helper"))
+    assert isinstance(key, ConfiguredKey)
+    assert isinstance(helper, ConfiguredKey)
+    assert (key.secret(), key.value.kind, key.value.named) == ("$A", "literal", "LITELLM_API_KEY")
+    assert (helper.value.kind, helper.value.text, helper.value.named) == ("command", "pass", "LITELLM_API_KEY_HELPER")
+    pair = World(env, auth="env").resolve(monkeypatch)
+    assert [(value.kind, value.named) for value in pair.headers.values()] == [
+        ("literal", "LITELLM_HEADERS (x-team)"),
+        ("literal", "LITELLM_HEADERS (x-empty)"),
+    ]
 
 
 def test_headers_that_are_nested_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -446,6 +567,8 @@ def test_the_identity_changes_with_all_that_the_catalog_depends_on(monkeypatch: 
     identities.append(World(profile=base).resolve(monkeypatch).identity())
     identities.append(World({"LITELLM_BASE_URL": C, "LITELLM_API_KEY": "sk-1"}).resolve(monkeypatch).identity())
     assert len({json.dumps(identity) for identity in identities}) == len(identities)
+    # The same from one release to the next, or every cached list would be fetched anew.
+    assert identities[0] == ["config", "variable:sk-1", "authorization", "x-team=literal:blue"]
     again = base | {"headers": {"X-Team": "blue"}, "key_header": "AUTHORIZATION"}
     monkeypatch.setenv("KEY", "sk-1")
     assert World(profile=again).resolve(monkeypatch).identity() == identities[0]
@@ -482,6 +605,19 @@ def test_google_goes_before_helper_and_key(adc: Path, monkeypatch: pytest.Monkey
     assert World(GOOGLE, auth="gcloud").resolve(monkeypatch).credential.source == "gcloud"
     assert World(GOOGLE, auth="helper").resolve(monkeypatch).credential.source == "helper"
     assert World(GOOGLE, auth="env").resolve(monkeypatch).credential.source == "env"
+
+
+def test_google_is_asked_by_its_own_session_and_only_where_it_is_wanted(
+    adc: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(AssertionError, match="asks nobody"):
+        World(GOOGLE).resolve(monkeypatch).credential.secret()
+    for auth in (None, "config"):
+        assert World(profile=OWN, auth=auth).resolve(monkeypatch).credential.origin == "profiles.default.api_key"
+    adc.unlink()
+    warnings: list[str] = []
+    World(BASE_PAIR, {"base_url": A, "gcloud": True}, auth="env").resolve(monkeypatch, warnings)
+    assert warnings == []
 
 
 def test_google_joins_a_profiles_url(adc: Path, monkeypatch: pytest.MonkeyPatch) -> None:

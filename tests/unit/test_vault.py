@@ -99,6 +99,8 @@ OPERATIONS: dict[str, Callable[[Any], Any]] = {
     "remove": lambda vault: vault.remove("id-1"),
 }
 each_operation = pytest.mark.parametrize("operate", OPERATIONS.values(), ids=OPERATIONS)
+KEYRING_OPERATIONS = {**OPERATIONS, "probe": lambda vault: vault.probe()}
+each_keyring_operation = pytest.mark.parametrize("operate", KEYRING_OPERATIONS.values(), ids=KEYRING_OPERATIONS)
 
 
 # The secret
@@ -206,6 +208,20 @@ def test_a_secret_that_is_there_already_is_written_anew_which_proves_that_it_can
     before = (folder / "secrets.json").stat().st_ino
     FileVault(folder).put("id-1", SECRET)
     assert (folder / "secrets.json").stat().st_ino != before
+
+
+@posix
+def test_a_secret_is_on_the_disk_before_it_is_said_to_be_stored(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[bool] = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        synced.append(stat.S_ISDIR(os.fstat(descriptor).st_mode))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    FileVault(folder).put("id-1", SECRET)
+    assert synced == [False, True]  # the file, then its name in the folder
 
 
 def test_removing_one_leaves_the_others_and_the_last_one_takes_the_file_with_it(folder: Path) -> None:
@@ -370,12 +386,35 @@ class Keyring(Backend):
     """A backend with the name that most of keyring's own have, which tells nothing."""
 
 
-@pytest.mark.parametrize(("kind", "name"), [(Backend, "Backend"), (Keyring, "test_vault")])
+class OfNoPackage(Keyring):
+    """One in a module of its own."""
+
+
+OfNoPackage.__module__, OfNoPackage.__name__ = "mine", "Keyring"
+
+
+@pytest.mark.parametrize(("kind", "name"), [(Backend, "Backend"), (Keyring, "test_vault"), (OfNoPackage, "mine")])
 def test_the_keyring_is_named_for_a_person(
     use: Callable[[KeyringBackend], None], kind: type[Backend], name: str
 ) -> None:
     use(kind())
     assert told(KeyringVault().put("id-1", SECRET)) == f"Stored: the keyring ({name})"
+
+
+def test_probing_the_keyring_names_it_and_changes_nothing(backend: Backend) -> None:
+    assert told(KeyringVault().probe()) == "Stored: Backend"
+    assert (backend.calls, backend.items) == (["get"], {})
+
+
+@each_keyring_operation
+def test_a_backend_that_does_not_load_is_refused(
+    monkeypatch: pytest.MonkeyPatch, operate: Callable[[KeyringVault], Any]
+) -> None:
+    def choose() -> KeyringBackend:
+        raise ModuleNotFoundError("No module named 'mine'")
+
+    monkeypatch.setattr(keyring, "get_keyring", choose)
+    assert told(operate(KeyringVault())) == "Refused: its backend does not load: No module named 'mine'"
 
 
 def test_each_login_has_its_own_secret_in_the_keyring(backend: Backend) -> None:
@@ -464,6 +503,16 @@ def test_a_secret_of_any_length_that_fits_comes_back(use: Callable[[KeyringBacke
         assert KeyringVault().get("id-1") == Found(secret), length
 
 
+@pytest.mark.parametrize(("length", "is_plain"), [(1199, True), (1200, True), (1201, False)])
+def test_a_secret_is_packed_only_where_it_is_longer_than_1200_characters(
+    backend: Backend, length: int, is_plain: bool
+) -> None:
+    secret = SECRET._replace(token="t" * (length - len(SECRET.dump()) + len(SECRET.token)))
+    KeyringVault().put("id-1", secret)
+    [text] = backend.items.values()
+    assert (text == secret.dump()) is is_plain
+
+
 def test_a_secret_that_does_not_fit_is_refused(use: Callable[[KeyringBackend], None]) -> None:
     use(LikeWindows())
     letters = random.Random(1).choices(string.ascii_letters, k=5000)
@@ -492,16 +541,23 @@ def test_a_keyring_that_does_not_keep_what_it_is_given_is_none(
     assert told(outcome) == f"NoKeyring: {kind.__name__} keeps nothing that it is given"
 
 
-@each_operation
-@pytest.mark.parametrize("kind", [fail.Keyring, null.Keyring], ids=["fail", "null"])
+@each_keyring_operation
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [(fail.Keyring, "no backend works here"), (null.Keyring, "it is switched off by the null backend")],
+    ids=["fail", "null"],
+)
 def test_keyrings_stand_ins_where_there_is_none_are_none(
-    use: Callable[[KeyringBackend], None], kind: type[KeyringBackend], operate: Callable[[KeyringVault], Any]
+    use: Callable[[KeyringBackend], None],
+    kind: type[KeyringBackend],
+    reason: str,
+    operate: Callable[[KeyringVault], Any],
 ) -> None:
     use(kind())
-    assert isinstance(operate(KeyringVault()), NoKeyring)
+    assert told(operate(KeyringVault())) == f"NoKeyring: {reason}"
 
 
-@each_operation
+@each_keyring_operation
 @pytest.mark.parametrize("value", ["off", "OFF", " Off "])
 def test_a_keyring_that_is_switched_off_is_not_asked(
     backend: Backend, monkeypatch: pytest.MonkeyPatch, value: str, operate: Callable[[KeyringVault], Any]
@@ -564,15 +620,16 @@ class Broken(Backend):
             raise self.error
 
 
-@each_operation
+@each_keyring_operation
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
         (errors.KeyringLocked("Failed to unlock the collection!"), "Refused: it is locked"),
         (errors.NoKeyringError("No recommended backend was available."), "NoKeyring: no backend works here"),
-        (errors.InitError("Failed to create the collection"), "Refused: Failed to create the collection"),
+        (errors.InitError("Failed to create the BOX"), "Refused: Failed to create the BOX"),
+        (errors.InitError(".box: failed."), "Refused: .box: failed"),
     ],
-    ids=["locked", "no keyring", "not opened"],
+    ids=["locked", "no keyring", "not opened", "not opened, a sentence"],
 )
 def test_what_keyring_says_is_wrong_is_told(
     use: Callable[[KeyringBackend], None],
@@ -612,7 +669,7 @@ def test_an_error_that_repeats_the_password_does_not_show_it(
     use(broken)
     outcome = OPERATIONS[name](KeyringVault())
     assert isinstance(outcome, Refused)
-    assert kind.__name__ in outcome.reason
+    assert outcome.reason == f"{kind.__module__}.{kind.__qualname__}"
     assert SECRET.token not in repr(outcome)
     assert str(SECRET.refresh_token) not in repr(outcome)
     assert capfd.readouterr() == ("", "")
@@ -659,7 +716,7 @@ def test_the_limits_are_3_seconds_and_a_minute_where_a_person_is_told_after_one(
     assert (vault._PATIENCE_SECONDS, vault._PATIENCE_WITH_A_PERSON_SECONDS, vault._NOTE_SECONDS) == (3, 60, 1)
 
 
-@each_operation
+@each_keyring_operation
 def test_a_keyring_that_hangs_is_refused_in_time(
     slow: Slow, patience: None, operate: Callable[[KeyringVault], Any]
 ) -> None:
@@ -682,7 +739,7 @@ def test_a_backend_that_hangs_while_it_is_chosen_is_refused_in_time(
     over.set()
 
 
-@each_operation
+@each_keyring_operation
 def test_with_a_person_there_it_is_waited_for_longer_and_that_is_said_once(
     slow: Slow, patience: None, operate: Callable[[KeyringVault], Any]
 ) -> None:
