@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import time
-from contextlib import suppress
 from typing import Any
 
 import jsonschema_rs
@@ -98,7 +97,8 @@ def test_arguments_that_are_let_through_fit_the_schema(tool: dict[str, Any], giv
     except UsageFailure as failure:
         assert failure.exit_code == 2
         return
-    with suppress(ValueError):  # half a character, which the validator does not take
+    # Half a character is the server's to judge: the validator says nothing of what it does not take.
+    if not re.search("[\ud800-\udfff]", json.dumps(arguments, ensure_ascii=False)):
         assert validator.is_valid(arguments)
 
 
