@@ -163,9 +163,13 @@ class Client:
             raise failure
         return answer
 
-    def failure(self, answer: Answer, path: str) -> Failure:
-        """Return the failure that an answer's status and body mean."""
-        body, hide = answer.read_error(), self.auth.hidden
+    def failure(self, answer: Answer, path: str, *secrets: str) -> Failure:
+        """Return the failure that an answer's status and body mean; `secrets` were sent too, and are not shown."""
+        body = answer.read_error()
+
+        def hide(text: str) -> str:
+            return self.auth.hidden(text, *secrets)
+
         failure = failure_of(answer.status, body, url=self.base_url, path=path, headers=answer.headers, hide=hide)
         if failure.code == "auth_failed":
             failure.remedy = self.refused_remedy

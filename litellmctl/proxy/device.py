@@ -115,7 +115,7 @@ def poll(client: Client, started: Started, team: str | None = None) -> Pending |
     headers = {_SECRET_HEADER: started.poll_secret}
     answer = client.get(path, {"team_id": team} if team else None, headers=headers)
     if answer.status == 403 and team:
-        raise client.failure(answer, "/sso/cli/poll")
+        raise client.failure(answer, "/sso/cli/poll", started.poll_secret)
     if answer.status in {400, 403, 404, 410}:
         answer.close()
         raise AuthFailure(
@@ -125,7 +125,7 @@ def poll(client: Client, started: Started, team: str | None = None) -> Pending |
             status=answer.status,
         )
     if answer.status != 200:
-        raise client.failure(answer, "/sso/cli/poll")
+        raise client.failure(answer, "/sso/cli/poll", started.poll_secret)
     fields = fields_of(decode(answer.read(), shown), shown)
     status = fields.get("status")
     if status == "pending":

@@ -515,3 +515,10 @@ def test_what_nobody_could_type_is_not_shown(run: Run, fake: FakeProxy, home: Pa
     assert error.error["code"] == "bad_response"
     assert len(error.stderr) < 1000
     assert_nothing_is_stored(home)
+
+
+def test_a_poll_secret_that_the_proxy_repeats_is_not_shown(run: Run, fake: FakeProxy) -> None:
+    starts(fake).on(POLL, error(401, f"x-litellm-cli-poll-secret: {POLL_SECRET} is wrong")["body"], status=401)
+    said = run("login", "--sso", exit=4).stderr
+    assert "poll-secret: *** is wrong" in said
+    assert POLL_SECRET not in said
