@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROMISES = (ROOT / "SECURITY.md").read_text("utf-8")
-NAMED = re.findall(r"`((?:unit|contract|live|hostile)/\w+\.py(?:::\w+)?)`", PROMISES)
+NAMED = re.findall(r"`((?:unit|contract|live|hostile|crash)/\w+\.py(?:::\w+)?)`", PROMISES)
 
 
 def test_every_promise_names_a_test() -> None:
