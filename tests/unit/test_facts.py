@@ -382,6 +382,11 @@ def test_what_the_first_knows_goes_before_what_the_second_does() -> None:
     assert facts.completed(first, second).providers == {"a", "b"}
 
 
+def test_of_how_many_deployments_is_unknown_where_one_does_not_say() -> None:
+    counts = [facts.nothing(a).merged(facts.nothing(b)).deployments for a, b in ((1, None), (None, 1), (1, 2))]
+    assert counts == [None, None, 3]
+
+
 def test_a_word_of_one_letter_is_a_word() -> None:
     assert model(litellm_provider="x")["providers"] == ["x"]
 
