@@ -55,11 +55,11 @@ class _Commands(UserDict[str, Any]):
     """The commands by their names, each imported when it is asked for: all would take a third of the start-up time."""
 
     def __getitem__(self, name: str) -> click.Command:
-        if name not in self.data:
-            raise KeyError(name)
-        attribute = name.replace("-", "_")
-        command: click.Command = getattr(__import__(f"litellmctl.commands.{attribute}", fromlist=["*"]), attribute)
-        return command
+        found: click.Command | None = self.data[name]
+        if found is None:
+            attribute = name.replace("-", "_")
+            found = self.data[name] = getattr(__import__(f"litellmctl.commands.{attribute}", fromlist=["*"]), attribute)
+        return found
 
 
 class _Root(FormattedGroup):

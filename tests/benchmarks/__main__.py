@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from tests.benchmarks import environment, plot
+from tests.benchmarks import beside, environment, plot
 from tests.benchmarks.measure import Failed
 from tests.benchmarks.suite import BENCHMARKS, Benchmark, Result, Skipped, Stage
 
@@ -27,37 +28,49 @@ read to its end. Its environment has no variables of yours but PATH and the temp
 def main() -> int:
     """Run what was asked for; return the exit code."""
     options = _options()
-    chosen = [one for one in BENCHMARKS if fnmatchcase(one.name, f"*{options.only}*")]
+    chosen = [one for one in (*BENCHMARKS, *beside.TASKS) if fnmatchcase(one.name, f"*{options.only}*")]
     if options.list:
-        print(_table([(one.name, _bounds(one), one.what) for one in chosen], ("NAME", "BOUND", "WHAT : BASELINE")))
+        rows = [(one.name, _bounds(one) if isinstance(one, Benchmark) else "", one.what) for one in chosen]
+        print(_table(rows, ("NAME", "BOUND", "WHAT : BASELINE")))
         return 0
-    results: list[Result] = []
+    measured: list[Result | beside.Cell] = []
     code = 0
     try:
         with _stage(options) as stage:
-            for benchmark in chosen:
-                print(f"{benchmark.name}: {benchmark.what}", file=sys.stderr)
-                try:
-                    for result in benchmark.run(benchmark, stage):
-                        results.append(result)
-                        if options.json:
-                            print(json.dumps(_as_dict(result)), flush=True)
-                except Skipped as why:
-                    print(f"{benchmark.name}: skipped, {why}", file=sys.stderr)
-                except Failed as why:
-                    print(f"{benchmark.name}: failed, {why}", file=sys.stderr)
-                    code = 1
+            for one in chosen:
+                code = max(code, _measure(one, stage, measured, as_json=options.json))
     except (Failed, OSError) as why:
         print(f"Error: {why}", file=sys.stderr)
         code = 1
     except KeyboardInterrupt:
         code = 130
-    if not options.json and results:
+    results = [one for one in measured if isinstance(one, Result)]
+    cells = [one for one in measured if isinstance(one, beside.Cell)]
+    if not options.json:
         headers = ("NAME", "UNIT", "OURS", "BASELINE", "RATIO", "QUARTILES", "BOUND", "")
-        print(_table([_cells(result) for result in results], headers))
+        if results:
+            print(_table([_cells(result) for result in results], headers))
+        if cells:
+            print(_table([*beside.rows(cells)], beside.headers(cells)))
     if options.write and code == 0:
-        plot.write(results)
+        plot.write(results, cells)
     return code
+
+
+def _measure(one: Benchmark | beside.Task, stage: Stage, measured: list[Result | beside.Cell], *, as_json: bool) -> int:
+    """Run a benchmark and append what it measured; return 1 where a program did not work, else 0."""
+    print(f"{one.name}: {one.what}", file=sys.stderr)
+    try:
+        for result in one.run(one, stage) if isinstance(one, Benchmark) else one.run(stage):
+            measured.append(result)
+            if as_json:
+                print(json.dumps(_as_dict(result)), flush=True)
+    except Skipped as why:
+        print(f"{one.name}: skipped, {why}", file=sys.stderr)
+    except Failed as why:
+        print(f"{one.name}: failed, {why}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _options() -> argparse.Namespace:
@@ -73,9 +86,9 @@ def _options() -> argparse.Namespace:
         help="measure the litellmctl beside this interpreter; else a wheel of the checkout is installed first",
     )
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep that installation here, and use it again")
-    parser.add_argument(
-        "--lite", type=Path, metavar="PATH", help="LiteLLM's own `lite`, or the environment that has it"
-    )
+    parser.add_argument("--lite", metavar="COMMAND", help="LiteLLM's own `lite`")
+    parser.add_argument("--pi", metavar="COMMAND", help="Pi with its LiteLLM extension: 'pi -e FOLDER/src/index.ts'")
+    parser.add_argument("--fastmcp", metavar="COMMAND", help="FastMCP's command-line client of MCP servers")
     parser.add_argument("--json", action="store_true", help="print JSON lines instead of the table")
     parser.add_argument(
         "--write", action="store_true", help="put the table into README.md and a plot into docs/benchmarks.svg"
@@ -98,10 +111,11 @@ def _stage(options: argparse.Namespace) -> Iterator[Stage]:
             python = options.python.absolute()
             _warn_of_editable(python, folder)
         print(f"measuring {python.parent}", file=sys.stderr)
-        lite = environment.lite_of(options.lite.absolute() if options.lite else python.parent)
+        others = {"lite": options.lite or environment.lite_beside(python), "pi": options.pi, "fastmcp": options.fastmcp}
         home = folder / "home"
         home.mkdir()
-        yield Stage(python, lite, home, options.runs)
+        commands = {name: shlex.split(command) for name, command in others.items() if command}
+        yield Stage(python, commands, home, options.runs)
 
 
 def _warn_of_editable(python: Path, folder: Path) -> None:
@@ -119,7 +133,9 @@ def _bounds(benchmark: Benchmark) -> str:
     return ", ".join(bounds)
 
 
-def _as_dict(result: Result) -> dict[str, object]:
+def _as_dict(result: Result | beside.Cell) -> dict[str, object]:
+    if isinstance(result, beside.Cell):
+        return result._asdict()
     ratio = None if result.ratio is None else {key: round(value, 4) for key, value in result.ratio._asdict().items()}
     baseline = None if result.baseline is None else round(result.baseline, 3)
     shown = {"ours": round(result.ours, 3), "baseline": baseline, "ratio": ratio, "verdict": result.verdict or None}
@@ -145,8 +161,9 @@ def _cells(result: Result) -> tuple[str, ...]:
 def _table(rows: Sequence[tuple[str, ...]], headers: Sequence[str]) -> str:
     from tabulate import tabulate
 
-    right = {"OURS", "BASELINE", "RATIO", "QUARTILES", "BOUND"} if len(headers) > 3 else set()
-    align = ["right" if header in right else "left" for header in headers]
+    right = {"OURS", "BASELINE", "RATIO", "QUARTILES", "BOUND", *beside.PROGRAMS}
+    is_list = len(headers) == 3
+    align = ["right" if header in right and not is_list else "left" for header in headers]
     return tabulate(rows, headers, tablefmt="plain", colalign=align, disable_numparse=True)
 
 

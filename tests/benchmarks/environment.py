@@ -43,12 +43,9 @@ def programs(home: Path) -> Path:
     return home / ("Scripts" if sys.platform == "win32" else "bin")
 
 
-def lite_of(path: Path) -> str | None:
-    """Return the LiteLLM package's own command-line tool: `path` itself, or in the environment or folder `path`."""
-    if path.is_file():
-        return str(path)
-    folders = os.pathsep.join(map(str, (programs(path), path)))
-    return shutil.which("lite", path=folders) or shutil.which("litellm-proxy", path=folders)
+def lite_beside(python: Path) -> str | None:
+    """Return the LiteLLM package's own command-line tool, if it is installed beside this interpreter."""
+    return shutil.which("lite", path=str(python.parent)) or shutil.which("litellm-proxy", path=str(python.parent))
 
 
 def clean(home: Path) -> dict[str, str]:

@@ -1,86 +1,118 @@
-"""The results as the README shows them: a Markdown table, and a plot as SVG."""
+"""The results as the README shows them: Markdown tables, and a plot as SVG."""
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import escape
 
+from tests.benchmarks import beside
+from tests.benchmarks.measure import Summary
 from tests.benchmarks.suite import BENCHMARKS, Result
 
 _ROOT = Path(__file__).parents[2]
-_PLOT = _ROOT / "docs" / "benchmarks.svg"
+# What was measured, from which the other two are made.
+NUMBERS, PLOT, README = Path("docs/benchmarks.json"), Path("docs/benchmarks.svg"), Path("README.md")
 _MARK = r"(<!-- benchmarks -->\n).*?(<!-- /benchmarks -->)"
-_WIDTH, _LEFT, _ROW, _TOP = 760, 150, 34, 44
-_OURS, _BASELINE, _TEXT, _GRID = "#2563eb", "#9ca3af", "#6b7280", "#d1d5db"
+# In pixels: the plot, the bars' left end and their height with the space below, the space between tasks.
+_WIDTH, _LEFT, _BAR, _GAP, _TOP, _BOTTOM = 820, 250, 15, 26, 16, 30
+_OURS, _OTHERS, _TEXT, _GRID = "#2563eb", "#9ca3af", "#6b7280", "#d1d5db"
 
 
-def write(results: Sequence[Result]) -> None:
-    """Put the table into the README and the plot beside the other documents."""
-    _PLOT.parent.mkdir(exist_ok=True)
-    _PLOT.write_text(svg(results), "utf-8")
-    readme = _ROOT / "README.md"
-    text = readme.read_text("utf-8")
-    readme.write_text(
-        re.sub(_MARK, lambda found: f"{found[1]}{table(results)}\n{found[2]}", text, flags=re.DOTALL), "utf-8"
-    )
+def write(results: Sequence[Result], cells: Sequence[beside.Cell]) -> None:
+    """Keep the numbers, and put them into the README and the plot."""
+    numbers = {"results": [_rounded(one) for one in results], "cells": [_rounded(one) for one in cells]}
+    (_ROOT / NUMBERS).write_text(json.dumps(numbers, indent=1) + "\n", "utf-8")
+    for path, text in made().items():
+        (_ROOT / path).write_text(text, "utf-8")
 
 
-def table(results: Sequence[Result]) -> str:
-    """Return the results as a Markdown table."""
+def _rounded(one: Result | beside.Cell) -> dict[str, Any]:
+    found = one._asdict()
+    if isinstance(one, Result) and one.ratio is not None:
+        found["ratio"] = [round(value, 4) for value in one.ratio]
+    return {name: round(value, 3) if isinstance(value, float) else value for name, value in found.items()}
+
+
+def made() -> dict[Path, str]:
+    """Return the README and the plot, by their paths, as the numbers that are kept make them."""
+    numbers = json.loads((_ROOT / NUMBERS).read_text("utf-8"))
+    results = [Result(**{**one, "ratio": one["ratio"] and Summary(*one["ratio"])}) for one in numbers["results"]]
+    cells = [beside.Cell(**one) for one in numbers["cells"]]
+    tables = "\n".join([*_comparison(cells), "", *_bounds(results), ""])
+    readme = (_ROOT / README).read_text("utf-8")
+    return {
+        README: re.sub(_MARK, lambda found: f"{found[1]}{tables}{found[2]}", readme, flags=re.DOTALL),
+        PLOT: svg(cells),
+    }
+
+
+def _comparison(cells: Sequence[beside.Cell]) -> Iterator[str]:
+    calls = {task.name for task in beside.TASKS if task.is_call}
+    yield from _table([cell for cell in cells if cell.task not in calls])
+    yield ""
+    yield from _table([cell for cell in cells if cell.task in calls])
+
+
+def _table(cells: Sequence[beside.Cell]) -> Iterator[str]:
+    headers = [f"`{name}`" if name else "" for name in beside.headers(cells)]
+    yield f"| {' | '.join(headers)} |"
+    yield f"| --- |{' ---: |' * (len(headers) - 1)}"
+    for row in beside.rows(cells):
+        yield f"| {' | '.join(row)} |"
+
+
+def _bounds(results: Sequence[Result]) -> Iterator[str]:
     words = {one.name: one.what for one in BENCHMARKS}
-    lines = ["| what : beside what | ours | theirs | ratio | at most |", "| --- | ---: | ---: | ---: | ---: |"]
+    yield "| what : beside what | ours | theirs | ratio | at most |"
+    yield "| --- | ---: | ---: | ---: | ---: |"
     for one in results:
-        ratio = (
-            ""
-            if one.ratio is None
-            else f"{one.ratio.median:.2g}"
-            if one.ratio.median < 0.1
-            else f"{one.ratio.median:.2f}"
-        )
-        baseline = "" if one.baseline is None else f"{one.baseline:,.0f} {one.unit}"
-        ours = f"{one.ours:,.2f} s" if one.unit == "s" else f"{one.ours:,.0f} {one.unit}"
-        bound = "" if one.bound is None else f"{one.bound:.2g}{' s' if one.unit == 's' else ''}"
-        lines.append(f"| {words[one.name]} | {ours} | {baseline} | {ratio} | {bound} |")
-    return "\n".join(lines)
+        digits = 2 if one.unit == "s" else 0
+        baseline = "" if one.baseline is None else f"{one.baseline:,.{digits}f} {one.unit}"
+        ratio = "" if one.ratio is None else f"{one.ratio.median:.{3 if one.ratio.median < 0.1 else 2}f}"
+        bound = "" if one.bound is None else f"{one.bound:.2g} s" if one.unit == "s" else f"{one.bound:.3g}"
+        yield f"| {words[one.name]} | {one.ours:,.{digits}f} {one.unit} | {baseline} | {ratio} | {bound} |"
 
 
-def svg(results: Sequence[Result]) -> str:
-    """Return a plot of the times: ours and the baseline's, on a logarithmic axis in milliseconds."""
-    rows = [one for one in results if one.unit == "ms" and one.baseline is not None]
-    values = [value for one in rows for value in (one.ours, one.baseline or one.ours)] or [1.0]
-    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
-    high = max(high, low + 1)
-    height = _TOP + _ROW * len(rows) + 30
-
-    def x(value: float) -> float:
-        return _LEFT + (math.log10(value) - low) / (high - low) * (_WIDTH - _LEFT - 60)
-
+def svg(cells: Sequence[beside.Cell]) -> str:
+    """Return a plot of the times: for each task a bar for each program, on a logarithmic axis."""
+    tasks = [(task.what, [cell for cell in cells if cell.task == task.name]) for task in beside.TASKS]
+    times = [cell.milliseconds for cell in cells] or [1.0]
+    low, high = math.floor(math.log10(min(times))), math.ceil(math.log10(max(times)))
+    scale = (_WIDTH - _LEFT - 70) / max(1, high - low)
+    height = _TOP + sum(_GAP + _BAR * len(own) for _, own in tasks if own) + _BOTTOM
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" font-family="sans-serif" font-size="12">',
-        f'<title>litellmctl beside what people would use instead</title><g fill="{_TEXT}">',
-        f'<rect x="{_LEFT}" y="12" width="12" height="10" fill="{_OURS}"/><text x="{_LEFT + 18}" y="21">litellmctl</text>',
-        f'<rect x="{_LEFT + 110}" y="12" width="12" height="10" fill="{_BASELINE}"/>',
-        f'<text x="{_LEFT + 128}" y="21">the baseline of each row</text></g>',
+        "<title>litellmctl beside what people would use instead</title>",
     ]
     for power in range(low, high + 1):
-        at = x(10.0**power)
-        parts.append(f'<line x1="{at:.1f}" y1="{_TOP - 8}" x2="{at:.1f}" y2="{height - 24}" stroke="{_GRID}"/>')
-        parts.append(
-            f'<text x="{at:.1f}" y="{height - 8}" fill="{_TEXT}" text-anchor="middle">{_label(10**power)}</text>'
-        )
-    for index, one in enumerate(rows):
-        top = _TOP + index * _ROW
-        baseline = one.baseline or one.ours
-        parts.append(f'<text x="{_LEFT - 8}" y="{top + 16}" fill="{_TEXT}" text-anchor="end">{escape(one.name)}</text>')
-        for offset, value, colour in ((2, one.ours, _OURS), (14, baseline, _BASELINE)):
-            width = max(1.0, x(value) - _LEFT)
-            parts.append(f'<rect x="{_LEFT}" y="{top + offset}" width="{width:.1f}" height="10" fill="{colour}"/>')
-            parts.append(f'<text x="{_LEFT + width + 5:.1f}" y="{top + offset + 9}" fill="{_TEXT}">{value:,.0f}</text>')
+        x = _LEFT + (power - low) * scale
+        parts.append(f'<line x1="{x:.0f}" y1="{_TOP}" x2="{x:.0f}" y2="{height - _BOTTOM}" stroke="{_GRID}"/>')
+        parts.append(_label(x, height - 10, _seconds(10.0**power), "middle"))
+    y = _TOP
+    for what, own in tasks:
+        if own:
+            parts.append(_label(8, y + 14, what, "start", bold=True))
+            y += _GAP - 6
+        for cell in own:
+            width = max(1.0, (math.log10(cell.milliseconds) - low) * scale)
+            colour = _OURS if cell.program.startswith("litellmctl") else _OTHERS
+            parts.append(_label(_LEFT - 8, y + 10, cell.program, "end"))
+            parts.append(f'<rect x="{_LEFT}" y="{y}" width="{width:.0f}" height="{_BAR - 3}" fill="{colour}"/>')
+            parts.append(_label(_LEFT + width + 5, y + 10, _seconds(cell.milliseconds), "start"))
+            y += _BAR
+        y += 6 if own else 0
     return "\n".join([*parts, "</svg>", ""])
 
 
-def _label(milliseconds: float) -> str:
-    return f"{milliseconds / 1000:g} s" if milliseconds >= 1000 else f"{milliseconds:g} ms"
+def _label(x: float, y: float, text: str, anchor: str, *, bold: bool = False) -> str:
+    weight = ' font-weight="bold"' if bold else ""
+    return f'<text x="{x:.0f}" y="{y:.0f}" fill="{_TEXT}" text-anchor="{anchor}"{weight}>{escape(text)}</text>'
+
+
+def _seconds(milliseconds: float) -> str:
+    return f"{milliseconds / 1000:.3g} s" if milliseconds >= 1000 else f"{milliseconds:.3g} ms"

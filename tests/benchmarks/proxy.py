@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.benchmarks import rows
@@ -33,6 +34,7 @@ _TOOL = {
     "inputSchema": {"type": "object", "properties": {"a": _NUMBER, "b": _NUMBER}, "required": ["a", "b"]},
     "mcp_info": {"server_name": "bench", "server_id": "0123456789abcdef"},
 }
+MCP_PATH = "/mcp"
 HUB_PATH, SKILLS_PATH = "/claude-code/plugins", "/v1/skills"
 _SKILL = "Use it when there is something to be done, whatever that is: it says how this team does such things."
 _RESULT = {
@@ -120,6 +122,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif wanted in self.server.details:
             time.sleep(DETAIL_SECONDS)
             status, body = 200, self.server.details[wanted]
+        self._answer(status, body)
+
+    def _answer(self, status: int, body: bytes) -> None:
         self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))
@@ -127,12 +132,32 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_POST(self) -> None:
-        """Read what is sent, and answer as to a GET."""
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.do_GET()
+        """Read what is sent, and answer as to a GET; `/mcp` speaks the protocol itself, for clients of it."""
+        sent = self.rfile.read(int(self.headers["Content-Length"]))
+        if urlsplit(self.path).path.rstrip("/") == MCP_PATH:
+            self._answer(*_protocol(json.loads(sent)))
+        else:
+            self.do_GET()
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
+
+
+def _protocol(message: dict[str, Any]) -> tuple[int, bytes]:
+    """Return the answer of an MCP server (streamable HTTP without streams) to a message."""
+    if "id" not in message:
+        return 202, b""
+    wanted = message.get("params", {}).get("protocolVersion")
+    results = {
+        "initialize": {
+            "protocolVersion": wanted,
+            "capabilities": {"tools": {}},
+            "serverInfo": {"name": "bench", "version": "1"},
+        },
+        "tools/list": {"tools": [{name: value for name, value in _TOOL.items() if name != "mcp_info"}]},
+        "tools/call": _RESULT,
+    }
+    return 200, json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": results[message["method"]]}).encode()
 
 
 def _skill(number: int) -> bytes:

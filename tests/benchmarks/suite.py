@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
-import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -54,11 +52,11 @@ class Skipped(Exception):
 class Stage:
     """What the benchmarks run on: the measured environment, and a folder for configuration and caches.
 
-    `lite` is LiteLLM's own command-line tool, where there is one.
+    `others` are the commands of other programs by their names (lite, pi, fastmcp), those that there are.
     """
 
-    def __init__(self, python: Path, lite: str | None, folder: Path, runs: int) -> None:
-        self.lite = lite
+    def __init__(self, python: Path, others: Mapping[str, list[str]], folder: Path, runs: int) -> None:
+        self.others = others
         self.runs = runs
         self._python = python
         self._home = folder
@@ -207,33 +205,19 @@ def _health(benchmark: Benchmark, stage: Stage) -> Iterator[Result]:
 
 
 def _lite(benchmark: Benchmark, stage: Stage) -> Iterator[Result]:
-    if stage.lite is None:
+    if "lite" not in stage.others:
         raise Skipped("no lite and no litellm-proxy in the measured environment (--lite PATH)")
     with proxy.running(_SMALL) as url:
         own = {"LITELLM_PROXY_URL": url, "LITELLM_PROXY_API_KEY": proxy.KEY}
         # Without this it first asks the internet for prices.
         own["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
-        baseline = stage.program([stage.lite, "models", "list"], own)
+        baseline = stage.program([*stage.others["lite"], "models", "list"], own)
         yield from benchmark.compared(stage, stage.ours("models", "--refresh", url=url).run, baseline.run)
 
 
 def _at_once(benchmark: Benchmark, stage: Stage) -> Iterator[Result]:
     ours = _warm(stage, "models", "--json")
     yield from benchmark.compared(stage, partial(at_once, ours, _AT_ONCE), ours.run)
-
-
-def _against_jq(count: int) -> Callable[[Benchmark, Stage], Iterator[Result]]:
-    def run(benchmark: Benchmark, stage: Stage) -> Iterator[Result]:
-        if not all(map(shutil.which, ("sh", "curl", "jq"))):
-            raise Skipped("no curl and jq")
-        ours = _warm(stage, "models", "--json")
-        with proxy.running(_CACHED_MODELS) as url:
-            header = shlex.quote(f"Authorization: Bearer {proxy.KEY}")
-            pipe = f"curl --silent --fail --header {header} {url}/model/info | jq --raw-output '.data[].model_name'"
-            baseline = stage.program(["sh", "-c", pipe])
-            yield from benchmark.compared(stage, partial(at_once, ours, count), partial(at_once, baseline, count))
-
-    return run
 
 
 BENCHMARKS = (
@@ -292,8 +276,4 @@ BENCHMARKS = (
         memory_bound=0.25,
     ),
     Benchmark("at-once", "20 models --json at once, cached : one alone", None, _at_once),
-    Benchmark(
-        "jq-1", "models --json, 1,000 cached models : curl /model/info | jq .data[].model_name", None, _against_jq(1)
-    ),
-    Benchmark("jq-20", "20 models --json at once, cached : 20 curl | jq at once", None, _against_jq(_AT_ONCE)),
 )

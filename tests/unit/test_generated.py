@@ -8,16 +8,22 @@ from pathlib import Path
 
 import pytest
 
+from tests.benchmarks import plot
 from tests.generate import ROOT, generated
 
 MADE = generated()
-# Made by the benchmark, where somebody runs it.
-MEASURED = {Path("docs/benchmarks.svg")}
+# What the benchmark writes.
+MEASURED = {plot.NUMBERS, plot.PLOT}
 
 
 @pytest.mark.parametrize("path", MADE, ids=str)
 def test_a_generated_file_is_current(path: Path) -> None:
     assert (ROOT / path).read_text("utf-8") == MADE[path], "run: python -m tests.generate"
+
+
+@pytest.mark.parametrize("path", [plot.README, plot.PLOT], ids=str)
+def test_what_shows_the_benchmarks_shows_what_was_measured(path: Path) -> None:
+    assert (ROOT / path).read_text("utf-8") == plot.made()[path], "run: python -m tests.benchmarks --write"
 
 
 @pytest.mark.parametrize("folder", ["completions", "docs"])
