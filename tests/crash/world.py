@@ -15,6 +15,7 @@ import tomllib
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -35,6 +36,8 @@ COMMENT = "# The user's own words."
 # Two writes into another program's files that differ.
 FIRST, SECOND = ("--id", "first", "--models", "gpt-4o"), ("--id", "second")
 IMAGE = bytes(range(256)) * 40
+# Of tokens: homes share a server, which knows these by their names.
+_SERIALS = count(1)
 
 
 class Server:
@@ -198,7 +201,6 @@ class Home:
         self._kept: dict[str, State] = {}
         self.documents: dict[str, list[str]] = {}
         self._stages: dict[str, list[dict[str, bytes]]] = {}
-        self._serial = 0
 
     # --- running ---
 
@@ -274,8 +276,8 @@ class Home:
     def sign_in(self, left: float) -> str:
         """Sign `default` in by PKCE, with so many seconds left of the token; return the refresh token."""
         url, now = self.server.url, time.time()
-        self._serial += 1
-        refresh, token = f"llm_srefresh_first_{self._serial:08}", f"litellm_login_first_{self._serial:08}"
+        serial = next(_SERIALS)
+        refresh, token = f"llm_srefresh_first_{serial:08}", f"litellm_login_first_{serial:08}"
         self.server.trust(refresh)
         file, end = LoginFile(self.config), now + left
         login = Login(
