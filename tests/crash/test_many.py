@@ -34,12 +34,16 @@ class Crowd:
         """Return that many jobs, each with what follows from its success."""
         makers = [self._set, self._login, self._logout, self._read, self._read, self._renew, self._export]
         self._taken: set[str] = set()
+        self._set_now = 0
         return [self._chance.choice(makers)() for _ in range(size)]
 
     def _set(self) -> tuple[dict[str, Any], Any]:
-        number = self.run = self.run + 1
-        name = f"profiles.p{number}.base_url"
-        value = f"https://p{number}.example.invalid"
+        self.run += 1
+        # The names come again with each batch: a file of thousands of profiles is slow to change, and the lock's
+        # patience of 10 s ends where 50 wait for it.
+        self._set_now += 1
+        name = f"profiles.p{self._set_now}.base_url"
+        value = f"https://p{self.run}.example.invalid"
         return self._home.job("config", "set", name, value), lambda: self.settings.update({name: value})
 
     def _own_profile(self) -> str | None:
