@@ -217,7 +217,7 @@ def _number(value: object) -> float | None:
     if value is None or isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        number = float(value[:_LONGEST_WORD] if isinstance(value, str) else value)
+        number = float(value)
     except (ValueError, OverflowError):
         return None
     return number + 0.0 if math.isfinite(number) and number >= 0 else None  # -0.0 becomes 0.0

@@ -91,7 +91,7 @@ class _Adapter(HTTPAdapter):
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._context = context
-        super().__init__(pool_connections=4, pool_maxsize=CONNECTIONS)
+        super().__init__(pool_maxsize=CONNECTIONS)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Make the pools with our context."""
@@ -130,9 +130,9 @@ def make_session(url: str, trust: tls.Trust, *, loopback: bool) -> requests.Sess
         {"User-Agent": f"litellmctl/{__version__}", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
     )
     if not loopback:
-        session.proxies.update(requests.utils.get_environ_proxies(url, no_proxy=None))
+        session.proxies.update(requests.utils.get_environ_proxies(url))
     if url.startswith("https:"):
         session.mount("https://", _Adapter(trust.context()))
     else:
-        session.mount("http://", HTTPAdapter(pool_connections=4, pool_maxsize=CONNECTIONS))
+        session.mount("http://", HTTPAdapter(pool_maxsize=CONNECTIONS))
     return session

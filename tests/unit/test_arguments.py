@@ -212,6 +212,7 @@ def test_an_item_without_an_equals_sign_is_refused(text: str) -> None:
         parse_item(text, unread)
     assert caught.value.exit_code == ExitCode.USAGE
     assert caught.value.message == f'"{text[:40]}" is no argument: it has no ='
+    assert caught.value.remedy == "write NAME=VALUE, or NAME:=JSON for anything but text"
 
 
 @pytest.mark.parametrize("text", ["=", "=sk-secret", ":=", ":=sk-secret", ":=[1]", "=@x", "=-"])
@@ -255,7 +256,7 @@ def test_no_error_repeats_what_was_to_be_json(text: str) -> None:
 def test_where_json_ends_being_json_is_told() -> None:
     with pytest.raises(UsageFailure, match=r"^a is not JSON: line 2 column 3: Expecting value") as caught:
         parse_json("[1,\n  x]", named="a")
-    assert caught.value.remedy is not None
+    assert caught.value.remedy == "quote it for your shell: NAME:='[1, 2]'"
 
 
 @pytest.mark.parametrize("text", ["[]", "5", "null", '"x"', "true", "[{}]"])
@@ -464,7 +465,8 @@ def test_a_dotted_name_is_a_field_of_an_object(items: list[str], arguments: Any)
 def test_a_field_without_a_name_is_refused(name: str) -> None:
     with pytest.raises(UsageFailure, match=r"is no name of an argument") as caught:
         built(NESTED, f"{name}=sk-secret")
-    assert "sk-secret" not in caught.value.message
+    assert caught.value.message == f'"{name}" is no name of an argument'
+    assert caught.value.remedy == "write a.b for the field b of a"
 
 
 @pytest.mark.parametrize("name", [".", "a.", "..", "a..b", " "])

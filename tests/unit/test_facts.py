@@ -84,6 +84,11 @@ def test_a_word_that_is_none_is_unknown(name: str, value: Any) -> None:
     assert model(**{name: value}) == UNKNOWN
 
 
+def test_a_word_has_a_hundred_characters_at_most() -> None:
+    found = model(mode="x" * 100, litellm_provider="y" * 100)
+    assert (found["mode"], found["providers"]) == ("x" * 100, ["y" * 100])
+
+
 @pytest.mark.parametrize("value", [None, "low", 5, True, {}, {"low": True}])
 def test_levels_of_effort_that_are_no_list_are_unknown(value: Any) -> None:
     assert model(reasoning_effort_levels=value) == UNKNOWN
@@ -109,6 +114,7 @@ def test_a_limit_is_an_integer_however_it_is_written(name: str, value: Any) -> N
         (-0.0, 0),
         (1, 1e6),
         (3.0000000000000004e-06, 3),
+        (f"1.{'0' * 100}e-06", 1),
     ],
 )
 @pytest.mark.parametrize("name", PRICES)

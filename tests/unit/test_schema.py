@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -593,6 +594,20 @@ def test_a_long_chain_of_references_leads_nowhere() -> None:
     schema = Schema({**object_of(a={"$ref": "#/$defs/r0"}), "$defs": chain})
     assert schema.type_of("a") == "any"
     schema.problems({"a": 5})
+
+
+@pytest.mark.parametrize("keyword", ["allOf", "anyOf", "oneOf"])
+def test_alternatives_are_looked_into_to_a_depth_of_fifty(keyword: str) -> None:
+    for depth, word in ((50, "string"), (51, "any")):
+        assert Schema({}).type_words(nested(depth, lambda inner: {keyword: [inner]}, {"type": "string"})) == word
+
+
+@pytest.mark.parametrize("keyword", ["anyOf", "oneOf"])
+def test_an_option_is_looked_into_once_whatever_it_is_made_of(keyword: str) -> None:
+    both = [{"title": str(number), "allOf": [{"$ref": "#/$defs/A"}]} for number in range(2)]
+    schema = Schema({"$defs": {"A": {keyword: [{"type": "boolean"}, *both]}}})
+    # Looked into again and again, there are about as many as there are atoms.
+    assert list(islice(schema.alternatives({"$ref": "#/$defs/A"}), 100)) == [{"type": "boolean"}]
 
 
 def test_alternatives_that_are_made_of_themselves_end() -> None:
