@@ -17,12 +17,6 @@ from tests.crash.world import Disk, Home, Nursery, Server  # noqa: E402
 collect_ignore_glob = ["test_*.py"] if sys.platform == "win32" else []
 
 
-@pytest.fixture(autouse=True)
-def _only_in_a_campaign(request: pytest.FixtureRequest) -> None:
-    if request.node.get_closest_marker("campaign") and os.environ.get("LITELLMCTL_CAMPAIGN") != "1":
-        pytest.skip("takes long: LITELLMCTL_CAMPAIGN=1 runs it")
-
-
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     made = Server()

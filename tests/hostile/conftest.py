@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import re
 import subprocess
 import sys
@@ -23,12 +22,6 @@ _MEASURED = (
     "import sys; from litellmctl.__main__ import main; code = main(sys.argv[2:]);"
     "open(sys.argv[1], 'w').write(open('/proc/self/status').read() if sys.platform == 'linux' else ''); sys.exit(code)"
 )
-
-
-@pytest.fixture(autouse=True)
-def _only_in_a_campaign(request: pytest.FixtureRequest) -> None:
-    if request.node.get_closest_marker("campaign") and os.environ.get("LITELLMCTL_CAMPAIGN") != "1":
-        pytest.skip("takes long: LITELLMCTL_CAMPAIGN=1 runs it")
 
 
 @pytest.fixture(scope="package")
