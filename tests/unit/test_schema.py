@@ -128,6 +128,16 @@ def test_a_type_in_words(part: Any, words: str) -> None:
     assert schema.type_of("a") == words
 
 
+def test_arrays_of_different_things_are_told_apart() -> None:
+    matrix = {"type": "array", "items": {"type": "array", "items": {"type": "boolean"}}}
+    schema = Schema(object_of(a={"type": "array", "items": {"type": "integer"}}, b=matrix, c=matrix["items"]))
+    assert [row.type for row in schema.parameters()] == [
+        "array of integer",
+        "array of array of boolean",
+        "array of boolean",
+    ]
+
+
 def test_a_schema_may_refer_to_itself_as_a_whole() -> None:
     schema = Schema({"type": "object", "properties": {"child": {"$ref": "#"}}})
     assert schema.parameters() == [Parameter("child", "object", False, "", "", "")]
@@ -163,6 +173,7 @@ def test_a_required_parameter_of_which_nothing_else_is_told_is_shown() -> None:
         ({"enum": ["a", 1, None, "ä"]}, "", '"a", 1, null, "ä"', ""),
         ({"const": {"a": 1}}, "", '{"a": 1}', ""),
         ({"anyOf": [{"enum": ["a"]}, {"const": "b"}, {"type": "null"}]}, "", '"a", "b"', ""),
+        ({"anyOf": [{"enum": ["a"]}, {"enum": ["b", "c"]}, {"const": 5}]}, "", '"a", "b", "c", 5', ""),
         ({"enum": []}, "", "", ""),
         ({"description": "What it is."}, "", "", "What it is."),
         ({"description": ["What"]}, "", "", ""),
@@ -639,6 +650,15 @@ def test_why_arguments_do_not_fit_very_many_alternatives_is_not_explained(keywor
     assert found == [("b", "is required (any)"), ("", "does not fit the tool's schema")]
     assert problems({**schema, "$defs": {"A": {}}}, a=[["x"]], b=1) == []
     assert time.process_time() - begun < 1
+
+
+def test_up_to_a_hundred_thousand_alternatives_are_explained() -> None:
+    options = [{"type": "array", "title": str(number), "items": {"$ref": "#/$defs/A"}} for number in range(10)]
+    schema = {**object_of(a={"$ref": "#/$defs/A"}), "$defs": {"A": {"anyOf": options}}}
+    unexplained = ("", "does not fit the tool's schema")
+    for depth, is_explained in ((4, True), (5, False)):
+        found = problems(schema, a=nested(depth, lambda inner: [inner], "x"))
+        assert (found != [unexplained]) is is_explained
 
 
 MEBIBYTE = 2**20
