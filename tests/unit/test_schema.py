@@ -652,13 +652,15 @@ def test_why_arguments_do_not_fit_very_many_alternatives_is_not_explained(keywor
     assert time.process_time() - begun < 1
 
 
-def test_up_to_a_hundred_thousand_alternatives_are_explained() -> None:
+def test_up_to_ten_thousand_alternatives_are_explained() -> None:
     options = [{"type": "array", "title": str(number), "items": {"$ref": "#/$defs/A"}} for number in range(10)]
     schema = {**object_of(a={"$ref": "#/$defs/A"}), "$defs": {"A": {"anyOf": options}}}
     unexplained = ("", "does not fit the tool's schema")
-    for depth, is_explained in ((4, True), (5, False)):
+    begun = time.process_time()
+    for depth, is_explained in ((3, True), (4, False)):
         found = problems(schema, a=nested(depth, lambda inner: [inner], "x"))
         assert (found != [unexplained]) is is_explained
+    assert time.process_time() - begun < 1
 
 
 MEBIBYTE = 2**20
