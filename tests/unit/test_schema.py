@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellmctl.tools.schema import Parameter, Problem, Schema
+from litellmctl.tools.schema import Parameter, Problem, Schema, json_text
 from tests.unit.conftest import Reply, Serve
 
 # Not among the words that any message is made of.
@@ -286,6 +286,14 @@ def test_arguments_that_fit_are_told_nothing_of() -> None:
             "does not fit: the value is valid under more than one of the schemas listed in the 'oneOf' keyword",
         ),
         ({"propertyNames": {"maxLength": 1}}, {"long": 1}, "has a field whose name does not fit"),
+        ({"allOf": [{"type": "array", "items": {"type": "integer"}}]}, "x", "is not an array of integer"),
+        ({"pattern": "^\u2026$"}, "x", 'does not fit: the value does not match "^\u2026$"'),
+        # An alternative that takes more than its words say.
+        (
+            {"anyOf": [{"type": "null"}, {"if": {}, "then": {"type": "integer"}}]},
+            "x",
+            "does not fit: the value is not valid under any of the schemas listed in the 'anyOf' keyword",
+        ),
         # Which alternative is meant, its type tells.
         (
             {"anyOf": [{"type": "string", "minLength": 5}, {"type": "null"}]},
@@ -316,6 +324,21 @@ def test_the_type_that_is_expected_is_right_where_ids_begin_paths_anew() -> None
 
 
 @pytest.mark.parametrize(
+    ("inner", "outer"),
+    [
+        ({"x": {"p": {"type": "integer"}}}, {"x": {"p": True}}),
+        ({"x": {"p": {"type": "integer"}}}, {"x": []}),
+        ({"x": {"p": {"type": "integer"}}}, {"x": None}),
+        ({"x": {"p": {"allOf": [{}, {"type": "integer"}]}}}, {"x": {"p": {"allOf": [{}]}}}),
+        ({"x": {"p": {"allOf": [{}, {"type": "integer"}]}}}, {}),
+    ],
+)
+def test_a_path_that_begins_at_an_id_may_lead_anywhere_in_the_document(inner: Any, outer: Any) -> None:
+    part = {"$id": "https://example.com/x", "$ref": "#/x/p", **inner}
+    assert problems({**object_of(a=part), **outer}, a="x") == [("a", "is not an integer")]
+
+
+@pytest.mark.parametrize(
     "wrap", [{"anyOf": [PERSON, {"type": "null"}]}, {"allOf": [PERSON]}, PERSON], ids=["anyOf", "allOf", "plain"]
 )
 def test_what_is_wrong_inside_an_object_is_told_by_its_path(wrap: Any) -> None:
@@ -333,6 +356,9 @@ def test_an_unknown_field_inside_an_object_is_told_with_the_nearest() -> None:
         ("person.agee", 'is not one of its parameters. Did you mean "age"?'),
         ("person.zip", "is unknown: there are name, age"),
         ("empty", "takes no fields"),
+    ]
+    assert problems(object_of(a=object_of(b={"additionalProperties": False})), a={"b": {"x": 1}}) == [
+        ("a.b", "takes no fields")
     ]
 
 
@@ -598,6 +624,10 @@ def test_a_schema_may_be_nested_deeply(shape: str, depth: int) -> None:
     whole = Schema(part)
     whole.parameters()
     whole.problems({"a": 5})
+
+
+def test_what_is_nested_too_deeply_to_be_written_is_dots() -> None:
+    assert json_text(nested(100_000, lambda inner: [inner], 5)) == "..."
 
 
 def test_a_long_chain_of_references_leads_nowhere() -> None:
