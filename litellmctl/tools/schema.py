@@ -18,7 +18,7 @@ _MOST_HOPS = 50
 _MOST_OPTIONS = 100
 _MOST_PATTERNS = 20
 _MOST_PROBLEMS = 100
-_MOST_BRANCHES = 100_000
+_MOST_BRANCHES = 10_000
 _TYPES = ("integer", "number", "boolean", "null", "array", "object", "string")
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellmctl.tools.schema import Parameter, Problem, Schema
+from litellmctl.tools.schema import Parameter, Problem, Schema, json_text
 from tests.unit.conftest import Reply, Serve
 
 # Not among the words that any message is made of.
@@ -128,6 +128,16 @@ def test_a_type_in_words(part: Any, words: str) -> None:
     assert schema.type_of("a") == words
 
 
+def test_arrays_of_different_things_are_told_apart() -> None:
+    matrix = {"type": "array", "items": {"type": "array", "items": {"type": "boolean"}}}
+    schema = Schema(object_of(a={"type": "array", "items": {"type": "integer"}}, b=matrix, c=matrix["items"]))
+    assert [row.type for row in schema.parameters()] == [
+        "array of integer",
+        "array of array of boolean",
+        "array of boolean",
+    ]
+
+
 def test_a_schema_may_refer_to_itself_as_a_whole() -> None:
     schema = Schema({"type": "object", "properties": {"child": {"$ref": "#"}}})
     assert schema.parameters() == [Parameter("child", "object", False, "", "", "")]
@@ -163,6 +173,7 @@ def test_a_required_parameter_of_which_nothing_else_is_told_is_shown() -> None:
         ({"enum": ["a", 1, None, "ä"]}, "", '"a", 1, null, "ä"', ""),
         ({"const": {"a": 1}}, "", '{"a": 1}', ""),
         ({"anyOf": [{"enum": ["a"]}, {"const": "b"}, {"type": "null"}]}, "", '"a", "b"', ""),
+        ({"anyOf": [{"enum": ["a"]}, {"enum": ["b", "c"]}, {"const": 5}]}, "", '"a", "b", "c", 5', ""),
         ({"enum": []}, "", "", ""),
         ({"description": "What it is."}, "", "", "What it is."),
         ({"description": ["What"]}, "", "", ""),
@@ -275,6 +286,14 @@ def test_arguments_that_fit_are_told_nothing_of() -> None:
             "does not fit: the value is valid under more than one of the schemas listed in the 'oneOf' keyword",
         ),
         ({"propertyNames": {"maxLength": 1}}, {"long": 1}, "has a field whose name does not fit"),
+        ({"allOf": [{"type": "array", "items": {"type": "integer"}}]}, "x", "is not an array of integer"),
+        ({"pattern": "^\u2026$"}, "x", 'does not fit: the value does not match "^\u2026$"'),
+        # An alternative that takes more than its words say.
+        (
+            {"anyOf": [{"type": "null"}, {"if": {}, "then": {"type": "integer"}}]},
+            "x",
+            "does not fit: the value is not valid under any of the schemas listed in the 'anyOf' keyword",
+        ),
         # Which alternative is meant, its type tells.
         (
             {"anyOf": [{"type": "string", "minLength": 5}, {"type": "null"}]},
@@ -305,6 +324,21 @@ def test_the_type_that_is_expected_is_right_where_ids_begin_paths_anew() -> None
 
 
 @pytest.mark.parametrize(
+    ("inner", "outer"),
+    [
+        ({"x": {"p": {"type": "integer"}}}, {"x": {"p": True}}),
+        ({"x": {"p": {"type": "integer"}}}, {"x": []}),
+        ({"x": {"p": {"type": "integer"}}}, {"x": None}),
+        ({"x": {"p": {"allOf": [{}, {"type": "integer"}]}}}, {"x": {"p": {"allOf": [{}]}}}),
+        ({"x": {"p": {"allOf": [{}, {"type": "integer"}]}}}, {}),
+    ],
+)
+def test_a_path_that_begins_at_an_id_may_lead_anywhere_in_the_document(inner: Any, outer: Any) -> None:
+    part = {"$id": "https://example.com/x", "$ref": "#/x/p", **inner}
+    assert problems({**object_of(a=part), **outer}, a="x") == [("a", "is not an integer")]
+
+
+@pytest.mark.parametrize(
     "wrap", [{"anyOf": [PERSON, {"type": "null"}]}, {"allOf": [PERSON]}, PERSON], ids=["anyOf", "allOf", "plain"]
 )
 def test_what_is_wrong_inside_an_object_is_told_by_its_path(wrap: Any) -> None:
@@ -322,6 +356,9 @@ def test_an_unknown_field_inside_an_object_is_told_with_the_nearest() -> None:
         ("person.agee", 'is not one of its parameters. Did you mean "age"?'),
         ("person.zip", "is unknown: there are name, age"),
         ("empty", "takes no fields"),
+    ]
+    assert problems(object_of(a=object_of(b={"additionalProperties": False})), a={"b": {"x": 1}}) == [
+        ("a.b", "takes no fields")
     ]
 
 
@@ -589,6 +626,10 @@ def test_a_schema_may_be_nested_deeply(shape: str, depth: int) -> None:
     whole.problems({"a": 5})
 
 
+def test_what_is_nested_too_deeply_to_be_written_is_dots() -> None:
+    assert json_text(nested(100_000, lambda inner: [inner], 5)) == "..."
+
+
 def test_a_long_chain_of_references_leads_nowhere() -> None:
     chain = {f"r{number}": {"$ref": f"#/$defs/r{number + 1}"} for number in range(3000)}
     schema = Schema({**object_of(a={"$ref": "#/$defs/r0"}), "$defs": chain})
@@ -638,6 +679,17 @@ def test_why_arguments_do_not_fit_very_many_alternatives_is_not_explained(keywor
     found = problems(schema, a=nested(depth, lambda inner: [inner], "x"))
     assert found == [("b", "is required (any)"), ("", "does not fit the tool's schema")]
     assert problems({**schema, "$defs": {"A": {}}}, a=[["x"]], b=1) == []
+    assert time.process_time() - begun < 1
+
+
+def test_up_to_ten_thousand_alternatives_are_explained() -> None:
+    options = [{"type": "array", "title": str(number), "items": {"$ref": "#/$defs/A"}} for number in range(10)]
+    schema = {**object_of(a={"$ref": "#/$defs/A"}), "$defs": {"A": {"anyOf": options}}}
+    unexplained = ("", "does not fit the tool's schema")
+    begun = time.process_time()
+    for depth, is_explained in ((3, True), (4, False)):
+        found = problems(schema, a=nested(depth, lambda inner: [inner], "x"))
+        assert (found != [unexplained]) is is_explained
     assert time.process_time() - begun < 1
 
 

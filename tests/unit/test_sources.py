@@ -440,6 +440,32 @@ def test_a_key_that_joins_a_profiles_url_gets_the_headers_of_both(monkeypatch: p
 
 
 @pytest.mark.parametrize(
+    ("profile", "sent"),
+    [
+        ({"base_url": A}, {"x-own": "1"}),
+        ({"base_url": C}, {}),  # another proxy's
+        ({"base_url": A, "api_key": "sk-c"}, {}),  # another key's
+    ],
+)
+def test_the_environments_pair_gets_a_profiles_headers_at_its_proxy_and_where_no_own_key_has_them(
+    profile: dict[str, Any], sent: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = World(BASE_PAIR, profile | {"headers": {"x-own": "1"}}, auth="env").resolve(monkeypatch)
+    assert (pair.base_url, pair.credential.secret(), headers(pair)) == (A, "sk-a", sent)
+
+
+def test_a_stored_login_is_not_looked_for_where_another_source_is_insisted_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in BASE_PAIR.items():
+        monkeypatch.setenv(name, value)
+    asked: list[str] = []
+    resolver = Resolver(print, no_session, lambda profile: asked.append(profile.name))
+    assert resolver.resolve(Profile("default", {}), auth="env").base_url == A
+    assert asked == []
+    resolver.resolve(Profile("default", {}))
+    assert asked == ["default"]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "x-team: blue",
@@ -585,6 +611,8 @@ def test_the_identity_changes_with_all_that_the_catalog_depends_on(monkeypatch: 
         (World({"LITELLM_GCLOUD_TOKEN_AUTH": "0"}, OWN), ()),
         (World({}, OWN), ()),
         (World(BASE_PAIR | PROXY_PAIR), ()),
+        (World(BASE_PAIR, OWN, "work"), ()),
+        (World(BASE_PAIR, OWN, auth="config"), ()),
     ],
 )
 def test_variables_that_lose_against_a_file_are_named(
