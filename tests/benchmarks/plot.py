@@ -24,9 +24,19 @@ _OURS, _OTHERS, _TEXT, _GRID = "#2563eb", "#9ca3af", "#6b7280", "#d1d5db"
 
 
 def write(results: Sequence[Result], cells: Sequence[beside.Cell]) -> None:
-    """Keep the numbers, and put them into the README and the plot."""
-    numbers = {"results": [_rounded(one) for one in results], "cells": [_rounded(one) for one in cells]}
-    (_ROOT / NUMBERS).write_text(json.dumps(numbers, indent=1) + "\n", "utf-8")
+    """Keep the numbers, beside those of what was not measured this time, and put them into the README and the plot."""
+    file = _ROOT / NUMBERS
+    old = json.loads(file.read_text("utf-8")) if file.exists() else {"results": [], "cells": []}
+    kept = {(one["name"], one["unit"]): one for one in old["results"]}
+    kept |= {(one.name, one.unit): _rounded(one) for one in results}
+    others = {(one["task"], one["program"]): one for one in old["cells"]}
+    others |= {(one.task, one.program): _rounded(one) for one in cells}
+    order = [one.name for one in BENCHMARKS]
+    numbers = {
+        "results": sorted(kept.values(), key=lambda one: order.index(one["name"])),
+        "cells": sorted(others.values(), key=lambda one: beside.PROGRAMS.index(one["program"])),
+    }
+    file.write_text(json.dumps(numbers, indent=1) + "\n", "utf-8")
     for path, text in made().items():
         (_ROOT / path).write_text(text, "utf-8")
 

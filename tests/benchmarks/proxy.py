@@ -157,7 +157,9 @@ def _protocol(message: dict[str, Any]) -> tuple[int, bytes]:
         "tools/list": {"tools": [{name: value for name, value in _TOOL.items() if name != "mcp_info"}]},
         "tools/call": _RESULT,
     }
-    return 200, json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": results[message["method"]]}).encode()
+    found = results.get(message["method"])
+    said = {"result": found} if found else {"error": {"code": -32601, "message": "Method not found"}}
+    return 200, json.dumps({"jsonrpc": "2.0", "id": message["id"], **said}).encode()
 
 
 def _skill(number: int) -> bytes:
