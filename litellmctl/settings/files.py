@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     AnyPath = str | PathLike[str]
 
 LOCK_SECONDS = 10.0
+ABANDONED_SECONDS = 600
+_NEW = "litellmctl"  # what temporary files are called that have no file's name yet
 
 
 def read(path: AnyPath) -> bytes:
@@ -49,7 +52,7 @@ def write_atomically(path: AnyPath, data: bytes, *, durable: bool = False, priva
     folder, name = os.path.split(target)
     make_private_dir(folder)
     forget_temporaries(target)  # first: on a full disk they are in the way
-    temporary = os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    temporary = _temporary(folder, name)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -67,6 +70,53 @@ def write_atomically(path: AnyPath, data: bytes, *, durable: bool = False, priva
         raise
 
 
+def write_new(folder: AnyPath, names: Iterable[str], data: bytes) -> str | None:
+    """Write a new file, whole or not at all, under the first of the names that is free there; return its path.
+
+    Nothing is followed or replaced, and the umask says who may read the file. What a kill left behind in the folder
+    more than ten minutes ago is removed. Returns None where no name is free. Raises OSError.
+    """
+    _forget_abandoned(folder)
+    temporary = _temporary(folder, _NEW)
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+        for name in names:
+            path = os.path.join(folder, name)
+            with suppress(FileExistsError):
+                _rename_to_new(temporary, path)
+                return path
+        return None
+    finally:
+        with suppress(OSError):
+            os.unlink(temporary)
+
+
+def _forget_abandoned(folder: AnyPath) -> None:
+    """Remove old temporary files of `write_new`: nobody holds a lock there, and younger ones may be written now."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for left in entries:
+            if left.name.startswith(f".{_NEW}.") and _is_temporary(left.name[len(_NEW) + 2 :]):
+                with suppress(OSError):
+                    if left.stat(follow_symlinks=False).st_mtime < time.time() - ABANDONED_SECONDS:
+                        os.unlink(left)
+
+
+def _rename_to_new(temporary: str, path: str) -> None:
+    """Give the file its name. Raises FileExistsError where that is taken."""
+    if os.name != "nt":  # where rename() replaces what is there
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            raise
+        except OSError:  # the file system has no second names
+            if os.path.lexists(path):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path) from None
+        else:
+            return
+    os.rename(temporary, path)
+
+
 def forget_temporaries(path: AnyPath) -> None:
     """Remove what kills in the middle of `write_atomically` left behind. Whoever calls it holds the file's lock."""
     folder, name = os.path.split(os.path.realpath(path))
@@ -75,6 +125,10 @@ def forget_temporaries(path: AnyPath) -> None:
             if left.startswith(f".{name}.") and _is_temporary(left[len(name) + 2 :]):
                 with suppress(OSError):
                     os.unlink(os.path.join(folder, left))
+
+
+def _temporary(folder: AnyPath, name: str) -> str:
+    return os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
 
 
 def _is_temporary(ending: str) -> bool:

@@ -179,31 +179,15 @@ def make_folder(folder: str) -> None:
 
 def save(attachment: Attachment, folder: str) -> str:
     """Write an attachment into the folder, beside what is there already; return its path."""
-    data = attachment.data or b""
     stem, dot, ending = attachment.name.rpartition(".")
+    names = (attachment.name if number == 1 else f"{stem}-{number}{dot}{ending}" for number in range(1, 10_000))
     try:
-        for number in range(1, 10_000):
-            path = Path(folder) / (attachment.name if number == 1 else f"{stem}-{number}{dot}{ending}")
-            with suppress(FileExistsError):
-                with path.open("xb") as file:
-                    _fill(file, data, path)
-                return str(path)
+        path = files.write_new(folder, names, attachment.data or b"")
     except OSError as error:
         raise _unwritable(folder, error) from None
-    raise Failure("file", f"{folder} is full of files of that name", remedy="choose another --output-dir")
-
-
-def _fill(file: IO[bytes], data: bytes, path: Path) -> None:
-    """Write into a new file; what cannot be written whole is removed."""
-    try:
-        file.write(data)
-        file.flush()
-    except OSError:
-        with suppress(OSError):
-            file.close()  # first, or Windows does not remove it
-        with suppress(OSError):
-            path.unlink()
-        raise
+    if path is None:
+        raise Failure("file", f"{folder} is full of files of that name", remedy="choose another --output-dir")
+    return str(Path(path))
 
 
 def _unwritable(folder: str, error: OSError) -> Failure:

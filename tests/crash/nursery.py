@@ -22,7 +22,7 @@ SECONDS = 60
 _WRITES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod"}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 # Each line of these is a moment too: what was written, but not yet flushed, is no event.
-_LINES = {"write_atomically": "settings/files.py", "save": "tools/calls.py"}
+_LINES = {"write_atomically": "settings/files.py", "write_new": "settings/files.py"}
 
 
 def preload() -> None:

@@ -14,7 +14,7 @@ import filelock
 import pytest
 
 from litellmctl.errors import ExitCode, Failure
-from litellmctl.settings.files import locked, make_private_dir, reason, write_atomically
+from litellmctl.settings.files import locked, make_private_dir, reason, write_atomically, write_new
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="modes and links of POSIX")
 
@@ -171,6 +171,59 @@ def test_what_a_kill_left_behind_goes_with_the_next_write_of_the_file(tmp_path: 
         (tmp_path / name).touch()
     write_atomically(tmp_path / "config.toml", b"new")
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == sorted(["config.toml", *others])
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    return folder
+
+
+def test_a_new_file_takes_the_first_name_that_is_free_and_its_mode_from_the_umask(out: Path) -> None:
+    os.umask(0o027)
+    (out / "a").symlink_to(out / "nothing")
+    assert write_new(out, iter(["a", "b", "c"]), b"first") == str(out / "b")
+    assert write_new(out, ["a", "b"], b"second") is None
+    assert (out / "b").read_bytes() == b"first"
+    assert mode(out / "b") == 0o640
+    assert sorted(os.listdir(out)) == ["a", "b"]
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK])
+def test_a_file_system_without_second_names_gets_new_files_too(
+    out: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refused(_old: str, new: str) -> None:
+        raise OSError(number, os.strerror(number), new)
+
+    monkeypatch.setattr(os, "link", refused)
+    assert [write_new(out, ["a", "b"], data) for data in (b"1", b"2", b"3")] == [
+        *(str(out / name) for name in "ab"),
+        None,
+    ]
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == {"a": b"1", "b": b"2"}
+
+
+def test_a_new_file_that_cannot_be_written_whole_is_not_there(out: Path) -> None:
+    with pytest.raises(TypeError):
+        write_new(out, ["a"], "no bytes")  # type: ignore[arg-type]
+    with pytest.raises(FileNotFoundError):
+        write_new(out, ["gone/a"], b"x")
+    with pytest.raises(FileNotFoundError):
+        write_new(out / "gone", ["a"], b"x")
+    assert list(out.iterdir()) == []
+
+
+def test_what_a_kill_left_behind_goes_with_a_later_new_file_but_not_what_is_written_now(out: Path) -> None:
+    old = [".litellmctl.4711.0123abcd.tmp", ".litellmctl.4711.tmp", ".other.4711.0123abcd.tmp", "a.tmp"]
+    for name in (*old, ".litellmctl.4712.0123abcd.tmp"):
+        (out / name).touch()
+    for name in old:
+        os.utime(out / name, (0, time.time() - 601))
+    os.utime(out / ".litellmctl.4712.0123abcd.tmp", (0, time.time() - 540))
+    write_new(out, ["new"], b"new")
+    assert sorted(os.listdir(out)) == sorted([*old[1:], ".litellmctl.4712.0123abcd.tmp", "new"])
 
 
 def test_a_file_in_place_of_the_folder_is_an_error(tmp_path: Path) -> None:
