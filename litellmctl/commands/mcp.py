@@ -14,11 +14,14 @@ from litellmctl.render import Column, Data, Listing, Record, Row, Stream, Text, 
 if TYPE_CHECKING:
     from litellmctl.app import App
     from litellmctl.tools.calls import Outcome
-    from litellmctl.tools.result import Result
+    from litellmctl.tools.result import Attachment, Result
     from litellmctl.tools.tool import Offer, Server, Tool
 
 CALL_SECONDS = 120.0
 _WIDEST_DESCRIPTION = 70
+# Of what is no text in a result: so much is named, and so much saved. A proxy may be malicious.
+_MOST_NAMED = 20
+_MOST_SAVED = 1000
 
 FIELDS = {
     "server": "The MCP server's name.",
@@ -284,19 +287,32 @@ def _printed(
 
 def _texts(app: App, result: Result, output_dir: str | None) -> list[str]:
     """Return the texts of a result; name what is none, and save it where that was asked for."""
-    from litellmctl.tools.calls import save
-
-    texts = []
+    texts, others = [], 0
     for piece in result.pieces():
         if isinstance(piece, str):
             texts.append(piece)
-        elif output_dir is None:
-            app.console.note(f"[{piece.words}] (--output-dir saves it)")
-        elif piece.data is None:
-            app.console.warn(f"not saved: {piece.words}")
-        else:
-            app.console.note(f"[{piece.words}] saved as {save(piece, output_dir)}")
+            continue
+        others += 1
+        if others <= (_MOST_NAMED if output_dir is None else _MOST_SAVED):
+            say, words = _kept(app, piece, output_dir)
+            if others <= _MOST_NAMED:
+                say(words)
+    if others > _MOST_NAMED:
+        app.console.note(f"[and {others - _MOST_NAMED} more]")
+    if output_dir is not None and others > _MOST_SAVED:
+        app.console.warn(f"not saved: what comes after the first {_MOST_SAVED} (--json prints all)")
     return texts
+
+
+def _kept(app: App, piece: Attachment, output_dir: str | None) -> tuple[Callable[[str], None], str]:
+    """Save what is no text where that was asked for; return what to say of it, and how."""
+    from litellmctl.tools.calls import save
+
+    if output_dir is None:
+        return app.console.note, f"[{piece.words}] (--output-dir saves it)"
+    if piece.data is None:
+        return app.console.warn, f"not saved: {piece.words}"
+    return app.console.note, f"[{piece.words}] saved as {save(piece, output_dir)}"
 
 
 def _many(app: App, outcomes: Iterator[Outcome]) -> Iterator[str]:

@@ -672,6 +672,29 @@ def test_pictures_are_saved_as_they_are(run: Run, tools: FakeProxy, tmp_path: Pa
     assert saved[0].read_bytes() == base64.b64decode(PIXEL)
 
 
+def test_thousands_of_files_fill_neither_the_screen_nor_the_folder(run: Run, tools: FakeProxy, tmp_path: Path) -> None:
+    files = [{"type": "resource", "resource": {"text": str(number)}} for number in range(1003)]
+    result_of(tools, answer(content=[*files[:20], {"type": "text", "text": "all of them"}]), times=2)
+    assert "more]" not in run("mcp", "call", "lab/ping").stderr
+    assert run("mcp", "call", "lab/ping", "--output-dir", str(tmp_path / "few")).stderr.count("saved as") == 20
+    result_of(tools, answer(content=[*files, {"type": "text", "text": "all of them"}]), times=None)
+    named = run("mcp", "call", "lab/ping")
+    assert named == "all of them\n"
+    assert named.stderr.splitlines() == [
+        *(f"[resource text/plain of {len(str(number))} bytes] (--output-dir saves it)" for number in range(20)),
+        "[and 983 more]",
+    ]
+    folder = tmp_path / "out"
+    saved = run("mcp", "call", "lab/ping", "--output-dir", str(folder)).stderr.splitlines()
+    assert saved[19].endswith(f"saved as {folder / '20.txt'}")
+    assert saved[20:] == [
+        "[and 983 more]",
+        "Warning: not saved: what comes after the first 1000 (--json prints all)",
+    ]
+    assert sorted(path.read_text() for path in folder.iterdir()) == sorted(map(str, range(1000)))
+    assert len(run("mcp", "call", "lab/ping", "--json").json["content"]) == 1004
+
+
 @pytest.mark.parametrize("content", [None, 7, "text", {}, [], True])
 def test_odd_content_is_no_crash(run: Run, tools: FakeProxy, content: Any) -> None:
     result_of(tools, answer(content=content), times=None)
