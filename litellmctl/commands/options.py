@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,8 +12,12 @@ from litellmctl.errors import UsageFailure, suggestion
 from litellmctl.render import FORMATS
 from litellmctl.settings.environment import AUTH_SOURCES
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 pass_app = click.make_pass_decorator(App)
 
+_LONGEST_SUMMARY = 80
 CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": []}
 
 
@@ -161,6 +165,18 @@ class FormattedGroup(click.Group, FormattedCommand):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the commands in reading order, not in the alphabet's."""
         return list(self.commands)
+
+    def summaries(self, ctx: click.Context) -> Iterable[tuple[str, str]]:
+        """Return the names and the first sentences of the commands that are not hidden."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        return [(name, one.get_short_help_str(_LONGEST_SUMMARY)) for name, one in commands if one and not one.hidden]
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands, and the options, that begin so."""
+        from click.shell_completion import CompletionItem
+
+        found = [CompletionItem(name, help=text) for name, text in self.summaries(ctx) if name.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
 def check_fields(chosen: tuple[str, ...] | None, fields: Mapping[str, str], command: str) -> None:

@@ -544,6 +544,25 @@ def test_no_helper_and_no_command_runs(run: Run, proxy: FakeProxy, tab: Tab, hom
     assert len(proxy.requests) == asked
 
 
+@pytest.mark.parametrize(("line", "modules"), [("litellmctl ", []), ("litellmctl models show ", ["models"])])
+def test_a_tab_imports_the_command_that_was_typed_alone(env: dict[str, str], line: str, modules: list[str]) -> None:
+    """Who types TAB waits: for the names of all commands none is imported."""
+    code = (
+        "import sys; from litellmctl.__main__ import main; code = main([]); found = sys.modules;"
+        "print([n.split('.')[2] for n in found if n.startswith('litellmctl.commands.')], file=sys.stderr); sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**env, **variables(line, "zsh")},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert done.stderr == f"{['options', *modules]}\n"
+    assert ("prompt-section" in done.stdout) == (not modules)
+
+
 @pytest.mark.parametrize("state", ["good", "expired"])
 def test_a_stored_login_is_not_looked_at(
     run: Run, proxy: FakeProxy, home: Path, env: dict[str, str], state: str
