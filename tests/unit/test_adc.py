@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 import requests
 
-from litellmctl.auth.adc import LOGIN, GoogleCredential
+from litellmctl.auth.adc import LOGIN, GoogleCredential, UnusableADC, read
 from litellmctl.errors import AuthFailure, ConfigFailure, Unavailable
 from litellmctl.proxy.session import make_session
 from litellmctl.proxy.tls import Trust
@@ -41,6 +44,35 @@ def google(serve: Serve, authority: Authority, monkeypatch: pytest.MonkeyPatch) 
             pass
 
 
+def test_a_file_of_a_user_is_read_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "adc.json").write_text(json.dumps({**ADC, "quota_project_id": "p"}))
+    assert read(tmp_path / "adc.json") == {**ADC, "quota_project_id": "p"}
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, ": no such file or directory"),
+        ("{", " is not JSON"),
+        ("\udcff", " is not JSON"),
+        ("[" * 100_000, " is not JSON"),
+        ("[]", ' is of type "None", and only authorized_user is supported'),
+        ('"type"', ' is of type "None", and only authorized_user is supported'),
+        ("{}", ' is of type "None", and only authorized_user is supported'),
+        ('{"type": "service_account"}', ' is of type "service_account", and only authorized_user is supported'),
+        (json.dumps({**ADC, "client_id": "", "refresh_token": 7}), " lacks client_id, refresh_token"),
+        ('{"type": "authorized_user"}', " lacks client_id, client_secret, refresh_token"),
+    ],
+)
+def test_a_file_that_is_of_no_use_says_why(tmp_path: Path, content: str | None, reason: str) -> None:
+    path = tmp_path / "adc.json"
+    if content is not None:
+        path.write_bytes(content.encode(errors="surrogateescape"))
+    with pytest.raises(UnusableADC) as caught:
+        read(path)
+    assert str(caught.value) == f"{path}{reason}"
+
+
 def numbered(seconds: int) -> Callable[[Request], Reply]:
     """Answer with another token each time, valid for so many seconds."""
     count = iter(range(1, 100))
@@ -69,6 +101,28 @@ def test_a_token_is_used_until_5_minutes_before_its_expiry(
     assert [credential.secret(), credential.secret()] == ["ya29.1", "ya29.1" if kept else "ya29.2"]
 
 
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows cannot change it for a process")
+@pytest.mark.parametrize("zone", ["UTC+8", "UTC-8"])
+def test_an_expiry_does_not_depend_on_where_one_lives(
+    google: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        for seconds, kept in ((200, False), (3600, True)):
+            credential, _ = google(numbered(seconds))
+            assert (credential.secret() == credential.secret()) is kept
+    finally:
+        monkeypatch.delenv("TZ")
+        time.tzset()
+
+
+def test_a_token_of_which_google_does_not_say_when_it_ends_is_used_once(google: Callable[..., Any]) -> None:
+    count = iter(range(1, 100))
+    credential, _ = google(lambda _: Reply(body={"access_token": f"ya29.{next(count)}"}))
+    assert [credential.secret(), credential.secret()] == ["ya29.1", "ya29.2"]
+
+
 def test_a_token_that_was_refused_is_replaced(google: Callable[..., Any]) -> None:
     credential, _ = google(numbered(3600))
     assert [credential.secret(), credential.renewed(), credential.secret()] == ["ya29.1", "ya29.2", "ya29.2"]
@@ -83,15 +137,17 @@ def test_a_login_that_google_refuses_is_an_auth_failure_with_googles_reason(goog
         "Google refused an access token for LITELLM_GCLOUD_TOKEN_AUTH (file): "
         "invalid_grant: Token has been expired or revoked."
     )
-    assert failure.value.remedy == LOGIN
+    assert (failure.value.code, failure.value.remedy) == ("auth_failed", LOGIN)
     assert len(server.requests) == 2
 
 
 def test_google_out_of_reach_is_unavailable(google: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     credential, _ = google(numbered(3600))
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    with pytest.raises(Unavailable, match="cannot reach Google for an access token"):
+    with pytest.raises(Unavailable, match=r"^cannot reach Google for an access token$") as failure:
         credential.secret()
+    assert failure.value.code == "unreachable"
+    assert "HTTPS_PROXY" in str(failure.value.remedy)
 
 
 def test_a_token_that_cannot_stand_in_a_header_is_refused(google: Callable[..., Any]) -> None:

@@ -777,3 +777,68 @@ def test_an_example_gives_a_parameter_that_is_required_and_nothing_else() -> Non
 def test_any_example_fits_its_own_schema(properties: dict[str, Any]) -> None:
     schema = {"type": "object", "properties": properties, "required": list(properties)}
     assert set(run(schema, example(Schema(schema), "s/t"))) == set(properties)
+
+
+@pytest.mark.parametrize(
+    ("part", "text", "value"),
+    [
+        ({}, '{"a": 1}', '{"a": 1}'),  # nothing says that it is an object
+        ({"description": "anything"}, "[1]", "[1]"),
+        ({"properties": {"a": {}}}, '{"a": 1}', {"a": 1}),
+        # Arrays in arrays in arrays: what is deeper stays a text, and the check says so.
+        ({"type": "array", "items": {"type": "array", "items": {"type": "array"}}}, "x", [["x"]]),
+    ],
+)
+def test_what_has_no_type_is_a_text_unless_it_has_fields(part: Any, text: str, value: Any) -> None:
+    schema = Schema({"type": "object", "properties": {"p": part}})
+    assert build(schema, [Item("p", text, is_json=False)], {}) == {"p": value}
+
+
+_EITHER = {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "integer"}]}
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ({"type": "boolean"}, "p=true"),
+        ({"type": "null"}, "p=null"),
+        ({"const": None}, "p=null"),
+        ({"enum": [False]}, "p=false"),
+        ({"enum": ["@file"]}, 'p:="@file"'),  # as a text it would be read from a file
+        ({"enum": ["-"]}, 'p:="-"'),
+        (_EITHER, "p=P"),  # an array of one text
+        ({"type": "array", "items": _EITHER}, "p=1"),  # inside of one, what is no array goes first
+        ({"properties": {"a": {"type": "integer"}}, "required": ["a"]}, 'p:={"a": 1}'),
+        ({"properties": {"a": {"type": "integer"}}}, "p:={}"),
+    ],
+)
+def test_the_example_of_a_parameter_is_the_shortest_that_means_it(part: Any, words: str) -> None:
+    schema = Schema({"type": "object", "properties": {"p": part}, "required": ["p"]})
+    assert shlex.split(example(schema, "s/t"))[4:] == [words]
+
+
+def _fields(count: int) -> dict[str, Any]:
+    names = [f"f{number}" for number in range(count)]
+    return {"type": "object", "properties": {name: {"type": "integer"} for name in names}, "required": names}
+
+
+@pytest.mark.parametrize(("count", "depth", "shown"), [(1000, 0, 1000), (1001, 0, 1), (31, 1, 31), (32, 1, 1)])
+def test_an_example_is_no_longer_than_a_thousand_fields(count: int, depth: int, shown: int) -> None:
+    """Fields in fields are counted as if each had as many: what is asked for at every depth grows fast."""
+    inner = _fields(count)
+    for _ in range(depth):
+        inner = {"type": "object", "properties": {"one": inner}, "required": ["one"]}
+    words = example(Schema({"type": "object", "properties": {"p": inner}, "required": ["p"]}), "s/t")
+    value = json.loads(shlex.split(words)[4].removeprefix("p:="))
+    for _ in range(depth):
+        value = value["one"]
+    assert value == {f"f{number}": 1 for number in range(shown)}
+
+
+def test_an_example_goes_four_objects_or_arrays_deep() -> None:
+    endless = {"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}, "required": ["a"]}
+    schema = Schema({"type": "object", "properties": {"p": endless}, "required": ["p"], "$defs": {"A": endless}})
+    assert shlex.split(example(schema, "s/t"))[4:] == ['p:={"a": {"a": {"a": {"a": {}}}}}']
+    endless = {"type": "array", "items": {"$ref": "#/$defs/A"}}
+    schema = Schema({"type": "object", "properties": {"p": endless}, "required": ["p"], "$defs": {"A": endless}})
+    assert shlex.split(example(schema, "s/t"))[4:] == ["p:=[[[[[]]]]]"]

@@ -280,6 +280,7 @@ def test_a_folder_in_place_of_the_file_is_exit_2(file: LoginFile) -> None:
     with pytest.raises(ConfigFailure) as failure:
         file.read()
     assert failure.value.message == f"cannot read {file.path}: is a directory"
+    assert failure.value.remedy == f"make {file.path} readable"
 
 
 def refusal_to_read(file: LoginFile, content: bytes) -> ConfigFailure:

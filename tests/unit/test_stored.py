@@ -41,7 +41,7 @@ class Stored:
     """A login by PKCE of a token that ends at `end`, and everything that its renewal did."""
 
     def __init__(self, folder: Path, end: float | None, grant: Any = None, **changes: Any) -> None:
-        issued = NOW - 1 if end is None else end - LIFE
+        issued = NOW if end is None else end - LIFE
         login = Login(URL, "id", "pkce", "file", issued, end, None, None, None, None, "c", "t", "r", URL)
         self.file, self.vault = LoginFile(folder), Vault(folder)
         self.asked: list[Secret] = []
@@ -70,6 +70,9 @@ def test_a_token_is_due_five_minutes_before_its_end_and_not_a_moment_earlier(
     assert stored.credential.secret() == (NEW if renewed else OLD)
     assert len(stored.asked) == renewed
     assert stored.credential.expires_at == (NOW + LIFE if renewed else end)
+    kept = stored.file.login("work")
+    assert kept is not None
+    assert kept.expires_at == stored.credential.expires_at
 
 
 @pytest.mark.parametrize(("left", "served"), [(0.1, True), (0.0, False)])
