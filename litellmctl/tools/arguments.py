@@ -125,7 +125,7 @@ def _value(schema: Schema, part: Any, group: Sequence[Item]) -> Any:
     if len(group) == 1:
         item = group[0]
         return item.value if item.is_json else _coerced(schema, part, item.value)
-    items: Any = next((one.get("items") for one in schema.alternatives(part) if one.get("type") == "array"), {})
+    items: Any = next((one.get("items") for one in schema.alternatives(part) if one.get("type") == "array"), None)
     return [item.value if item.is_json else _coerced(schema, items, item.value, 1) for item in group]
 
 
@@ -185,7 +185,7 @@ def _as_array(schema: Schema, part: dict[str, Any], text: str, depth: int) -> tu
             return True, value
     if depth == _DEEPEST_ARRAY:
         return False, None
-    return True, [_coerced(schema, part.get("items", {}), text, depth + 1)]
+    return True, [_coerced(schema, part.get("items"), text, depth + 1)]
 
 
 def _as_json(text: str, kind: type) -> tuple[bool, Any]:
