@@ -582,6 +582,11 @@ def test_a_pattern_that_cannot_be_checked_is_the_servers_and_the_rest_is_checked
     assert json.dumps(schema) == before
 
 
+def test_a_pattern_of_the_arguments_own_names_that_cannot_be_checked_leaves_the_rest() -> None:
+    schema = {**object_of(b={"type": "integer"}), "patternProperties": {"(?=x)": {"type": "integer"}}}
+    assert problems(schema, b="zz", x="zz") == [("b", "is not an integer")]
+
+
 def test_a_pattern_below_an_id_is_not_fatal() -> None:
     part = {"$id": "https://example.com/x", "$defs": {"p": {"pattern": "(?=x)"}}, "$ref": "#/$defs/p"}
     assert problems(object_of(["b"], a=part), a="x") == [("b", "is required (any)")]
