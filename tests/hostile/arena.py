@@ -130,7 +130,9 @@ class Arena:
         problems = list(_problems(cell, result))
         if elapsed > LONGEST_SECONDS[fault.cost] + case.waits:
             problems.append(f"it took {elapsed:.1f} s")
-        if case.needs and not attempt.requests and fault.greet is None and cell.target is None:
+        # What this process still sends to the command before can keep a request waiting until its time is over.
+        is_late = "no complete answer within" in result.stderr
+        if case.needs and not attempt.requests and fault.greet is None and cell.target is None and not is_late:
             problems.append("it asked nothing")
         problems += _damage(cell, before, home, result.exit_code)
         problems += [f"it asked another server: {visit!r}" for visit in self.elsewhere.visits]
