@@ -237,9 +237,13 @@ class Client:
             response.close()
             encoding = self.auth.hidden(encoding)[:40]
             raise Unavailable("bad_response", f'{self.base_url} answered with the encoding "{encoding}"', remedy=_LOOK)
+        pieces = _pieces(response.raw, as_they_come=cap is None)
+        if cap is None:  # it is read as it is printed, by nobody who could be abandoned
+            stop = getattr(response.raw, "shutdown", response.close)
+            pieces = self.deadline.watched(pieces, self.read_seconds, stop)
         size = 0
         try:
-            for chunk in _pieces(response.raw, as_they_come=cap is None):
+            for chunk in pieces:
                 size += len(chunk)
                 if cap is not None and size > cap:
                     raise Unavailable(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from litellmctl.errors import Unavailable
@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 # Short, since Windows delivers Ctrl-C only between waits.
 _SLICE_SECONDS = 0.1
+_LONGER = "give it longer with --timeout SECONDS"
 
 
 class Deadline:
@@ -47,9 +48,7 @@ class Deadline:
 
     def passed(self) -> Unavailable:
         """Return the failure to raise when the time is over."""
-        return Unavailable(
-            "timeout", f"no complete answer within {self.seconds:g} s", remedy="give it longer with --timeout SECONDS"
-        )
+        return Unavailable("timeout", f"no complete answer within {self.seconds:g} s", remedy=_LONGER)
 
     def run(self, function: Callable[[], T]) -> T:
         """Return what `function` returns or raise what it raises, but no later than the deadline.
@@ -74,6 +73,47 @@ class Deadline:
         if error is not None:
             raise error
         return result  # type: ignore[no-any-return]
+
+    def watched(self, items: Iterator[T], most: float, stop: Callable[[], object]) -> Iterator[T]:
+        """Yield the items, each waited for no later than the deadline, or for `most` seconds.
+
+        A thread looks at the clock, and calls `stop`, which is to end the wait: sockets have time-outs for one read,
+        and what trickles is many. That costs no time for an item, of which a download has thousands.
+        """
+        late: list[Unavailable] = []
+        over = threading.Event()
+        since: float | None = None
+
+        def watch() -> None:
+            while not over.wait(_SLICE_SECONDS):
+                now = time.monotonic()
+                if self._expires is not None and now > self._expires:
+                    late.append(self.passed())
+                elif since is not None and now > since + most:
+                    late.append(Unavailable("timeout", f"nothing came for {most:g} s", remedy=_LONGER))
+                else:
+                    continue
+                with suppress(Exception):
+                    stop()
+                return
+
+        threading.Thread(target=watch, daemon=True).start()
+        try:
+            while True:
+                since = time.monotonic()
+                try:
+                    item = next(items, None)
+                except Exception:
+                    if not late:
+                        raise
+                if late:
+                    raise late[0] from None
+                if item is None:
+                    return
+                since = None
+                yield item
+        finally:
+            over.set()
 
 
 def together(*functions: Callable[[], Any]) -> list[Any]:

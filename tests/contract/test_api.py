@@ -512,16 +512,37 @@ def test_events_are_printed_as_they_come(
     assert (done.code, first + done.stdout) == (0, b"".join(EVENTS))
 
 
-@pytest.mark.parametrize(
-    "head", [b"Content-Length: 1000\r\n", b"Connection: close\r\n", b"Transfer-Encoding: chunked\r\n"]
-)
-def test_a_body_that_trickles_ends_with_the_time_out(run: Run, proxy: FakeProxy, head: bytes) -> None:
-    piece = b"1\r\nx\r\n" if b"chunked" in head else b"x"
-    proxy.on("/thing", respond=lines_of(0.05, *[piece] * 60, head=head))
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+TRICKLES = [
+    pytest.param(b"Content-Length: 1000\r\n", [b"x"], id="of a known length"),
+    pytest.param(b"Connection: close\r\n", [b"x"], id="until it is closed"),
+    pytest.param(CHUNKED, [b"1\r\nx\r\n"], id="chunks"),
+    pytest.param(CHUNKED, [b"3e8\r\nx", b"x"], id="one chunk"),
+    pytest.param(CHUNKED, [b"1\r\nx\r\n0\r\n", b"X: x\r\n"], id="trailers"),
+]
+
+
+@pytest.mark.parametrize(("head", "pieces"), TRICKLES)
+def test_a_body_that_trickles_ends_with_the_time_out(
+    run: Run, proxy: FakeProxy, head: bytes, pieces: list[bytes]
+) -> None:
+    proxy.on("/thing", respond=lines_of(0.05, *pieces, *pieces[-1:] * 60, head=head))
     start = time.monotonic()
     result = run("api", "/thing", "--timeout", "0.4", "--json", exit=3)
     assert time.monotonic() - start < 1.5
     assert (result.error["code"], result.strip("x")) == ("timeout", "")
+
+
+@pytest.mark.parametrize(("head", "pieces"), TRICKLES[3:])
+def test_what_trickles_and_says_nothing_ends_without_a_limit_of_time_too(
+    run: Run, proxy: FakeProxy, monkeypatch: pytest.MonkeyPatch, head: bytes, pieces: list[bytes]
+) -> None:
+    monkeypatch.setattr("litellmctl.commands.api.SILENT_SECONDS", 0.4)
+    proxy.on("/thing", respond=lines_of(0.05, *pieces, *pieces[-1:] * 60, head=head))
+    start = time.monotonic()
+    result = run("api", "/thing", "--json", exit=3)
+    assert time.monotonic() - start < 1.5
+    assert (result.error["code"], result.error["message"]) == ("timeout", "nothing came for 0.4 s")
 
 
 def test_a_page_that_trickles_ends_with_the_time_out(run: Run, proxy: FakeProxy) -> None:

@@ -6,6 +6,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from litellmctl.proxy.client import Client
 from litellmctl.proxy.deadline import Deadline
 from litellmctl.proxy.session import BoundAuth, make_session
 from litellmctl.proxy.tls import Trust
-from tests.unit.conftest import Reply, Request, Serve, Server
+from tests.unit.conftest import Authority, Reply, Request, Serve, Server
 
 Connect = Callable[..., Client]
 
@@ -251,6 +252,31 @@ def test_a_proxy_that_trickles_cannot_hold_us(serve: Serve, connect: Connect) ->
     with pytest.raises(Unavailable) as failure:
         client.deadline.run(lambda: client.get("/x").read())
     assert failure.value.code == "timeout"
+    assert time.monotonic() - start < 3
+
+
+@pytest.mark.parametrize("is_tls", [False, True], ids=["plain", "TLS"])
+@pytest.mark.parametrize(("seconds", "silence"), [(0.5, 60.0), (None, 0.5)], ids=["limit", "silence"])
+@pytest.mark.parametrize("first", [b"9999\r\n", b"0\r\n"], ids=["a chunk", "trailers"])
+def test_a_stream_that_trickles_and_says_nothing_cannot_hold_us(
+    serve: Serve, authority: Authority, *, is_tls: bool, seconds: float | None, silence: float, first: bytes
+) -> None:
+    """Nobody could abandon it: it is read by who prints it."""
+    server = serve(
+        lambda _: Reply(
+            body=chain((b"1\r\n!\r\n", first), trickle(b"X: x\r\n")), headers={"Transfer-Encoding": "chunked"}
+        ),
+        tls=authority.server() if is_tls else None,
+    )
+    trust = Trust(str(authority.file), "the test")
+    with closing(make_session(server.url, trust, loopback=True)) as session:
+        client = Client(server.url, BoundAuth(server.url, "sk-key"), session, Deadline(seconds), read_seconds=silence)
+        chunks = client.get("/x", cap=None).chunks
+        start = time.monotonic()
+        with pytest.raises(Unavailable) as failure:
+            assert list(chunks) == [b"!"]
+    assert failure.value.code == "timeout"
+    assert failure.value.message == ("no complete answer within 0.5 s" if seconds else "nothing came for 0.5 s")
     assert time.monotonic() - start < 3
 
 
