@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from litellmctl.render import dump_json
 from litellmctl.settings.cache import LineCache
@@ -44,7 +44,7 @@ class ToolCache(LineCache):
         header, lines = found
         try:
             tools = [Tool(*row) for row in json.loads(f"[{','.join(lines)}]")]
-            servers = [Server(*row) for row in header["servers"]]
+            servers = [_server(*row) for row in header["servers"]]
             return ToolCatalog(
                 float(header["fetched_at"]), Offer(tools, servers, [str(one) for one in header["notes"]])
             )
@@ -56,3 +56,13 @@ class ToolCache(LineCache):
         offer = catalog.offer
         header = {"fetched_at": catalog.fetched_at, "servers": offer.servers, "notes": offer.notes}
         self.write_lines(header, [dump_json(tool) for tool in offer.tools])
+
+
+def _server(*row: Any) -> Server:
+    """Return the server of a row. Raises TypeError where it is none: the header has no checksum."""
+    server = Server(*row)
+    texts = (server.id, server.alias, server.status, server.error)
+    is_whole = isinstance(server.name, str) and isinstance(server.tools, int | None)
+    if not is_whole or not all(isinstance(text, str | None) for text in texts):
+        raise TypeError("no server")
+    return server

@@ -23,6 +23,7 @@ from tests.fuzz.strategies import (
     fuzz,
     json_texts,
     loose_values,
+    mostly,
     numbers,
     objects,
     pieces,
@@ -81,7 +82,7 @@ def test_the_rest_of_the_object_is_what_json_finds(data: st.DataObject) -> None:
 # --- reduction ---
 
 few_names = st.sampled_from(["a", "ab", "abc", "a*", "*b", "*c"])
-names = st.one_of(few_names, few_names, few_names, st.sampled_from([" ", "", "*", "all-team-models", "x" * 513]), texts)
+names = mostly(few_names, st.sampled_from([" ", "", "*", "all-team-models", "x" * 513]), texts)
 infos = objects(
     {
         "mode": st.sampled_from(["chat", "responses", "embedding", "image_generation", "unknown"]),
@@ -104,9 +105,9 @@ entries = st.builds(lambda own, info: {**info, **own}, objects({"id": names}), i
 groups = st.builds(lambda info, own: {**info, **own}, infos, objects({"providers": st.lists(texts, max_size=2)}))
 # How a collector is told of models, and with what.
 told = st.one_of(
-    st.tuples(st.just("deployment"), st.tuples(deployments | loose_values)),
-    st.tuples(st.just("listed"), st.tuples(entries | loose_values, groups | loose_values)),
-    st.tuples(st.just("nameless"), st.tuples(names | loose_values)),
+    st.tuples(st.just("deployment"), st.tuples(mostly(deployments, loose_values))),
+    st.tuples(st.just("listed"), st.tuples(mostly(entries, loose_values), mostly(groups, loose_values))),
+    st.tuples(st.just("nameless"), st.tuples(mostly(names, loose_values))),
 )
 
 
@@ -159,7 +160,7 @@ def is_none_or(found: Any, *kinds: type) -> bool:
     return found is None or type(found) in kinds
 
 
-@fuzz(st.lists(told, max_size=6), st.lists(entries | loose_values, max_size=3))
+@fuzz(st.lists(told, max_size=6), st.lists(mostly(entries, loose_values), max_size=3))
 def test_every_model_is_as_its_fields_say_whatever_the_rows_are(calls: list[Any], expanded: list[Any]) -> None:
     models, reasons, _ = reduced(calls, expanded)
     assert [model["id"] for model in models] == sorted({model["id"] for model in models})
@@ -210,20 +211,26 @@ sortable = [name for name in FIELDS if name not in {"cost", "supports"}] + [
     "supports.vision",
     "cost.output",
 ]
-selections = st.builds(
-    Selection,
-    every_mode=st.booleans(),
-    modes=st.lists(st.sampled_from(["chat", "embedding"]) | texts, max_size=2),
-    supports=st.lists(st.sampled_from([*ABILITIES, "reasoning", "vision"]), max_size=2),
-    inputs=st.lists(st.sampled_from(MODALITIES), max_size=1),
-    reasoning=st.booleans(),
-    min_context=st.none() | st.integers(0, 100),
-    max_input_cost=st.none() | st.floats(0, 1e6),
-    globs=st.lists(texts | st.sampled_from(["*", "a*", "[", "[!a]*"]), max_size=2),
-    sort=st.none() | st.sampled_from(sortable),
-    reverse=st.booleans(),
-    limit=st.none() | st.integers(0, 3),
-)
+# Each filter leaves out most models: of all at once nothing would be left.
+selections = st.fixed_dictionaries(
+    {"every_mode": mostly(st.just(True), st.just(False))},
+    optional={
+        "sort": st.sampled_from(sortable),
+        "reverse": st.booleans(),
+        "limit": st.integers(0, 3),
+        "one": st.one_of(
+            st.fixed_dictionaries({"modes": st.lists(st.sampled_from(["chat", "embedding"]), max_size=2)}),
+            st.fixed_dictionaries({"supports": st.lists(st.sampled_from([*ABILITIES, "reasoning"]), max_size=2)}),
+            st.fixed_dictionaries({"inputs": st.lists(st.sampled_from(MODALITIES), max_size=1)}),
+            st.just({"reasoning": True}),
+            st.fixed_dictionaries({"min_context": st.integers(0, 40)}),
+            st.fixed_dictionaries({"max_input_cost": st.floats(0, 1e6)}),
+            st.fixed_dictionaries(
+                {"globs": st.lists(mostly(st.sampled_from(["*", "a*", "[", "[!a]*"]), texts), max_size=2)}
+            ),
+        ),
+    },
+).map(lambda given: Selection(**{**given.pop("one", {}), **given}))
 
 
 @fuzz(st.lists(told, max_size=8), selections)

@@ -24,14 +24,14 @@ from litellmctl.exporters.documents import changed
 from litellmctl.exporters.exporter import Exporter, FileChange, Fill, Provider, Put, Set
 from litellmctl.exporters.jsonc import parse
 from litellmctl.exporters.writing import Receipts, diff
-from tests.fuzz.strategies import as_json, damaged, fuzz, numbers, plain_texts, scalars, texts, trees
+from tests.fuzz.strategies import as_json, damaged, fuzz, mostly, numbers, plain_texts, scalars, texts, trees
 from tests.fuzz.test_catalog import infos
 from tests.unit.test_documents import toml_files, yaml_files
 from tests.unit.test_jsonc import texts as jsonc_files
 
 each = pytest.mark.parametrize("exporter", EXPORTERS.values(), ids=EXPORTERS)
 # A model's name is what a proxy says, without half characters, which its catalog has not.
-names = st.sampled_from(["gpt-4o", "claude-sonnet-4", "kimi-k2", "a/b:c"]) | plain_texts.filter(bool)
+names = mostly(st.sampled_from(["gpt-4o", "claude-sonnet-4", "kimi-k2", "a/b:c"]), plain_texts.filter(bool))
 models = st.lists(st.tuples(names, infos), max_size=4, unique_by=lambda pair: pair[0]).map(
     lambda pairs: [of_deployment({"model_info": info}).model(name, "model_info") for name, info in pairs]
 )
@@ -189,7 +189,7 @@ def content(path: Path) -> bytes | None:
 
 # --- any file, any change ---
 
-keys = st.lists(st.sampled_from(["a", "b"]) | plain_texts, min_size=1, max_size=3).map(tuple)
+keys = st.lists(mostly(st.sampled_from(["a", "b"]), plain_texts), min_size=1, max_size=3).map(tuple)
 plain_trees = trees(
     scalars.map(lambda one: one.encode("utf-8", "replace").decode() if isinstance(one, str) else one), plain_texts
 )
@@ -212,12 +212,8 @@ toml_pieces = st.lists(
 ).map("".join)  # fmt: skip
 any_files = {
     "json": damaged(files_of["json"].map(str.encode)).map(lambda data: data.decode("utf-8", "replace")) | texts,
-    "toml": damaged(files_of["toml"].map(str.encode)).map(lambda data: data.decode("utf-8", "replace"))
-    | toml_pieces
-    | toml_pieces,
-    "yaml": damaged(files_of["yaml"].map(str.encode)).map(lambda data: data.decode("utf-8", "replace"))
-    | yaml_pieces
-    | yaml_pieces,
+    "toml": damaged(files_of["toml"].map(str.encode)).map(lambda data: data.decode("utf-8", "replace")) | toml_pieces,
+    "yaml": damaged(files_of["yaml"].map(str.encode)).map(lambda data: data.decode("utf-8", "replace")) | yaml_pieces,
 }
 
 
@@ -258,10 +254,10 @@ def has_null(value: Any) -> bool:
 
 receipts_of = st.builds(
     lambda path, before, folders, digest: {"written_at": "x", "files": [{"path": path, "before": before, "made_folders": folders, "after_sha256": digest}]},
-    st.just("THEIRS") | texts | numbers,
-    st.sampled_from([None, "aGVsbG8=", "é", 5]),
-    st.lists(texts, max_size=2) | texts | st.none(),
-    st.just("DIGEST") | texts,
+    mostly(st.just("THEIRS"), texts, numbers),
+    mostly(st.sampled_from([None, "aGVsbG8="]), st.sampled_from(["é", 5])),
+    mostly(st.lists(texts, max_size=2), texts, st.none()),
+    mostly(st.just("DIGEST"), texts),
 )  # fmt: skip
 
 

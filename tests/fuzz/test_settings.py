@@ -24,7 +24,7 @@ from litellmctl.settings.base_url import is_loopback, normalize
 from litellmctl.settings.config import Config, parse
 from litellmctl.settings.edit import Address, find, locate, remove_profile, set_value, unset_value
 from litellmctl.settings.keys import GLOBAL_KEYS, PROFILE_KEYS, shown
-from tests.fuzz.strategies import NASTY, as_json, damaged, fuzz, plain_texts, texts
+from tests.fuzz.strategies import NASTY, as_json, damaged, fuzz, mostly, plain_texts, texts
 from tests.fuzz.strategies import values as json_values
 
 # --- the file ---
@@ -338,10 +338,14 @@ urls = st.one_of(
         lambda scheme, user, host, port, path, rest: f"{scheme}{user}{host}{port}{path}{rest}",
         st.sampled_from(["https://", "http://", "HTTPS://", "ftp://", "//", "", "https:/", "https:///"]),
         st.sampled_from(["", "", "", "u@", "u:sk-secret@", "@"]),
-        hosts | texts,
+        mostly(hosts, texts),
         st.sampled_from(["", ":443", ":80", ":4000", ":0", ":", ":99999", ":x", ":٣", ":+1", ": 1"]),
-        st.lists(st.sampled_from(["/", "/v1", "/V1", "/a", "/..", "/.", "//", "/%2e", "/v1/"]), max_size=4).map("".join)
-        | texts,
+        mostly(
+            st.lists(st.sampled_from(["/", "/v1", "/V1", "/a", "/..", "/.", "//", "/%2e", "/v1/"]), max_size=4).map(
+                "".join
+            ),
+            texts,
+        ),
         st.sampled_from(["", "", "", "?", "?a=b", "#", "#f", ";x"]),
     ),
     texts,

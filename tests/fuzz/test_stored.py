@@ -31,7 +31,7 @@ from litellmctl.skills.cache import Known, Part, SkillCache
 from litellmctl.tools.cache import ToolCache, ToolCatalog
 from litellmctl.tools.tool import Offer, Server, read_offer
 from tests.conftest import _Stream
-from tests.fuzz.strategies import as_json, damaged, fuzz, json_texts, loose_values, objects, texts, values
+from tests.fuzz.strategies import as_json, damaged, fuzz, json_texts, loose_values, mostly, objects, texts, values
 
 URL = "https://llm.example.com"
 KEY = "sk-fuzz-0123456789"
@@ -109,8 +109,10 @@ versions = st.sampled_from([1, 1, 1, 1, 2, 0, 1.0, True, "1", None, 10**30])
 login_files = st.builds(
     lambda version, table, others: {"version": version, "logins": table, **others},
     versions,
-    st.dictionaries(st.just("default"), login_tables | login_fields | loose_values, min_size=1, max_size=1)
-    | loose_values,
+    mostly(
+        st.dictionaries(st.just("default"), mostly(login_tables, login_fields, loose_values), min_size=1, max_size=1),
+        loose_values,
+    ),
     objects(
         {
             "urls": st.dictionaries(texts, st.just(URL), max_size=1),
@@ -121,14 +123,16 @@ login_files = st.builds(
 ).map(as_json)
 secret_fields = st.builds(
     lambda some, when: {"base_url": URL, "token": KEY, **when, **some},
-    st.just({}) | objects({"token": st.just(KEY), "refresh_token": texts, "issued_at": moments}, values),
+    mostly(st.just({}), objects({"token": st.just(KEY), "refresh_token": texts, "issued_at": moments}, values)),
     st.fixed_dictionaries({"issued_at": moments}, optional={"expires_at": moments}),
 )
 secret_files = st.builds(
     lambda version, table: {"version": version, "secrets": table},
     versions,
-    st.fixed_dictionaries({"one": secret_fields | secret_fields | loose_values}, optional={"two": loose_values})
-    | loose_values,
+    mostly(
+        st.fixed_dictionaries({"one": mostly(secret_fields, loose_values)}, optional={"two": loose_values}),
+        loose_values,
+    ),
 ).map(as_json)
 
 

@@ -17,7 +17,7 @@ from litellmctl.tools.arguments import build, check, example, parse_item, parse_
 from litellmctl.tools.result import Attachment, Result, read_result
 from litellmctl.tools.schema import Schema
 from litellmctl.tools.tool import definitions, find, read_offer
-from tests.fuzz.strategies import fuzz, loose_values, objects, scalars, texts, trees, values
+from tests.fuzz.strategies import fuzz, loose_values, mostly, objects, scalars, texts, trees, values
 
 SECONDS = 2.0
 
@@ -71,10 +71,11 @@ tools = st.builds(
     st.lists(few_names, max_size=2),
     st.none() | st.booleans(),
 )
-written = st.one_of(
-    texts,
-    st.sampled_from(["5", "+5", "-0", "1.5", ".5", "5.", "1e5", "true", "TRUE", "null", "[]", "[1,2]", "{}", '{"a":1}', "abc", "[[1]]", '"x"']),
+written = mostly(
+    st.integers().map(str)
+    | st.sampled_from(["5", "+5", "-5", "-0", "1.5", ".5", "5.", "1e5", "true", "TRUE", "null", "[]", "[1,2]", "{}", '{"a":1}', "abc", "[[1]]", '"x"']),
     values.map(json.dumps),
+    texts,
 )  # fmt: skip
 items = st.builds(
     lambda name, sign, text: f"{name}{sign}{text}",
@@ -158,7 +159,7 @@ words = st.sampled_from(
         *("http://json-schema.org/draft-04/schema#", "\\p{Letter}", "(?<x>a)\\k<x>", "date-time", "regex"),
     ]
 )  # fmt: skip
-wild = trees(scalars | words | words, st.sampled_from(KEYWORDS), size=16)
+wild = trees(mostly(words, scalars), st.sampled_from(KEYWORDS), size=16)
 
 
 def size(schema: Any) -> int:
@@ -230,24 +231,31 @@ def test_no_schema_harms_or_holds_anybody(document: Any, arguments: dict[str, An
 
 offered = objects(
     {
-        "name": st.sampled_from(["t", "u", "o/t", "T", "t_", "x" * 80]) | texts,
+        "name": mostly(st.sampled_from(["t", "u", "o/t", "T", "t_", "x" * 80]), texts),
         "title": texts,
         "description": texts,
         "inputSchema": wild,
         "mcp_info": objects(
-            {"server_name": st.sampled_from(["s", "o", "S"]) | texts, "server_id": st.sampled_from(["1", "2"])}
+            {"server_name": mostly(st.sampled_from(["s", "o", "S"]), texts), "server_id": st.sampled_from(["1", "2"])}
         ),
     }
 )
 outcomes = st.dictionaries(
     st.sampled_from(["s", "gone"]) | texts,
-    objects({"status": texts, "message": texts, "error": texts}) | loose_values,
+    mostly(objects({"status": texts, "message": texts, "error": texts}), loose_values),
     max_size=2,
 )
-answers = objects({"tools": st.lists(offered | loose_values, max_size=5), "server_outcomes": outcomes})
+answers = objects({"tools": st.lists(mostly(offered, loose_values), max_size=5), "server_outcomes": outcomes})
 server_rows = st.lists(
-    objects({"server_name": st.sampled_from(["s", "z"]) | texts, "server_id": texts, "alias": texts, "status": texts})
-    | loose_values,
+    mostly(
+        objects(
+            {
+                "server_name": mostly(st.sampled_from(["s", "z"]), texts),
+                **dict.fromkeys(["server_id", "alias", "status"], texts),
+            }
+        ),
+        loose_values,
+    ),
     max_size=3,
 )
 
@@ -299,26 +307,28 @@ def test_any_name_is_a_tool_or_a_documented_failure(answer: dict[str, Any], name
 
 # --- results ---
 
-blocks = objects(
+sources = {
+    "uri": mostly(st.sampled_from(["file:///../../etc/passwd", "a\\b", "C:x", "x/..", "x" * 9000]), texts),
+    "mimeType": mostly(st.sampled_from(["image/png", "text/html; charset=x", "a/" + "b" * 300]), texts),
+}
+encoded = mostly(st.sampled_from(["aGVsbG8=", "!", ""]), texts)
+blocks = st.one_of(
+    objects({"type": st.just("text"), "text": texts}),
+    objects({"type": mostly(st.sampled_from(["image", "audio"]), texts), "data": encoded, **sources}),
+    objects({"type": st.just("resource_link"), "name": texts, **sources}),
+    objects({"type": st.just("resource"), "resource": objects({"blob": encoded, **sources})}),
+    objects({"type": st.just("resource"), "resource": objects({"text": texts, **sources})}),
+)
+results = objects(
     {
-        "type": st.sampled_from(["text", "image", "resource", "audio", "resource_link"]),
-        "text": texts,
-        "data": st.sampled_from(["aGVsbG8=", "!", ""]) | texts,
-        "mimeType": st.sampled_from(["image/png", "text/html; charset=x", "a/" + "b" * 300]) | texts,
-        "uri": st.sampled_from(["file:///../../etc/passwd", "a\\b", "C:x", "x/.."]) | texts,
-        "resource": objects(
-            {"uri": texts, "blob": st.sampled_from(["aGVsbG8=", "é"]), "text": texts, "mimeType": texts}
-        ),
+        "content": st.lists(mostly(blocks, loose_values), max_size=4),
+        "isError": st.booleans(),
+        "structuredContent": values,
     }
 )
 
 
-@fuzz(
-    objects(
-        {"content": st.lists(blocks | loose_values, max_size=4), "isError": st.booleans(), "structuredContent": values}
-    )
-    | loose_values
-)
+@fuzz(mostly(results, loose_values))
 def test_any_result_is_texts_and_attachments_with_safe_names(answer: Any) -> None:
     try:
         result = read_result(answer, "https://h")
