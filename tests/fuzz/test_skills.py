@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import time
 from typing import Any
@@ -27,6 +28,11 @@ PIECES = [
     *("[" * 1500, "- " * 1500, "{a: " * 900, "a: " * 50, "? " * 800, "&x " * 500, "\x00", "\x85", "\u2028", "\ufeff", "é", "\U0001f600"),
 ]  # fmt: skip
 matters = st.lists(st.sampled_from(PIECES) | texts, max_size=12).map("".join)
+named = st.builds("name: {}\ndescription: {}".format, texts.map(json.dumps), texts.map(json.dumps))
+
+
+def enclosed(matter: str) -> str:
+    return f"---\n{matter}\n---\nbody"
 
 
 def outcome(data: bytes) -> Manifest | None:
@@ -42,7 +48,7 @@ def outcome(data: bytes) -> Manifest | None:
 
 
 @fuzz(
-    st.one_of(matters.map(lambda text: f"---\n{text}\n---\nbody"), matters, texts).map(
+    st.one_of(named.map(enclosed), matters.map(enclosed), matters, texts).map(
         lambda text: text.encode("utf-8", "surrogatepass")
     ),
     share=2,
@@ -171,9 +177,23 @@ def test_skills_of_any_rows_are_whole_and_in_an_order_of_their_own(
         assert section(data.draw(st.permutations(entries)), style, None) == once
 
 
+STARTS = [
+    "",
+    "github:",
+    "github:o/r",
+    "github:o/r/p@",
+    "https://h/x",
+    "git@h:o/r",
+    "git+https://h/x#p",
+    "archive:https://h/x",
+]
+
+
 @fuzz(
-    texts | st.sampled_from(["o/r", "o/r/p@main", "https://h/x.zip", "git@h:o/r", "http://h/x"]),
-    st.none() | texts,
+    st.builds(
+        "{}{}".format, st.sampled_from(STARTS), mostly(st.sampled_from(["", "/p", "@main", ".zip", "o/r"]), texts)
+    ),
+    mostly(st.none(), st.just("A" * 64), texts),
     st.booleans(),
 )
 def test_any_source_is_read_or_refused(text: str, digest: str | None, insecure: bool) -> None:
@@ -186,7 +206,7 @@ def test_any_source_is_read_or_refused(text: str, digest: str | None, insecure: 
     assert isinstance(hub.source_text(found), str)
 
 
-@fuzz(texts)
+@fuzz(st.lists(texts, max_size=9).map("-".join))
 def test_a_slug_of_a_slug_is_that_slug(name: str) -> None:
     slug = folder.slug(name)
     assert re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", slug)

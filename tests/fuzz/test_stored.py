@@ -159,7 +159,10 @@ def test_any_logins_and_secrets_are_read_or_refused_and_stay(logins: bytes, secr
                     assert failure.remedy
                 else:
                     assert stored._secret is None
-        assert all(path.read_bytes() == data for path, data in paths.items())
+        for path, data in paths.items():
+            kept = path.read_bytes()
+            # A renewal first writes the secrets that are there, to see that it can.
+            assert kept == data or (path.name == "secrets.json" and json.loads(kept) == json.loads(data))
 
 
 @fuzz(damaged(secret_files), share=2)
