@@ -17,11 +17,12 @@ from typing import Any
 
 import pytest
 
-from litellmctl.auth.logins import Login, LoginFile, Logins
+from litellmctl.auth.logins import LoginFile, Logins
 from litellmctl.auth.vault import FileVault, Secret
 from tests.conftest import Run
 from tests.contract.test_mcp import CALL, SERVERS, answer, calls, offer, offering, tool
 from tests.fake_proxy import FakeProxy, error
+from tests.logins import pkce_login
 
 SCHEMA = {
     "type": "object",
@@ -558,24 +559,13 @@ def test_memory_stays_flat(server: ToolServer, env: dict[str, str]) -> None:
     assert many < few + 3000
 
 
-def pkce_login(proxy: FakeProxy, home: Path, *, due_in: float) -> None:
+def sign_in(proxy: FakeProxy, home: Path, *, due_in: float) -> None:
     """Store a login whose token is renewed from so many seconds on (five minutes before its end)."""
     now = time.time()
     folder = home / "config"
     secret = Secret(proxy.url, "token-old", now - 3000, now + 300 + due_in, "refresh-1")
     FileVault(folder).put("login-1", secret)
-    login = Login(
-        base_url=proxy.url,
-        id="login-1",
-        kind="pkce",
-        storage="file",
-        issued_at=secret.issued_at,
-        expires_at=secret.expires_at,
-        client_id="client-1",
-        token_endpoint=f"{proxy.url}/token",
-        revocation_endpoint=f"{proxy.url}/revoke",
-        resource=proxy.url,
-    )
+    login = pkce_login(proxy.url, issued_at=secret.issued_at, expires_at=secret.expires_at, id="login-1")
     LoginFile(folder).write(Logins({"default": login}, {}, []))
 
 
@@ -585,7 +575,7 @@ def test_a_token_that_is_about_to_end_is_renewed_before_the_next_call(
 ) -> None:
     offering(proxy, tool("echo", SCHEMA))
     run("mcp", "list")  # imports what is slow to import
-    pkce_login(proxy, home, due_in=0.7)
+    sign_in(proxy, home, due_in=0.7)
     due = time.time() + 0.7
     proxy.on("/token", {"access_token": "token-new", "expires_in": 3600, "refresh_token": "refresh-2"}, method="POST")
 

@@ -23,6 +23,7 @@ from litellmctl.auth.logins import Login, LoginFile, Logins
 from litellmctl.auth.vault import FileVault, Found, Missing, Secret
 from tests.conftest import Run
 from tests.fake_proxy import FakeProxy, Request, error, row
+from tests.logins import pkce_login
 
 OLD, NEW = "litellm_login_old-0123456789", "litellm_login_new-0123456789"
 OLD_REFRESH, NEW_REFRESH = "llm_srefresh_old-0123456789", "llm_srefresh_new-0123456789"
@@ -52,20 +53,7 @@ class Files:
     def keep(self, url: str, *, left: float, life: float = DAY, profile: str = "default", **changes: Any) -> None:
         """Sign in by PKCE, so that `left` of the token's `life` are left, both in seconds."""
         end = time.time() + left
-        login = Login(
-            base_url=url,
-            id=ID,
-            kind="pkce",
-            storage="file",
-            issued_at=end - life,
-            expires_at=end,
-            user_id="duo",
-            team_id="lab-red",
-            client_id=CLIENT,
-            token_endpoint=f"{url}/token",
-            revocation_endpoint=f"{url}/revoke",
-            resource=url,
-        )
+        login = pkce_login(url, issued_at=end - life, expires_at=end, id=ID, team_id="lab-red", client_id=CLIENT)
         self.vault.put(ID, Secret(url, OLD, end - life, end, OLD_REFRESH))
         self.logins.write(Logins({profile: login._replace(**changes)}, {}, []))
 

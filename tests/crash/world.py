@@ -27,6 +27,7 @@ from litellmctl.auth.vault import FileVault, Found, Secret
 from litellmctl.commands.export import TOOLS
 from tests.fake_proxy import row
 from tests.hostile.proxy import Attempt, Elsewhere, Exchange, HostileProxy
+from tests.logins import pkce_login
 
 DAY = 86400.0
 KEY = "sk-crash-key-0123456789abcdef"
@@ -280,19 +281,7 @@ class Home:
         refresh, token = f"llm_srefresh_first_{serial:08}", f"litellm_login_first_{serial:08}"
         self.server.trust(refresh)
         file, end = LoginFile(self.config), now + left
-        login = Login(
-            base_url=url,
-            id="0" * 16,
-            kind="pkce",
-            storage="file",
-            issued_at=end - DAY,
-            expires_at=end,
-            user_id="duo",
-            client_id="llm_dcrc_0123456789",
-            token_endpoint=f"{url}/token",
-            revocation_endpoint=f"{url}/revoke",
-            resource=url,
-        )
+        login = pkce_login(url, issued_at=end - DAY, expires_at=end, id="0" * 16)
         FileVault(self.config).put(login.id, Secret(url, token, end - DAY, end, refresh))
         known = file.read()
         file.write(known._replace(by_profile={**known.by_profile, "default": login}))

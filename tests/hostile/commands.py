@@ -20,6 +20,7 @@ from litellmctl.auth.vault import FileVault, Secret
 from litellmctl.commands.options import FormattedCommand
 from litellmctl.exporters.all import EXPORTERS
 from tests.contract.test_frame import LEAVES
+from tests.logins import pkce_login
 
 KEY = "sk-hostile-key-0123456789abcdef"
 OLD, OLD_REFRESH = "litellm_login_old-0123456789", "llm_srefresh_old-0123456789"
@@ -244,19 +245,7 @@ def _signed_in(left: float) -> Callable[[Path, str], None]:
     def make(home: Path, url: str) -> None:
         _plain(home, url)
         end = time.time() + left
-        login = Login(
-            base_url=url,
-            id="0123456789abcdef",
-            kind="pkce",
-            storage="file",
-            issued_at=end - _DAY,
-            expires_at=end,
-            user_id="duo",
-            client_id="llm_dcrc_0123456789",
-            token_endpoint=f"{url}/token",
-            revocation_endpoint=f"{url}/revoke",
-            resource=url,
-        )
+        login = pkce_login(url, issued_at=end - _DAY, expires_at=end)
         _keep(home, login, Secret(url, OLD, end - _DAY, end, OLD_REFRESH))
 
     return make

@@ -1,14 +1,8 @@
-"""The real programs, with what `export` writes for them: they list the models and complete a prompt.
-
-They are taken from PATH and from the folder PROGRAMS, a folder of `npm install --prefix` for each (and goose's SDK from
-PyPI in goose/v); a test whose program is not there is skipped.
-"""
+"""The real programs, with what `export` writes for them: they list the models and complete a prompt."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
@@ -20,49 +14,18 @@ import pytest
 from tests.conftest import Run
 from tests.fake_proxy import FakeProxy, row
 from tests.live.conftest import Lab
+from tests.live.programs import PROGRAMS, Program, needs, programs
 
 AsUser = Callable[[str], None]
-Program = Callable[..., str]
-
-PROGRAMS = Path(os.environ.get("PROGRAMS", "/tmp/programs"))
-FOLDERS = [*PROGRAMS.glob("*/node_modules/.bin"), *PROGRAMS.glob("node/node_modules/*/bin")]
-PATH = os.pathsep.join([*map(str, FOLDERS), os.environ["PATH"]])
 GOOSE_PYTHON = PROGRAMS / "goose/v/bin/python"
-# No program looks for news of itself, or tells anybody of us.
-QUIET = {
-    "PI_OFFLINE": "1",
-    "DISABLE_AUTOUPDATER": "1",
-    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-    "CRUSH_DISABLE_METRICS": "1",
-    "CRUSH_DISABLE_PROVIDER_AUTO_UPDATE": "1",
-}
-
-
-def needs(name: str) -> pytest.MarkDecorator:
-    return pytest.mark.skipif(shutil.which(name, path=PATH) is None, reason=f"{name} is not installed")
 
 
 @pytest.fixture
 def program(env: dict[str, str], tmp_path: Path) -> Program:
-    """Run a program as the user of this test, in an empty folder; return what it prints."""
+    """Run a program in an empty folder."""
     folder = tmp_path / "project"
     folder.mkdir()
-
-    def run(*words: str, **variables: str) -> str:
-        done = subprocess.run(
-            [str(shutil.which(words[0], path=PATH)), *words[1:]],
-            env={**env, "PATH": PATH, **QUIET, **variables},
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-        return done.stdout
-
-    return run
+    return programs(env, folder)
 
 
 def stream(*events: dict[str, Any]) -> Callable[[BaseHTTPRequestHandler], None]:

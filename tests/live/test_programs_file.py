@@ -1,12 +1,8 @@
-"""The real programs that take the proxy from a file: they list the models and complete a prompt.
-
-They are found as in test_programs_command, and those of PyPI in PROGRAMS/NAME/bin, a virtual environment for each.
-"""
+"""The real programs that take the proxy from a file: they list the models and complete a prompt."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -20,21 +16,13 @@ import pytest
 from tests.conftest import Run
 from tests.fake_proxy import FakeProxy, row
 from tests.live.conftest import Lab
-from tests.live.test_programs_command import PATH as NODE_PATH
-from tests.live.test_programs_command import PROGRAMS, chat, responses
+from tests.live.programs import PATH, PROGRAMS, Program, needs, programs
+from tests.live.test_programs_command import chat, responses
 
 AsUser = Callable[[str], None]
-Program = Callable[..., str]
 
-PATH = os.pathsep.join([NODE_PATH, *(str(PROGRAMS / name / "bin") for name in ("llm", "aider"))])
-# No program looks for news of itself, or tells anybody of us.
-QUIET = {"OPENCODE_DISABLE_AUTOUPDATE": "1", "CONTINUE_TELEMETRY_ENABLED": "0", "DO_NOT_TRACK": "1"}
 AIDER = ["--no-git", "--yes-always", "--no-check-update", "--no-analytics", "--no-pretty", "--no-fancy-input"]
 NASTY = 'it\'s "q" $HOME/é'
-
-
-def needs(name: str) -> pytest.MarkDecorator:
-    return pytest.mark.skipif(shutil.which(name, path=PATH) is None, reason=f"{name} is not installed")
 
 
 @pytest.fixture(autouse=True)
@@ -45,25 +33,10 @@ def theirs(env: dict[str, str]) -> None:
 
 @pytest.fixture
 def program(env: dict[str, str], tmp_path: Path) -> Program:
-    """Run a program as the user of this test, in an empty folder; return what it prints."""
+    """Run a program in an empty folder."""
     folder = tmp_path / "project"
     folder.mkdir()
-
-    def run(*words: str, **variables: str) -> str:
-        done = subprocess.run(
-            [str(shutil.which(words[0], path=PATH)), *words[1:]],
-            env={**env, "PATH": NODE_PATH, **QUIET, **variables},
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=180,
-            check=False,
-        )
-        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-        return done.stdout
-
-    return run
+    return programs(env, folder)
 
 
 @pytest.fixture
