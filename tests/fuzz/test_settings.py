@@ -180,8 +180,11 @@ def remarks(data: bytes) -> list[str]:
 
 
 def is_odd(before: bytes) -> bool:
-    """Whether profiles are written as inline tables, which nobody does: tomlkit loses its way in several of them."""
-    return re.search(rb"(?m)^profiles\.[\w-]+ = \{", before) is not None
+    """Whether profiles are written as inline tables, or by dotted keys below [profiles], which nobody does.
+
+    tomlkit loses its way in several of the first, and cannot add a table to the second.
+    """
+    return re.search(rb"(?m)^(profiles\.[\w-]+ = \{|[\w-]+\.(base_url|headers) = )", before) is not None
 
 
 def without(table: Any, path: tuple[str, ...]) -> Any:
