@@ -54,32 +54,42 @@ def with_value(text: str, keys: Sequence[str], value: Any) -> str:
 
 
 def with_members(text: str, keys: Sequence[str], members: Mapping[str, Any]) -> str:
-    """Return the text with these members of the object at `keys` set, as `with_value`."""
-    root = node = parse(text)
-    indent = _indent_of(text, root) or "  "
-    for depth, key in enumerate(keys):
-        _require_object(node, keys[:depth])
+    """Return the text with these members of the object at `keys` set, as `with_value`; a null becomes an object."""
+    node = parse(text)
+    indent = _indent_of(text, node) or "  "
+    _require_object(node, [])
+    for depth, key in enumerate(keys, 1):
+        rest = _nested(keys[depth:], members)
         if key not in node.members:
-            rest: Any = members
-            for name in reversed(keys[depth + 1 :]):
-                rest = {name: rest}
             return _inserted(text, node, {key: rest}, indent)
         node = node.members[key].value
-    _require_object(node, keys)
+        if node.value is None:
+            return _replaced(text, node, rest, indent)
+        _require_object(node, keys[:depth])
     found = {name: node.members[name].value for name in members if name in node.members}
     missing = {name: value for name, value in members.items() if name not in found}
     # From the end to the beginning, so that what is still to be done stays where it was found.
     after = _inserted(text, node, missing, indent) if missing else text
-    newline = _newline(text)
     for name, old in sorted(found.items(), key=lambda item: item[1].start, reverse=True):
-        new = _printed(members[name], indent, _column(text, old.start), newline)
-        after = after[: old.start] + new + after[old.end :]
+        after = _replaced(after, old, members[name], indent)
     return after
+
+
+def _nested(keys: Sequence[str], value: Any) -> Any:
+    """Return objects in objects by these names, the value in the last one."""
+    for key in reversed(keys):
+        value = {key: value}
+    return value
+
+
+def _replaced(text: str, node: Node, value: Any, indent: str) -> str:
+    new = _printed(value, indent, _column(text, node.start), _newline(text))
+    return text[: node.start] + new + text[node.end :]
 
 
 def _require_object(node: Node, keys: Sequence[str]) -> None:
     if not isinstance(node.value, dict):
-        raise NotJson(f"{'.'.join(keys) or 'the whole'} is not an object", node.start)
+        raise NotJson(f"{'.'.join(keys) if keys else 'the whole'} is not an object", node.start)
 
 
 def _inserted(text: str, node: Node, members: Mapping[str, Any], indent: str) -> str:

@@ -400,3 +400,12 @@ def test_a_number_of_thousands_of_hexadecimal_digits_stays(format: str) -> None:
 def test_json_with_two_byte_order_marks_is_left_as_it_is() -> None:
     with pytest.raises(ConfigFailure, match="a second byte order mark"):
         edit("json", "\ufeff\ufeff{}", Set(("own",), "new"))
+
+
+@pytest.mark.parametrize(
+    "change", [Set(("own", "a"), 1), Fill(("own",), {"a": 1}), Put(("own", "a"), [{"n": "x"}], "n", "x")]
+)
+def test_a_null_in_the_place_of_an_object_of_json_is_an_empty_one(change: Change) -> None:
+    after = json.loads(edit("json", '{"own": null, "theirs": null}', change))
+    assert after["theirs"] is None
+    assert list(after["own"]) == ["a"]

@@ -143,6 +143,9 @@ def test_sets_several_members_at_once(found: tuple[str, dict[str, Any]], new: di
         ('{\r\n  "b": {}\r\n}\r\n', "b.a", '{\r\n  "b": {\r\n    "a": 1\r\n  }\r\n}\r\n'),
         ("// mine\n{\n  // nothing\n}\n", "a", '// mine\n{\n  // nothing\n  "a": 1\n}\n'),
         ('{"b": 2, "a": [1, /* x */ 2] /* y */}', "a", '{"b": 2, "a": 1 /* y */}'),
+        ('{\n  "b": null, // none\n  "c": 3\n}', "b.a", '{\n  "b": {\n    "a": 1\n  }, // none\n  "c": 3\n}'),
+        ('{"b": {"c": null}}', "b.c.d.a", '{"b": {"c": {\n  "d": {\n    "a": 1\n  }\n}}}'),
+        ('{"": null}', ".a", '{"": {\n  "a": 1\n}}'),
         ('{\n  "b": 2\n}', "c.a", '{\n  "b": 2,\n  "c": {\n    "a": 1\n  }\n}'),
     ],
 )
@@ -190,6 +193,8 @@ def test_refuses_to_add_a_member_to_what_is_no_object(text: str) -> None:
 def test_refuses_to_go_through_what_is_no_object() -> None:
     with pytest.raises(NotJson, match=r"a\.b is not an object"):
         with_value('{"a": {"b": [1]}}', ["a", "b", "c"], 1)
+    with pytest.raises(NotJson, match=r"^ is not an object"):
+        with_value('{"": 1}', ["", "a"], 1)
 
 
 def test_takes_no_time_for_what_is_long() -> None:
