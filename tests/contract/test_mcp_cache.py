@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import Run
 from tests.contract.test_mcp import ADD, CALL, LIST, SERVERS, answer, calls, listings, offer, offering, printed, tool
-from tests.contract.test_mcp_many import pkce_login
+from tests.contract.test_mcp_many import sign_in
 from tests.fake_proxy import FakeProxy, error, row
 
 HOUR = 3600
@@ -182,7 +182,7 @@ def test_where_a_person_or_a_command_is_needed_it_is_renewed_in_the_foreground(
 
 
 def test_a_stored_login_in_a_file_is_silent(run_process: Run, run: Run, proxy: FakeProxy, home: Path) -> None:
-    pkce_login(proxy, home, due_in=HOUR)
+    sign_in(proxy, home, due_in=HOUR)
     in_turn(proxy, "old")
     name_of(run)
     make_older(home, 2 * HOUR)

@@ -22,7 +22,7 @@ import pytest
 
 from tests.conftest import Result, Run
 from tests.contract.test_frame import HEAVY
-from tests.contract.test_mcp_many import pkce_login
+from tests.contract.test_mcp_many import sign_in
 from tests.fake_proxy import FakeProxy, error
 
 HUB, API = "/claude-code/plugins", "/v1/skills"
@@ -832,7 +832,7 @@ def test_without_a_credential_it_is_an_error(run: Run, env: dict[str, str]) -> N
 
 
 def test_a_variable_that_loses_is_never_named(run: Run, proxy: FakeProxy, home: Path) -> None:
-    pkce_login(proxy, home, due_in=DAY)
+    sign_in(proxy, home, due_in=DAY)
     two(proxy)
     first, second = (run("prompt-section", terminal=True) for _ in range(2))
     assert names(first.replace("\r", "")) == ["release", "review"]
