@@ -81,6 +81,11 @@ def answer_seconds(url: str, path: str, body: bytes | None = None) -> float:
 class _Server(ThreadingHTTPServer):
     request_queue_size = 256
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # A program that ends may reset its connections.
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
     def __init__(self, deployments: int, *, lists: bool) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         numbers = range(deployments)
