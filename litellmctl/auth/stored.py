@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from litellmctl.auth.credential import Credential, checked
 from litellmctl.auth.logins import Login, LoginFile, login_command
-from litellmctl.auth.vault import Found, Secret, Stored, Vault, unreadable
+from litellmctl.auth.vault import Found, Missing, Secret, Stored, Vault, unreadable
 from litellmctl.errors import AuthFailure, Failure
 
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ class StoredLogin(Credential):
     def read(self) -> Secret:
         """Return the secret as it lies in the vault; it has to be for this login's proxy."""
         outcome = self._vault.get(self.login.id)
+        while isinstance(outcome, Missing) and self._follow():
+            outcome = self._vault.get(self.login.id)
         if not isinstance(outcome, Found):
             assert not isinstance(outcome, Stored)
             raise unreadable(outcome, self.login.storage, self.remedy)
@@ -92,6 +94,19 @@ class StoredLogin(Credential):
                 remedy=self.remedy,
             )
         return outcome.secret
+
+    def _follow(self) -> bool:
+        """Go on with the login that another process put in this one's place; return whether there is one.
+
+        One at another proxy, or none any more, is exit 4: what this command found out so far was about this one.
+        """
+        login = self._file.login(self.profile)
+        if login is not None and login.id == self.login.id:
+            return False
+        if login is None or (login.base_url, login.storage) != (self.login.base_url, self.login.storage):
+            raise AuthFailure("auth_required", f"{self.origin} was ended or replaced meanwhile", remedy="try again")
+        self.login, self.kind = login, login.kind
+        return True
 
     def _fresh(self, secret: Secret) -> Secret:
         if not _is_due(secret):
@@ -118,11 +133,9 @@ class StoredLogin(Credential):
         there before anybody uses it.
         """
         with self._file.locked():
-            login = self._file.login(self.profile)
-            if login is None or login.id != self.login.id:
-                raise AuthFailure("auth_required", f"{self.origin} was ended or replaced meanwhile", remedy="try again")
-            secret = self.read()
-            if not is_needed(secret):
+            self._follow()
+            login, secret = self.login, self.read()
+            if not (is_needed(secret) and _can_renew(login, secret)):
                 return secret  # another process was quicker
             self._keep(secret)
             now = time.time()

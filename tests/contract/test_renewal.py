@@ -625,8 +625,9 @@ def test_another_login_waits_for_the_renewal_and_replaces_it(fake: FakeProxy, fi
     assert list(json.loads(Path(files.vault.path).read_bytes())["secrets"]) == [files.login.id]
 
 
+@pytest.mark.parametrize("is_elsewhere", [False, True])
 def test_a_login_that_was_replaced_before_the_renewal_is_not_renewed(
-    run: Run, fake: FakeProxy, files: Files, monkeypatch: pytest.MonkeyPatch
+    run: Run, fake: FakeProxy, files: Files, monkeypatch: pytest.MonkeyPatch, is_elsewhere: bool
 ) -> None:
     files.keep(fake.url, left=ENDED)
     locked = LoginFile.locked
@@ -634,18 +635,39 @@ def test_a_login_that_was_replaced_before_the_renewal_is_not_renewed(
     @contextmanager
     def behind_another_login(file: LoginFile) -> Iterator[None]:
         monkeypatch.setattr(LoginFile, "locked", locked)
-        files.vault.put("other", files.secret._replace(token="other"))
+        url = "https://llm.example.com" if is_elsewhere else fake.url
+        files.vault.put("other", Secret(url, "other", time.time(), time.time() + DAY, "other"))
         files.vault.remove(ID)
-        files.logins.write(Logins({"default": files.login._replace(id="other")}, {}, []))
+        files.logins.write(Logins({"default": files.login._replace(id="other", base_url=url)}, {}, []))
         with locked(file):
             yield
 
     monkeypatch.setattr(LoginFile, "locked", behind_another_login)
-    failure = run("token", "--json", exit=4).error
-    assert failure["message"] == "the stored login of profile default was ended or replaced meanwhile"
-    assert failure["remedy"] == "try again"
+    if is_elsewhere:
+        failure = run("token", "--json", exit=4).error
+        assert failure["message"] == "the stored login of profile default was ended or replaced meanwhile"
+        assert failure["remedy"] == "try again"
+    else:
+        assert run("token") == "other\n"
     assert fake.requests == []
     assert files.vault.get("other") != Missing()
+
+
+def test_a_login_that_is_replaced_while_it_is_read_is_the_new_one(
+    run: Run, fake: FakeProxy, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.keep(fake.url, left=DAY)
+    read = FileVault.get
+
+    def behind_another_login(vault: FileVault, login: str) -> Any:
+        monkeypatch.setattr(FileVault, "get", read)
+        files.vault.put("other", files.secret._replace(token="other"))
+        files.logins.write(Logins({"default": files.login._replace(id="other")}, {}, []))
+        files.vault.remove(ID)
+        return read(vault, login)
+
+    monkeypatch.setattr(FileVault, "get", behind_another_login)
+    assert run("token") == "other\n"
 
 
 # Killed at any moment

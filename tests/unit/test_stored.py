@@ -52,6 +52,13 @@ class Stored:
         self.vault.put("id", Secret(URL, OLD, issued, end, "old-refresh"))
         self.credential = StoredLogin("work", self.login, self.file, self.vault, Renewal(self._ask, self.warned.append))
 
+    def replaced(self, **changes: Any) -> None:
+        """Let another process put a login in this one's place."""
+        login = self.login._replace(id="other", client_id=None, **changes)
+        self.vault.put("other", Secret(login.base_url, "another", NOW, None, None))
+        self.file.write(Logins({"work": login}, {}, []))
+        self.vault.remove("id")
+
     def _ask(self, _: Login, secret: Secret) -> Grant:
         self.asked.append(secret)
         if isinstance(self.grant, Failure):
@@ -195,12 +202,40 @@ def test_nothing_is_asked_where_the_answer_could_not_be_kept(tmp_path: Path, sto
     assert stored.asked == []
 
 
-def test_a_login_that_was_replaced_meanwhile_is_not_renewed(tmp_path: Path) -> None:
-    stored = Stored(tmp_path, NOW)
-    stored.file.write(Logins({"work": stored.login._replace(id="other")}, {}, []))
+@pytest.mark.parametrize("end", [NOW + LIFE, NOW], ids=["good", "due"])
+@pytest.mark.parametrize("storage", ["keyring", "file"])
+def test_the_login_that_took_its_place_meanwhile_is_used(tmp_path: Path, storage: str, end: float) -> None:
+    stored = Stored(tmp_path, end, storage=storage)
+    stored.replaced(kind="api_key")
+    assert stored.credential.secret() == "another"
+    assert stored.credential.renewed() is None
+    assert (stored.credential.identity(), stored.credential.kind) == ("other", "api_key")
+    assert (stored.asked, stored.warned) == ([], [])
+
+
+def test_the_login_that_took_its_place_after_its_token_was_read_is_used(tmp_path: Path) -> None:
+    stored = Stored(tmp_path, NOW + 300.1)
+    assert stored.credential.secret() == OLD
+    stored.replaced()
+    stored.credential._secret = stored.credential._secret._replace(expires_at=NOW)  # type: ignore[union-attr]
+    assert stored.credential.secret() == "another"
+    assert stored.asked == []
+
+
+@pytest.mark.parametrize("end", [NOW + LIFE, NOW], ids=["good", "due"])
+@pytest.mark.parametrize("changes", [{"base_url": "https://other.example.com"}, {"storage": "keyring"}, None], ids=repr)
+def test_a_login_that_was_ended_or_is_another_proxys_now_is_exit_4(
+    tmp_path: Path, changes: dict[str, Any] | None, end: float
+) -> None:
+    stored = Stored(tmp_path, end)
+    if changes is None:
+        stored.vault.remove("id")
+        stored.file.write(Logins({}, {}, []))
+    else:
+        stored.replaced(**changes)
     with pytest.raises(
         AuthFailure, match=r"^the stored login of profile work was ended or replaced meanwhile$"
     ) as caught:
         stored.credential.secret()
     assert caught.value.remedy == "try again"
-    assert stored.asked == []
+    assert (stored.asked, stored.credential.identity()) == ([], "id")
