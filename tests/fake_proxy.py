@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import ssl
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.parser import HeaderParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.server import Server
 
 SHAPES = Path(__file__).parent / "contract" / "shapes"
 
@@ -107,18 +108,6 @@ class Route:
 _WITHOUT_MCP = Route(404, {"detail": "Not Found"})
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-    unexpected: list[str]
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        # A client may go away at any moment; anything else is a bug of the test.
-        error = sys.exc_info()[1]
-        if not isinstance(error, OSError):
-            self.unexpected.append(repr(error))
-
-
 class FakeProxy:
     """Answers by path (and query, where one is given), in the order of `on`; keeps every request in `requests`.
 
@@ -128,20 +117,19 @@ class FakeProxy:
 
     def __init__(self, certificate: Any = None) -> None:
         self.requests: list[Request] = []
-        self.unexpected: list[str] = []
         self._routes: dict[tuple[str, str], list[Route]] = {}
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", 0), self._handler())
-        self._server.unexpected = self.unexpected
+        self._server = Server(self._handler())
+        self.unexpected = self._server.errors
         scheme = "http"
         if certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             certificate.configure_cert(context)
             self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
             scheme = "https"
-        self.port = self._server.server_address[1]
+        self.port = self._server.port
         self.url = f"{scheme}://127.0.0.1:{self.port}"
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        self._server.begin()
 
     def on(
         self,
@@ -185,8 +173,7 @@ class FakeProxy:
 
     def close(self) -> None:
         """Stop serving."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.close()
 
     def _take(self, method: str, path: str, query: str) -> Route | None:
         with self._lock:

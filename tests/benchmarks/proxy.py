@@ -8,16 +8,16 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.benchmarks import rows
+from tests.server import Server
 
 KEY = "sk-benchmark"
 # How long the answer about one deployment takes, where that is asked for one by one.
@@ -78,16 +78,9 @@ def answer_seconds(url: str, path: str, body: bytes | None = None) -> float:
     return time.perf_counter() - start
 
 
-class _Server(ThreadingHTTPServer):
-    request_queue_size = 256
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        # A program that ends may reset its connections.
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handle_error(request, client_address)
-
+class _Server(Server):
     def __init__(self, deployments: int, *, lists: bool) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         numbers = range(deployments)
         bodies = [rows.row(number) for number in numbers]
         self.details = {rows.model_id(number): _data([body]) for number, body in zip(numbers, bodies, strict=True)}
@@ -180,8 +173,8 @@ def _data(bodies: list[bytes]) -> bytes:
 def _main(deployments: str, lists: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this ends it
     server = _Server(int(deployments), lists=lists == "1")
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(server.server_port, flush=True)
+    server.begin()
+    print(server.port, flush=True)
     sys.stdin.buffer.read()
     os._exit(0)  # whatever is still being answered
 

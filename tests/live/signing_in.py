@@ -9,9 +9,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ import requests
 
 from tests.conftest import Result
 from tests.live.conftest import LAB, Lab
+from tests.server import Server
 
 PROGRAM = [sys.executable, "-m", "litellmctl"]
 
@@ -217,10 +217,9 @@ class Between:
                 pass
 
         self._lab = lab
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self._server = Server(Handler)
+        self.url = self._server.url
+        self._server.begin()
 
     def real(self, text: str) -> str:
         """Return a link, or a body, as it is at the lab itself."""
@@ -230,8 +229,8 @@ class Between:
         return [seen.what for seen in self.seen].count(what)
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.close()
+        assert not self._server.errors
 
 
 def _renamed(text: str, old: str, new: str) -> str:

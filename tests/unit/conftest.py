@@ -7,10 +7,9 @@ import os
 import re
 import ssl
 import tempfile
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +17,8 @@ import hypothesis
 import hypothesis.configuration
 import pytest
 import trustme
+
+from tests.server import Server as Listener
 
 hypothesis.configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / f"hypothesis-{os.getuid()}")
 hypothesis.settings.register_profile("unit", max_examples=60, deadline=None, database=None, derandomize=True)
@@ -92,27 +93,24 @@ def serve() -> Iterator[Serve]:
 
     With a TLS context it speaks TLS; with `behind_connect` it is an HTTP proxy that plays every host behind it.
     """
-    started: list[ThreadingHTTPServer] = []
+    started: list[Listener] = []
 
     def start(
         answer: Callable[[Request], Reply], *, tls: ssl.SSLContext | None = None, behind_connect: bool = False
     ) -> Server:
         requests: list[Request] = []
-        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(answer, requests, tls if behind_connect else None))
-        server.daemon_threads = True
-        server.block_on_close = False
-        server.handle_error = lambda *_: None  # type: ignore[method-assign]
+        server = Listener(_handler(answer, requests, tls if behind_connect else None))
         if tls is not None and not behind_connect:
             server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        server.begin()
         started.append(server)
         scheme = "https" if tls is not None and not behind_connect else "http"
-        return Server(f"{scheme}://127.0.0.1:{server.server_address[1]}", requests)
+        return Server(f"{scheme}://127.0.0.1:{server.port}", requests)
 
     yield start
     for server in started:
-        server.shutdown()
-        server.server_close()
+        server.close()
+        assert not server.errors
 
 
 def _handler(
