@@ -742,13 +742,15 @@ class Sink:
         connection, _ = self._listener.accept()
         with connection:
             rest = b""
-            while b"\r\n\r\n" not in rest:
-                rest += connection.recv(1)
+            while b"\r\n\r\n" not in rest and (some := connection.recv(1)):
+                rest += some
             self.head = rest.lower()
             length = re.search(rb"content-length: (\d+)", self.head)
             buffer, end = bytearray(MIB), b""
             while not (self.size == int(length[1]) if length else end.endswith(b"\r\n0\r\n\r\n")):
                 count = connection.recv_into(buffer)
+                if not count:
+                    return  # who sent it went away
                 self.size += count
                 self.first.set()
                 end = (end + bytes(buffer[max(0, count - 7) : count]))[-7:]

@@ -278,8 +278,9 @@ class Google:
                 plain.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
                 with self._context.wrap_socket(plain, server_side=True) as secured:
                     request = b""
-                    while b"grant_type=refresh_token" not in request:  # the body may come in a record of its own
-                        request += secured.recv(65536)
+                    # The body may come in a record of its own.
+                    while b"grant_type=refresh_token" not in request and (some := secured.recv(65536)):
+                        request += some
                     self.asked.append(request)
                     secured.sendall(self._answer)
 

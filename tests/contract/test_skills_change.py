@@ -731,7 +731,7 @@ def change_once(run: Run, proxy: FakeProxy, name: str, reply: dict[str, Any], co
     start = time.monotonic()
     seconds = "0.4" if code == "timeout" else "9"
     result = run("skills", *command, "--json", "--timeout", seconds, exit=3, stdin=SKILL)
-    assert time.monotonic() - start < 0.9
+    assert time.monotonic() - start < 5
     assert (result, result.error["code"], sent(proxy)) == ("", code, [f"{method} {target}"])
     assert (EFFECT in result.error["message"]) is had_effect, result.error["message"]
     assert result.stderr.count("\n") == 1

@@ -236,7 +236,7 @@ def test_terminal(user, tmp_path):
     child.expect(r"ready\$ ")
     child.sendintr()
     child.expect(r"ready\$ ")
-    child.sendline("echo at:$LITELLM_BASE_URL; sleep 60")
+    child.sendline("sh -c 'echo at:$LITELLM_BASE_URL; sleep 60'")  # one job: Ctrl-C ends it once it has said this
     child.expect(r"at:(http://127\.0\.0\.1:\d+)")
     base_url = child.match[1]
     child.sendintr()

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import math
 import shlex
-import time
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from litellmctl.errors import ExitCode, UsageFailure
 from litellmctl.tools.arguments import Item, build, check, example, parse_item, parse_json, parse_object
 from litellmctl.tools.schema import Schema
+from tests.effort import less_than
 
 # The input schemas of the lab's tools (shared/contract/mcp_tools_list.master.json).
 _ADDRESS = {
@@ -558,11 +558,10 @@ RECURSIVE: dict[str, Any] = {
 @pytest.mark.parametrize("shape", RECURSIVE)
 def test_a_schema_that_is_made_of_itself_ends(shape: str) -> None:
     schema = {**object_of(["a"], a={"$ref": "#/$defs/A"}), "$defs": {"A": RECURSIVE[shape]}}
-    begun = time.process_time()
-    for items in (["a=x"], ["a=x", "a=y"], ["a=[[1]]"], ["a.a.a.a.a=x"], ['a={"a": 1}']):
-        built(schema, *items)
-    assert example(Schema(schema), "s/t").startswith("litellmctl mcp call s/t ")
-    assert time.process_time() - begun < 1
+    with less_than(1):
+        for items in (["a=x"], ["a=x", "a=y"], ["a=[[1]]"], ["a.a.a.a.a=x"], ['a={"a": 1}']):
+            built(schema, *items)
+        assert example(Schema(schema), "s/t").startswith("litellmctl mcp call s/t ")
 
 
 def test_in_an_array_of_itself_or_a_string_a_text_is_the_string() -> None:
@@ -576,14 +575,13 @@ def test_a_schema_that_is_made_of_itself_in_many_ways_ends() -> None:
     arrays = {"anyOf": [{"type": "array", "title": str(number), "items": itself} for number in range(20)]}
     names = [f"p{number}" for number in range(30)]
     objects = object_of(names, **dict.fromkeys(names, itself))
-    begun = time.process_time()
-    for definition in (arrays, objects):
-        schema = Schema({**object_of(["a"], a=itself), "$defs": {"A": definition}})
-        for items in ([], ["a=x"], ["a=x", "a=y"], ["a.p1.p1=x"]):
-            schema.problems(build(schema, [parse_item(item, unread) for item in items], {}))
-        schema.parameters()
-        assert len(example(schema, "s/t")) < 100_000
-    assert time.process_time() - begun < 2
+    with less_than(2):
+        for definition in (arrays, objects):
+            schema = Schema({**object_of(["a"], a=itself), "$defs": {"A": definition}})
+            for items in ([], ["a=x"], ["a=x", "a=y"], ["a.p1.p1=x"]):
+                schema.problems(build(schema, [parse_item(item, unread) for item in items], {}))
+            schema.parameters()
+            assert len(example(schema, "s/t")) < 100_000
 
 
 @pytest.mark.parametrize("depth", [30, 200, 3000])

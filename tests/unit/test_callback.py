@@ -399,7 +399,7 @@ def test_ctrl_c_passes_through(callback: Callback, monkeypatch: pytest.MonkeyPat
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         callback.wait(5)
-    assert time.monotonic() - start < 0.5
+    assert time.monotonic() - start < 2
     timer.join()
 
 

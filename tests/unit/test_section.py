@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 import unicodedata
 import xml.etree.ElementTree as ET
 from typing import Any
@@ -12,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from litellmctl.skills.section import STYLES, Entry, Section, entry, section
+from tests.effort import less_than
 
 SENTENCE = "LiteLLM Skills Gateway provided these active skills. Use them as additional guidance when relevant."
 # Of these a text is made that would like to be more than a text.
@@ -360,7 +360,6 @@ def test_it_never_has_more_bytes_than_allowed(raw: list[Any], style: str, most: 
 def test_many_skills_and_a_large_description_take_no_time() -> None:
     raw: list[Any] = [(f"skill {n}", str(n), "api", "<é>\x1b" * 100) for n in range(300)]
     raw.append(("large", "x", "api", "a\n\t\x1b\u200b<" * 40_000))
-    start = time.monotonic()
-    for style in STYLES:
-        assert made(*raw, style=style, most=10**9).left_out == []
-    assert time.monotonic() - start < 15
+    with less_than(15):
+        for style in STYLES:
+            assert made(*raw, style=style, most=10**9).left_out == []
