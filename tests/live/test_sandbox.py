@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,29 +72,9 @@ def lines_of(process: subprocess.Popen[str]) -> str:
     return base_url
 
 
-def test_models(run, tmp_path):
-    code, stdout, stderr = run("run", "litellmctl", "models", "--all", "--json")
-    assert code == 0
-    assert "Starting a LiteLLM proxy on http://127.0.0.1:" in stderr
-    models = {model["id"]: model for model in json.loads(stdout)}
-    assert {"gpt-4o", "gpt-4o-mini", "claude-sonnet", "codex", "embed", "image", "homemade", "limited", "pool"} <= set(
-        models
-    )
-    assert {model["mode"] for model in models.values()} >= {"chat", "responses", "embedding", "image_generation"}
-    assert models["claude-sonnet"]["providers"] == ["anthropic"]
-    assert models["homemade"]["cost"]["input"] is None
-    assert models["homemade"]["context_window"] is None
-    assert (models["house-priced"]["cost"]["input"], models["house-priced"]["cost"]["output"]) == (1, 2)
-    assert models["pool"]["deployments"] == 2
-    assert models["pool"]["context_window"] < models["gpt-4o"]["context_window"]
-    assert "groq/*" not in models
-    assert sum(name.startswith("groq/") for name in models) > 3
-    assert list((tmp_path / "tmp").iterdir()) == []
-
-
 # Prints what the proxy answers, as a JSON object.
 ASK = """
-import http.client, json, os, urllib.parse
+import http.client, json, os, subprocess, sys, urllib.parse
 url = urllib.parse.urlsplit(os.environ["LITELLM_BASE_URL"])
 def ask(method, path, body=None):
     connection = http.client.HTTPConnection(url.hostname, url.port, timeout=60)
@@ -107,6 +88,7 @@ server = ask("GET", "/v1/mcp/server")[1][0]["server_id"]
 def call(name, **arguments):
     return ask("POST", "/mcp-rest/tools/call", {"server_id": server, "name": name, "arguments": arguments})[1]
 print(json.dumps({
+    "models": json.loads(subprocess.check_output([sys.executable, "-m", "litellmctl", "models", "--all", "--json"])),
     "chat": chat("gpt-4o"),
     "wildcard": chat("groq/llama-guard-3-8b"),
     "limited": chat("limited"),
@@ -127,10 +109,13 @@ print(json.dumps({
 """
 
 
-def test_answers(run):
+def test_answers(run, tmp_path):
     code, stdout, stderr = run("run", sys.executable, "-c", ASK)
     assert code == 0, stderr
+    assert "Starting a LiteLLM proxy on http://127.0.0.1:" in stderr
+    assert list((tmp_path / "tmp").iterdir()) == []
     seen = json.loads(stdout)
+    has_the_models({model["id"]: model for model in seen["models"]})
     assert seen["chat"][1]["choices"][0]["message"]["content"] == "Hello from gpt-4o."
     assert seen["wildcard"][1]["choices"][0]["message"]["content"] == "Hello from groq."
     assert seen["limited"][0] == 429
@@ -152,6 +137,21 @@ def test_answers(run):
     assert seen["slow"]["content"][0]["text"] == "slept 0.1 s"
     assert seen["fail"]["isError"]
     assert seen["fail"]["content"][0]["text"].endswith("oh")
+
+
+def has_the_models(models: dict[str, dict[str, Any]]) -> None:
+    assert {"gpt-4o", "gpt-4o-mini", "claude-sonnet", "codex", "embed", "image", "homemade", "limited", "pool"} <= set(
+        models
+    )
+    assert {model["mode"] for model in models.values()} >= {"chat", "responses", "embedding", "image_generation"}
+    assert models["claude-sonnet"]["providers"] == ["anthropic"]
+    assert models["homemade"]["cost"]["input"] is None
+    assert models["homemade"]["context_window"] is None
+    assert (models["house-priced"]["cost"]["input"], models["house-priced"]["cost"]["output"]) == (1, 2)
+    assert models["pool"]["deployments"] == 2
+    assert models["pool"]["context_window"] < models["gpt-4o"]["context_window"]
+    assert "groq/*" not in models
+    assert sum(name.startswith("groq/") for name in models) > 3
 
 
 def _kinds(schema: object) -> Iterator[object]:
@@ -231,15 +231,19 @@ def test_life(run, user, tmp_path):
 def test_terminal(user, tmp_path):
     """A shell in which Ctrl-C is the shell's own business."""
     pexpect = pytest.importorskip("pexpect")
+    waits = 'import os, time; print("at:" + os.environ["LITELLM_BASE_URL"], flush=True); time.sleep(60)'
+    (tmp_path / "waits.py").write_text(waits)
     words = ["-m", "litellmctl", "sandbox", "run", "bash", "--norc", "-i"]
     child = pexpect.spawn(sys.executable, words, env={**user, "PS1": "ready$ "}, timeout=SECONDS, encoding="utf-8")
     child.expect(r"ready\$ ")
     child.sendintr()
     child.expect(r"ready\$ ")
-    child.sendline("sh -c 'echo at:$LITELLM_BASE_URL; sleep 60'")  # one job: Ctrl-C ends it once it has said this
+    # Not echo and sleep: Ctrl-C between the two is lost.
+    child.sendline(f"{sys.executable} {tmp_path / 'waits.py'}")
     child.expect(r"at:(http://127\.0\.0\.1:\d+)")
     base_url = child.match[1]
     child.sendintr()
+    child.expect("KeyboardInterrupt")
     child.expect(r"ready\$ ")
     assert answers(base_url)
     child.sendline("exit 3")
