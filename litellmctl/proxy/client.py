@@ -225,6 +225,8 @@ class Client:
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             http_proxy = requests.utils.select_proxy(url, self.session.proxies)
             failure = no_answer(error, self.base_url, http_proxy, lambda: self.deadline.remaining(CONNECT_SECONDS))
+            if failure.code == "timeout" and self.deadline.is_over:
+                failure = self.deadline.passed()  # it is about all that was asked, not about this one wait
             failure.may_have_acted = was_sent(error)
             self.on_request(method, shown, failure.code, time.monotonic() - start)
             raise failure from None
@@ -252,6 +254,8 @@ class Client:
                 self.deadline.remaining(self.read_seconds)
                 yield chunk
         except urllib3.exceptions.TimeoutError:
+            if self.deadline.is_over:
+                raise self.deadline.passed() from None
             raise Unavailable(
                 "timeout", f"{self.base_url} stopped answering in the middle", remedy="try again"
             ) from None

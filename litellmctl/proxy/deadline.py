@@ -33,6 +33,11 @@ class Deadline:
             raise self.passed()
         return min(left, most)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether no time is left."""
+        return self._expires is not None and time.monotonic() >= self._expires
+
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Let the time of the body not count: a helper that prints a key has its own limit."""
@@ -87,7 +92,7 @@ class Deadline:
         def watch() -> None:
             while not over.wait(_SLICE_SECONDS):
                 now = time.monotonic()
-                if self._expires is not None and now > self._expires:
+                if self.is_over:
                     late.append(self.passed())
                 elif since is not None and now > since + most:
                     late.append(Unavailable("timeout", f"nothing came for {most:g} s", remedy=_LONGER))

@@ -235,8 +235,33 @@ def test_a_proxy_that_does_not_answer_in_time_is_a_timeout_and_not_tried_again(s
     with pytest.raises(Unavailable) as failure:
         connect(server.url, seconds=0.4).get("/x")
     assert (failure.value.code, len(server.requests)) == ("timeout", 1)
+    assert failure.value.message == "no complete answer within 0.4 s"
     assert time.monotonic() - start < 3
     release.set()
+
+
+@pytest.mark.parametrize("begins", [False, True])
+@pytest.mark.parametrize("seconds", [0.3, None])
+def test_a_wait_that_is_over_is_told_from_the_time_that_is_over(
+    serve: Serve, authority: Authority, seconds: float | None, *, begins: bool
+) -> None:
+    release = threading.Event()
+
+    def hang(_: Request) -> Reply:
+        if not begins:
+            release.wait(20)
+        return Reply(body=chain((b"[1,",), (b"2]" for _ in range(1) if release.wait(20))))
+
+    server = serve(hang)
+    trust = Trust(str(authority.file), "the test")
+    with closing(make_session(server.url, trust, loopback=True)) as session:
+        client = Client(server.url, BoundAuth(server.url, "sk-key"), session, Deadline(seconds), read_seconds=0.5)
+        with pytest.raises(Unavailable) as failure:
+            client.get("/x").read()
+    release.set()
+    of_one = "stopped answering in the middle" if begins else "no answer in time"
+    assert failure.value.code == "timeout"
+    assert failure.value.message.endswith("no complete answer within 0.3 s" if seconds else of_one)
 
 
 def trickle(piece: bytes) -> Iterator[bytes]:
