@@ -10,7 +10,7 @@ from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from litellmctl.errors import Failure, UsageFailure
+from litellmctl.errors import Failure, Unavailable, UsageFailure
 from litellmctl.proxy.client import Answer, origin
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def ask(
 
 
 def pages(client: Client, path: str, params: Sequence[tuple[str, str]], headers: dict[str, str]) -> Iterator[Answer]:
-    """Yield the answers of all pages of a list, each read whole."""
+    """Yield the answers of all pages of a list, each read whole; who cannot be asked for all of them is exit 3."""
     seen: set[tuple[str, str]] = set()
     following: tuple[str, str] | None = None
     for _ in range(_MOST_PAGES):
@@ -62,10 +62,21 @@ def pages(client: Client, path: str, params: Sequence[tuple[str, str]], headers:
         answer = client.deadline.run(partial(client.get, path, query, headers=headers, cap=_PAGE_BYTES))
         body = client.deadline.run(answer.read)
         yield replace(answer, chunks=iter([body if body.endswith(b"\n") else body + b"\n"]))
-        following = _next(body) if answer.status == 200 else None
-        if following is None or following in seen:
+        try:
+            following = _next(body) if answer.status == 200 else None
+        except LookupError:
+            raise _incomplete(path, "has more, and does not say how to ask for it") from None
+        if following is None:
             return
+        if following in seen:
+            raise _incomplete(path, f"begins anew after {len(seen)} page{'' if len(seen) == 1 else 's'}")
         seen.add(following)
+    raise _incomplete(path, f"has more than {_MOST_PAGES:,} pages")
+
+
+def _incomplete(path: str, what: str) -> Unavailable:
+    remedy = "what was printed is not all: ask for larger pages, often with -f limit=1000"
+    return Unavailable("bad_response", f"the list {path} {what}", remedy=remedy)
 
 
 def failure_and_body(client: Client, answer: Answer, path: str) -> tuple[Failure | None, Iterator[bytes]]:
@@ -89,7 +100,7 @@ def _after(head: list[bytes], rest: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _next(body: bytes) -> tuple[str, str] | None:
-    """Return the query by which the next page is asked for, None after the last one.
+    """Return the query by which the next page is asked for, None after the last one; LookupError where none is told.
 
     LiteLLM has `page` with `total_pages`, and a `next_page` token; OpenAI `after` with `last_id`; Anthropic `after_id`.
     """
@@ -105,7 +116,7 @@ def _next(body: bytes) -> tuple[str, str] | None:
             return "page", token
         if isinstance(last, str) and last:
             return ("after" if answer.get("object") == "list" else "after_id"), last
-        return None
+        raise LookupError
     page, total = answer.get("page", answer.get("current_page")), answer.get("total_pages")
     if isinstance(page, int) and isinstance(total, int) and 0 < page < total:
         return "page", str(page + 1)

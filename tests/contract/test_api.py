@@ -698,9 +698,24 @@ def test_what_is_no_page_is_the_only_one(run: Run, proxy: FakeProxy, body: bytes
         {"page": 1, "total_pages": 9},
     ],
 )
-def test_a_list_that_begins_anew_ends(run: Run, proxy: FakeProxy, body: Any) -> None:
+def test_a_list_that_begins_anew_is_told_of(run: Run, proxy: FakeProxy, body: Any) -> None:
     proxy.on("/thing", body, times=2)
-    assert len(run("api", "/thing", "--paginate").splitlines()) == 2
+    result = run("api", "/thing", "--paginate", "--json", exit=3)
+    assert len(result.splitlines()) == 2
+    assert (result.error["code"], result.error["message"]) == (
+        "bad_response",
+        "the list /thing begins anew after 1 page",
+    )
+    assert result.error["remedy"] == "what was printed is not all: ask for larger pages, often with -f limit=1000"
+
+
+@pytest.mark.parametrize("cursor", [{}, {"last_id": None}, {"next_page": "", "last_id": 5}], ids=repr)
+def test_a_list_that_does_not_say_how_it_goes_on_is_told_of(run: Run, proxy: FakeProxy, cursor: dict[str, Any]) -> None:
+    body = json.dumps({"data": [1], "has_more": True, **cursor})
+    proxy.on("/thing", body.encode())
+    result = run("api", "/thing", "--paginate", "--json", exit=3)
+    assert result == f"{body}\n"
+    assert result.error["message"] == "the list /thing has more, and does not say how to ask for it"
 
 
 def test_a_list_without_an_end_ends(run: Run, proxy: FakeProxy, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -712,7 +727,7 @@ def test_a_list_without_an_end_ends(run: Run, proxy: FakeProxy, monkeypatch: pyt
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
     proxy.on("/thing", respond=respond, times=None)
-    run("api", "/thing", "--paginate")
+    assert "the list /thing has more than 5 pages" in run("api", "/thing", "--paginate", exit=3).stderr
     assert len(proxy.requests) == 5
 
 
