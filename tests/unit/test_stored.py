@@ -52,10 +52,10 @@ class Stored:
         self.vault.put("id", Secret(URL, OLD, issued, end, "old-refresh"))
         self.credential = StoredLogin("work", self.login, self.file, self.vault, Renewal(self._ask, self.warned.append))
 
-    def replaced(self, **changes: Any) -> None:
-        """Let another process put a login in this one's place."""
+    def replaced(self, end: float | None = None, **changes: Any) -> None:
+        """Let another process put a login in this one's place, which cannot be renewed."""
         login = self.login._replace(id="other", client_id=None, **changes)
-        self.vault.put("other", Secret(login.base_url, "another", NOW, None, None))
+        self.vault.put("other", Secret(login.base_url, "another", NOW - LIFE, end, "other-refresh"))
         self.file.write(Logins({"work": login}, {}, []))
         self.vault.remove("id")
 
@@ -211,6 +211,13 @@ def test_the_login_that_took_its_place_meanwhile_is_used(tmp_path: Path, storage
     assert stored.credential.renewed() is None
     assert (stored.credential.identity(), stored.credential.kind) == ("other", "api_key")
     assert (stored.asked, stored.warned) == ([], [])
+
+
+def test_one_that_took_its_place_and_cannot_be_renewed_is_not_asked_for(tmp_path: Path) -> None:
+    stored = Stored(tmp_path, NOW)
+    stored.replaced(end=NOW + 1)
+    assert stored.credential.secret() == "another"
+    assert stored.asked == []
 
 
 def test_the_login_that_took_its_place_after_its_token_was_read_is_used(tmp_path: Path) -> None:
