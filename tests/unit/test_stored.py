@@ -215,6 +215,7 @@ def test_the_login_that_took_its_place_meanwhile_is_used(tmp_path: Path, storage
 
 def test_one_that_took_its_place_and_cannot_be_renewed_is_not_asked_for(tmp_path: Path) -> None:
     stored = Stored(tmp_path, NOW)
+    stored.credential._secret = stored.credential.read()
     stored.replaced(end=NOW + 1)
     assert stored.credential.secret() == "another"
     assert stored.asked == []
