@@ -45,6 +45,7 @@ def _recorded() -> dict[str, Any]:
     recorded["GET /model/info?litellm_model_id"] = {"data": rows[:1]}
     recorded["GET /v1/models"] = {"data": shape("v1_models")["data"][:4], "object": "list"}
     recorded["GET /model_group/info"] = {"data": shape("model_group_info")["data"][:2]}
+    recorded["GET /key/list?page"] = {**recorded["GET /key/list"], "current_page": 2}  # of two
     health = shape("health")
     recorded["GET /health"] = {name: rows[:2] if isinstance(rows, list) else rows for name, rows in health.items()}
     return recorded
@@ -71,7 +72,7 @@ class Request:
         for pattern, name in _TEMPLATES:
             if found := re.fullmatch(pattern, path):
                 path = found.expand(name)
-        for parameter in ("litellm_model_id", "query"):
+        for parameter in ("litellm_model_id", "query", "page"):
             if re.search(rf"(?:^|&){parameter}=", self.query):
                 path += f"?{parameter}"
         return f"{self.method} {path}"

@@ -173,7 +173,7 @@ _ENDPOINTS = (
     *("POST /claude-code/plugins/NAME/disable", "GET /v1/skills", "GET /v1/skills?query", "GET /v1/skills/ID"),
     *("POST /v1/skills", "DELETE /v1/skills/ID", "GET /key/info", "GET /user/info", "POST /token", "POST /revoke"),
     *("POST /key/delete", "GET /.well-known/litellm-cli-auth", "GET /public/model_hub/info"),
-    *("GET /health/liveliness", "GET /key/list", "POST /sso/cli/start", "GET /sso/cli/poll/ID"),
+    *("GET /health/liveliness", "GET /key/list", "GET /key/list?page", "POST /sso/cli/start", "GET /sso/cli/poll/ID"),
     "GET /.well-known/litellm-ui-config",
 )
 
