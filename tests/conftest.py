@@ -57,6 +57,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=long)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what a process had said that failed under a test: its exception names the command and the code alone."""
+    report = yield
+    error = call.excinfo.value if call.excinfo else None
+    if isinstance(error, subprocess.CalledProcessError | subprocess.TimeoutExpired):
+        for name in ("stdout", "stderr"):
+            if said := getattr(error, name):
+                text = said.decode(errors="replace") if isinstance(said, bytes) else said
+                report.sections.append((f"{name} of the process", text))
+    return report
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """The home of the user in this test."""
