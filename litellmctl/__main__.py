@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from litellmctl.console import Console
     from litellmctl.errors import Failure
+    from litellmctl.terminal.console import Console
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if "_LITELLMCTL_COMPLETE" in os.environ:
             return _complete(os.environ["_LITELLMCTL_COMPLETE"])
-        from litellmctl.console import Console
+        from litellmctl.terminal.console import Console
 
         console = Console.of_process()
         console.json_errors = "--json" in (arguments[: arguments.index("--")] if "--" in arguments else arguments)
@@ -97,14 +97,15 @@ def _failure_of(error: Exception) -> Failure:
 def _complete(shell: str) -> int:
     """Print what could be typed next; whatever goes wrong is no suggestion, and no message."""
     from litellmctl.app import App
-    from litellmctl.console import Console
+    from litellmctl.terminal.console import Console
 
     app = App(Console(None, None, None))
     app.options.offline = True
     try:
-        from litellmctl.completion import complete
+        from litellmctl.cli import cli
+        from litellmctl.completion.protocol import complete
 
-        text = complete(shell, app)
+        text = complete(cli, shell, app)
         console = Console(None, sys.stdout, None)
         console.write(text)
         console.flush()

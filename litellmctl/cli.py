@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import UserDict
 from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
 import click
 
 from litellmctl import __version__
 from litellmctl.app import App
-from litellmctl.commands.options import FormattedGroup, group, pass_app
-from litellmctl.console import BOLD
-from litellmctl.render import Bytes, Layout, Listing, Printable, Stream, render
+from litellmctl.commands.base import FormattedGroup, group, pass_app
+from litellmctl.terminal.console import BOLD
+from litellmctl.terminal.render import Bytes, Layout, Listing, Printable, Stream, render
 
 # What `--help` says of each, word for word, so that no command is imported for it; a test compares.
 SECTIONS: dict[str, dict[str, str]] = {
@@ -59,7 +60,8 @@ class _Commands(UserDict[str, Any]):
         found: click.Command | None = self.data[name]
         if found is None:
             attribute = name.replace("-", "_")
-            found = self.data[name] = getattr(__import__(f"litellmctl.commands.{attribute}", fromlist=["*"]), attribute)
+            module = import_module(f"litellmctl.commands.{attribute}")
+            found = self.data[name] = getattr(module, attribute)
         return found
 
 

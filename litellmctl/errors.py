@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum, unique
+from typing import Any, Self
 
 
 @unique
@@ -64,16 +65,46 @@ CHECK_THE_KEY = "check the key, and that it was made for this proxy"
 class Failure(Exception):
     """Something the user should know: a message, a remedy, a code out of `ERROR_CODES`.
 
-    `message` says what and where, without a final period being needed; `remedy` is a command or a sentence that
-    mends it; `status` is the HTTP status where there was one.
+    `message` says what and where, without a final period; `remedy` is a command or a sentence that fixes it; `status`
+    is the HTTP status where there was one; `words` are the proxy's own, where it gave a reason. `may_have_acted` says
+    whether the request may have had an effect all the same.
+
+    A failure is data and is not edited: `because`, `adding` and `changed` return another one.
     """
 
-    def __init__(self, code: str, message: str, *, remedy: str | None = None, status: int | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        remedy: str | None = None,
+        status: int | None = None,
+        words: str | None = None,
+        may_have_acted: bool = False,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.remedy = remedy
         self.status = status
+        self.words = words
+        self.may_have_acted = may_have_acted
+
+    def changed(self, **facts: Any) -> Self:
+        """Return the same failure with other facts."""
+        # Not copy.copy(): the kinds of failures are made with arguments of their own.
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__, **facts)
+        other.args = (other.message,)
+        return other
+
+    def because(self, prefix: str) -> Self:
+        """Return this failure as the reason of what `prefix` says: `prefix: message`."""
+        return self.changed(message=f"{prefix}: {self.message}")
+
+    def adding(self, suffix: str) -> Self:
+        """Return this failure with something more to say: `message; suffix`."""
+        return self.changed(message=f"{self.message}; {suffix}")
 
     @property
     def exit_code(self) -> ExitCode:
@@ -108,10 +139,29 @@ class ConfigFailure(UsageFailure):
 class Unavailable(Failure):
     """The proxy cannot be used now, or what answers is not LiteLLM (exit 3).
 
-    `may_have_acted` is false where the request cannot have had an effect: it was never sent, or sent elsewhere.
+    `may_have_acted` is false where the request cannot have had an effect: it was never sent, was sent elsewhere, or
+    was refused.
     """
 
-    may_have_acted = True
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        remedy: str | None = None,
+        status: int | None = None,
+        words: str | None = None,
+        may_have_acted: bool = True,
+    ) -> None:
+        refused = status is not None and 400 <= status < 500
+        super().__init__(
+            code,
+            message,
+            remedy=remedy,
+            status=status,
+            words=words,
+            may_have_acted=may_have_acted and not refused,
+        )
 
 
 class AuthFailure(Failure):

@@ -13,9 +13,9 @@ import click
 
 from litellmctl import __version__
 from litellmctl.cli import cli
+from litellmctl.commands.base import SHARED_OPTIONS, FormattedCommand
 from litellmctl.commands.help import TOPICS
-from litellmctl.commands.options import SHARED_OPTIONS, FormattedCommand
-from litellmctl.completion import SCRIPTS
+from litellmctl.completion.scripts import SCRIPTS
 
 ROOT = Path(__file__).parents[1]
 _SCRIPT_NAMES = {"bash": "litellmctl.bash", "zsh": "_litellmctl", "fish": "litellmctl.fish"}

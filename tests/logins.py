@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from litellmctl.auth.logins import Login
+from litellmctl.auth.login_file import Login
 
 
 def pkce_login(url: str, *, issued_at: float, expires_at: float, **changes: Any) -> Login:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from litellmctl.auth.credential import Credential, checked
 from litellmctl.errors import AuthFailure, Unavailable
-from litellmctl.settings import files
+from litellmctl.foundation import files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,7 +84,7 @@ class GoogleCredential(Credential):
         from google.auth.transport.requests import Request
         from google.oauth2.credentials import Credentials
 
-        from litellmctl.proxy.deadline import Deadline
+        from litellmctl.foundation.deadline import Deadline
 
         credentials: Any = Credentials.from_authorized_user_info(self.info)  # type: ignore[no-untyped-call]
         request = Request(self.session())

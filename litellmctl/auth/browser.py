@@ -27,19 +27,16 @@ def is_here() -> bool:
 
 def show(link: str) -> bool:
     """Open the link; return whether a browser took it, as far as that can be told."""
-    import threading
     import webbrowser
 
-    opened: list[bool] = []
+    from litellmctl.foundation.threads import in_background
 
-    def work() -> None:
+    def opened() -> bool:
         try:
-            opened.append(webbrowser.open(link))
+            return webbrowser.open(link)
         except (webbrowser.Error, OSError, ValueError):
-            opened.append(False)
+            return False
 
     # In a thread, since some browsers keep us waiting until they are closed.
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(0.5)
-    return not opened or opened[0]
+    pending = in_background(opened)
+    return not pending.wait(0.5) or pending.result()

@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from litellmctl.auth.credential import ConfiguredKey, Credential, Pair
-from litellmctl.auth.logins import login_command
+from litellmctl.auth.login_file import login_command
 from litellmctl.errors import AuthFailure, ConfigFailure, Failure, UsageFailure, suggestion
+from litellmctl.foundation.urls import normalize
 from litellmctl.settings import environment, paths, values
-from litellmctl.settings.base_url import normalize
-from litellmctl.settings.config import Profile
-from litellmctl.settings.keys import DEFAULT_PROFILE, HEADER_NAME
+from litellmctl.settings.definitions import DEFAULT_PROFILE, HEADER_NAME
 
 if TYPE_CHECKING:
     import requests
+
+    from litellmctl.settings.config import Profile
 
 # The variables that hold a key, each with the variable that holds the URL which the key was given for.
 _ENVIRONMENT_PAIRS = (
@@ -24,25 +25,26 @@ _ENVIRONMENT_PAIRS = (
 )
 _SET_THEM = "export LITELLM_BASE_URL=https://HOST LITELLM_API_KEY=sk-..."
 
-StoredLogin = Callable[[Profile], Pair | None]
-
 
 class Resolver:
     """Finds the pair for a profile.
 
     `warn` takes a sentence about a source that cannot be used; `google_session` makes the HTTP session for Google;
-    `stored` gives a profile's stored login, which goes before everything else.
+    `stored` gives the profile's stored login, which goes before everything else; `remembered` is the URL where the
+    profile was signed in last.
     """
 
     def __init__(
         self,
         warn: Callable[[str], None],
         google_session: Callable[[], requests.Session],
-        stored: StoredLogin = lambda _profile: None,
+        stored: Callable[[], Pair | None] = lambda: None,
+        remembered: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._warn = warn
         self._google_session = google_session
         self._stored = stored
+        self._remembered = remembered
 
     def resolve(self, profile: Profile, *, base_url: str | None = None, auth: str | None = None) -> Pair:
         """Return the first pair that exists: for this URL and from this source, where the user insists on them.
@@ -63,12 +65,12 @@ class Resolver:
                 credential.secret()  # refuses a key that cannot be sent, even where a cache would answer
             shadowed = tuple(_shadowed(credential)) if auth is None and profile.name == DEFAULT_PROFILE else ()
             return Pair(url, credential, headers, profile.get("key_header"), shadowed)
-        raise _nothing(profile, base_url, auth)
+        raise _nothing(profile, base_url, auth, self._remembered)
 
     def _candidates(
         self, profile: Profile, wanted: str | None, auth: str | None
     ) -> Iterator[tuple[str | None, Credential, Mapping[str, values.Value]]]:
-        login = self._stored(profile) if auth in {None, "stored"} else None
+        login = self._stored() if auth in {None, "stored"} else None
         if login is not None:
             yield login.base_url, login.credential, login.headers
         url = profile.base_url
@@ -130,7 +132,19 @@ def _shadowed(credential: Credential) -> Iterator[str]:
         yield from (name for _, names in _ENVIRONMENT_PAIRS for name in names if environment.flag(name))
 
 
-def _nothing(profile: Profile, wanted: str | None, auth: str | None) -> Failure:
+def known_proxy(profile: Profile, wanted: str | None, remembered: str | None) -> str | None:
+    """Return which proxy is meant where no credential tells: the one answer that all commands give.
+
+    The one that `--base-url` names (`wanted`), else the profile's, else for the default profile the variables', else
+    the one where the profile is or was signed in (`remembered`); None where nothing names one.
+    """
+    if wanted is not None or profile.base_url is not None:
+        return wanted or profile.base_url
+    names = [url_name for url_name, _ in _ENVIRONMENT_PAIRS] if profile.name == DEFAULT_PROFILE else []
+    return next(filter(None, map(_url_of, names)), remembered)
+
+
+def _nothing(profile: Profile, wanted: str | None, auth: str | None, remembered: Callable[[], str | None]) -> Failure:
     """Return why there is no pair, with what helps this profile."""
     if auth is not None:
         return AuthFailure(
@@ -144,8 +158,10 @@ def _nothing(profile: Profile, wanted: str | None, auth: str | None) -> Failure:
     set_keys = [
         (name, _url_of(url_name)) for url_name, names in _ENVIRONMENT_PAIRS for name in names if environment.flag(name)
     ]
-    urls = [wanted, profile.base_url, *(_url_of(name) for name, _ in _ENVIRONMENT_PAIRS if by_default)]
-    url = next((url for url in urls if url), None)
+    own_key = profile.named("api_key") if profile.api_key is not None else None
+    unplaced = own_key or (set_keys[0][0] if by_default and set_keys else None)
+    # A key without a URL is a mistake, and no key for where the profile was signed in.
+    url = known_proxy(profile, wanted, None if unplaced else remembered())
     if url is not None:
         other = next((name for name, own in set_keys if own not in {None, url} and (by_default or wanted)), None)
         login = login_command(profile.name) + (f" --base-url {wanted}" if wanted else "")
@@ -156,8 +172,6 @@ def _nothing(profile: Profile, wanted: str | None, auth: str | None) -> Failure:
             if by_default or wanted
             else f"{login}, or litellmctl config set {profile.named('api_key')} '$NAME'",
         )
-    own_key = profile.named("api_key") if profile.api_key is not None else None
-    unplaced = own_key or (set_keys[0][0] if by_default and set_keys else None)
     set_url = f"litellmctl config set {profile.named('base_url')} https://HOST"
     if unplaced is not None:
         url_name = next((url_name for url_name, names in _ENVIRONMENT_PAIRS if unplaced in names), None)

@@ -1,16 +1,18 @@
 """Where secrets lie: the operating system's keyring, or a file that only the user may read. Outcomes are values."""
 
-# No `from __future__ import annotations` here: named tuples are made in a third of the time without, and `token` makes
-# these.
+from __future__ import annotations
+
 import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
-from litellmctl.auth.logins import is_time, parse_json, table
+from litellmctl.auth.login_file import parse_json, table
 from litellmctl.errors import Failure, Unavailable
-from litellmctl.settings import environment, files
+from litellmctl.foundation import files
+from litellmctl.foundation.times import is_time
+from litellmctl.settings import environment
 
 SERVICE = "litellmctl"
 STORAGES = ("keyring", "file")
@@ -18,7 +20,7 @@ _VERSION = 1
 _PATIENCE_SECONDS = 3.0
 _PATIENCE_WITH_A_PERSON_SECONDS = 60.0
 _NOTE_SECONDS = 1.0
-_LONGEST_PLAIN = 1200
+_MAX_PLAIN = 1200
 # Characters of the basic plane, none of them a surrogate.
 _FIRST_DIGIT, _DIGITS = 0x4000, 0x8000
 
@@ -41,7 +43,7 @@ class Secret(NamedTuple):
         return json.dumps(self._asdict(), separators=(",", ":"))
 
     @classmethod
-    def parse(cls, content: Any) -> "Secret | None":
+    def parse(cls, content: Any) -> Secret | None:
         """Return the secret in a stored object, or None where it is not one."""
         if not isinstance(content, dict):
             return None
@@ -109,7 +111,7 @@ class FileVault:
 
     storage = "file"
 
-    def __init__(self, folder: "str | os.PathLike[str]") -> None:
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.path = os.path.join(folder, "secrets.json")
 
     def put(self, login: str, secret: Secret) -> Stored | Refused:
@@ -229,16 +231,13 @@ class KeyringVault:
     def _ask(self, work: Callable[[Any], Outcome]) -> Outcome:
         if (environment.get("LITELLMCTL_KEYRING") or "").lower() == "off":
             return NoKeyring("LITELLMCTL_KEYRING=off")
-        import threading
-
         import keyring  # noqa: F401  # reads files only, and its time is not to count
 
-        from litellmctl.proxy.deadline import Deadline
+        from litellmctl.foundation.deadline import Deadline
+        from litellmctl.foundation.threads import after
 
         seconds = _PATIENCE_SECONDS if self._waiting is None else _PATIENCE_WITH_A_PERSON_SECONDS
-        timer = threading.Timer(_NOTE_SECONDS, self._waiting or _nothing)
-        timer.daemon = True
-        timer.start()
+        timer = after(_NOTE_SECONDS, self._waiting or _nothing)
         try:
             return Deadline(seconds).run(lambda: _with_backend(work))
         except Unavailable:
@@ -252,7 +251,7 @@ def _packed(text: str) -> str:
 
     A long one is compressed and written as characters that carry 15 bits each.
     """
-    if len(text) <= _LONGEST_PLAIN:
+    if len(text) <= _MAX_PLAIN:
         return text
     import zlib
 

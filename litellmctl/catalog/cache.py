@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from litellmctl.catalog.model import Model, is_chat
-from litellmctl.render import dump_json
-from litellmctl.settings.cache import LineCache
+from litellmctl.foundation.line_cache import LineCache
+from litellmctl.foundation.text import dump_json
+from litellmctl.foundation.times import age_of, is_fresh
 
 FRESH_SECONDS = 24 * 3600
 
@@ -54,12 +55,12 @@ class Catalog(NamedTuple):
     @property
     def age(self) -> float:
         """Seconds since it was fetched."""
-        return max(0.0, time.time() - self.fetched_at)
+        return age_of(self.fetched_at)
 
     @property
     def is_fresh(self) -> bool:
         """Whether it may be used without asking the proxy; one from far in the future may not, by any clock."""
-        return abs(time.time() - self.fetched_at) < FRESH_SECONDS
+        return is_fresh(self.fetched_at, FRESH_SECONDS)
 
 
 class CatalogCache(LineCache):

@@ -34,8 +34,8 @@ _BY_MODE: dict[str | None, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "audio_transcription": (("audio",), ("text",)),
     "audio_speech": (("text",), ("audio",)),
 }
-_MOST_TOKENS = 2**53
-_LONGEST_WORD = 100
+_MAX_TOKENS = 2**53
+_MAX_WORD = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +205,7 @@ def _efforts(info: Mapping[str, Any]) -> frozenset[str] | None:
 
 
 def _word(value: object) -> str | None:
-    return value if isinstance(value, str) and 0 < len(value) <= _LONGEST_WORD else None
+    return value if isinstance(value, str) and 0 < len(value) <= _MAX_WORD else None
 
 
 def _flag(value: object) -> bool | None:
@@ -225,7 +225,7 @@ def _number(value: object) -> float | None:
 
 def _tokens(value: object) -> int | None:
     number = _number(value)
-    return int(number) if number is not None and number.is_integer() and 0 < number <= _MOST_TOKENS else None
+    return int(number) if number is not None and number.is_integer() and 0 < number <= _MAX_TOKENS else None
 
 
 def _price(value: object) -> float | None:

@@ -26,6 +26,8 @@ MODALITY_WORDS = {
     "video_input": ("input", "video"),
     "audio_output": ("output", "audio"),
 }
+# What `--supports` takes.
+ABILITY_WORDS = (*ABILITIES, "reasoning", *MODALITY_WORDS)
 MODALITIES = ("text", "image", "audio", "pdf", "video")
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 CHAT_MODES = frozenset({None, "chat", "responses"})
@@ -79,4 +81,10 @@ FIELDS: dict[str, str] = {
     "deployments": "How many deployments share the name.",
     "complete": "Whether all facts that matter for its mode are known.",
     "source": "Where the proxy told of it: model_info, models_list, health.",
+}
+# What `--sort` takes, each with what it means.
+SORT_FIELDS: dict[str, str] = {
+    **{name: text for name, text in FIELDS.items() if name not in {"cost", "supports"}},
+    **{f"cost.{name}": "US dollars per million tokens." for name in ("input", "output", "cache_read", "cache_write")},
+    **{f"supports.{name}": "" for name in ABILITIES},
 }

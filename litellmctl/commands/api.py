@@ -7,9 +7,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from litellmctl.commands.options import command, completes, pass_app
+from litellmctl.commands.base import command, completes, pass_app
 from litellmctl.errors import UsageFailure
-from litellmctl.render import Bytes, clean, dump_json
+from litellmctl.foundation.text import clean, dump_json
+from litellmctl.terminal.render import Bytes
 
 if TYPE_CHECKING:
     from litellmctl.app import App
@@ -65,8 +66,7 @@ def api(
     comes, whatever the status, which decides the exit code. The key is sent to this proxy only, and a request that
     may change something is sent once.
     """
-    from litellmctl.proxy.deadline import Deadline
-    from litellmctl.proxy.raw import ask, pages, path_of
+    from litellmctl.proxy.passthrough import ask, pages, path_of
 
     fields = [*(_field(text, "-f") for text in texts), *(_json_field(text) for text in values)]
     own_headers = dict(_header(app, text) for text in headers)
@@ -76,8 +76,8 @@ def api(
         raise UsageFailure(f'--method: "{verb}" is no method', remedy="use GET, POST, PUT, PATCH or DELETE")
     if paginate and (verb != "GET" or source is not None):
         raise UsageFailure("--paginate is for a GET", remedy="leave it out, or add -X GET")
-    where = path_of(path, app.pair.base_url)
-    app.name_shadowed()
+    where = path_of(path, app.connection.pair.base_url)
+    app.connection.note_shadowed()
     body: bytes | IO[bytes] | None = None
     params: list[tuple[str, str]] = []
     if verb == "GET" or source is not None:
@@ -88,8 +88,8 @@ def api(
         body = _opened(app, source)
     if body is not None and "content-type" not in {name.lower() for name in own_headers}:
         own_headers["Content-Type"] = "application/json"
-    client = app.client(Deadline(app.options.timeout))
-    client.read_seconds = app.options.timeout or SILENT_SECONDS
+    timeout = app.options.timeout
+    client = app.connection.client().within(timeout, silence=timeout or SILENT_SECONDS)
     if paginate:
         return Bytes(_printed(app, client, pages(client, where, params, own_headers), where, include=include))
     try:
@@ -102,7 +102,7 @@ def api(
 
 def _printed(app: App, client: Client, answers: Iterator[Answer], path: str, *, include: bool) -> Iterator[bytes]:
     """Yield what to print of each answer; a status of an error is remembered for the exit code."""
-    from litellmctl.proxy.raw import failure_and_body
+    from litellmctl.proxy.passthrough import failure_and_body
 
     for answer in answers:
         kind = answer.headers.get("content-type", "").split(";")[0].strip().lower()
@@ -144,8 +144,7 @@ def _json_field(text: str) -> tuple[str, Any]:
     try:
         return name, parse_json(value, named=f"-F {name}")
     except UsageFailure as failure:
-        failure.remedy = f"-f {name}=... takes it as text"
-        raise
+        raise failure.changed(remedy=f"-f {name}=... takes it as text") from None
 
 
 def _object(fields: Sequence[tuple[str, Any]]) -> bytes:
@@ -165,7 +164,7 @@ def _header(app: App, text: str) -> tuple[str, str]:
     import re
 
     from litellmctl.auth.sources import forbidden_headers
-    from litellmctl.settings.keys import HEADER_NAME
+    from litellmctl.settings.definitions import HEADER_NAME
 
     name, colon, value = text.partition(":")
     value = value.strip()
@@ -178,7 +177,7 @@ def _header(app: App, text: str) -> tuple[str, str]:
 
 def _opened(app: App, source: str) -> IO[bytes]:
     """Return the file to send, which is read as it is sent."""
-    from litellmctl.settings import files
+    from litellmctl.foundation import files
 
     if source == "-":
         if app.console.stdin_is_terminal or app.console.stdin_bytes is None:

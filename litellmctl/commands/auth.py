@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from litellmctl.commands.base import group
 from litellmctl.commands.login import login
 from litellmctl.commands.logout import logout
-from litellmctl.commands.options import group
 from litellmctl.commands.token import token
 from litellmctl.commands.whoami import whoami
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from litellmctl.commands.options import command
-from litellmctl.render import Text
+from litellmctl.commands.base import command
+from litellmctl.terminal.render import Text
 
 
 @command(
@@ -27,6 +27,6 @@ def completion(*, shell: str) -> Text:
     Models, tools, their parameters, skills, profiles and fields are completed from what is cached: a TAB never asks the
     proxy. A wheel installs the three scripts where the shells look for them, below its share folder.
     """
-    from litellmctl.completion import SCRIPTS
+    from litellmctl.completion.scripts import SCRIPTS
 
     return Text(SCRIPTS[shell].rstrip("\n"))

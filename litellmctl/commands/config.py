@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litellmctl.commands.options import FormattedGroup, command, completes, group, pass_app
+from litellmctl.commands.base import FormattedGroup, command, completes, group, pass_app
 from litellmctl.errors import Rejected, UsageFailure
-from litellmctl.render import Listing, Row, Text, clean
+from litellmctl.foundation.text import clean
 from litellmctl.settings import environment
+from litellmctl.terminal.render import Listing, Row, Text
 
 if TYPE_CHECKING:
     from litellmctl.app import App
@@ -33,7 +34,7 @@ PROFILE_FIELDS = {
 class _ConfigGroup(FormattedGroup):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the settings there are."""
-        from litellmctl.settings.keys import GLOBAL_KEYS, PROFILE_KEYS
+        from litellmctl.settings.definitions import GLOBAL_KEYS, PROFILE_KEYS
 
         with formatter.section("Settings"):
             formatter.write_dl([(key.name, key.help) for key in (*GLOBAL_KEYS.values(), *PROFILE_KEYS.values())])
@@ -68,8 +69,8 @@ def _profile_name(app: App) -> str:
 @pass_app
 def get(app: App, *, key: str) -> Text:
     """Print a setting."""
+    from litellmctl.settings.definitions import shown
     from litellmctl.settings.edit import find, locate
-    from litellmctl.settings.keys import shown
 
     address = locate(key, _profile_name(app))
     value = find(app.config, address)
@@ -98,8 +99,8 @@ def set_(app: App, *, key: str, value: str) -> None:
 
     api_key takes a reference only: '$NAME' for a variable, '!command' for a command that prints the key.
     """
+    from litellmctl.settings.definitions import shown
     from litellmctl.settings.edit import locate, set_value
-    from litellmctl.settings.keys import shown
 
     address = locate(key, _profile_name(app))
     if address.full == "default_profile":
@@ -162,7 +163,7 @@ def list_(app: App, *, profiles: bool) -> Listing:
 
 
 def _settings(app: App) -> Iterator[Row]:
-    from litellmctl.settings.keys import PROFILE_KEYS, shown
+    from litellmctl.settings.definitions import PROFILE_KEYS, shown
 
     table = app.config.table
     variable = environment.get("LITELLMCTL_PROFILE")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from litellmctl.commands.options import command, pass_app
-from litellmctl.render import Listing, Row, Text, clean
+from litellmctl.commands.base import command, pass_app
+from litellmctl.foundation.text import clean
+from litellmctl.terminal.render import Listing, Row, Text
 
 if TYPE_CHECKING:
     from litellmctl.app import App
+    from litellmctl.doctor.checks import Checks
 
 FIELDS = {
     "check": "What was looked at.",
@@ -44,9 +46,9 @@ def doctor(app: App, *, report: bool) -> Listing | Text:
     configuration, the way to the proxy, the credential, what the proxy offers, and this machine. Exits with the code of
     the first failure.
     """
-    from litellmctl.doctor.patient import Patient
+    from litellmctl.doctor.checks import Checks
 
-    rows = _rows(app, Patient(app))
+    rows = _rows(app, Checks(app))
     if report:
         from litellmctl.doctor.report import report_text
 
@@ -54,10 +56,10 @@ def doctor(app: App, *, report: bool) -> Listing | Text:
     return Listing(rows, line=_line)
 
 
-def _rows(app: App, patient: Any) -> Iterator[Row]:
-    from litellmctl.doctor.check import examine
+def _rows(app: App, checks: Checks) -> Iterator[Row]:
+    from litellmctl.doctor.runner import examine
 
-    for name, finding in examine(patient.checks()):
+    for name, finding in examine(checks.in_order()):
         if finding.failure is not None and not app.failures:
             app.failures.append(finding.failure)
         yield {"check": name, "status": finding.status, "detail": finding.detail, "remedy": finding.remedy}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from litellmctl.commands.options import command, pass_app
-from litellmctl.render import Record
+from litellmctl.commands.base import command, pass_app
+from litellmctl.terminal.render import Record
 
 if TYPE_CHECKING:
     from litellmctl.app import App
@@ -81,7 +81,7 @@ def env(app: App, *, shell: str) -> Record:
 
     They hold the token, renewed first if need be; a token that ends makes them stale, so print them anew.
     """
-    pair = app.pair
+    pair = app.connection.pair
     secret = pair.credential.secret()
     row = dict.fromkeys(FIELDS, secret)
     row |= {"OPENAI_BASE_URL": f"{pair.base_url}/v1"}

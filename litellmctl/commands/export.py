@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from litellmctl.commands.options import command, completes, pass_app
+from litellmctl.commands.base import command, completes, pass_app
 from litellmctl.errors import UsageFailure, suggestion
-from litellmctl.render import Column, Listing, Text, clean
+from litellmctl.foundation.text import clean
+from litellmctl.terminal.render import Column, Listing, Text
 
 if TYPE_CHECKING:
     from litellmctl.app import App
     from litellmctl.catalog.model import Model
     from litellmctl.exporters.exporter import Export, Exporter
-    from litellmctl.exporters.writing import Planned
+    from litellmctl.exporters.receipts import Planned
 
 TOOLS = ("opencode", "codex", "claude-code", "pi", "crush", "aider", "continue", "zed", "llm", "goose")
 FIELDS = {
@@ -82,7 +83,7 @@ def export(
     --undo takes the last write back, unless the file was edited since.
     """
     from litellmctl.exporters.all import EXPORTERS
-    from litellmctl.exporters.writing import Receipts, diff
+    from litellmctl.exporters.receipts import Receipts, diff
     from litellmctl.settings.paths import config_dir
 
     if lists:
@@ -105,7 +106,7 @@ def export(
     planned = receipts.plan(made.files)
     if shows:
         return _text("\n".join(filter(None, map(diff, planned))))
-    _tell(app, receipts.write(planned), planned, tool)
+    _report(app, receipts.write(planned), planned, tool)
     for note in made.notes:
         app.console.note(f"Then:  {note}")
     return None
@@ -118,20 +119,20 @@ def _made(
     import shlex
     from urllib.parse import urlsplit
 
-    from litellmctl.catalog.select import Selection
+    from litellmctl.catalog.selection import Selection
     from litellmctl.exporters.exporter import Provider
-    from litellmctl.program import token_command
+    from litellmctl.own_command import token_command
 
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", provider_id):
         raise UsageFailure(f'--id: "{provider_id}" is no name of a-z, 0-9, - and _', remedy="--id litellm")
-    base_url = app.pair.base_url
+    base_url = app.connection.pair.base_url
     try:
         words = shlex.split(key_command) if key_command else token_command(app.profile.name, base_url)
     except ValueError:
         words = []
     if not words:
         raise UsageFailure("--key-command is no command", remedy="--key-command 'op read op://team/litellm/key'")
-    catalog = app.lists.models()
+    catalog = app.catalogs.models()
     models: list[Model] = Selection(globs=globs).apply(catalog.models)
     if not models:
         near = suggestion(globs[0], [model["id"] for model in catalog.models]) if globs else ""
@@ -164,7 +165,7 @@ def _text(text: str) -> Text | None:
     return Text(text) if text else None
 
 
-def _tell(app: App, written: Sequence[Planned], planned: Sequence[Planned], tool: str) -> None:
+def _report(app: App, written: Sequence[Planned], planned: Sequence[Planned], tool: str) -> None:
     for one in written:
         app.console.done(f"Wrote {one.path} (litellmctl export {tool} --undo takes it back)")
     if not written:
@@ -172,7 +173,7 @@ def _tell(app: App, written: Sequence[Planned], planned: Sequence[Planned], tool
 
 
 def _listing(exporters: dict[str, Exporter]) -> Listing:
-    from litellmctl.exporters.writing import Receipts, is_installed
+    from litellmctl.exporters.receipts import Receipts, is_installed
     from litellmctl.settings.paths import config_dir
 
     rows = [

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
-from litellmctl.commands.options import command, completes
+from litellmctl.commands.base import command
 from litellmctl.errors import ERROR_CODES, EXIT_CODE_HELP, UsageFailure, suggestion
-from litellmctl.render import Text
 from litellmctl.settings.environment import VARIABLES
+from litellmctl.terminal.render import Text
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 def _environment(formatter: click.HelpFormatter) -> None:
@@ -114,6 +118,23 @@ TOPICS = {
 }
 
 
+def _complete(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete what `help` takes: a topic, or the words of a command."""
+    from click.shell_completion import CompletionItem
+
+    current: click.Command = context.find_root().command
+    words = context.params.get("words") or ()
+    for word in words:
+        found = current.get_command(context, word) if isinstance(current, click.Group) else None
+        if found is None:
+            return []
+        current = found
+    named = {} if words else dict.fromkeys(TOPICS, "a topic")
+    if isinstance(current, click.Group):
+        named |= {name: one.get_short_help_str() for name, one in current.commands.items() if not one.hidden}
+    return [CompletionItem(name, help=text) for name, text in named.items() if name.startswith(incomplete)]
+
+
 @command(
     "help",
     examples="""
@@ -126,7 +147,7 @@ TOPICS = {
     $ litellmctl help json --json | jq -r .
     """,
 )
-@click.argument("words", nargs=-1, metavar="[COMMAND...|TOPIC]", shell_complete=completes("help"))
+@click.argument("words", nargs=-1, metavar="[COMMAND...|TOPIC]", shell_complete=_complete)
 @click.pass_context
 def help(context: click.Context, *, words: Sequence[str]) -> Text:  # noqa: A001
     """Show the help of a command or of a topic.

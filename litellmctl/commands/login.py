@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litellmctl.app import App, age_text, timestamp
-from litellmctl.commands.options import command, pass_app
+from litellmctl.auth.choices import FLOWS, Choices
+from litellmctl.auth.vault import STORAGES
+from litellmctl.commands.base import command, pass_app
 from litellmctl.errors import Failure, UsageFailure
+from litellmctl.foundation.text import counted
+from litellmctl.foundation.times import age_text, timestamp
 from litellmctl.settings import environment
 
 if TYPE_CHECKING:
+    from litellmctl.app import App
     from litellmctl.auth.login import LoggedIn
+    from litellmctl.catalogs import Catalogs
+    from litellmctl.connection import Connection
+    from litellmctl.options import Options
     from litellmctl.settings.config import Profile
 
 KINDS = {
@@ -43,7 +50,7 @@ KINDS = {
 @click.option(
     "--flow",
     metavar="FLOW",
-    type=click.Choice(("pkce", "device", "paste")),
+    type=click.Choice(FLOWS),
     help="Force a kind of single sign-on: pkce, device or paste.",
 )
 @click.option("--no-browser", is_flag=True, help="Print the link, and open no browser.")
@@ -62,7 +69,7 @@ KINDS = {
 @click.option(
     "--storage",
     metavar="WHERE",
-    type=click.Choice(("keyring", "file")),
+    type=click.Choice(STORAGES),
     help="Keep the secret in the keyring or in a file (the keyring where there is one).",
 )
 @pass_app
@@ -72,7 +79,8 @@ def login(app: App, /, **options: Any) -> None:
     Without --sso or --with-token it asks. The key or token is verified first; then it is kept in the operating
     system's keyring, or where there is none in a file that only you may read, and is renewed where that can be done.
     """
-    from litellmctl.auth.sign_in import Choices, SignIn
+    from litellmctl.auth.flows import SignIn
+    from litellmctl.auth.login import log_in
 
     choices = Choices(
         sso=_means_sso(options),
@@ -89,21 +97,36 @@ def login(app: App, /, **options: Any) -> None:
             remedy="pass --sso, or --with-token and give the key on stdin",
             code="input_required",
         )
-    app.require_online("login")
-    _ = app.lists.discovery_seconds  # a setting that is none is told before anything is stored
     profile, is_new = _profile(app)
-    base_url = _base_url(app, profile, asks=not (choices.sso or choices.with_token))
-    app.require_secure(base_url, profile)
-    desk = app.desk(base_url, profile)
-    sign_in = SignIn(app.console, desk.connect(None), choices, app.request_seconds)
-    done = desk.log_in(profile.name, sign_in, virtual_key=options["virtual_key"], storage=options["storage"])
+    connection = app.connection_of(profile)
+    connection.require_online("login")
+    _ = app.catalogs_of(connection).discovery_seconds  # a bad setting is told before anything is stored
+    base_url = _base_url(app, connection, asks=not (choices.sso or choices.with_token))
+    connection.require_secure(base_url)
+    done = log_in(
+        profile.name,
+        SignIn(app.console, connection.connect(base_url), choices, connection.request_seconds),
+        connection.login_store(),
+        connection.ask,
+        app.console,
+        virtual_key=options["virtual_key"],
+        storage=options["storage"],
+    )
     if is_new:
         profile = _made(app, profile.name, base_url)
         app.console.note(f"Made the profile {profile.name}.")
-    app.use(profile)
-    models = _models(app, done)
-    app.lists.renew_tools()
-    _tell(app, done, models)
+    signed_in = app.connection_of(profile, _options_of_login(app))
+    catalogs = app.catalogs_of(signed_in)
+    models = _count_of_models(app, catalogs, done)
+    catalogs.refresh_tools()
+    _report(app, done, models)
+    signed_in.note_shadowed()
+
+
+def _options_of_login(app: App) -> Options:
+    """Return the options for going on with the login that was stored."""
+    # It goes first by itself; insisting on it would hide which variables lose.
+    return app.options.replaced(base_url=None, auth="stored" if environment.get("LITELLMCTL_AUTH") else None)
 
 
 def _profile_words(app: App) -> list[str]:
@@ -123,7 +146,7 @@ def _means_sso(options: dict[str, Any]) -> bool:
 def _profile(app: App) -> tuple[Profile, bool]:
     """Return the profile that signs in, and whether it is a new one."""
     from litellmctl.settings.config import Profile, profile_name
-    from litellmctl.settings.keys import PROFILE_NAME
+    from litellmctl.settings.definitions import PROFILE_NAME
 
     name = profile_name(app.config, app.options.profile)
     if name in app.config.profile_names:
@@ -133,23 +156,12 @@ def _profile(app: App) -> tuple[Profile, bool]:
     return Profile(name, {}), True
 
 
-def _base_url(app: App, profile: Profile, *, asks: bool) -> str:
+def _base_url(app: App, connection: Connection, *, asks: bool) -> str:
     """Return the proxy to sign in to: the one that was named, or the known one, which a person may correct."""
-    from litellmctl.settings.base_url import is_loopback, normalize
-    from litellmctl.settings.keys import DEFAULT_PROFILE
+    from litellmctl.foundation.urls import is_loopback, normalize
 
-    given = app.options.base_url
-    if given is not None:
-        return normalize(given, named="--base-url")
-    known = profile.base_url
-    if known is None and profile.name == DEFAULT_PROFILE:
-        for name in ("LITELLM_BASE_URL", "LITELLM_PROXY_URL"):
-            text = environment.get(name)
-            if known is None and text is not None:
-                known = normalize(text, named=name)
-    if known is None:
-        known = app.logins.read().url(profile.name)
-    if known is not None and not (asks and app.console.can_prompt):
+    known = connection.known_base_url
+    if known is not None and (app.options.base_url is not None or not (asks and app.console.can_prompt)):
         return known
     while True:
         typed = app.console.ask("Proxy URL", flag="--base-url URL", default=known)
@@ -171,22 +183,22 @@ def _made(app: App, name: str, base_url: str) -> Profile:
     return Config(app.config.path).profile(name)
 
 
-def _models(app: App, done: LoggedIn) -> str:
+def _count_of_models(app: App, catalogs: Catalogs, done: LoggedIn) -> str:
     """Fetch the models, and say how many there are; the login is good without."""
     count, listed = done.models, done.models
-    if app.lists.discovery_seconds > 0:
+    if catalogs.discovery_seconds > 0:
         try:
-            catalog = app.lists.fetch_models()
+            catalog = catalogs.fetch_models()
             count, listed = len(catalog.lines), catalog.listed
         except Failure as failure:
             app.console.warn(f"the models could not be listed: {failure.message}")
     if count is None:
         return ""
     others = f", {listed} of them for chat" if listed != count else ""
-    return f"{count} model{'' if count == 1 else 's'}{others}. "
+    return f"{counted(count, 'model')}{others}. "
 
 
-def _tell(app: App, done: LoggedIn, models: str) -> None:
+def _report(app: App, done: LoggedIn, models: str) -> None:
     entry = done.login
     team = entry.team_alias or entry.team_id
     who = f" as {done.who}" if done.who else ""
@@ -197,4 +209,3 @@ def _tell(app: App, done: LoggedIn, models: str) -> None:
         until = f", good until {timestamp(entry.expires_at)} ({left})"
     renewed = ", and renewed by itself" if entry.session is not None else ""
     app.console.note(f"{models}The secret is in {done.where}{until}{renewed}.")
-    app.name_shadowed()

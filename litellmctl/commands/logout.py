@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from litellmctl.commands.options import command, pass_app
+from litellmctl.commands.base import command, pass_app
 from litellmctl.errors import Failure
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def logout(app: App, *, everyone: bool, revoke_key: bool) -> None:
     for name in names:
         profile = _profile(app, name, known=name in logins.by_profile or name in logins.urls)
         try:
-            _sign_out(app, profile, logins.url(name) or "", revoke_key=revoke_key)
+            _sign_out(app, profile, revoke_key=revoke_key)
         except Failure as failure:
             if len(names) == 1:
                 raise
@@ -57,12 +57,15 @@ def _profile(app: App, name: str, *, known: bool) -> Profile:
     return Profile(name, {}) if known and name not in app.config.profile_names else app.config.profile(name)
 
 
-def _sign_out(app: App, profile: Profile, base_url: str, *, revoke_key: bool) -> None:
-    login = app.desk(base_url, profile).log_out(profile.name, revoke_key=revoke_key)
+def _sign_out(app: App, profile: Profile, *, revoke_key: bool) -> None:
+    from litellmctl.auth.login import log_out
+
+    connection = app.connection_of(profile)
+    login = log_out(profile.name, connection.login_store(), connection.ask, app.console, revoke_key=revoke_key)
     if login is None:
         app.console.note(f"Profile {profile.name} is not signed in.")
     else:
         app.console.done(f"Signed out of {login.base_url} (profile {profile.name})")
-    remaining = app.pair_without_login(profile)
+    remaining = connection.pair_without_login
     if remaining is not None:
         app.console.warn(f"{remaining.credential.origin} still signs in to {remaining.base_url}")

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from litellmctl.commands.options import command, completes, group, pass_app
+from litellmctl.commands.base import command, completes, group, pass_app
 from litellmctl.errors import Failure, Rejected, Unavailable, UsageFailure
-from litellmctl.render import Column, Data, Listing, Record, Row, Stream, Text, clean, clean_text
+from litellmctl.foundation.text import clean, clean_text, short
+from litellmctl.terminal.render import Column, Data, Listing, Record, Row, Stream, Text
+from litellmctl.tools.tool import STYLES
 
 if TYPE_CHECKING:
     from litellmctl.app import App
@@ -18,10 +20,10 @@ if TYPE_CHECKING:
     from litellmctl.tools.tool import Offer, Server, Tool
 
 CALL_SECONDS = 120.0
-_WIDEST_DESCRIPTION = 70
+_MAX_DESCRIPTION = 70
 # Of what is no text in a result: so much is named, and so much saved. A proxy may be malicious.
-_MOST_NAMED = 20
-_MOST_SAVED = 1000
+_MAX_NAMED = 20
+_MAX_SAVED = 1000
 
 FIELDS = {
     "server": "The MCP server's name.",
@@ -80,9 +82,9 @@ _strict = click.option("--strict", is_flag=True, help="Fail where a server could
 def servers(app: App, *, strict: bool, server_headers: Sequence[str]) -> Listing:
     """List the MCP servers, and whether they answer."""
     _take_headers(app, server_headers)
-    app.lists.require_mcp()
-    offer = app.lists.fetch_tools().offer
-    _tell(app, offer, offer.servers, strict=strict)
+    app.catalogs.require_mcp()
+    offer = app.catalogs.fetch_tools().offer
+    _warn_of_servers(app, offer, offer.servers, strict=strict)
     rows = (server._asdict() for server in offer.servers)
     columns = [
         Column("NAME", lambda row: clean(row["name"])),
@@ -121,7 +123,7 @@ def servers(app: App, *, strict: bool, server_headers: Sequence[str]) -> Listing
     "--as",
     "style",
     metavar="STYLE",
-    type=click.Choice(("openai", "anthropic")),
+    type=click.Choice(STYLES),
     help="Print tool definitions for function calling: openai or anthropic.",
 )
 @click.option("--refresh", is_flag=True, help="Ask the proxy, whatever is cached.")
@@ -142,18 +144,18 @@ def list_(
     from litellmctl.tools.tool import definitions, selected
 
     _take_headers(app, server_headers)
-    offer = app.lists.tools(refresh=refresh).offer
+    offer = app.catalogs.tools(refresh=refresh).offer
     asked = [server for server in offer.servers if not only or server.name in only or server.id in only]
     for name in only:
         if not any(name in {server.name, server.id} for server in offer.servers):
             raise _no_server(offer, name)
-    _tell(app, offer, asked, strict=strict)
+    _warn_of_servers(app, offer, asked, strict=strict)
     tools = selected(offer.tools, only, globs)
     if style is not None:
         return Data(definitions(tools, style))
     columns = [
         Column("TOOL", lambda row: clean(f"{row['server']}/{row['name']}")),
-        Column("DESCRIPTION", lambda row: _short(row["description"] or row["title"] or "")),
+        Column("DESCRIPTION", lambda row: short(row["description"] or row["title"] or "", _MAX_DESCRIPTION)),
     ]
     return Listing((tool._asdict() for tool in tools), columns, empty="No MCP tool matches.")
 
@@ -229,9 +231,8 @@ def call(
     for; NAME=@FILE and NAME=- read text; NAME:=JSON is JSON. A call is never repeated, whatever the proxy answers. A
     tool that reports an error exits 5.
     """
-    from litellmctl.proxy.deadline import Deadline
+    from litellmctl.foundation.threads import in_order
     from litellmctl.tools.calls import Caller, make_folder
-    from litellmctl.tools.many import in_order
 
     _take_headers(app, server_headers)
     if jsonl is not None and (structured or output_dir is not None):
@@ -243,9 +244,9 @@ def call(
     seconds = app.options.timeout or CALL_SECONDS
     caller = Caller(
         found,
-        lambda: app.lists.mcp_client(Deadline(seconds)),
-        app.pair.credential.current,
-        app.lists.tool_cache.drop,
+        app.catalogs.mcp_client,
+        app.connection.pair.credential.current,
+        app.catalogs.tool_cache.drop,
         checks=not no_check,
         seconds=seconds,
         stdin=app.console.stdin_bytes,
@@ -293,14 +294,14 @@ def _texts(app: App, result: Result, output_dir: str | None) -> list[str]:
             texts.append(piece)
             continue
         others += 1
-        if others <= (_MOST_NAMED if output_dir is None else _MOST_SAVED):
+        if others <= (_MAX_NAMED if output_dir is None else _MAX_SAVED):
             say, words = _kept(app, piece, output_dir)
-            if others <= _MOST_NAMED:
+            if others <= _MAX_NAMED:
                 say(words)
-    if others > _MOST_NAMED:
-        app.console.note(f"[and {others - _MOST_NAMED} more]")
-    if output_dir is not None and others > _MOST_SAVED:
-        app.console.warn(f"not saved: what comes after the first {_MOST_SAVED} (--json prints all)")
+    if others > _MAX_NAMED:
+        app.console.note(f"[and {others - _MAX_NAMED} more]")
+    if output_dir is not None and others > _MAX_SAVED:
+        app.console.warn(f"not saved: what comes after the first {_MAX_SAVED} (--json prints all)")
     return texts
 
 
@@ -336,7 +337,7 @@ def _take_headers(app: App, texts: Sequence[str]) -> None:
     import re
 
     from litellmctl.settings import values
-    from litellmctl.settings.keys import TABLES
+    from litellmctl.settings.definitions import TABLES
 
     for text in texts:
         name, equals, value = text.partition("=")
@@ -355,23 +356,23 @@ def _take_headers(app: App, texts: Sequence[str]) -> None:
                     f"--server-header {name}: its value would stand in the process list",
                     remedy=f"""put it into a variable or a file: '{name}=$VARIABLE' or {name}=@FILE""",
                 )
-        app.lists.server_headers[name] = parsed
+        app.catalogs.server_headers[name] = parsed
 
 
 def _found(app: App, text: str) -> Tool:
     """Return the tool; a cached list that does not have it is asked for anew, once."""
     from litellmctl.tools.tool import find
 
-    catalog = app.lists.tools()
+    catalog = app.catalogs.tools()
     try:
         return find(catalog.offer.tools, text)
     except Rejected:
-        if app.is_offline or catalog.age < 1:
+        if app.connection.is_offline or catalog.age < 1:
             raise
-    return find(app.lists.fetch_tools().offer.tools, text)
+    return find(app.catalogs.fetch_tools().offer.tools, text)
 
 
-def _tell(app: App, offer: Offer, asked: Sequence[Server], *, strict: bool) -> None:
+def _warn_of_servers(app: App, offer: Offer, asked: Sequence[Server], *, strict: bool) -> None:
     """Say what was left out, and which servers could not be asked."""
     for note in offer.notes:
         app.console.note(note)
@@ -392,11 +393,6 @@ def _no_server(offer: Offer, name: str) -> Failure:
 
     near = suggestion(name, [server.name for server in offer.servers])
     return Rejected("not_found", f'no MCP server "{name}".{near}', remedy="litellmctl mcp servers")
-
-
-def _short(text: str) -> str:
-    line = clean(text.strip().split("\n")[0])
-    return line if len(line) <= _WIDEST_DESCRIPTION else f"{line[: _WIDEST_DESCRIPTION - 1]}…"
 
 
 def _page(tool: Tool) -> str:

@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from litellmctl.catalog.model import ABILITIES, FIELDS, MODALITIES, MODALITY_WORDS
-from litellmctl.commands.options import FormattedGroup, command, completes, group, pass_app
+from litellmctl.catalog.model import ABILITY_WORDS, FIELDS, MODALITIES, SORT_FIELDS
+from litellmctl.commands.base import FormattedGroup, command, completes, group, pass_app
 from litellmctl.errors import Rejected, UsageFailure, suggestion
-from litellmctl.render import Column, Listing, Record, Row, clean
+from litellmctl.foundation.text import clean
+from litellmctl.terminal.render import Column, Listing, Record, Row
 
 if TYPE_CHECKING:
     from litellmctl.app import App
     from litellmctl.catalog.model import Model
-
-_ABILITY_WORDS = (*ABILITIES, "reasoning", *MODALITY_WORDS)
-_SORT_FIELDS = ("cost.input", "cost.output", "cost.cache_read", "cost.cache_write")
 
 
 class _ModelsGroup(FormattedGroup):
@@ -113,23 +111,23 @@ def models(
     if context.invoked_subcommand is not None:
         return None
     for name in supports:
-        if name not in _ABILITY_WORDS:
+        if name not in ABILITY_WORDS:
             raise UsageFailure(
-                f'--supports: no ability is called "{name}".{suggestion(name, list(_ABILITY_WORDS))}',
-                remedy=f"one of {', '.join(_ABILITY_WORDS)}",
+                f'--supports: no ability is called "{name}".{suggestion(name, list(ABILITY_WORDS))}',
+                remedy=f"one of {', '.join(ABILITY_WORDS)}",
             )
-    sortable = [*FIELDS, *_SORT_FIELDS, *(f"supports.{name}" for name in ABILITIES)]
-    if sort is not None and (sort not in sortable or sort in {"cost", "supports"}):
+    if sort is not None and sort not in SORT_FIELDS:
+        named = [name for name in SORT_FIELDS if not name.startswith("supports.")]
         raise UsageFailure(
-            f'--sort: no field "{sort}" to sort by.{suggestion(sort, sortable)}',
-            remedy=f"one of {', '.join([*FIELDS, *_SORT_FIELDS])}",
+            f'--sort: no field "{sort}" to sort by.{suggestion(sort, list(SORT_FIELDS))}',
+            remedy=f"one of {', '.join(named)}",
         )
-    from litellmctl.catalog.select import Selection
+    from litellmctl.catalog.selection import Selection
 
     selection = Selection(
         every_mode, modes, supports, inputs, reasoning, min_context, max_input_cost, globs, sort, reverse, limit
     )
-    catalog = app.lists.models(refresh=refresh)
+    catalog = app.catalogs.models(refresh=refresh)
     for note in catalog.notes:
         app.console.note(note)
     if selection.is_default:
@@ -165,7 +163,7 @@ def show(app: App, *, ids: Sequence[str], refresh: bool) -> Listing | Record:
     One ID gives an object in JSON, several give an array. An ID that is not there is reported, with exit code 5;
     the others are shown.
     """
-    catalog = app.lists.models(refresh=refresh)
+    catalog = app.catalogs.models(refresh=refresh)
     known = {model["id"]: cast("Row", model) for model in catalog.models}
     found = [known[name] for name in dict.fromkeys(ids) if name in known]
     for name in dict.fromkeys(ids):

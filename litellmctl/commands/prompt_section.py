@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from litellmctl.app import age_text
-from litellmctl.commands.options import command, completes, pass_app
+from litellmctl.commands.base import command, completes, pass_app
 from litellmctl.errors import Failure, Rejected, Unavailable, suggestion
-from litellmctl.render import Stream, Text
+from litellmctl.foundation.text import counted
+from litellmctl.foundation.times import age_text
+from litellmctl.skills.prompt_section import STYLES, entry, section
+from litellmctl.terminal.render import Stream, Text
 
 if TYPE_CHECKING:
     from litellmctl.app import App
@@ -35,7 +37,7 @@ STORE_SECONDS = 10.0
     "--as",
     "style",
     metavar="STYLE",
-    type=click.Choice(("xml", "markdown", "json")),
+    type=click.Choice(STYLES),
     default="xml",
     help="Print it as xml, markdown or json (xml).",
 )
@@ -47,27 +49,22 @@ STORE_SECONDS = 10.0
     shell_complete=completes("skills"),
     help="Only this skill, by name or id (repeatable).",
 )
-@click.option(
-    "--max-bytes", "most", metavar="N", type=click.IntRange(min=1), help="Leave whole skills out, from the end."
-)
+@click.option("--max-bytes", metavar="N", type=click.IntRange(min=1), help="Leave whole skills out, from the end.")
 @pass_app
-def prompt_section(app: App, *, style: str, names: Sequence[str], most: int | None) -> Text | Stream | None:
+def prompt_section(app: App, *, style: str, names: Sequence[str], max_bytes: int | None) -> Text | Stream | None:
     """Print the enabled skills as a part of a system prompt.
 
     Nothing where there are none. What the proxy told is kept for a minute, so that asking before every turn of an
     agent costs no request; with --offline it is used however old it is. Skills come in the order of their names.
     """
-    from litellmctl.skills.section import entry, section
-
-    parts = app.skills(STORE_SECONDS).known(offline=app.is_offline)
-    _tell(app, parts)
+    parts = app.catalogs.skills(STORE_SECONDS).known(offline=app.connection.is_offline)
+    _warn_of_stores(app, parts)
     skills = [skill for part in parts.values() for skill in part.skills]
     shown = _chosen(skills, names, parts) if names else [skill for skill in skills if skill.enabled]
-    made = section((entry(one.name, one.id, one.store, one.description) for one in shown), style, most)
+    made = section((entry(one.name, one.id, one.store, one.description) for one in shown), style, max_bytes)
     if made.left_out:
-        count = len(made.left_out)
         app.console.warn(
-            f"left out {count} skill{'' if count == 1 else 's'} to stay within {most} bytes: "
+            f"left out {counted(len(made.left_out), 'skill')} to stay within {max_bytes} bytes: "
             f"{', '.join(one.name for one in made.left_out)}"
         )
     if style == "json":
@@ -75,14 +72,14 @@ def prompt_section(app: App, *, style: str, names: Sequence[str], most: int | No
     return Text(made.text) if made.text or app.options.wants_json else None
 
 
-def _tell(app: App, parts: dict[str, Part]) -> None:
+def _warn_of_stores(app: App, parts: dict[str, Part]) -> None:
     """Say which store's part is old or missing, and why."""
     from litellmctl.skills.skill import STORE_NAMES, STORES
 
     if not any(part.fetched_at for part in parts.values()):
         raise Unavailable(
             "offline",
-            f"no skills of {app.pair.base_url} are cached, and the network is switched off",
+            f"no skills of {app.connection.pair.base_url} are cached, and the network is switched off",
             remedy="litellmctl prompt-section, with the network on",
         )
     for store in STORES:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litellmctl.app import App, timestamp
-from litellmctl.commands.options import command, pass_app
+from litellmctl.commands.base import command, pass_app
 from litellmctl.errors import Failure, UsageFailure
-from litellmctl.render import Record, clean
+from litellmctl.foundation.text import clean
+from litellmctl.foundation.times import timestamp
+from litellmctl.terminal.render import Record
 
 if TYPE_CHECKING:
+    from litellmctl.app import App
     from litellmctl.catalog.cache import CatalogCache
     from litellmctl.tools.cache import ToolCache
 
@@ -48,15 +50,15 @@ def refresh(app: App, *, background: bool) -> Record | None:
     if background:
         _in_background(app)
         return None
-    if app.is_offline:
-        app.require_online("refresh")
-    if app.lists.discovery_seconds == 0:
+    if app.connection.is_offline:
+        app.connection.require_online("refresh")
+    if app.catalogs.discovery_seconds == 0:
         raise UsageFailure("LITELLM_DISCOVERY_TIMEOUT_MS=0 switches looking for models off", remedy="unset it")
     from litellmctl.catalog.cache import changes
 
-    app.name_shadowed()
-    before = app.lists.model_cache.read()
-    catalog = app.lists.fetch_models()
+    app.connection.note_shadowed()
+    before = app.catalogs.model_cache.read()
+    catalog = app.catalogs.fetch_models()
     for note in catalog.notes:
         app.console.note(note)
     changed = changes(before.models if before else [], catalog.models)
@@ -67,26 +69,26 @@ def refresh(app: App, *, background: bool) -> Record | None:
         "fetched_at": timestamp(catalog.fetched_at),
         "models": len(catalog.lines),
         **changed,
-        "tools": app.lists.renew_tools(),
+        "tools": app.catalogs.refresh_tools(),
     }
     return Record(row, _text(row, first=before is None))
 
 
 def _in_background(app: App) -> None:
     """Refresh unless another process does so already, and remember a failure instead of telling of it."""
-    from litellmctl.settings import files
+    from litellmctl.foundation import files
 
-    lists = app.lists
+    lists = app.catalogs
     try:
         with files.locked(lists.model_cache.refresh_lock_path, seconds=0):
-            _renew(lists.model_cache, lists.fetch_models)
+            _refresh_if_stale(lists.model_cache, lists.fetch_models)
             if lists.uses_mcp:
-                _renew(lists.tool_cache, lists.fetch_tools)
+                _refresh_if_stale(lists.tool_cache, lists.fetch_tools)
     except (Failure, OSError):
         return
 
 
-def _renew(cache: CatalogCache | ToolCache, fetch: Callable[[], object]) -> None:
+def _refresh_if_stale(cache: CatalogCache | ToolCache, fetch: Callable[[], object]) -> None:
     known = cache.read()
     if known is None or known.is_fresh or cache.failed_recently():
         return  # nobody asked for it yet, or somebody else was quicker

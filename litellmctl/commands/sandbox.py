@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from litellmctl.app import App, timestamp
-from litellmctl.commands.options import CONTEXT_SETTINGS, command, group, pass_app
+from litellmctl.commands.base import CONTEXT_SETTINGS, command, group, pass_app
 from litellmctl.errors import Failure, Rejected
-from litellmctl.render import Record, Text
+from litellmctl.foundation.times import timestamp
+from litellmctl.terminal.render import Record, Text
 
 if TYPE_CHECKING:
+    from litellmctl.app import App
     from litellmctl.sandbox.resident import Resident
 
 FIELDS = {
@@ -46,8 +47,8 @@ def sandbox() -> None:
 
 @contextmanager
 def _failing_properly(context: click.Context) -> Iterator[None]:
+    from litellmctl.foundation import files
     from litellmctl.sandbox.interruptions import Interrupted
-    from litellmctl.settings import files
 
     try:
         yield

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litellmctl.commands.options import command, completes, group, pass_app
+from litellmctl.commands.base import command, completes, group, pass_app
 from litellmctl.errors import Failure, Rejected, UsageFailure
-from litellmctl.render import Column, Data, Listing, Record, clean, clean_text
+from litellmctl.foundation.text import clean, clean_text, short
+from litellmctl.skills.skill import STORES
+from litellmctl.terminal.render import Column, Data, Listing, Record, fact_lines
 
 if TYPE_CHECKING:
     from litellmctl.app import App
     from litellmctl.skills.skill import Listed, Skill
     from litellmctl.skills.stores import Stores
 
-_WIDEST_DESCRIPTION = 70
+_MAX_DESCRIPTION = 70
 
 FIELDS = {
     "name": "The skill's name: in the Skills API its display title.",
@@ -64,7 +66,7 @@ def skills() -> None:
     $ litellmctl skills list --json | jq -r '.[].name'
     """,
 )
-@click.option("--store", metavar="STORE", type=click.Choice(("hub", "api")), help="Only of this store: hub or api.")
+@click.option("--store", metavar="STORE", type=click.Choice(STORES), help="Only of this store: hub or api.")
 @click.option("--all", "everything", is_flag=True, help="List disabled skills too, as far as the key may see them.")
 @click.option("--search", metavar="TEXT", help="Only those near this in meaning, or that contain it.")
 @pass_app
@@ -74,11 +76,11 @@ def list_(app: App, *, store: str | None, everything: bool, search: str | None) 
     With --search the Skills API ranks its skills by meaning, where the proxy has an embedding model for that. Of the
     others those are listed whose name, description or keywords contain the text.
     """
-    from litellmctl.skills.hub import source_text
+    from litellmctl.skills.hub_entry import source_text
 
     if search is not None and not search.strip():
         raise UsageFailure("--search is empty", remedy="say what to search for")
-    stores = app.skills()
+    stores = app.catalogs.skills()
     listed = _listed(app, stores, store)
     found = [skill for skill in listed.skills if skill.enabled or everything]
     if search is not None:
@@ -88,8 +90,8 @@ def list_(app: App, *, store: str | None, everything: bool, search: str | None) 
         Column("STORE", lambda row: row["store"]),
         *([Column("ENABLED", lambda row: "yes" if row["enabled"] else "no")] if everything else []),
         Column("VERSION", lambda row: clean(row["version"] or "-")),
-        Column("DESCRIPTION", lambda row: _short(row["description"] or "-")),
-        Column("SOURCE", lambda row: _short(source_text(row["source"]))),
+        Column("DESCRIPTION", lambda row: short(row["description"] or "-", _MAX_DESCRIPTION)),
+        Column("SOURCE", lambda row: short(source_text(row["source"]), _MAX_DESCRIPTION)),
     ]
     return Listing((skill.row for skill in found), columns, empty="No skill matches." if search else "No skills.")
 
@@ -110,7 +112,7 @@ def show(app: App, *, name: str) -> Record:
     """Show everything the proxy tells of a skill."""
     from litellmctl.skills.stores import chosen
 
-    stores = app.skills()
+    stores = app.catalogs.skills()
     skill = stores.read(chosen(_listed(app, stores, None), name))
     return _record(app, skill)
 
@@ -165,7 +167,7 @@ def create(
     github:OWNER/REPO[@REF], a git URL, git+URL#PATH for a folder of a repository, or archive:URL for a zip. Only the
     proxy's administrators may change the hub.
     """
-    stores = app.skills()
+    stores = app.catalogs.skills()
     hub = {"version": version, "keywords": keywords, "category": category, "author": author, "homepage": homepage}
     if source is None:
         given = [f"--{name.removesuffix('s')}" for name, value in {**hub, "sha256": sha256}.items() if value]
@@ -174,7 +176,7 @@ def create(
                 f"{' and '.join(given)}: only the hub keeps that", remedy="add --source, or leave it out"
             )
         return _upload(app, stores, what, description, replace=replace, dry_run=dry_run)
-    from litellmctl.skills.hub import make_entry
+    from litellmctl.skills.hub_entry import make_entry
 
     entry = make_entry(
         what, source, sha256, {**hub, "description": description}, insecure=app.options.allow_insecure_http
@@ -189,7 +191,7 @@ def create(
         kept = {**old.more, "version": old.version, "description": old.description}
         entry = {**{name: value for name, value in kept.items() if value and not name.startswith("created")}, **entry}
     skill = stores.register(what, entry, replaces=old is not None)
-    return _told(app, skill, replaced=old is not None)
+    return _created(app, skill, replaced=old is not None)
 
 
 @command(
@@ -211,14 +213,14 @@ def delete(app: App, *, names: Sequence[str], yes: bool) -> None:
 
     All of them are tried, whatever becomes of one.
     """
-    stores = app.skills()
+    stores = app.catalogs.skills()
     targets = _chosen(app, stores, names)
     if targets and not yes:
         for failure in app.failures:  # told again at the end, but a person should know before the answer
             app.console.warn(failure.message)
         listed = ", ".join(f"{skill.label} ({skill.store})" for skill in targets)
         noun = "the skill" if len(targets) == 1 else f"these {len(targets)} skills"
-        if not app.console.confirm(f"Delete {noun} of {app.pair.base_url}: {listed}?", flag="--yes"):
+        if not app.console.confirm(f"Delete {noun} of {app.connection.pair.base_url}: {listed}?", flag="--yes"):
             raise Failure("interrupted", "nothing was deleted")
     _each(app, targets, stores.delete, "Deleted")
 
@@ -259,8 +261,8 @@ def _listed(app: App, stores: Stores, store: str | None) -> Listed:
     """Return the skills of one store or of both; which store did not answer, and what else is to be said, is told."""
     from litellmctl.skills.skill import STORE_NAMES, STORES
 
-    app.name_shadowed()
-    with app.console.working(f"Asking {app.pair.base_url} for its skills ..."):
+    app.connection.note_shadowed()
+    with app.console.working(f"Asking {app.connection.pair.base_url} for its skills ..."):
         listed = stores.listed(STORES if store is None else (store,))
     for name, failure in listed.problems.items():
         app.console.warn(f"{STORE_NAMES[name]} cannot be listed: {failure.message}")
@@ -312,7 +314,7 @@ def _upload(
         file["entries"] = [{"path": name, "bytes": len(one.data)} for name, one in sorted(folder.entries.items())]
         return Data({"request": "POST /v1/skills", "form": form, "file": file})
     old = _existing(app, stores, "api", manifest.name, replace=replace)
-    with app.console.working(f"Sending {len(archive):,} bytes to {app.pair.base_url} ..."):
+    with app.console.working(f"Sending {len(archive):,} bytes to {app.connection.pair.base_url} ..."):
         skill = stores.upload(form, file_name, archive)
     if old is not None:
         # There is no way to change one: the new one is there before the old one goes.
@@ -320,12 +322,10 @@ def _upload(
             stores.delete(old)
         except Failure as failure:
             if failure.code == "not_found":  # somebody else was quicker
-                return _told(app, skill, replaced=True)
-            failure.message = (
-                f"the new skill is there ({skill.id}), and so is the old one ({old.id}): {failure.message}"
-            )
-            raise
-    return _told(app, skill, replaced=old is not None)
+                return _created(app, skill, replaced=True)
+            there = f"the new skill is there ({skill.id}), and so is the old one ({old.id})"
+            raise failure.because(there) from None
+    return _created(app, skill, replaced=old is not None)
 
 
 def _warn_without(app: App, description: str | None) -> None:
@@ -341,7 +341,7 @@ def _existing(app: App, stores: Stores, store: str, name: str, *, replace: bool)
     if same and not replace:
         raise Rejected(
             "rejected",
-            f'{STORE_NAMES[store]} of {app.pair.base_url} has a skill "{name}" already ({same[0].id})',
+            f'{STORE_NAMES[store]} of {app.connection.pair.base_url} has a skill "{name}" already ({same[0].id})',
             remedy="pass --replace, or choose another name",
         )
     if len(same) > 1:
@@ -374,7 +374,7 @@ def _chosen(app: App, stores: Stores, names: Sequence[str], store: str | None = 
 
 
 def _switch(app: App, names: Sequence[str], *, enabled: bool) -> None:
-    stores = app.skills()
+    stores = app.catalogs.skills()
     targets = _chosen(app, stores, names, "hub")
     _each(app, targets, lambda skill: stores.switch(skill, enabled=enabled), "Enabled" if enabled else "Disabled")
 
@@ -395,13 +395,12 @@ def _each(app: App, targets: Sequence[Skill], change: Callable[[Skill], None], d
         except Failure as failure:
             if len(targets) == 1 and not app.failures:
                 raise
-            failure.message = f"{skill.label}: {failure.message}"
-            app.failures.append(failure)
+            app.failures.append(failure.because(skill.label))
         else:
             app.console.done(f"{done} the skill {_where(app, skill)}")
 
 
-def _told(app: App, skill: Skill, *, replaced: bool) -> Record:
+def _created(app: App, skill: Skill, *, replaced: bool) -> Record:
     app.console.done(f"{'Replaced' if replaced else 'Created'} the skill {_where(app, skill)}")
     return _record(app, skill)
 
@@ -409,11 +408,11 @@ def _told(app: App, skill: Skill, *, replaced: bool) -> Record:
 def _where(app: App, skill: Skill) -> str:
     from litellmctl.skills.skill import STORE_NAMES
 
-    return f'"{skill.label}" in {STORE_NAMES[skill.store]} of {app.pair.base_url} ({skill.id})'
+    return f'"{skill.label}" in {STORE_NAMES[skill.store]} of {app.connection.pair.base_url} ({skill.id})'
 
 
 def _record(app: App, skill: Skill) -> Record:
-    from litellmctl.skills.hub import source_text
+    from litellmctl.skills.hub_entry import source_text
 
     row = {**dict.fromkeys(SHOW_FIELDS), **skill.row, **skill.more}
     lines = [f"{clean(skill.label)}  ({skill.store}, {'enabled' if skill.enabled else 'disabled'})"]
@@ -421,11 +420,13 @@ def _record(app: App, skill: Skill) -> Record:
         lines += ["", clean_text(skill.description.strip())]
     facts = {**row, "source": source_text(skill.source), "author": _person(row["author"])}
     facts["keywords"] = ", ".join(map(str, row["keywords"])) if isinstance(row["keywords"], list) else row["keywords"]
-    shown = {name: facts[name] for name in SHOW_FIELDS if name not in {"name", "store", "enabled", "description"}}
-    width = max(map(len, shown))
-    lines += ["", *(f"{name.ljust(width)}  {clean(str(value))}" for name, value in shown.items() if value)]
+    shown = [name for name in SHOW_FIELDS if name not in {"name", "store", "enabled", "description"} and facts[name]]
+    lines += ["", *fact_lines([(name, clean(str(facts[name]))) for name in shown])]
     if skill.store == "hub" and skill.enabled:
-        lines += ["", f"In Claude Code: /plugin marketplace add {app.pair.base_url}/claude-code/marketplace.json"]
+        lines += [
+            "",
+            f"In Claude Code: /plugin marketplace add {app.connection.pair.base_url}/claude-code/marketplace.json",
+        ]
         lines += [f"                /plugin install {clean(skill.label)}@litellm"]
     return Record(row, "\n".join(lines))
 
@@ -435,11 +436,6 @@ def _person(author: Any) -> str:
         return author if isinstance(author, str) else ""
     email = author.get("email")
     return f"{author.get('name') or ''}{f' <{email}>' if email else ''}".strip()
-
-
-def _short(text: str) -> str:
-    line = clean(text.strip().split("\n")[0])
-    return line if len(line) <= _WIDEST_DESCRIPTION else f"{line[: _WIDEST_DESCRIPTION - 1]}…"
 
 
 for _command in (list_, show, create, delete, enable, disable):

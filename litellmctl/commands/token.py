@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from litellmctl.app import App, timestamp
-from litellmctl.commands.options import command, pass_app
-from litellmctl.render import Record
+from litellmctl.commands.base import command, pass_app
+from litellmctl.foundation.times import timestamp
+from litellmctl.terminal.render import Record
+
+if TYPE_CHECKING:
+    from litellmctl.app import App
 
 FIELDS = {
     "token": "The token, key or header line.",
@@ -35,7 +40,7 @@ def token(app: App, *, header: bool) -> Record:
     A token that is about to end is renewed first; otherwise nothing is asked of the network. With --base-url it fails
     rather than print what was issued for another proxy.
     """
-    pair = app.pair
+    pair = app.connection.pair
     secret = pair.credential.secret()
     expires_at = pair.credential.expires_at
     line = secret

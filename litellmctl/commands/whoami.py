@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from litellmctl.app import App, age_text, timestamp
+from litellmctl.commands.base import command, pass_app
 from litellmctl.commands.login import KINDS
-from litellmctl.commands.options import command, pass_app
 from litellmctl.errors import AuthFailure, Failure
-from litellmctl.render import Record, clean
+from litellmctl.foundation.text import clean
+from litellmctl.foundation.times import age_text, optional_timestamp
+from litellmctl.terminal.render import Record, fact_lines
 
 if TYPE_CHECKING:
+    from litellmctl.app import App
     from litellmctl.auth.credential import Pair
     from litellmctl.proxy.account import Account
+    from litellmctl.proxy.client import Client
 
 FIELDS = {
     "profile": "The profile in use.",
@@ -60,26 +63,26 @@ def whoami(app: App) -> Record:
     row: dict[str, Any] = dict.fromkeys(FIELDS)
     row |= {"profile": app.profile.name, "signed_in": False, "renewable": False, "shadowed": []}
     try:
-        pair = app.pair
+        pair = app.connection.pair
     except AuthFailure as failure:
         app.failures.append(failure)
-        row["base_url"] = app.profile.base_url or app.logins.read().url(app.profile.name)
+        row["base_url"] = app.connection.known_base_url
         return Record(row, "\n".join(_lines(row)))
     row |= _known_here(app, pair)
-    if not app.is_offline:
+    if not app.connection.is_offline:
         try:
-            row |= _told(app, row)
+            row |= _asked(app, row)
         except Failure as failure:
             row["signed_in"] = False if isinstance(failure, AuthFailure) else None
             app.failures.append(failure)
-    row["expires_at"] = _moment(pair.credential.expires_at) or row["expires_at"]
+    row["expires_at"] = optional_timestamp(pair.credential.expires_at) or row["expires_at"]
     return Record(row, "\n".join(_lines(row)))
 
 
 def _known_here(app: App, pair: Pair) -> dict[str, Any]:
     """Return what is known without the network, and without opening the vault."""
     credential = pair.credential
-    catalog = app.lists.model_cache.read()
+    catalog = app.catalogs.model_cache.read()
     known = {
         "base_url": pair.base_url,
         "signed_in": None,
@@ -90,32 +93,32 @@ def _known_here(app: App, pair: Pair) -> dict[str, Any]:
         "shadowed": list(pair.shadowed),
     }
     if credential.source == "stored":
-        from litellmctl.auth.stored import StoredLogin
+        from litellmctl.auth.stored_credential import StoredCredential
 
-        assert isinstance(credential, StoredLogin)
+        assert isinstance(credential, StoredCredential)
         login = credential.login
         known |= {name: getattr(login, name) for name in ("storage", "user_id", "user_email", "team_id", "team_alias")}
         known["renewable"] = login.session is not None
     return known
 
 
-def _told(app: App, known: dict[str, Any]) -> dict[str, Any]:
+def _asked(app: App, known: dict[str, Any]) -> dict[str, Any]:
     """Return what the proxy tells; raises where it does not take the credential."""
-    from litellmctl.auth.obtained import seconds_of
+    from litellmctl.foundation.threads import together
+    from litellmctl.foundation.times import parse_time
     from litellmctl.proxy import account
-    from litellmctl.proxy.deadline import Deadline, together
 
-    client = app.client(Deadline(app.request_seconds))
+    client = app.connection.client()
 
     team_id = known["team_id"]
 
-    def ask() -> tuple[account.Verified, Account, str | None]:
+    def ask(client: Client) -> tuple[account.Verified, Account, str | None]:
         verified = account.verify(client)
         told, version = together(lambda: account.account(client, team_id), lambda: account.version(client))
         return verified, told, version
 
     with app.console.working(f"Asking {client.base_url} ..."):
-        verified, told, version = client.deadline.run(ask)
+        verified, told, version = client.call(app.connection.request_seconds, ask)
     if verified.warning:
         app.console.warn(verified.warning)
     facts = {
@@ -124,19 +127,15 @@ def _told(app: App, known: dict[str, Any]) -> dict[str, Any]:
         "team_id": told.team_id,
         "team_alias": told.team_alias,
         "role": told.role,
-        "expires_at": _moment(seconds_of(told.key_expires)),
+        "expires_at": optional_timestamp(parse_time(told.key_expires)),
         "spend": told.spend,
         "max_budget": told.max_budget,
-        "budget_reset_at": _moment(seconds_of(told.budget_reset_at)),
+        "budget_reset_at": optional_timestamp(parse_time(told.budget_reset_at)),
         "proxy_version": version,
     }
     if known["models"] is None:
         facts["models"] = verified.models
     return {"signed_in": True, **{name: value for name, value in facts.items() if value is not None}}
-
-
-def _moment(seconds: float | None) -> str | None:
-    return None if seconds is None else timestamp(seconds)
 
 
 def _lines(row: dict[str, Any]) -> list[str]:
@@ -157,15 +156,13 @@ def _lines(row: dict[str, Any]) -> list[str]:
         ("proxy version", row["proxy_version"]),
         ("not used", ", ".join(row["shadowed"])),
     ]
-    shown = [(name, clean(str(value))) for name, value in facts if value not in {None, ""}]
-    width = max(len(name) for name, _ in shown)
-    return [f"{name.ljust(width)}  {text}" for name, text in shown]
+    return fact_lines([(name, clean(str(value))) for name, value in facts if value not in {None, ""}])
 
 
 def _until(row: dict[str, Any]) -> str | None:
-    from litellmctl.auth.obtained import seconds_of
+    from litellmctl.foundation.times import parse_time
 
-    end = seconds_of(row["expires_at"])
+    end = parse_time(row["expires_at"])
     if end is None:
         return None
     left = end - time.time()

@@ -15,11 +15,12 @@ from urllib.request import getproxies
 
 from litellmctl import __version__
 from litellmctl.errors import Failure
-from litellmctl.render import Row, clean
+from litellmctl.foundation.text import clean
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
     from litellmctl.app import App
+    from litellmctl.terminal.render import Row
 
 _PACKAGES = ("click", "requests", "urllib3", "keyring", "truststore")
 _ADDRESS = r"[\w.+-]+@[\w-]+\.[\w.-]+"
@@ -63,7 +64,7 @@ def _hidden(app: App) -> list[tuple[str, str]]:
     except Failure:
         urls = []
     with suppress(Failure):
-        urls.append(app.pair.base_url)
+        urls.append(app.connection.pair.base_url)
     urls += [environment.get(name) for name in ("LITELLM_BASE_URL", "LITELLM_PROXY_URL")]
     urls += getproxies().values()
     urls.append(app.options.base_url)

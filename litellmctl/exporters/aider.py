@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from litellmctl.exporters.exporter import Change, Export, Exporter, FileChange, Provider, Set, known
+from litellmctl.exporters.exporter import Change, Export, Exporter, FileChange, Provider, Set, known, per_token
 from litellmctl.settings import paths
 
 if TYPE_CHECKING:
@@ -52,14 +51,9 @@ def _model(model: Model) -> dict[str, Any]:
         mode="chat",
         max_input_tokens=model["context_window"],
         max_output_tokens=model["max_output_tokens"],
-        input_cost_per_token=_per_token(model["cost"]["input"]),
-        output_cost_per_token=_per_token(model["cost"]["output"]),
+        input_cost_per_token=per_token(model["cost"]["input"]),
+        output_cost_per_token=per_token(model["cost"]["output"]),
         supports_vision=None if takes is None else "image" in takes,
         supports_pdf_input=None if takes is None else "pdf" in takes,
         supports_assistant_prefill=model["supports"].get("assistant_prefill"),
     )
-
-
-def _per_token(per_million: float | None) -> float | None:
-    # Decimal shifts the point: a division would make 1.0000000000000001e-07 of some prices.
-    return None if per_million is None else float(Decimal(repr(per_million)).scaleb(-6))

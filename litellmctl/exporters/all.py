@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 EXPORTERS: dict[str, Exporter] = {
     exporter.name: exporter
     for exporter in (
-        *(Opencode(), Codex(), ClaudeCode(), Pi(), Crush()),
-        *(Aider(), Continue(), Zed(), Llm(), Goose()),
+        Opencode(),
+        Codex(),
+        ClaudeCode(),
+        Pi(),
+        Crush(),
+        Aider(),
+        Continue(),
+        Zed(),
+        Llm(),
+        Goose(),
     )
 }

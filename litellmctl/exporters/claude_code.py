@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from litellmctl.exporters.exporter import Export, Exporter, FileChange, Fill, Provider, Put, Set, shell_words
-from litellmctl.exporters.names import left_out
+from litellmctl.exporters.exporter import Export, Exporter, FileChange, Fill, Provider, Put, Set, left_out, shell_words
 from litellmctl.settings import environment, paths
 
 # The name that the proxy's marketplace.json gives itself: Claude Code wants it as the key.

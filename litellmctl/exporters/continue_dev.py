@@ -6,8 +6,18 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from litellmctl.exporters.exporter import Change, Export, Exporter, FileChange, Fill, Provider, Put, known
-from litellmctl.exporters.names import left_out
+from litellmctl.exporters.exporter import (
+    KEY_VARIABLE,
+    Change,
+    Export,
+    Exporter,
+    FileChange,
+    Fill,
+    Provider,
+    Put,
+    known,
+    left_out,
+)
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
@@ -64,7 +74,7 @@ def _model(model: Model, provider: Provider) -> dict[str, Any]:
         provider="openai",
         model=model["id"],
         apiBase=provider.v1,
-        apiKey=f"${{{{ secrets.{provider.variable} }}}}",
+        apiKey=f"${{{{ secrets.{KEY_VARIABLE} }}}}",
         capabilities=abilities,
         defaultCompletionOptions=options or None,
     )

@@ -7,8 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from litellmctl.exporters.exporter import Block, Export, Exporter, FileChange, Provider
-from litellmctl.exporters.names import left_out
+from litellmctl.exporters.exporter import Block, Export, Exporter, FileChange, Provider, left_out
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:

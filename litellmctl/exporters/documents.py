@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from litellmctl.errors import ConfigFailure
-from litellmctl.exporters import blocks, jsonc
+from litellmctl.exporters import jsonc, yaml_edit
 from litellmctl.exporters.exporter import Block, Change, FileChange, Fill, Put, Set
 
 if TYPE_CHECKING:
@@ -97,10 +97,10 @@ def _with_yaml(before: str, changes: Sequence[Set | Put], old: Any) -> str | Non
         for one in changes:
             found = _found(old, one.keys)
             if isinstance(one, Put) and found:
-                text = blocks.with_items(text, one.keys, [one.owns(item) for item in found], one.items)
+                text = yaml_edit.with_items(text, one.keys, [one.owns(item) for item in found], one.items)
             else:
-                text = blocks.with_value(text, one.keys, _new_value(old, one))
-    except (blocks.NotInBlocks, YAMLError, ValueError):
+                text = yaml_edit.with_value(text, one.keys, _new_value(old, one))
+    except (yaml_edit.NotInBlocks, YAMLError, ValueError):
         return None
     return text
 
@@ -111,7 +111,7 @@ def _with_yaml_anew(before: str, changes: Sequence[Set | Put], old: Any) -> str:
     document = yaml.load(before) or type(old)()
     for one in changes:
         # Printed and read, so that texts are in quotes where they must be.
-        read = yaml.load(blocks.printed(list(one.items) if isinstance(one, Put) else one.value))
+        read = yaml.load(yaml_edit.printed(list(one.items) if isinstance(one, Put) else one.value))
         new = replace(one, items=read) if isinstance(one, Put) else replace(one, value=read)
         document = _set_in(document, new.keys, _new_value(document, new))
     stream = io.StringIO()

@@ -6,6 +6,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -13,14 +14,19 @@ if TYPE_CHECKING:
 
     from litellmctl.catalog.model import Model
 
+# The variable that `litellmctl env` sets to the key.
+KEY_VARIABLE = "LITELLM_API_KEY"
+# So many models are named in a warning, and the others counted.
+_MAX_NAMED = 5
+
 
 @dataclass(frozen=True)
 class Provider:
     """The proxy, as a provider of models.
 
-    `base_url` is the proxy's root, without `/v1`; `command` are the words of the command that prints the key,
-    `variable` is the environment variable that holds it for programs that run no command. `with_skills` asks for the
-    proxy's skill marketplace too.
+    `base_url` is the proxy's root, without `/v1`; `command` are the words of the command that prints the key.
+    Programs that run no command read it from a variable: `KEY_VARIABLE`, where they do not insist on one of their own.
+    `with_skills` asks for the proxy's skill marketplace too.
     """
 
     id: str
@@ -28,7 +34,6 @@ class Provider:
     base_url: str
     models: Sequence[Model]
     command: Sequence[str]
-    variable: str = "LITELLM_API_KEY"
     with_skills: bool = False
 
     @property
@@ -137,6 +142,20 @@ def shell_words(words: Sequence[str]) -> str:
     import shlex
 
     return shlex.join(words)
+
+
+def left_out(names: Sequence[str], why: str) -> list[str]:
+    """Return the warning that models of these names are left out: none where there are none."""
+    if not names:
+        return []
+    others = f" and {len(names) - _MAX_NAMED} others" if len(names) > _MAX_NAMED else ""
+    return [f"left out {', '.join(map(repr, names[:_MAX_NAMED]))}{others}: {why}"]
+
+
+def per_token(per_million: float | None) -> float | None:
+    """Return a price in US dollars for one token, from one for a million."""
+    # Decimal shifts the point: a division would make 1.0000000000000001e-07 of some prices.
+    return None if per_million is None else float(Decimal(repr(per_million)).scaleb(-6))
 
 
 def known(**facts: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from litellmctl.exporters.exporter import Export, Exporter, FileChange, Provider, Set, known
+from litellmctl.exporters.exporter import Export, Exporter, FileChange, Provider, Set, known, per_token
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
@@ -68,10 +68,10 @@ class Goose(Exporter):
 def _model(model: Model) -> dict[str, Any]:
     cost, takes = model["cost"], model["input"]
     prices = {
-        "input_token_cost": _per_token(cost["input"]),
-        "output_token_cost": _per_token(cost["output"]),
-        "cache_read_token_cost": _per_token(cost["cache_read"]),
-        "cache_write_token_cost": _per_token(cost["cache_write"]),
+        "input_token_cost": per_token(cost["input"]),
+        "output_token_cost": per_token(cost["output"]),
+        "cache_read_token_cost": per_token(cost["cache_read"]),
+        "cache_write_token_cost": per_token(cost["cache_write"]),
     }
     return known(
         name=model["id"],
@@ -81,8 +81,3 @@ def _model(model: Model) -> dict[str, Any]:
         **prices,
         currency="$" if any(price is not None for price in prices.values()) else None,
     )
-
-
-def _per_token(price: float | None) -> float | None:
-    """Return a price for a token, from one for a million."""
-    return None if price is None else float(f"{price / 1e6:.10g}")

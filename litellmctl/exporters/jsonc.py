@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 _SPACE = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _LINE = re.compile(r"(?:[ \t]+|//[^\n]*|/\*(?:(?!\*/)[^\n])*\*/)*")
 _SCALAR = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null')
-_DEEPEST = 200
+_MAX_DEPTH = 200
 
 
 class NotJson(ValueError):
@@ -25,20 +25,20 @@ class Member(NamedTuple):
     """A member of an object: where its key begins, and its value."""
 
     key_start: int
-    value: Node
+    value: JsonNode
 
 
-class Node(NamedTuple):
+class JsonNode(NamedTuple):
     """A value, from `start` up to `end`; the members of an object, or the items of an array."""
 
     start: int
     end: int
     value: Any
     members: dict[str, Member]
-    items: list[Node]
+    items: list[JsonNode]
 
 
-def parse(text: str) -> Node:
+def parse(text: str) -> JsonNode:
     """Return the value that the text holds. A key that comes twice is refused: nobody knows which one counts."""
     start = _skip(text, 1 if text.startswith("\ufeff") else 0)
     node = _value(text, start, 0)
@@ -48,13 +48,11 @@ def parse(text: str) -> Node:
     return node
 
 
-def with_value(text: str, keys: Sequence[str], value: Any) -> str:
-    """Return the text with the value at `keys` set; objects on the way are made where they are missing."""
-    return with_members(text, keys[:-1], {keys[-1]: value})
-
-
 def with_members(text: str, keys: Sequence[str], members: Mapping[str, Any]) -> str:
-    """Return the text with these members of the object at `keys` set, as `with_value`; a null becomes an object."""
+    """Return the text with these members of the object at `keys` set.
+
+    Objects on the way are made where they are missing; a null becomes one.
+    """
     node = parse(text)
     indent = _indent_of(text, node) or "  "
     _require_object(node, [])
@@ -82,17 +80,17 @@ def _nested(keys: Sequence[str], value: Any) -> Any:
     return value
 
 
-def _replaced(text: str, node: Node, value: Any, indent: str) -> str:
+def _replaced(text: str, node: JsonNode, value: Any, indent: str) -> str:
     new = _printed(value, indent, _column(text, node.start), _newline(text))
     return text[: node.start] + new + text[node.end :]
 
 
-def _require_object(node: Node, keys: Sequence[str]) -> None:
+def _require_object(node: JsonNode, keys: Sequence[str]) -> None:
     if not isinstance(node.value, dict):
         raise NotJson(f"{'.'.join(keys) if keys else 'the whole'} is not an object", node.start)
 
 
-def _inserted(text: str, node: Node, members: Mapping[str, Any], indent: str) -> str:
+def _inserted(text: str, node: JsonNode, members: Mapping[str, Any], indent: str) -> str:
     """Add members behind the last one of an object."""
     own, newline = _column(text, node.start), _newline(text)
     new = ",".join(
@@ -146,7 +144,7 @@ def _column(text: str, position: int) -> str:
     return line[: len(line) - len(line.lstrip(" \t"))]
 
 
-def _indent_of(text: str, node: Node) -> str | None:
+def _indent_of(text: str, node: JsonNode) -> str | None:
     """Return by how much the file indents: the first member that begins a line tells."""
     own = _column(text, node.start)
     for key_start, value in node.members.values():
@@ -165,8 +163,8 @@ def _skip(text: str, position: int) -> int:
     return found.end()
 
 
-def _value(text: str, start: int, depth: int) -> Node:
-    if depth > _DEEPEST:
+def _value(text: str, start: int, depth: int) -> JsonNode:
+    if depth > _MAX_DEPTH:
         raise NotJson("it is nested too deeply", start)
     opening = text[start : start + 1]
     if opening == "{":
@@ -177,12 +175,12 @@ def _value(text: str, start: int, depth: int) -> Node:
     if found is None:
         raise NotJson("a value is missing", start)
     try:
-        return Node(start, found.end(), json.loads(found[0]), {}, [])
+        return JsonNode(start, found.end(), json.loads(found[0]), {}, [])
     except ValueError:
         raise NotJson("a text or number is not valid", start) from None
 
 
-def _object(text: str, start: int, depth: int) -> Node:
+def _object(text: str, start: int, depth: int) -> JsonNode:
     members: dict[str, Member] = {}
     position = _skip(text, start + 1)
     while text[position : position + 1] != "}":
@@ -197,16 +195,16 @@ def _object(text: str, start: int, depth: int) -> Node:
         value = _value(text, _skip(text, colon + 1), depth + 1)
         members[key.value] = Member(position, value)
         position = _separated(text, value.end, "}")
-    return Node(start, position + 1, {name: member.value.value for name, member in members.items()}, members, [])
+    return JsonNode(start, position + 1, {name: member.value.value for name, member in members.items()}, members, [])
 
 
-def _array(text: str, start: int, depth: int) -> Node:
-    items: list[Node] = []
+def _array(text: str, start: int, depth: int) -> JsonNode:
+    items: list[JsonNode] = []
     position = _skip(text, start + 1)
     while text[position : position + 1] != "]":
         items.append(_value(text, position, depth + 1))
         position = _separated(text, items[-1].end, "]")
-    return Node(start, position + 1, [item.value for item in items], {}, items)
+    return JsonNode(start, position + 1, [item.value for item in items], {}, items)
 
 
 def _separated(text: str, position: int, closing: str) -> int:

@@ -5,8 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from litellmctl.exporters.exporter import Export, Exporter, FileChange, Fill, Provider, Set, known
-from litellmctl.exporters.names import left_out
+from litellmctl.exporters.exporter import (
+    KEY_VARIABLE,
+    Export,
+    Exporter,
+    FileChange,
+    Fill,
+    Provider,
+    Set,
+    known,
+    left_out,
+)
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
@@ -17,8 +26,18 @@ _REFERENCES = ("{env:", "{file:")
 # With a model of such a name 1.18.33 does not start: JavaScript's objects have these by nature.
 _OF_OBJECTS = frozenset(
     {
-        *("__defineGetter__", "__defineSetter__", "__lookupGetter__", "__lookupSetter__", "__proto__", "constructor"),
-        *("hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString", "valueOf"),
+        "__defineGetter__",
+        "__defineSetter__",
+        "__lookupGetter__",
+        "__lookupSetter__",
+        "__proto__",
+        "constructor",
+        "hasOwnProperty",
+        "isPrototypeOf",
+        "propertyIsEnumerable",
+        "toLocaleString",
+        "toString",
+        "valueOf",
     }
 )
 
@@ -42,7 +61,7 @@ class Opencode(Exporter):
         body = {
             "npm": "@ai-sdk/openai-compatible",
             "name": provider.name,
-            "options": {"baseURL": provider.v1, "apiKey": f"{{env:{provider.variable}}}"},
+            "options": {"baseURL": provider.v1, "apiKey": f"{{env:{KEY_VARIABLE}}}"},
             "models": {model["id"]: _model(model) for model in provider.models if model["id"] not in refused},
         }
         change = FileChange(

@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from litellmctl.exporters.exporter import Export, Exporter, FileChange, Provider, Set, known
-from litellmctl.exporters.names import left_out
+from litellmctl.exporters.exporter import Export, Exporter, FileChange, Provider, Set, known, left_out
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:

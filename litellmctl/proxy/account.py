@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from litellmctl.errors import AuthFailure, Failure
-from litellmctl.proxy.answers import failure_of, words_of
+from litellmctl.foundation.threads import together
 from litellmctl.proxy.client import CATALOG_BYTES, decode, not_litellm
-from litellmctl.proxy.deadline import together
-from litellmctl.proxy.rows import Malformed, rows
-from litellmctl.proxy.signin import fields_of, optional_text, token_of
+from litellmctl.proxy.error_answers import failure_of, words_of
+from litellmctl.proxy.json_stream import Malformed, rows
+from litellmctl.proxy.oauth import fields_of, optional_text, token_of
 
 if TYPE_CHECKING:
     from litellmctl.proxy.client import Client
 
 _MODELS = "/v1/models"
-_MOST_MONEY = 1e15
+_MAX_MONEY = 1e15
 
 
 class Account(NamedTuple):
@@ -86,7 +86,7 @@ def account(client: Client, team_id: str | None = None) -> Account:
     `team_id` is the team that the credential is known to be for: a single-sign-on token is no key that the proxy
     tells about.
     """
-    key, user = together(lambda: _told(client, "/key/info"), lambda: _told(client, "/user/info"))
+    key, user = together(lambda: _asked(client, "/key/info"), lambda: _asked(client, "/user/info"))
     info = _object(key.get("info"))
     person = _object(user.get("user_info"))
     # A key's own budget says what this credential may spend; where it has none, its user's does.
@@ -109,7 +109,7 @@ def account(client: Client, team_id: str | None = None) -> Account:
 def version(client: Client) -> str | None:
     """Return the proxy's version, where it tells: newer ones do at the first path, older ones at the second."""
     for path in ("/public/model_hub/info", "/health/readiness"):
-        found = optional_text(_told(client, path), "litellm_version")
+        found = optional_text(_asked(client, path), "litellm_version")
         if found is not None:
             return found[:40]
     return None
@@ -164,8 +164,8 @@ def delete_key(client: Client, key: str) -> None:
         )
 
 
-def _told(client: Client, path: str) -> dict[str, Any]:
-    """Return what a path tells; nothing where it tells nothing to this key. Only a refused key is an error."""
+def _asked(client: Client, path: str) -> dict[str, Any]:
+    """Return the object at a path; {} where this key gets none. Only a refused key is an error."""
     try:
         answer = client.get(path)
         if answer.status != 200:
@@ -187,7 +187,7 @@ def _money(fields: dict[str, Any], name: str) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     # JSON as Python reads it has NaN, Infinity, and integers that no float holds.
-    return float(value) if abs(value) < _MOST_MONEY else None
+    return float(value) if abs(value) < _MAX_MONEY else None
 
 
 def _alias(teams: Any, team: str | None) -> str | None:

@@ -6,15 +6,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import requests
 import urllib3
 
 from litellmctl.errors import CHECK_THE_KEY, Failure, Unavailable
-from litellmctl.proxy.answers import failure_of
-from litellmctl.proxy.deadline import Deadline
-from litellmctl.proxy.faults import host_of, no_answer, was_sent
+from litellmctl.foundation.deadline import Deadline
+from litellmctl.foundation.urls import host_of, origin
+from litellmctl.proxy.error_answers import failure_of
+from litellmctl.proxy.no_answer import no_answer
 
 if TYPE_CHECKING:
     from litellmctl.proxy.session import BoundAuth
@@ -33,10 +34,10 @@ BODY_BYTES = 5 * 2**20
 _CHUNK = 2**18
 _TRIES = 3
 _RETRIED_STATUS = frozenset({429, 502, 503, 504})
-_LONGEST_RETRY_AFTER = 10.0
+_MAX_RETRY_AFTER = 10.0
 _LOOK = "check the base URL, and the log of the proxy or of the gateway in front of it"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_MOST_REDIRECTS = 5
+_MAX_REDIRECTS = 5
 
 
 @dataclass
@@ -70,25 +71,43 @@ class Answer:
 class Client:
     """Requests to one proxy.
 
-    `on_request` is told method, path, status (or what happened) and seconds of each try; `refused_remedy` is what
-    helps where the key is refused. Every failure is raised as a `Failure`; an answer with any status is an answer.
+    `on_request` gets method, path, status (or what happened) and seconds of each try; `refused_remedy` is what helps
+    where the key is refused. `deadline` is for all that is asked, `read_seconds` is how long the proxy may be silent
+    meanwhile; `call` and `within` set both. Every failure is raised as a `Failure`; an answer with any status is an
+    answer.
     """
 
     base_url: str
     auth: BoundAuth
     session: requests.Session
-    deadline: Deadline
     on_request: Callable[[str, str, str, float], None] = lambda *_: None
     refused_remedy: str = CHECK_THE_KEY
+    deadline: Deadline = field(default_factory=lambda: Deadline(None))
     read_seconds: float = READ_SECONDS
 
-    def call(self, seconds: float, work: Callable[[Client], T], *, read_seconds: float = READ_SECONDS) -> T:
-        """Return what `work` makes of this client, with a deadline of its own.
+    def within(self, seconds: float | None, *, silence: float = READ_SECONDS) -> Client:
+        """Return this client with `seconds` from now on for all that is asked (None: no limit).
 
-        `read_seconds` is how long the proxy may be silent meanwhile.
+        `silence` is for how many seconds the proxy may send nothing meanwhile.
         """
-        client = replace(self, deadline=Deadline(seconds), read_seconds=read_seconds)
+        return replace(self, deadline=Deadline(seconds), read_seconds=silence)
+
+    def call(self, seconds: float | None, work: Callable[[Client], T], *, silence: float = READ_SECONDS) -> T:
+        """Return what `work` makes of this client within `seconds`, whatever it waits for."""
+        client = self.within(seconds, silence=silence)
         return client.deadline.run(lambda: work(client))
+
+    def call_once(self, seconds: float, work: Callable[[Client], T]) -> T:
+        """Return what `work` makes of this client, as `call`, for what may have an effect and is never repeated.
+
+        The proxy may be silent all the while. A failure says where the effect may be there all the same.
+        """
+        try:
+            return self.call(seconds, work, silence=seconds)
+        except Unavailable as failure:
+            if not failure.may_have_acted:
+                raise
+            raise failure.adding("the request was not repeated, and may have had its effect") from None
 
     def get(
         self,
@@ -153,14 +172,13 @@ class Client:
         if answer.status in _REDIRECTS:
             answer.close()
             target = self.auth.hidden(_origin_of(_joined(url, answer.headers.get("location", ""))))
-            failure = Unavailable(
+            raise Unavailable(
                 "bad_response",
                 f"{url} redirects to {target}, where what was sent does not belong",
                 remedy=_LOOK,
                 status=answer.status,
+                may_have_acted=False,
             )
-            failure.may_have_acted = False
-            raise failure
         return answer
 
     def failure(self, answer: Answer, path: str, *secrets: str) -> Failure:
@@ -171,9 +189,7 @@ class Client:
             return self.auth.hidden(text, *secrets)
 
         failure = failure_of(answer.status, body, url=self.base_url, path=path, headers=answer.headers, hide=hide)
-        if failure.code == "auth_failed":
-            failure.remedy = self.refused_remedy
-        return failure
+        return failure.changed(remedy=self.refused_remedy) if failure.code == "auth_failed" else failure
 
     def _pause(self, attempt: int, answer: Answer | None) -> bool:
         """Wait before the next try; return False where it is not worth waiting."""
@@ -182,7 +198,7 @@ class Client:
             asked = answer.headers.get("retry-after", "")
             if asked.isascii() and asked.isdigit():
                 seconds = float(asked[:6])
-            if seconds > _LONGEST_RETRY_AFTER or seconds >= self.deadline.remaining(_LONGEST_RETRY_AFTER + 1):
+            if seconds > self.deadline.remaining(_MAX_RETRY_AFTER):
                 return False
             answer.close()
         time.sleep(self.deadline.remaining(seconds))
@@ -190,7 +206,7 @@ class Client:
 
     def _follow(self, path: str, params: Params | None, headers: Mapping[str, str] | None, cap: int | None) -> Answer:
         url = self.base_url + path
-        for _ in range(_MOST_REDIRECTS):
+        for _ in range(_MAX_REDIRECTS):
             answer = self._send("GET", url, params, cap, headers=headers)
             if answer.status not in _REDIRECTS:
                 return answer
@@ -226,8 +242,8 @@ class Client:
             http_proxy = requests.utils.select_proxy(url, self.session.proxies)
             failure = no_answer(error, self.base_url, http_proxy, lambda: self.deadline.remaining(CONNECT_SECONDS))
             if failure.code == "timeout" and self.deadline.is_over:
-                failure = self.deadline.passed()  # it is about all that was asked, not about this one wait
-            failure.may_have_acted = was_sent(error)
+                # It is about all that was asked, not about this one wait.
+                failure = self.deadline.passed().changed(may_have_acted=failure.may_have_acted)
             self.on_request(method, shown, failure.code, time.monotonic() - start)
             raise failure from None
         self.on_request(method, shown, str(response.status_code), time.monotonic() - start)
@@ -304,17 +320,3 @@ def _joined(url: str, location: str) -> str:
 
 def _origin_of(url: str) -> str:
     return f"{url.split(':', 1)[0]}://{host_of(url)}" if "://" in url else "nowhere"
-
-
-def origin(url: str) -> tuple[str, str, int | None] | None:
-    """Return scheme, host and port, so that two spellings of one server are equal; None where it is no http URL."""
-    if not url.isprintable():
-        return None
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return None
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.password:
-        return None
-    return parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80)

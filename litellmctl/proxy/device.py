@@ -1,7 +1,7 @@
 """Single sign-on with a code that the person types into a browser anywhere, while this program asks again and again.
 
 Endpoints: POST /sso/cli/start, GET /sso/key/generate in the browser, GET /sso/cli/poll/LOGIN. Shapes:
-shared/contract/sso_cli_*.json.
+tests/contract/shapes/sso_cli_*.json.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from litellmctl.errors import AuthFailure
-from litellmctl.proxy.client import decode, origin
-from litellmctl.proxy.signin import (
+from litellmctl.foundation.urls import origin
+from litellmctl.proxy.client import decode
+from litellmctl.proxy.oauth import (
     Grant,
     NotOffered,
     fields_of,
+    optional_seconds,
     optional_text,
-    seconds_of,
     text_of,
     token_of,
     unexpected,
@@ -29,7 +30,7 @@ START_PATH = "/sso/cli/start"
 _SECRET_HEADER = "x-litellm-cli-poll-secret"  # noqa: S105  # a header's name
 _EXPIRES_IN = 600.0
 # A person reads and types what is shown: LiteLLM's ids have 40 characters, its codes 9.
-_LONGEST_SHOWN = 200
+_MAX_SHOWN = 200
 
 
 class Started(NamedTuple):
@@ -85,7 +86,7 @@ def start(client: Client) -> Started | NotOffered:
         raise client.failure(answer, START_PATH)
     fields = fields_of(decode(answer.read(), where), where)
     login_id, user_code = (text_of(fields, name, where) for name in ("login_id", "user_code"))
-    if max(len(login_id), len(user_code)) > _LONGEST_SHOWN:
+    if max(len(login_id), len(user_code)) > _MAX_SHOWN:
         raise unexpected(where, "its login_id or user_code is too long")
     query = urlencode({"source": "litellm-cli", "key": login_id})
     complete = optional_text(fields, "verification_uri_complete")
@@ -93,13 +94,13 @@ def start(client: Client) -> Started | NotOffered:
         complete is not None
         and origin(complete) == origin(client.base_url)
         and complete.isprintable()
-        and len(complete) <= 5 * _LONGEST_SHOWN
+        and len(complete) <= 5 * _MAX_SHOWN
     )
     return Started(
         link=complete if own and complete else f"{client.base_url}/sso/key/generate?{query}",
         user_code=user_code,
         code_is_in_link=own,
-        expires_in=seconds_of(fields, "expires_in") or _EXPIRES_IN,
+        expires_in=optional_seconds(fields, "expires_in") or _EXPIRES_IN,
         login_id=login_id,
         poll_secret=token_of(fields, "poll_secret", where),
     )
@@ -137,7 +138,7 @@ def poll(client: Client, started: Started, team: str | None = None) -> Pending |
         return TeamWanted(teams)
     grant = Grant(
         token=token_of(fields, "key", shown),
-        expires_in=seconds_of(fields, "expires_in"),
+        expires_in=optional_seconds(fields, "expires_in"),
         user_id=optional_text(fields, "user_id"),
         team_id=optional_text(fields, "team_id"),
     )

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from fnmatch import fnmatchcase
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 from litellmctl.errors import AuthFailure, Failure, Rejected, Unavailable
-from litellmctl.proxy.answers import HOPELESS_TYPES, words_of
+from litellmctl.foundation.globs import covers
+from litellmctl.foundation.threads import together
 from litellmctl.proxy.client import BODY_BYTES, CATALOG_BYTES, Answer, Client, decode, not_litellm
-from litellmctl.proxy.rows import MOST_KEPT, Malformed, rows
+from litellmctl.proxy.error_answers import HOPELESS_TYPES, words_of
+from litellmctl.proxy.json_stream import MAX_KEPT, Malformed, rows
 
 _ELSEWHERE = frozenset({401, 403, 404})
 _PARALLEL = 32
 # JSON values that one endpoint's rows may have, those of a wildcard's models among them.
-_MOST_OF_ONE = 100_000
+_MAX_OF_ONE = 100_000
 
 
 class Collector(Protocol):
@@ -83,10 +83,12 @@ def _ask(client: Client, path: str, *, cap: int = CATALOG_BYTES) -> Answer | _Re
     return failure, words_of(body)[1]
 
 
-def _each(client: Client, path: str, answer: Answer, take: Callable[[Any], None], *, most: int | None = None) -> int:
+def _each(
+    client: Client, path: str, answer: Answer, take: Callable[[Any], None], *, max_values: int | None = None
+) -> int:
     count = 0
     try:
-        for row in rows(answer.chunks, most=most):
+        for row in rows(answer.chunks, max_values=max_values):
             take(row)
             count += 1
     except Malformed as error:
@@ -128,7 +130,7 @@ def _from_models_list(client: Client, collector: Collector, say: Callable[[str],
         say(f"/v1/models: {answer[0].message}")
         return answer
     entries: list[Any] = []
-    _each(client, "/v1/models", answer, entries.append, most=MOST_KEPT)
+    _each(client, "/v1/models", answer, entries.append, max_values=MAX_KEPT)
     say(f"/v1/models: {len(entries)} names")
     groups: dict[str, Any] = {}
 
@@ -140,7 +142,7 @@ def _from_models_list(client: Client, collector: Collector, say: Callable[[str],
         detail = _ask(client, "/model_group/info")
         if isinstance(detail, tuple):
             raise detail[0]
-        _each(client, "/model_group/info", detail, take, most=MOST_KEPT)
+        _each(client, "/model_group/info", detail, take, max_values=MAX_KEPT)
         say(f"/model_group/info: {len(groups)} groups")
     except (Unavailable, AuthFailure, Rejected) as failure:
         client.deadline.remaining(0)
@@ -187,7 +189,7 @@ def _from_health(client: Client, collector: Collector, say: Callable[[str], None
 def _of_wildcard(row: Any, endpoint: Any) -> Any:
     """Give a wildcard's row the name of the model that was found healthy behind it, where it covers that name."""
     model, name = _text(endpoint, "model"), _text(row, "model_name")
-    if model and name and "*" in name and fnmatchcase(model, name.replace("[", "[[]").replace("?", "[?]")):
+    if model and name and "*" in name and covers(name, model):
         return {**row, "model_name": model}
     return row
 
@@ -210,7 +212,7 @@ def _details(client: Client, ids: set[str | None]) -> dict[str, list[Any]]:
                 model_id = waiting.get_nowait()
                 answer = client.get("/model/info", {"litellm_model_id": model_id})
                 if answer.status == 200:
-                    found[model_id] = list(rows(answer.chunks, most=_MOST_OF_ONE))
+                    found[model_id] = list(rows(answer.chunks, max_values=_MAX_OF_ONE))
                 else:
                     answer.read_error()
             except Empty:
@@ -218,11 +220,6 @@ def _details(client: Client, ids: set[str | None]) -> dict[str, list[Any]]:
             except (Failure, Malformed):
                 continue  # listed with its facts unknown
 
-    # Daemon threads, since those of concurrent.futures would be waited for at exit, however slow the proxy is.
-    workers = [threading.Thread(target=work, daemon=True) for _ in range(min(_PARALLEL, len(ids)))]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    together(*[work] * min(_PARALLEL, len(ids)))
     client.deadline.remaining(0)
     return found

@@ -17,6 +17,8 @@ _SERVERS = "/v1/mcp/server"
 # What a proxy says of a tool that it does not know, with a status of 500; what a tool itself did not find is another
 # matter.
 _UNKNOWN_TOOL = r"(?i)\btool\b.*\bnot found\b"
+# LiteLLM puts this before the words of what failed.
+_WRAPPER = "An unexpected error occurred: "
 _SERVERS_SECONDS = 10.0
 
 
@@ -71,13 +73,7 @@ def call(client: Client, seconds: float, server_id: str, name: str, arguments: d
     A failure says whether the tool may have run. An unknown server or tool is `not_found`.
     """
     body = {"server_id": server_id, "name": name, "arguments": arguments}
-    try:
-        return client.call(seconds, lambda client: _answer(client, body), read_seconds=seconds)
-    except Unavailable as failure:
-        # 4xx is a refusal.
-        if failure.may_have_acted and not 400 <= (failure.status or 0) < 500:
-            failure.message += "; the call was not repeated, and may have had its effect"
-        raise
+    return client.call_once(seconds, lambda client: _answer(client, body))
 
 
 def _answer(client: Client, body: dict[str, Any]) -> Any:
@@ -85,7 +81,8 @@ def _answer(client: Client, body: dict[str, Any]) -> Any:
     if answer.status == 200:
         return decode(answer.read(), f"{client.base_url}{_CALL}")
     failed = client.failure(answer, _CALL)
-    if failed.code == "not_found" or (answer.status == 500 and re.search(_UNKNOWN_TOOL, failed.message)):
-        words = failed.message.rpartition(": ")[2]
-        raise Rejected("not_found", f"{client.base_url}: {words}", remedy="litellmctl mcp list", status=answer.status)
+    words = (failed.words or "").removeprefix(_WRAPPER)
+    if failed.code == "not_found" or (answer.status == 500 and re.search(_UNKNOWN_TOOL, words)):
+        message = f"{client.base_url}: {words or 'no such MCP server or tool'}"
+        raise Rejected("not_found", message, remedy="litellmctl mcp list", status=answer.status, words=failed.words)
     raise failed

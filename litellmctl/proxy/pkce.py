@@ -1,6 +1,6 @@
 """Single sign-on by authorization code with PKCE (RFC 7636, RFC 8252), as LiteLLM's own authorization server has it.
 
-Shapes: shared/contract/pkce_*.json. The proxy describes it at /.well-known/litellm-cli-auth, contract version 1.
+Shapes: tests/contract/shapes/pkce_*.json. The proxy describes it at /.well-known/litellm-cli-auth, contract version 1.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from litellmctl.errors import AuthFailure, Unavailable, UsageFailure
-from litellmctl.proxy.answers import failure_of, words_of
-from litellmctl.proxy.client import decode, origin
-from litellmctl.proxy.signin import (
+from litellmctl.foundation.urls import normalize, origin
+from litellmctl.proxy.client import decode
+from litellmctl.proxy.error_answers import failure_of, words_of
+from litellmctl.proxy.oauth import (
     Grant,
     NotOffered,
     Session,
     fields_of,
+    optional_seconds,
     optional_text,
-    seconds_of,
     text_of,
     token_of,
     unexpected,
 )
-from litellmctl.settings.base_url import normalize
 
 if TYPE_CHECKING:
     from litellmctl.proxy.client import Client
@@ -200,7 +200,7 @@ def _hidden(client: Client, form: Mapping[str, str], text: str) -> str:
 
 def _grant(answer: dict[str, Any], where: str) -> Grant:
     """Read a token answer; without `expires_in` or a refresh token it is no answer to this client."""
-    seconds = seconds_of(answer, "expires_in")
+    seconds = optional_seconds(answer, "expires_in")
     if seconds is None:
         raise unexpected(where, "it has no expires_in")
     return Grant(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 32
 # What is shorter stands in many a text by chance.
-_SHORTEST_SECRET = 7
+_MIN_SECRET = 7
 
 
 class NoAuth(AuthBase):
@@ -70,7 +70,7 @@ class BoundAuth(AuthBase):
         Whatever its case, since host names have none.
         """
         for secret in (self.key or "", *self._headers.values(), *more):
-            if len(secret) > _SHORTEST_SECRET:
+            if len(secret) > _MIN_SECRET:
                 text = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)
         return text
 

@@ -1,6 +1,6 @@
 """A proxy's two stores of skills: the Skill Hub (/claude-code/plugins) and the Skills API (/v1/skills).
 
-Shapes: shared/contract/plugin*.json and skills_*.json. Whatever changes a store is sent once.
+Shapes: tests/contract/shapes/plugin*.json and skills_*.json. Whatever changes a store is sent once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from litellmctl.errors import AuthFailure, Failure, Rejected, Unavailable
 from litellmctl.proxy.client import decode, not_litellm
-from litellmctl.proxy.rows import MOST_KEPT, Malformed, rows
+from litellmctl.proxy.json_stream import MAX_KEPT, Malformed, rows
 
 if TYPE_CHECKING:
     from litellmctl.proxy.client import Answer, Client, Upload
@@ -28,9 +28,9 @@ _OWN = {"custom_llm_provider": "litellm_proxy"}
 _LIST_BYTES = 64 * 2**20
 # LiteLLM 1.106 knows no second page, only a larger first one; it says `has_more` where the page is full.
 _PAGE_SIZES = (1000, 10_000, 100_000)
-_MOST_PAGES = 1000
-_MOST_SKILLS = 50_000
-_MOST_FOUND = 20
+_MAX_PAGES = 1000
+_MAX_SKILLS = 50_000
+_MAX_FOUND = 20
 _WITHOUT_DATABASE = ("db not connected", "database connection required", "prisma client is not initialized")
 
 
@@ -46,14 +46,14 @@ def api_rows(client: Client) -> tuple[list[Any], bool]:
     sizes = iter(_PAGE_SIZES)
     size, page = next(sizes), ""
     pages = {""}
-    for _ in range(_MOST_PAGES):
+    for _ in range(_MAX_PAGES):
         query = {**_OWN, "limit": str(size), **({"page": page} if page else {})}
         entries, answer = _explaining(lambda: _rows(client, API_PATH, query, "data"))  # noqa: B023
         for place, row in enumerate(entries):
             has_id = isinstance(row, dict) and isinstance(row.get("id"), str)
             # What has no id is kept by its place, to be counted once.
             found.setdefault(row["id"] if has_id else f"\0{page}\0{place}", row)
-        if len(found) > _MOST_SKILLS:
+        if len(found) > _MAX_SKILLS:
             break
         if answer.get("has_more") is not True:
             return list(found.values()), True
@@ -70,7 +70,7 @@ def api_rows(client: Client) -> tuple[list[Any], bool]:
 
 def search(client: Client, text: str) -> list[Any] | None:
     """Return the Skills API's entries nearest in meaning, best first; None where this proxy has no such search."""
-    answer = client.get(API_PATH, {**_OWN, "query": text, "top_k": str(_MOST_FOUND)}, cap=_LIST_BYTES)
+    answer = client.get(API_PATH, {**_OWN, "query": text, "top_k": str(_MAX_FOUND)}, cap=_LIST_BYTES)
     if answer.status != 200:
         failure = client.failure(answer, API_PATH)
         if answer.status in {400, 422}:
@@ -97,13 +97,11 @@ def api_entry(client: Client, skill_id: str) -> dict[str, Any]:
 def changing(client: Client, seconds: float, work: Callable[[Client], T]) -> T:
     """Return what a change gives, which may take so long. A failure says whether the change may have been made."""
     try:
-        return client.call(seconds, work, read_seconds=seconds)
+        return client.call_once(seconds, work)
     except Unavailable as failure:
-        # 4xx is a refusal.
-        if failure.may_have_acted and not 400 <= (failure.status or 0) < 500:
-            failure.message += "; the change was not repeated, and may have been made"
-            failure.remedy = "litellmctl skills list --all"
-        raise
+        if not failure.may_have_acted:
+            raise
+        raise failure.changed(remedy="litellmctl skills list --all") from None
 
 
 def register(client: Client, entry: Mapping[str, Any]) -> None:
@@ -155,7 +153,7 @@ def _rows(client: Client, path: str, params: Mapping[str, str], key: str) -> tup
 def _read_rows(client: Client, answer: Answer, path: str, key: str) -> tuple[list[Any], dict[str, Any]]:
     rest: dict[str, Any] = {}
     try:
-        return list(rows(answer.chunks, key, is_bare=False, most=MOST_KEPT, rest=rest)), rest
+        return list(rows(answer.chunks, key, is_bare=False, max_values=MAX_KEPT, rest=rest)), rest
     except Malformed as error:
         raise not_litellm(f"{client.base_url}{path}", error.start.encode("utf-8", "replace")) from None
 
@@ -185,7 +183,7 @@ def _change(
 def _refusal(client: Client, answer: Answer, method: str, path: str) -> Failure:
     failure = client.failure(answer, path)
     # 403 for one endpoint, 401 for the other, and both mean the same.
-    if isinstance(failure, AuthFailure) and "only proxy admin" in failure.message.lower():
+    if isinstance(failure, AuthFailure) and "only proxy admin" in (failure.words or "").lower():
         adds = method == "PUT" or path == HUB_PATH
         other = ", or put the skill's folder into the Skills API: litellmctl skills create DIR" if adds else ""
         return AuthFailure(
@@ -193,6 +191,7 @@ def _refusal(client: Client, answer: Answer, method: str, path: str) -> Failure:
             f"only administrators of {client.base_url} may change its Skill Hub",
             remedy=f"ask one of them{other}",
             status=failure.status,
+            words=failure.words,
         )
     return failure
 
@@ -206,18 +205,19 @@ def _explaining(work: Callable[[], T]) -> T:
 
 def _explained(failure: Failure) -> Failure:
     """Return the failure that a status of 500 stands for; LiteLLM has no other for what is not there."""
-    words = failure.message.lower()
-    if failure.status == 500 and "skill not found" in words:
-        return Rejected("not_found", failure.message.rpartition(" - ")[2], remedy="litellmctl skills list", status=500)
-    if failure.status == 500 and any(text in words for text in _WITHOUT_DATABASE):
-        missing = Unavailable(
+    said = failure.words or ""
+    if failure.status == 500 and "skill not found" in said.lower():
+        reason = said[said.lower().index("skill not found") :]  # LiteLLM's own errors stand before it
+        return Rejected("not_found", reason, remedy="litellmctl skills list", status=500, words=said)
+    if failure.status == 500 and any(text in said.lower() for text in _WITHOUT_DATABASE):
+        return Unavailable(
             "server_error",
             "the proxy has no database, and keeps skills in one",
             remedy="ask the proxy's administrator to connect one",
             status=500,
+            words=said,
+            may_have_acted=False,
         )
-        missing.may_have_acted = False
-        return missing
     return failure
 
 

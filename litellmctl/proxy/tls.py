@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from litellmctl.errors import ConfigFailure
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 
 @dataclass(frozen=True)
@@ -60,46 +62,27 @@ def certificate(host: str, port: int, seconds: float) -> Certificate | None:
         ):
             shown = secured.getpeercert(binary_form=True)
         return read_certificate(shown) if shown else None
-    except (OSError, ValueError, IndexError):
+    except (OSError, ValueError):
         return None
 
 
 def read_certificate(certificate: bytes) -> Certificate:
-    """Return what a DER certificate says (RFC 5280, section 4.1): its issuer by common name, or organization."""
-    body = next(_elements(next(_elements(certificate))[1]))[1]
-    fields = [element for element in _elements(body) if element[0] != 0xA0]  # without the version
-    names: dict[bytes, str] = {}
-    for _, group in _elements(fields[2][1]):
-        for _, attribute in _elements(group):
-            (_, oid), (_, text) = list(_elements(attribute))[:2]
-            names.setdefault(oid, text.decode("utf-8", "replace"))
-    for oid in (b"\x55\x04\x03", b"\x55\x04\x0a"):  # commonName, organizationName
-        if oid in names:
-            return Certificate(names[oid], _end_of(fields[3][1]))
-    raise ValueError("no name")
+    """Return what a DER certificate says (RFC 5280, section 4.1): its issuer by common name, or organization.
+
+    Raises ValueError where it is not a certificate or names neither.
+    """
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    shown = x509.load_der_x509_certificate(certificate)
+    for oid in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME):
+        for name in shown.issuer.get_attributes_for_oid(oid):
+            return Certificate(str(name.value), _expiry_of(shown))
+    raise ValueError("the issuer has no name")
 
 
-def _end_of(validity: bytes) -> float | None:
-    """Return the end of a validity: UTCTime has two digits for the year, GeneralizedTime four."""
-    from datetime import UTC, datetime
-
+def _expiry_of(shown: x509.Certificate) -> float | None:
     try:
-        tag, text = list(_elements(validity))[1]
-        form = "%y%m%d%H%M%SZ" if tag == 0x17 else "%Y%m%d%H%M%SZ"
-        return datetime.strptime(text.decode("ascii"), form).replace(tzinfo=UTC).timestamp()
-    except (ValueError, IndexError):
+        return shown.not_valid_after_utc.timestamp()
+    except (ValueError, OverflowError):  # a date that no calendar has
         return None
-
-
-def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
-    position = 0
-    while position < len(data):
-        tag, length, position = data[position], data[position + 1], position + 2
-        if length & 0x80:
-            count = length & 0x7F
-            length = int.from_bytes(data[position : position + count], "big")
-            position += count
-        if position + length > len(data):
-            raise ValueError("a DER element ends after its end")
-        yield tag, data[position : position + length]
-        position += length

@@ -6,14 +6,15 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-from litellmctl import program
+from litellmctl import own_command
 from litellmctl.errors import Failure, UsageFailure
+from litellmctl.foundation import files
 from litellmctl.sandbox import proxy, resident, variables
 from litellmctl.sandbox.interruptions import Interruptions
-from litellmctl.settings import environment, files
+from litellmctl.settings import environment
 
 _CONTROL_C_EXIT = 0xC000013A
 
@@ -43,7 +44,7 @@ def run(words: Sequence[str], *, seconds: float, note: Callable[[str], None]) ->
 
 def _resolved(words: Sequence[str]) -> list[str]:
     if words[0] == "litellmctl":  # this very program, wherever it is
-        return program.command(*words[1:])
+        return own_command.command(*words[1:])
     found = shutil.which(words[0])
     if found is None:
         raise UsageFailure(
@@ -71,19 +72,21 @@ def _proxy(
     try:
         own = proxy.start(folder / "proxy", seconds=seconds, note=note, check=check)
     except Failure as failure:
-        _keep_log(folder / "proxy" / "proxy.log", failure)
-        raise
+        log = folder / "proxy" / "proxy.log"
+        if not log.exists():
+            raise
+        raise failure.changed(remedy=_kept_log(log)) from None
     try:
         yield own.base_url, own.key
     finally:
         own.stop()
 
 
-def _keep_log(log: Path, failure: Failure) -> None:
-    """Save the log of a proxy that did not start, and tell where."""
-    if log.exists():
-        failure.remedy = None
-        with suppress(OSError):
-            kept = resident.folder() / "failed.log"
-            files.write_atomically(kept, log.read_bytes())
-            failure.remedy = f"see {kept}"
+def _kept_log(log: Path) -> str | None:
+    """Save the log of a proxy that did not start; return the remedy that says where, None where that failed."""
+    kept = resident.folder() / "failed.log"
+    try:
+        files.write_atomically(kept, log.read_bytes())
+    except OSError:
+        return None
+    return f"see {kept}"

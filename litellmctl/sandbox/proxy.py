@@ -20,9 +20,10 @@ from pathlib import Path
 from string import Template
 
 from litellmctl.errors import Failure, UsageFailure
-from litellmctl.render import clean
+from litellmctl.foundation import files
+from litellmctl.foundation.text import clean
 from litellmctl.sandbox import process, serve, variables
-from litellmctl.settings import environment, files
+from litellmctl.settings import environment
 
 START_SECONDS = 60.0
 

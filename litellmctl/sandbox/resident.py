@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from litellmctl.errors import Failure
+from litellmctl.foundation import files
 from litellmctl.sandbox import process, proxy
 from litellmctl.sandbox.interruptions import Interruptions
-from litellmctl.settings import files
 from litellmctl.settings.paths import cache_dir
 
 _LAST_SECOND = 2**40

@@ -9,9 +9,18 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from litellmctl.errors import ConfigFailure, UsageFailure, suggestion
-from litellmctl.settings import environment, files, paths, values
-from litellmctl.settings.base_url import normalize
-from litellmctl.settings.keys import DEFAULT_PROFILE, GLOBAL_KEYS, HEADER_NAME, PROFILE_KEYS, PROFILE_NAME, TABLES, Key
+from litellmctl.foundation import files
+from litellmctl.foundation.urls import normalize
+from litellmctl.settings import environment, paths, values
+from litellmctl.settings.definitions import (
+    DEFAULT_PROFILE,
+    GLOBAL_KEYS,
+    HEADER_NAME,
+    PROFILE_KEYS,
+    PROFILE_NAME,
+    TABLES,
+    Key,
+)
 
 
 class Profile(NamedTuple):

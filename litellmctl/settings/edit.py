@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from litellmctl.errors import ConfigFailure, UsageFailure, suggestion
-from litellmctl.settings import files
+from litellmctl.foundation import files
 from litellmctl.settings.config import Config, parse
-from litellmctl.settings.keys import (
+from litellmctl.settings.definitions import (
     GLOBAL_KEYS,
     PROFILE_KEYS,
     TABLES,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 from litellmctl.errors import ConfigFailure
 
@@ -11,7 +10,7 @@ from litellmctl.errors import ConfigFailure
 AUTH_SOURCES = ("stored", "config", "gcloud", "helper", "env")
 
 # Of milliseconds: eleven days.
-_MOST_DIGITS = 10
+_MAX_DIGITS = 10
 
 # name -> what it does. `litellmctl help environment` and the README print this table.
 VARIABLES: dict[str, str] = {
@@ -76,7 +75,7 @@ def milliseconds(name: str, default: float) -> float:
     value = get(name)
     if value is None:
         return default
-    if not (value.isascii() and value.isdigit() and len(value) < _MOST_DIGITS):
+    if not (value.isascii() and value.isdigit() and len(value) < _MAX_DIGITS):
         raise ConfigFailure(f'{name} is "{value}", not a number of milliseconds', remedy=f"unset {name}")
     return int(value) / 1000
 
@@ -93,11 +92,6 @@ def hours(name: str, default: float) -> float:
     if not 0 < found < 24 * 366 * 10:
         raise ConfigFailure(f'{name} is "{value}", not a number of hours', remedy=f"unset {name}")
     return found * 3600
-
-
-def names_with_prefix(prefix: str) -> Iterator[str]:
-    """Yield the names of the variables that are set and begin with `prefix`."""
-    yield from (name for name in os.environ if name.startswith(prefix))
 
 
 def snapshot() -> dict[str, str]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from litellmctl.errors import ConfigFailure
 from litellmctl.settings import environment
-from litellmctl.settings.command import run_command
+from litellmctl.settings.key_command import run_command
 
 _REFERENCE = r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})"
 

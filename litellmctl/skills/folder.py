@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from litellmctl.errors import Failure, UsageFailure
-from litellmctl.settings import files
+from litellmctl.foundation import files
 from litellmctl.skills.manifest import FILE_NAME, Manifest, read_manifest
 
 # What LiteLLM 1.106 serves to those who install a skill from it.
-MOST_FILES = 1000
-MOST_BYTES = 50 * 2**20
+MAX_FILES = 1000
+MAX_BYTES = 50 * 2**20
 # Version control and what programs leave behind are no part of a skill.
 _NOT_PACKED = frozenset(
     {".git", ".hg", ".svn", "__pycache__", "node_modules", ".venv", ".DS_Store", "Thumbs.db", "__MACOSX"}
@@ -28,10 +28,10 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 _READ_ONLY_BITS, _EXECUTABLE_BITS = 0o644, 0o755
 _UNSAFE_NAME = r"[\x00-\x1f\x7f\\:]|(?:^|/)\.{1,2}(?:/|$)|^/|//|/$|^$"
 _ZIP_START = b"PK"
-_LONGEST_NAME = 4096
+_MAX_NAME = 4096
 
 
-class Entry(NamedTuple):
+class SkillFile(NamedTuple):
     """A file of a skill."""
 
     data: bytes
@@ -41,7 +41,7 @@ class Entry(NamedTuple):
 class Folder(NamedTuple):
     """A skill's files, by their paths below its folder (with /), what SKILL.md says, and what was not packed."""
 
-    entries: dict[str, Entry]
+    entries: dict[str, SkillFile]
     manifest: Manifest
     skipped: Sequence[str] = ()
 
@@ -102,10 +102,10 @@ def _of_data(data: bytes, where: str) -> Folder:
         return _folder(entries, where, skipped)
     if not data.strip():
         raise UsageFailure(f"{where} is empty", remedy="give a SKILL.md or a zip of its folder")
-    return Folder({FILE_NAME: Entry(data)}, read_manifest(data, where))
+    return Folder({FILE_NAME: SkillFile(data)}, read_manifest(data, where))
 
 
-def _folder(entries: dict[str, Entry], where: str, skipped: Sequence[str] = ()) -> Folder:
+def _folder(entries: dict[str, SkillFile], where: str, skipped: Sequence[str] = ()) -> Folder:
     found = entries.get(FILE_NAME)
     if found is None:
         near = next((name for name in entries if name.lower() == FILE_NAME.lower()), None)
@@ -118,14 +118,14 @@ def _folder(entries: dict[str, Entry], where: str, skipped: Sequence[str] = ()) 
     return Folder(entries, read_manifest(found.data, f"{where}: {FILE_NAME}"), skipped)
 
 
-def _of_directory(top: Path) -> tuple[dict[str, Entry], list[str]]:
+def _of_directory(top: Path) -> tuple[dict[str, SkillFile], list[str]]:
     """Return the files of a folder, and what was left out."""
     real_top = os.path.realpath(top)
     skipped: list[str] = []
-    entries: dict[str, Entry] = {}
+    entries: dict[str, SkillFile] = {}
     size = 0
     for path, name in _walked(top, "", skipped):
-        if len(entries) == MOST_FILES:
+        if len(entries) == MAX_FILES:
             raise _too_many(str(top))
         checked = _checked_name(name, str(top))
         target = os.path.realpath(path)
@@ -137,11 +137,11 @@ def _of_directory(top: Path) -> tuple[dict[str, Entry], list[str]]:
         if not stat.S_ISREG(mode):
             raise UsageFailure(f"{path} is no file, but a pipe, socket or device", remedy="take it out of the folder")
         with path.open("rb") as file:
-            data = file.read(MOST_BYTES - size + 1)
+            data = file.read(MAX_BYTES - size + 1)
         size += len(data)
-        if size > MOST_BYTES:
+        if size > MAX_BYTES:
             raise _too_large(str(top))
-        entries[checked] = Entry(data, bool(mode & stat.S_IXUSR) and os.name != "nt")
+        entries[checked] = SkillFile(data, bool(mode & stat.S_IXUSR) and os.name != "nt")
     return entries, sorted(skipped)
 
 
@@ -162,9 +162,9 @@ def _walked(folder: Path, above: str, skipped: list[str]) -> Iterator[tuple[Path
                 yield Path(item.path), name
 
 
-def _of_zip(data: bytes, where: str) -> tuple[dict[str, Entry], list[str]]:
+def _of_zip(data: bytes, where: str) -> tuple[dict[str, SkillFile], list[str]]:
     """Return the files of an archive, without a single folder around all of them, and what else was left out."""
-    entries: dict[str, Entry] = {}
+    entries: dict[str, SkillFile] = {}
     skipped: dict[str, None] = {}
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -177,7 +177,7 @@ def _of_zip(data: bytes, where: str) -> tuple[dict[str, Entry], list[str]]:
                 if junk is not None:
                     skipped["/".join(parts[:junk])] = None
                     continue
-                if len(entries) == MOST_FILES:
+                if len(entries) == MAX_FILES:
                     raise _too_many(where)
                 name = _checked_name(info.filename, where)
                 kind = stat.S_IFMT(info.external_attr >> 16)
@@ -186,11 +186,11 @@ def _of_zip(data: bytes, where: str) -> tuple[dict[str, Entry], list[str]]:
                 if name in entries:
                     raise UsageFailure(f"{where} holds {name} twice")
                 with archive.open(info) as file:
-                    content = file.read(MOST_BYTES - size + 1)  # whatever size it claims to have
+                    content = file.read(MAX_BYTES - size + 1)  # whatever size it claims to have
                 size += len(content)
-                if size > MOST_BYTES:
+                if size > MAX_BYTES:
                     raise _too_large(where)
-                entries[name] = Entry(content, bool((info.external_attr >> 16) & stat.S_IXUSR))
+                entries[name] = SkillFile(content, bool((info.external_attr >> 16) & stat.S_IXUSR))
     except _zip_errors() as error:
         locked = isinstance(error, RuntimeError) and "password" in str(error)
         raise UsageFailure(
@@ -206,8 +206,15 @@ def _of_zip(data: bytes, where: str) -> tuple[dict[str, Entry], list[str]]:
 def _zip_errors() -> tuple[type[Exception], ...]:
     """Return what the reading of a damaged archive raises."""
     errors = (
-        *(zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, ValueError, OSError),
-        *(IndexError, struct.error),  # a file without a name; lengths that do not fit
+        zipfile.BadZipFile,
+        zlib.error,
+        RuntimeError,
+        NotImplementedError,
+        EOFError,
+        ValueError,
+        OSError,
+        IndexError,  # a file without a name
+        struct.error,  # lengths that do not fit
     )
     try:
         from lzma import LZMAError
@@ -222,7 +229,7 @@ def _checked_name(name: str, where: str) -> str:
         name.encode()
     except UnicodeEncodeError:
         raise UsageFailure(f"{where} holds a file whose name is not Unicode: {name!r}") from None
-    if re.search(_UNSAFE_NAME, name) or not name.isprintable() or len(name) > _LONGEST_NAME:
+    if re.search(_UNSAFE_NAME, name) or not name.isprintable() or len(name) > _MAX_NAME:
         raise UsageFailure(
             f"{where} holds a file with a name that leaves its folder, or that not every system can have: {name!r}",
             remedy="rename it or take it out",
@@ -231,21 +238,21 @@ def _checked_name(name: str, where: str) -> str:
 
 
 def _bounded(file: IO[bytes], where: str) -> bytes:
-    data = file.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
+    data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
         raise _too_large(where)
     return data
 
 
 def _too_many(where: str) -> Failure:
     return UsageFailure(
-        f"{where} holds more than {MOST_FILES} files, the most that LiteLLM lets agents install",
+        f"{where} holds more than {MAX_FILES} files, the most that LiteLLM lets agents install",
         remedy="take out what the skill does not need",
     )
 
 
 def _too_large(where: str) -> Failure:
     return UsageFailure(
-        f"{where} is larger than {MOST_BYTES // 2**20} MiB, the most that LiteLLM lets agents install",
+        f"{where} is larger than {MAX_BYTES // 2**20} MiB, the most that LiteLLM lets agents install",
         remedy="take out what the skill does not need",
     )

@@ -9,9 +9,9 @@ from litellmctl.errors import UsageFailure
 
 FILE_NAME = "SKILL.md"
 # What LiteLLM takes of a form's field.
-MOST_BYTES = 2**20
-_LONGEST_MATTER = 2**16
-_LONGEST_NAME = 200
+MAX_BYTES = 2**20
+_MAX_MATTER = 2**16
+_MAX_NAME = 200
 # What YAML takes for nothing; quotes are not told from it here.
 _NOTHING = frozenset({"~", "null", "Null", "NULL"})
 _MATTER = r"\A---[ \t]*\n(.*?)(?:^|\n)---[ \t]*(?:\n|\Z)"
@@ -30,7 +30,7 @@ class Manifest(NamedTuple):
 
 def read_manifest(data: bytes, where: str) -> Manifest:
     """Return what a SKILL.md says; `where` names it in errors."""
-    if len(data) > MOST_BYTES:
+    if len(data) > MAX_BYTES:
         raise UsageFailure(
             f"{where} is larger than 1 MiB, which LiteLLM takes at most",
             remedy="put what is long into files of its own beside SKILL.md",
@@ -60,8 +60,8 @@ def read_manifest(data: bytes, where: str) -> Manifest:
 
 def checked_name(name: str, where: str) -> str:
     """Return a name if a skill may have it."""
-    if not name.isprintable() or len(name) > _LONGEST_NAME:
-        raise UsageFailure(f"{where}: a skill's name is one line of at most {_LONGEST_NAME} characters")
+    if not name.isprintable() or len(name) > _MAX_NAME:
+        raise UsageFailure(f"{where}: a skill's name is one line of at most {_MAX_NAME} characters")
     return name
 
 
@@ -73,7 +73,7 @@ def checked_text(text: str, named: str) -> str:
         raise UsageFailure(f"{named} holds half a character, which is not Unicode") from None
     if "\0" in text:
         raise UsageFailure(f"{named} holds a NUL character, which no database takes as text")
-    if size > MOST_BYTES:
+    if size > MAX_BYTES:
         raise UsageFailure(f"{named} is larger than 1 MiB, which LiteLLM takes at most")
     return text
 
@@ -85,8 +85,8 @@ def _fields(matter: str, where: str) -> dict[object, object]:
     yaml = YAML(typ="base", pure=True)
     yaml.composer.warn_double_anchors = False
 
-    if len(matter) > _LONGEST_MATTER:
-        raise UsageFailure(f"{where}: its front matter is larger than {_LONGEST_MATTER // 1024} KiB")
+    if len(matter) > _MAX_MATTER:
+        raise UsageFailure(f"{where}: its front matter is larger than {_MAX_MATTER // 1024} KiB")
     try:
         # Every scalar is a text so: `version: 1.10` is no number, and no tag makes an object of anything.
         fields = yaml.load(matter)

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from litellmctl.errors import AuthFailure, Failure, Rejected, Unavailable
-from litellmctl.settings import files
+from litellmctl.foundation import files
 from litellmctl.skills.cache import Known, Part, SkillCache
 from litellmctl.skills.skill import API, HUB, STORE_NAMES, STORES, Listed, Skill, find, ordered, read_api, read_hub
 
@@ -151,7 +151,7 @@ class Stores:
 
     def _fetch(self, stores: Sequence[str]) -> tuple[dict[str, _Answer], dict[str, Failure]]:
         """Ask these stores at the same time; return what they told, and why others did not."""
-        from litellmctl.proxy.deadline import together
+        from litellmctl.foundation.threads import together
 
         self._connected()
         answers: dict[str, _Answer] = {}
@@ -174,7 +174,7 @@ class Stores:
         _ = self._client
 
     def _run(self, work: Callable[[Client], T]) -> T:
-        return self._client.call(self._seconds, work, read_seconds=self._seconds)
+        return self._client.call(self._seconds, work, silence=self._seconds)
 
     def _change(self, work: Callable[[Client], T], seconds: float | None = None) -> T:
         from litellmctl.proxy import skills as protocol
@@ -186,8 +186,7 @@ class Stores:
             return self.read(blank)
         except Failure as failure:
             took = f"{self._client.base_url} took the skill {blank.id}"
-            failure.message = f"{took}, but it cannot be read back: {failure.message}"
-            raise
+            raise failure.because(f"{took}, but it cannot be read back") from None
 
     @contextmanager
     def _changing(self, store: str) -> Iterator[None]:
@@ -228,7 +227,7 @@ class Stores:
         worst = min(failures, key=_rank)
         if len(failures) > 1:
             reasons = "; ".join(f"{STORE_NAMES[store]}: {failure.message}" for store, failure in problems.items())
-            worst.message = f"no skills of {self._client.base_url} can be listed: {reasons}"
+            return worst.changed(message=f"no skills of {self._client.base_url} can be listed: {reasons}")
         return worst
 
 
@@ -243,8 +242,7 @@ def chosen(listed: Listed, text: str) -> Skill:
     except Rejected:
         for store, failure in listed.problems.items():
             where = f"{STORE_NAMES[store]} cannot be listed"
-            words = f'no skill "{text}" in the other store, and {where}: {failure.message}'
-            raise Failure(failure.code, words, remedy=failure.remedy, status=failure.status) from None
+            raise failure.because(f'no skill "{text}" in the other store, and {where}') from None
         raise
 
 

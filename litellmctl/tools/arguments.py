@@ -18,11 +18,11 @@ from litellmctl.tools.schema import json_text
 if TYPE_CHECKING:
     from litellmctl.tools.schema import Problem, Schema
 
-MOST_BYTES = 5 * 2**20
-_DEEPEST = 4
+MAX_BYTES = 5 * 2**20
+_MAX_DEPTH = 4
 # A text becomes an array in arrays no deeper than this: checking what is deeper takes a hostile schema too much time.
-_DEEPEST_ARRAY = 2
-_WIDEST_SAMPLE = 1000
+_MAX_ARRAY_DEPTH = 2
+_MAX_SAMPLE = 1000
 _ITEM = r"(?P<name>[^=]*?)(?P<json>:?)=(?P<text>.*)"
 
 # Reads what stands behind an @, or stdin for "-".
@@ -66,8 +66,8 @@ def parse_json(text: str, *, named: str) -> Any:
 
 def parse_object(text: str, *, named: str) -> dict[str, Any]:
     """Return the JSON object in a text."""
-    if len(text) > MOST_BYTES:
-        raise UsageFailure(f"{named} is larger than {MOST_BYTES // 2**20} MiB")
+    if len(text) > MAX_BYTES:
+        raise UsageFailure(f"{named} is larger than {MAX_BYTES // 2**20} MiB")
     value = parse_json(text, named=named)
     if not isinstance(value, dict):
         raise UsageFailure(f"{named} is not a JSON object", remedy="""write it as '{"name": "value"}'""")
@@ -183,7 +183,7 @@ def _as_array(schema: Schema, part: dict[str, Any], text: str, depth: int) -> tu
         fits, value = _as_json(text, list)
         if fits:
             return True, value
-    if depth == _DEEPEST_ARRAY:
+    if depth == _MAX_ARRAY_DEPTH:
         return False, None
     return True, [_coerced(schema, part.get("items"), text, depth + 1)]
 
@@ -258,14 +258,14 @@ def _sample(schema: Schema, part: Any, text: str, depth: int) -> Any:
     one = next(iter(_alternatives(schema, part, depth)), {})
     kind = one.get("type")
     if kind == "array":
-        return [_sample(schema, one.get("items"), text, depth + 1)] if depth < _DEEPEST else []
+        return [_sample(schema, one.get("items"), text, depth + 1)] if depth < _MAX_DEPTH else []
     if kind == "object" or (kind is None and "properties" in one):
         required = one.get("required")
         names = [name for name in required if isinstance(name, str)] if isinstance(required, list) else []
         fields = schema.properties(one)
-        if len(names) ** (depth + 1) > _WIDEST_SAMPLE:
+        if len(names) ** (depth + 1) > _MAX_SAMPLE:
             names = names[:1]
-        return {name: _sample(schema, fields.get(name), "...", depth + 1) for name in names if depth < _DEEPEST}
+        return {name: _sample(schema, fields.get(name), "...", depth + 1) for name in names if depth < _MAX_DEPTH}
     if kind in ("integer", "number"):  # not a set: a server may send what has no hash
         low, high = one.get("minimum"), one.get("maximum")
         number = 1 if kind == "integer" else 1.5

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any, NamedTuple
 
-from litellmctl.render import dump_json
-from litellmctl.settings.cache import LineCache
+from litellmctl.foundation.line_cache import LineCache
+from litellmctl.foundation.text import dump_json
+from litellmctl.foundation.times import age_of, is_fresh
 from litellmctl.tools.tool import Offer, Server, Tool
 
 FRESH_SECONDS = 3600
@@ -22,12 +22,12 @@ class ToolCatalog(NamedTuple):
     @property
     def age(self) -> float:
         """Seconds since it was fetched."""
-        return max(0.0, time.time() - self.fetched_at)
+        return age_of(self.fetched_at)
 
     @property
     def is_fresh(self) -> bool:
         """Whether it may be used without asking the proxy; one from far in the future may not, by any clock."""
-        return abs(time.time() - self.fetched_at) < FRESH_SECONDS
+        return is_fresh(self.fetched_at, FRESH_SECONDS)
 
 
 class ToolCache(LineCache):

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from litellmctl.errors import AuthFailure, Failure, Rejected, UsageFailure
+from litellmctl.foundation import files
+from litellmctl.foundation.text import dump_json
 from litellmctl.proxy import mcp
-from litellmctl.render import dump_json
-from litellmctl.settings import files
-from litellmctl.tools.arguments import MOST_BYTES, Item, build, check, parse_item, parse_object
+from litellmctl.tools.arguments import MAX_BYTES, Item, build, check, parse_item, parse_object
 from litellmctl.tools.result import Attachment, Result, failed, read_result
 from litellmctl.tools.schema import Schema
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 # A line as long as may be, its end, and a byte more.
-_LONGEST_LINE = MOST_BYTES + 3
+_MAX_LINE = MAX_BYTES + 3
 
 
 class Outcome(NamedTuple):
@@ -77,8 +77,8 @@ class Caller:
             raise UsageFailure("the arguments hold a text that is not Unicode") from None
         except RecursionError:
             raise UsageFailure("the arguments are nested too deeply") from None
-        if size > MOST_BYTES:
-            raise UsageFailure(f"the arguments are larger than {MOST_BYTES // 2**20} MiB")
+        if size > MAX_BYTES:
+            raise UsageFailure(f"the arguments are larger than {MAX_BYTES // 2**20} MiB")
         if self._checks:
             check(self._schema, arguments, self._tool.path)
         return arguments
@@ -111,8 +111,8 @@ class Caller:
     def line(self, line: bytes, base: dict[str, Any], items: Sequence[Item]) -> Outcome:
         """Call the tool with one line of JSONL; never raises a failure."""
         try:
-            if len(line.rstrip(b"\r\n")) > MOST_BYTES:
-                raise UsageFailure(f"the line is larger than {MOST_BYTES // 2**20} MiB")
+            if len(line.rstrip(b"\r\n")) > MAX_BYTES:
+                raise UsageFailure(f"the line is larger than {MAX_BYTES // 2**20} MiB")
             try:
                 text = line.decode("utf-8-sig")
             except UnicodeDecodeError:
@@ -126,10 +126,10 @@ class Caller:
     def lines(self, source: str) -> Iterator[bytes]:
         """Yield the lines of a file, or of stdin for `-`, not blank ones; of one that is too long, its beginning."""
         with self._open(source) as file:
-            while line := file.readline(_LONGEST_LINE):
+            while line := file.readline(_MAX_LINE):
                 rest = line
-                while len(rest) == _LONGEST_LINE and not rest.endswith(b"\n"):
-                    rest = file.readline(_LONGEST_LINE)
+                while len(rest) == _MAX_LINE and not rest.endswith(b"\n"):
+                    rest = file.readline(_MAX_LINE)
                 if not line.isspace():
                     yield line
 
@@ -153,7 +153,7 @@ class Caller:
     def _text(self, name: str) -> str:
         """Return the text of a file, or of stdin for `-`."""
         with self._open(name) as file:
-            return _decoded(file.read(MOST_BYTES + 1), name)
+            return _decoded(file.read(MAX_BYTES + 1), name)
 
     def _open(self, name: str) -> AbstractContextManager[IO[bytes]]:
         if name != "-":
@@ -166,7 +166,7 @@ class Caller:
 def read_file(name: str) -> str:
     """Return the text of a file."""
     with _opened(name) as file:
-        return _decoded(file.read(MOST_BYTES + 1), name)
+        return _decoded(file.read(MAX_BYTES + 1), name)
 
 
 def make_folder(folder: str) -> None:
@@ -202,8 +202,8 @@ def _opened(name: str) -> IO[bytes]:
 
 
 def _decoded(data: bytes, name: str) -> str:
-    if len(data) > MOST_BYTES:
-        raise UsageFailure(f"{name} is larger than {MOST_BYTES // 2**20} MiB")
+    if len(data) > MAX_BYTES:
+        raise UsageFailure(f"{name} is larger than {MAX_BYTES // 2**20} MiB")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:

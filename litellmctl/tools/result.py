@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from litellmctl.errors import Rejected, Unavailable
 
-_LONGEST_TYPE = 100
-_LONGEST_LINK = 2000
+_MAX_TYPE = 100
+_MAX_LINK = 2000
 
 
 class Attachment(NamedTuple):
@@ -33,12 +33,12 @@ class Attachment(NamedTuple):
         if self.data is not None:
             size = f"of {len(self.data):,} bytes".replace(",", " ")
         else:
-            size = "of unreadable data" if self.link is None else f"at {self.link[:_LONGEST_LINK]}"
-        return f"{self.kind[:_LONGEST_TYPE]} {self.mime_type[:_LONGEST_TYPE]} {size}"
+            size = "of unreadable data" if self.link is None else f"at {self.link[:_MAX_LINK]}"
+        return f"{self.kind[:_MAX_TYPE]} {self.mime_type[:_MAX_TYPE]} {size}"
 
 
 class Result(NamedTuple):
-    """A tool's whole result object, as the proxy sent it (shared/contract/mcp_tools_call.*.json)."""
+    """A tool's whole result object, as the proxy sent it (tests/contract/shapes/mcp_tools_call.*.json)."""
 
     whole: dict[str, Any]
 

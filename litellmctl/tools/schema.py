@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 from litellmctl.errors import suggestion
 
-_MOST_HOPS = 50
-_MOST_OPTIONS = 100
-_MOST_PATTERNS = 20
-_MOST_PROBLEMS = 100
-_MOST_BRANCHES = 10_000
+_MAX_HOPS = 50
+_MAX_OPTIONS = 100
+_MAX_PATTERNS = 20
+_MAX_PROBLEMS = 100
+_MAX_BRANCHES = 10_000
 _TYPES = ("integer", "number", "boolean", "null", "array", "object", "string")
 
 
@@ -87,7 +87,7 @@ class Schema:
 
     def resolved(self, schema: Any) -> dict[str, Any]:
         """Return the schema with its `$ref`s followed inside this document; {} where that leads nowhere."""
-        for _ in range(_MOST_HOPS):
+        for _ in range(_MAX_HOPS):
             if not isinstance(schema, dict):
                 return {}
             reference = schema.get("$ref")
@@ -127,12 +127,12 @@ class Schema:
         """
         schema = self.resolved(schema)
         seen = seen if isinstance(seen, set) else set()
-        if depth > _MOST_HOPS:
+        if depth > _MAX_HOPS:
             return
         together = schema.get("allOf")
         if isinstance(together, list):
             joined = _except("allOf", schema)
-            for part in together[:_MOST_OPTIONS]:
+            for part in together[:_MAX_OPTIONS]:
                 joined = _joined(joined, self.resolved(part))
             yield from self.alternatives(joined, depth + 1, seen)
             return
@@ -140,7 +140,7 @@ class Schema:
             options = schema.get(keyword)
             if isinstance(options, list):
                 rest = _except(keyword, schema)
-                for option in map(self.resolved, options[:_MOST_OPTIONS]):
+                for option in map(self.resolved, options[:_MAX_OPTIONS]):
                     if id(option) not in seen:
                         seen.add(id(option))
                         yield from self.alternatives(_joined(rest, option), depth + 1, seen)
@@ -207,11 +207,11 @@ class Schema:
         Of each kind of mistake, a hundred at most.
         """
         missing = [name for name in self.required if name not in arguments]
-        found = [Problem(name, f"is required ({self.type_of(name)})") for name in missing[:_MOST_PROBLEMS]]
+        found = [Problem(name, f"is required ({self.type_of(name)})") for name in missing[:_MAX_PROBLEMS]]
         if self.is_closed:
             known = self.names
             strange = [name for name in arguments if name not in self.fields]
-            found += [Problem(name, _unknown(name, known)) for name in strange[:_MOST_PROBLEMS]]
+            found += [Problem(name, _unknown(name, known)) for name in strange[:_MAX_PROBLEMS]]
         names = {problem.where for problem in found}
         return found + [problem for problem in self._mismatches(arguments) if problem.where not in names]
 
@@ -226,16 +226,16 @@ class Schema:
         try:
             if validator.is_valid(arguments):
                 return
-            if _branches(self.whole, arguments) > _MOST_BRANCHES:
+            if _branches(self.whole, arguments) > _MAX_BRANCHES:
                 yield Problem("", "does not fit the tool's schema")
                 return
-            errors = list(islice(validator.iter_errors(arguments), _MOST_PROBLEMS))
+            errors = list(islice(validator.iter_errors(arguments), _MAX_PROBLEMS))
         except (ValueError, RecursionError):
             return  # half a character, or nested too deeply to be looked at: the server's to judge
         for error in errors:
-            yield from self._told(error)
+            yield from self._explained(error)
 
-    def _told(self, error: Any) -> Iterator[Problem]:
+    def _explained(self, error: Any) -> Iterator[Problem]:
         kind = error.kind
         path = [str(part) for part in error.instance_path]
         schema = self._at(error.schema_path[:-1])
@@ -252,7 +252,7 @@ class Schema:
             near = [branch for branch in getattr(kind, "context", ()) if not _is_another_type(branch, error)]
             if len(near) == 1 and near[0]:
                 for inner in near[0]:
-                    yield from self._told(inner)
+                    yield from self._explained(inner)
             else:
                 yield Problem(".".join(path), self._expectation(error, schema, is_type=not near))
 
@@ -280,7 +280,7 @@ class Schema:
                 return f"is not {_with_article(words)}"
         if kind.name in {"enum", "const"}:
             allowed = kind.options if kind.name == "enum" else [kind.expected_value]
-            return f"is not one of {', '.join(map(json_text, allowed[:_MOST_LISTED]))}"
+            return f"is not one of {', '.join(map(json_text, allowed[:_MAX_LISTED]))}"
         if kind.name == "falseSchema":
             return "is not allowed"
         if kind.name == "propertyNames":
@@ -289,7 +289,7 @@ class Schema:
 
 
 _MASK = "\u2026"
-_MOST_LISTED = 20
+_MAX_LISTED = 20
 # Where a name may be mentioned that `properties` does not have.
 _ELSEWHERE = ("patternProperties", "if", "dependentSchemas", "dependencies", "$dynamicRef")
 
@@ -348,7 +348,7 @@ def _branches(schema: dict[str, Any], arguments: dict[str, Any]) -> int:
             widest = max(widest, *(len(some) for some in options if isinstance(some, list)), 1)
     depth = 0
     level: list[Any] = [arguments]
-    while level and depth < _MOST_HOPS:
+    while level and depth < _MAX_HOPS:
         depth += 1
         level = [inner for outer in level for inner in _inside(outer)]
     return int(widest**depth)
@@ -383,7 +383,7 @@ def _validator(schema: dict[str, Any]) -> Any:
     import jsonschema_rs
 
     schema = {name: value for name, value in schema.items() if name != "$schema" or isinstance(value, str)}
-    for _ in range(_MOST_PATTERNS):
+    for _ in range(_MAX_PATTERNS):
         try:
             return jsonschema_rs.validator_for(
                 schema, offline=True, pattern_options=jsonschema_rs.RegexOptions(), mask=_MASK

@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from litellmctl.errors import Failure, Rejected, UsageFailure, suggestion
+from litellmctl.foundation.globs import matches
+from litellmctl.foundation.text import counted
 
-MOST_TOOLS = 4096
-_LONGEST_NAME = 64
+MAX_TOOLS = 4096
+_MAX_NAME = 64
+# The forms in which `definitions` gives tools for function calling.
+STYLES = ("openai", "anthropic")
 _SUFFIX_DIGITS = (8, 16, 32)
-_DEEPEST = 100
+_MAX_DEPTH = 100
 # What a chat completion refuses at the top of a function's parameters.
 _NOT_AT_THE_TOP = frozenset({"$ref", "allOf", "anyOf", "oneOf", "not", "enum", "const", "if", "then", "else"})
 
@@ -62,7 +65,7 @@ class Offer(NamedTuple):
 
 
 def read_offer(answer: dict[str, Any], listed: Iterable[Any]) -> Offer:
-    """Return what /mcp-rest/tools/list answered (shared/contract/mcp_tools_list.*.json).
+    """Return what /mcp-rest/tools/list answered (tests/contract/shapes/mcp_tools_list.*.json).
 
     `listed` are the rows of /v1/mcp/server, which know of servers without tools. Each bad entry is left out alone.
     """
@@ -71,7 +74,7 @@ def read_offer(answer: dict[str, Any], listed: Iterable[Any]) -> Offer:
     entries = answer.get("tools")
     entries = entries if isinstance(entries, list) else []
     bad = deep = duplicates = 0
-    for entry in entries[:MOST_TOOLS]:
+    for entry in entries[:MAX_TOOLS]:
         tool = _tool(entry)
         if tool is None:
             bad += 1
@@ -85,10 +88,10 @@ def read_offer(answer: dict[str, Any], listed: Iterable[Any]) -> Offer:
         (bad, "without a name or a server"),
         (deep, "nested too deeply"),
         (duplicates, "offered twice by one server"),
-        (max(0, len(entries) - MOST_TOOLS), f"beyond the first {MOST_TOOLS}"),
+        (max(0, len(entries) - MAX_TOOLS), f"beyond the first {MAX_TOOLS}"),
     ):
         if count:
-            notes.append(f"left out {count} tool{'' if count == 1 else 's'} {why}")
+            notes.append(f"left out {counted(count, 'tool')} {why}")
     tools = _named(sorted(found.values(), key=lambda tool: (tool.server, tool.server_id, tool.name)))
     return Offer(tools, _servers(answer, tools, listed), notes)
 
@@ -99,17 +102,17 @@ def find(tools: Sequence[Tool], text: str) -> Tool:
     An ambiguous name is exit 2, listing the candidates; one that nothing has is exit 5. A name with a slash is a path
     and nothing else, lest a server's tool named `other/tool` be taken for the other's when that is away.
     """
-    for matches in (
+    for named in (
         [tool for tool in tools if text in {tool.path, f"{tool.server_id}/{tool.name}"}],
         [tool for tool in tools if text == tool.full_name],
         [tool for tool in tools if text == tool.name and "/" not in text],
     ):
-        if len(matches) == 1:
-            return matches[0]
-        if matches:
-            names = [tool.path for tool in matches]
+        if len(named) == 1:
+            return named[0]
+        if named:
+            names = [tool.path for tool in named]
             if len(set(names)) < len(names):
-                names = [tool.full_name for tool in matches]
+                names = [tool.full_name for tool in named]
             raise UsageFailure(f'"{text}" is the name of several tools', remedy=f"use one of {', '.join(names)}")
     raise unknown(tools, text)
 
@@ -131,7 +134,7 @@ def selected(tools: Iterable[Tool], servers: Sequence[str], globs: Sequence[str]
         tool
         for tool in tools
         if (not servers or tool.server in servers or tool.server_id in servers)
-        and (not globs or any(fnmatchcase(name, glob) for glob in globs for name in (tool.name, tool.path)))
+        and (not globs or matches((tool.name, tool.path), globs))
     ]
 
 
@@ -167,7 +170,7 @@ def _named(tools: list[Tool]) -> list[Tool]:
     for digits in _SUFFIX_DIGITS:  # a longer one where somebody took the trouble to find a clash
         count = Counter(names)
         names = [
-            name if count[name] == 1 and len(name) <= _LONGEST_NAME else _suffixed(own, tool, digits)
+            name if count[name] == 1 and len(name) <= _MAX_NAME else _suffixed(own, tool, digits)
             for name, own, tool in zip(names, plain, tools, strict=True)
         ]
     return [tool._replace(full_name=name) for name, tool in zip(names, tools, strict=True)]
@@ -178,12 +181,12 @@ def _suffixed(name: str, tool: Tool, digits: int) -> str:
 
     text = f"{tool.server}\0{tool.server_id}\0{tool.name}"
     digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:digits]
-    return f"{name[: _LONGEST_NAME - digits - 1]}_{digest}"
+    return f"{name[: _MAX_NAME - digits - 1]}_{digest}"
 
 
 def _is_deep(value: Any) -> bool:
     level = [value]
-    for _ in range(_DEEPEST):
+    for _ in range(_MAX_DEPTH):
         level = [
             inner
             for outer in level

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from litellmctl.proxy import raw
+from litellmctl.proxy import passthrough
 from tests.conftest import Run
 from tests.contract.test_mcp_call import closing, slowly
 from tests.fake_proxy import FakeProxy, Request, error
@@ -719,8 +719,8 @@ def test_a_list_that_does_not_say_how_it_goes_on_is_told_of(run: Run, proxy: Fak
 
 
 def test_a_list_without_an_end_ends(run: Run, proxy: FakeProxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert raw._MOST_PAGES <= 10_000
-    monkeypatch.setattr(raw, "_MOST_PAGES", 5)
+    assert passthrough._MAX_PAGES <= 10_000
+    monkeypatch.setattr(passthrough, "_MAX_PAGES", 5)
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
         body = json.dumps({"has_more": True, "next_page": str(len(proxy.requests))}).encode()

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from litellmctl import background
+from litellmctl import background_refresh
 from tests.conftest import Run
 from tests.contract.test_mcp import ADD, CONVERT, LIST, SERVERS, offer, tool
 from tests.fake_proxy import FakeProxy, row
@@ -149,7 +149,7 @@ def known(listed: Listed, env: dict[str, str], monkeypatch: pytest.MonkeyPatch) 
     env |= {"LITELLM_BASE_URL": listed.proxy.url, "LITELLM_API_KEY": KEY}
     env |= {f"LITELLMCTL_{name.upper()}_DIR": str(listed.home / name) for name in ("config", "cache")}
     started: list[Any] = []
-    monkeypatch.setattr(background, "refresh", lambda *words: started.append(words))
+    monkeypatch.setattr(background_refresh, "start", lambda *words: started.append(words))
     before = listed.files(), len(listed.proxy.requests)
     yield listed
     assert (listed.files(), len(listed.proxy.requests)) == before
@@ -216,7 +216,10 @@ def known(listed: Listed, env: dict[str, str], monkeypatch: pytest.MonkeyPatch) 
         ("litellmctl config unset profiles.work.m", ["profiles.work.mcp", "profiles.work.mcp_headers"]),
         ("litellmctl models --refr", ["--refresh"]),
         ("litellmctl models --supports v", ["vision", "video_input"]),
-        ("litellmctl models --sort c", ["context_window", "complete", "cost.input", "cost.output"]),
+        (
+            "litellmctl models --sort c",
+            ["context_window", "complete", "cost.input", "cost.output", "cost.cache_read", "cost.cache_write"],
+        ),
         ("litellmctl help ex", ["exit-codes", "exports", "export"]),
         ("litellmctl help auth", []),
         ("litellmctl help mcp ", ["servers", "list", "show", "call"]),
@@ -514,7 +517,7 @@ def test_an_old_cache_is_used_and_not_renewed(
 ) -> None:
     cache(run, proxy, row("gpt"))
     started: list[Any] = []
-    monkeypatch.setattr(background, "refresh", lambda *words: started.append(words))
+    monkeypatch.setattr(background_refresh, "start", lambda *words: started.append(words))
     aged(home, 20 * 86400)
     asked = len(proxy.requests)
     for variable in (None, "1"):
@@ -559,7 +562,7 @@ def test_a_tab_imports_the_command_that_was_typed_alone(env: dict[str, str], lin
         timeout=30,
         check=True,
     )
-    assert done.stderr == f"{['options', *modules]}\n"
+    assert done.stderr == f"{['base', *modules]}\n"
     assert ("prompt-section" in done.stdout) == (not modules)
 
 

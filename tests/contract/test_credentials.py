@@ -232,7 +232,7 @@ def test_a_helper_that_fails_is_exit_2_and_its_output_is_not_shown(
 
 
 def test_a_helper_that_hangs_is_ended(run: Run, fake: FakeProxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("litellmctl.settings.command.SECONDS", 0.3)
+    monkeypatch.setattr("litellmctl.settings.key_command.SECONDS", 0.3)
     result = run("models", exit=2, LITELLM_BASE_URL=fake.url, LITELLM_API_KEY_HELPER="sleep 60")
     assert "did not finish" in result.stderr
 

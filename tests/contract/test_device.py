@@ -46,8 +46,8 @@ def fake(proxy: FakeProxy, env: dict[str, str], monkeypatch: pytest.MonkeyPatch)
         env.pop(name, None)
     env["SSH_CONNECTION"] = "192.0.2.1 50000 192.0.2.2 22"
     env["LITELLMCTL_KEYRING"] = "off"
-    monkeypatch.setattr("litellmctl.auth.sign_in._POLL_SECONDS", 0.01)
-    monkeypatch.setattr("litellmctl.auth.sign_in._LONGEST_PAUSE_SECONDS", 0.02)
+    monkeypatch.setattr("litellmctl.auth.flows._POLL_SECONDS", 0.01)
+    monkeypatch.setattr("litellmctl.auth.flows._MAX_PAUSE_SECONDS", 0.02)
     return proxy
 
 

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 import trustme
 
-from litellmctl.doctor.patient import Patient
+from litellmctl.doctor.checks import Checks
 from litellmctl.proxy import client
 from tests.conftest import Result, Run
 from tests.contract.test_mcp import LIST, SERVERS, offer, tool
@@ -78,7 +78,7 @@ def _alone(env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     program = folder / "litellmctl"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    monkeypatch.setattr("litellmctl.program.executable", lambda: str(program))
+    monkeypatch.setattr("litellmctl.own_command.executable", lambda: str(program))
     env["PATH"] = f"{folder}{os.pathsep}{env['PATH']}"
 
 
@@ -848,11 +848,11 @@ def test_ctrl_c_is_exit_130(proxy: FakeProxy, env: dict[str, str], held: Hold) -
 
 
 def test_a_bug_in_a_check_is_its_own(doctor: Doctor, proxy: FakeProxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_: Patient) -> None:
+    def broken(_: Checks) -> None:
         raise KeyError(KEY)
 
     healthy(proxy)
-    monkeypatch.setattr(Patient, "_mcp", broken)
+    monkeypatch.setattr(Checks, "_mcp", broken)
     result = doctor(exit=1)
     assert statuses(result) == {"mcp": "fail"}
     assert found(result)["mcp"]["detail"] == "unexpected KeyError: this is a bug in litellmctl"

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from litellmctl.commands.export import FIELDS, TOOLS
-from litellmctl.exporters import writing
+from litellmctl.exporters import receipts
 from litellmctl.exporters.all import EXPORTERS
 from tests.conftest import Result, Run
 from tests.effort import less_than
@@ -77,7 +77,7 @@ def files(home: Path) -> dict[str, bytes]:
     }
 
 
-def receipts(home: Path) -> list[Path]:
+def receipts_of(home: Path) -> list[Path]:
     return sorted((home / "config/exports").glob("*.json"))
 
 
@@ -104,7 +104,7 @@ def test_prints_and_writes_nothing(run: Run, models: FakeProxy, home: Path, tool
     assert "--write" in result.stderr
     assert "Then:  " in result.stderr
     assert files(home) == {}
-    assert not receipts(home)
+    assert not receipts_of(home)
     no_key(home, result)
 
 
@@ -122,15 +122,15 @@ def test_writes_and_takes_back_byte_for_byte(run: Run, models: FakeProxy, home: 
             assert all(f"Wrote {path}" in results[-1].stderr for path in changes)
         else:
             assert "has it already" in results[-1].stderr
-        assert len(receipts(home)) == len(states) - 1
+        assert len(receipts_of(home)) == len(states) - 1
     assert len(states) > 1
     no_key(home, *results)
-    assert all(stat.S_IMODE(os.stat(path).st_mode) == 0o600 for path in [*states[-1], *receipts(home)])
+    assert all(stat.S_IMODE(os.stat(path).st_mode) == 0o600 for path in [*states[-1], *receipts_of(home)])
     assert stat.S_IMODE((home / "config/exports").stat().st_mode) == 0o700
     for before in reversed(states[:-1]):
         run("export", tool, "--undo")
         assert files(home) == before
-    assert not receipts(home)
+    assert not receipts_of(home)
     assert run("export", tool, "--undo", "--json", exit=5).error["code"] == "not_found"
 
 
@@ -141,7 +141,7 @@ def test_writes_nothing_twice(run: Run, models: FakeProxy, home: Path, tool: str
     result = run("export", tool, "--write")
     assert "has it already" in result.stderr
     assert {path: os.stat(path).st_mtime_ns for path in files(home)} == before
-    assert len(receipts(home)) == 1
+    assert len(receipts_of(home)) == 1
     assert run("export", tool, "--diff") == ""
 
 
@@ -154,8 +154,8 @@ def test_does_not_undo_what_was_edited_since(run: Run, models: FakeProxy, home: 
     error = run("export", tool, "--undo", "--json", exit=5).error
     assert error["code"] == "rejected"
     assert f"{path} was edited since it was written" in error["message"]
-    assert str(receipts(home)[0]) in error["remedy"]
-    assert len(receipts(home)) == 1
+    assert str(receipts_of(home)[0]) in error["remedy"]
+    assert len(receipts_of(home)) == 1
     # As it was, it is undone.
     path.write_bytes(before[str(path)].removesuffix(b"\n"))
     run("export", tool, "--undo")
@@ -167,7 +167,7 @@ def test_what_is_as_it_was_before_counts_as_undone(run: Run, models: FakeProxy, 
     run("export", tool, "--write")
     Path(max(files(home))).unlink()
     run("export", tool, "--undo")
-    assert (files(home), receipts(home)) == ({}, [])
+    assert (files(home), receipts_of(home)) == ({}, [])
 
 
 def test_a_file_of_the_users_that_is_gone_is_not_made_again(run: Run, models: FakeProxy, target: Path) -> None:
@@ -188,9 +188,9 @@ def test_a_kill_between_the_receipt_and_the_file_blocks_no_undo(
     run("export", "opencode", "--write", "--id", "second")
     target.write_bytes(first)
     run("export", "opencode", "--undo")
-    assert (target.read_bytes(), len(receipts(home))) == (first, 1)
+    assert (target.read_bytes(), len(receipts_of(home))) == (first, 1)
     run("export", "opencode", "--undo")
-    assert (target.read_text(), receipts(home)) == ('{"theme": "dark"}', [])
+    assert (target.read_text(), receipts_of(home)) == ('{"theme": "dark"}', [])
 
 
 @every_tool
@@ -414,7 +414,7 @@ def test_a_file_that_cannot_be_changed_is_left_as_it_is(
     assert str(written) in error["message"]
     assert error["remedy"]
     assert (written.read_bytes() if written.is_file() else None) == before
-    assert not receipts(home)
+    assert not receipts_of(home)
     assert len(list(written.parent.iterdir())) == 1
     # What is to stand there is printed in any case.
     assert '"litellm"' in run("export", "opencode")
@@ -424,12 +424,12 @@ def test_a_file_that_cannot_be_changed_is_left_as_it_is(
 def test_somebody_elses_file_is_left_as_it_is(
     run: Run, models: FakeProxy, written: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing.os, "geteuid", lambda: written.stat().st_uid + 1)
+    monkeypatch.setattr(receipts.os, "geteuid", lambda: written.stat().st_uid + 1)
     error = run("export", "opencode", "--write", "--json", exit=1).error
     assert error["code"] == "file"
     assert "it belongs to somebody else" in error["message"]
     assert written.read_bytes() == OPENCODE.encode()
-    assert not receipts(home)
+    assert not receipts_of(home)
 
 
 @posix
@@ -437,7 +437,7 @@ def test_a_folder_that_cannot_be_written(run: Run, models: FakeProxy, home: Path
     error = run("export", "opencode", "--write", "--json", exit=1, OPENCODE_CONFIG="/proc/x/opencode.json").error
     assert error["code"] == "file"
     assert "/proc/x/opencode.json" in error["message"]
-    assert not receipts(home)
+    assert not receipts_of(home)
 
 
 @posix
@@ -456,13 +456,13 @@ def test_a_file_that_changes_meanwhile_is_left_as_it_is(
         written.write_text("{}")
         return after
 
-    changed = writing.changed
-    monkeypatch.setattr(writing, "changed", and_edited)
+    changed = receipts.changed
+    monkeypatch.setattr(receipts, "changed", and_edited)
     error = run("export", "opencode", "--write", "--json", exit=1).error
     assert error["code"] == "file"
     assert "it was changed just now by somebody else" in error["message"]
     assert written.read_text() == "{}"
-    assert not receipts(home)
+    assert not receipts_of(home)
 
 
 def test_of_two_files_both_are_written_or_none(
@@ -472,23 +472,23 @@ def test_of_two_files_both_are_written_or_none(
     if several is None:
         pytest.skip("no program here has two files")
     (home / ".aider.conf.yml").write_text("model: mine\n")
-    write = writing._write
+    write = receipts._write
 
     def fails_at_the_second(path: Path, data: bytes) -> None:
         if path.name == ".aider.model.metadata.json":
-            raise writing._cannot(path, "write", "no space left on device")
+            raise receipts._cannot(path, "write", "no space left on device")
         write(path, data)
 
-    monkeypatch.setattr(writing, "_write", fails_at_the_second)
+    monkeypatch.setattr(receipts, "_write", fails_at_the_second)
     error = run("export", "aider", "--write", "--json", exit=1).error
     assert "no space left" in error["message"]
     assert files(home) == {str(home / ".aider.conf.yml"): b"model: mine\n"}
-    assert not receipts(home)
+    assert not receipts_of(home)
 
 
 def test_a_receipt_that_is_damaged_undoes_nothing(run: Run, models: FakeProxy, target: Path, home: Path) -> None:
     run("export", "opencode", "--write")
-    (receipt,) = receipts(home)
+    (receipt,) = receipts_of(home)
     for text in ("", "{}", '{"files": [{"path": 1}]}', receipt.read_text()[:-20]):
         receipt.write_text(text)
         error = run("export", "opencode", "--undo", "--json", exit=1).error

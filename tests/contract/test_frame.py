@@ -17,7 +17,7 @@ import pytest
 from litellmctl import __version__
 from litellmctl.catalog.model import FIELDS
 from litellmctl.cli import SECTIONS, cli
-from litellmctl.commands.options import FormattedCommand
+from litellmctl.commands.base import FormattedCommand
 from litellmctl.errors import ERROR_CODES, ExitCode
 from litellmctl.exporters.all import EXPORTERS
 from tests.conftest import Run

@@ -262,7 +262,7 @@ def test_a_slow_tool_has_two_minutes_and_not_the_time_of_a_page(
 
     assert mcp.CALL_SECONDS == 120
     monkeypatch.setattr(client, "READ_SECONDS", 0.3)
-    monkeypatch.setitem(client.Client.call.__kwdefaults__, "read_seconds", 0.3)
+    monkeypatch.setitem(client.Client.call.__kwdefaults__, "silence", 0.3)
     tools.on(CALL, respond=slowly(0.8), method="POST")
     assert run("mcp", "call", "add", "a=1") == "late\n"
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from litellmctl.auth.logins import LoginFile, Logins
+from litellmctl.auth.login_file import LoginFile, Logins
 from litellmctl.auth.vault import FileVault, Secret
 from tests.conftest import Run
 from tests.contract.test_mcp import CALL, SERVERS, answer, calls, offer, offering, tool

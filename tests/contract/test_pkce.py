@@ -130,7 +130,7 @@ def person(tmp_path: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch)
     # What the standard library keeps of the variables, once in a process.
     monkeypatch.setattr(webbrowser, "_tryorder", None)
     monkeypatch.setattr(webbrowser, "_browsers", {})
-    monkeypatch.setattr("litellmctl.proxy.callback._SLICE_SECONDS", 0.01)
+    monkeypatch.setattr("litellmctl.auth.loopback._SLICE_SECONDS", 0.01)
     return one
 
 
@@ -392,7 +392,7 @@ def test_the_link_is_alone_on_its_line_and_never_coloured(
 def test_a_browser_that_does_not_open_is_said_and_the_link_still_works(
     run: Run, fake: FakeProxy, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("litellmctl.auth.sign_in._WAIT_SECONDS", 0.2)
+    monkeypatch.setattr("litellmctl.auth.flows._WAIT_SECONDS", 0.2)
     # Else the standard library goes on to the text browsers of this machine.
     monkeypatch.setattr(webbrowser, "_tryorder", [])
     registers(offers(fake))
@@ -540,7 +540,7 @@ def test_a_login_of_another_profile_meanwhile(
 
 
 def test_nobody_comes(run: Run, fake: FakeProxy, person: Person, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("litellmctl.auth.sign_in._WAIT_SECONDS", 0.2)
+    monkeypatch.setattr("litellmctl.auth.flows._WAIT_SECONDS", 0.2)
     person.comes_back()
     registers(offers(fake))
     assert run("login", "--sso", "--json", exit=4).error["code"] == "auth_failed"

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from litellmctl.auth.logins import Login, LoginFile, Logins
+from litellmctl.auth.login_file import Login, LoginFile, Logins
 from litellmctl.auth.vault import FileVault, Found, Missing, Secret
 from tests.conftest import Run
 from tests.fake_proxy import FakeProxy, Request, error, row
@@ -342,7 +342,7 @@ def test_a_proxy_that_says_nothing_cannot_hold_us(
     run: Run, fake: FakeProxy, files: Files, options: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if len(options) == 1:
-        monkeypatch.setattr("litellmctl.app.REQUEST_SECONDS", 0.3)
+        monkeypatch.setattr("litellmctl.connection.REQUEST_SECONDS", 0.3)
     gates = [Gate(GRANT), Gate(GRANT)]
     for gate in gates:
         fake.on("/token", method="POST", respond=gate)

@@ -496,8 +496,8 @@ def without_end(proxy: FakeProxy) -> FakeProxy:
 def test_pages_without_an_end_are_bounded(run: Run, proxy: FakeProxy, monkeypatch: pytest.MonkeyPatch) -> None:
     from litellmctl.proxy import skills
 
-    assert skills._MOST_PAGES <= 1000
-    monkeypatch.setattr(skills, "_MOST_PAGES", 30)
+    assert skills._MAX_PAGES <= 1000
+    monkeypatch.setattr(skills, "_MAX_PAGES", 30)
     without_end(proxy)
     result = run("skills", "list", "--json")
     assert (len(result.json), len(queries(proxy))) == (31, 30)

@@ -47,7 +47,7 @@ from tests.contract.test_skills import (
 )
 from tests.fake_proxy import FakeProxy, Request, error
 
-EFFECT = "the change was not repeated, and may have been made"
+EFFECT = "the request was not repeated, and may have had its effect"
 NEW = api("my-skill", "litellm_skill_new", description="Says hi")
 FILES = {
     "SKILL.md": SKILL,
@@ -755,9 +755,9 @@ def test_every_other_change_is_sent_once_too(
 
 
 def test_an_upload_has_longer_than_another_request(run: Run, proxy: FakeProxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    from litellmctl import app
+    from litellmctl import connection
 
-    monkeypatch.setattr(app, "REQUEST_SECONDS", 0.4)
+    monkeypatch.setattr(connection, "REQUEST_SECONDS", 0.4)
     keeping(proxy).on(API, method="POST", respond=answering(lambda _: NEW, after=0.7)).on(f"{API}/{NEW['id']}", NEW)
     assert run("skills", "create", "-", "--json", stdin=SKILL).json["id"] == NEW["id"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from litellmctl.auth.logins import LoginFile
+from litellmctl.auth.login_file import LoginFile
 from tests.crash.world import FIRST, KEY, SECOND, Done, Home, check_said
 
 campaign = pytest.mark.campaign

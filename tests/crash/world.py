@@ -22,7 +22,7 @@ from urllib.parse import parse_qs
 
 import ruamel.yaml
 
-from litellmctl.auth.logins import Login, LoginFile, Logins
+from litellmctl.auth.login_file import Login, LoginFile, Logins
 from litellmctl.auth.vault import FileVault, Found, Secret
 from litellmctl.commands.export import TOOLS
 from tests.fake_proxy import row

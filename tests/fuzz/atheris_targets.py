@@ -15,12 +15,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from litellmctl.auth import claims, logins, vault
+from litellmctl.auth import claims, login_file, vault
 from litellmctl.errors import Failure, UsageFailure
 from litellmctl.exporters import documents, jsonc
 from litellmctl.exporters.exporter import FileChange, Set
-from litellmctl.proxy import answers, rows
-from litellmctl.proxy import raw as pages
+from litellmctl.proxy import error_answers, json_stream
+from litellmctl.proxy import passthrough as pages
 from litellmctl.settings import config
 from litellmctl.skills import folder, manifest
 
@@ -33,8 +33,8 @@ def read_rows(data: bytes) -> None:
     expected = expected_rows(body)
     found: list[Any] | None
     try:
-        found = list(rows.rows([body[:place], body[place:]]))
-    except rows.Malformed:
+        found = list(json_stream.rows([body[:place], body[place:]]))
+    except json_stream.Malformed:
         found = None
     assert repr(found) == repr(expected), (found, expected)
 
@@ -112,7 +112,7 @@ def read_config(data: bytes) -> None:
 def read_error_body(data: bytes) -> None:
     """An answer with an error becomes a documented failure, whatever is in it."""
     status = 300 + (data[0] * 2 if data else 0)
-    failed = answers.failure_of(status, data[1:], url="https://h", path="/p", headers={})
+    failed = error_answers.failure_of(status, data[1:], url="https://h", path="/p", headers={})
     assert failed.exit_code > 1
     assert len(failed.message) < 1000
     pages._next(data[1:])
@@ -131,7 +131,7 @@ def read_vault(data: bytes) -> None:
 _FOLDER = tempfile.TemporaryDirectory(prefix="litellmctl-fuzz-")
 _STORED: dict[str, Callable[[], Any]] = {
     "secrets.json": lambda: vault.FileVault(_FOLDER.name).get("id"),
-    "logins.json": lambda: logins.LoginFile(_FOLDER.name).read(),
+    "logins.json": lambda: login_file.LoginFile(_FOLDER.name).read(),
 }
 
 

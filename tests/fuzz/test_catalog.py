@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from litellmctl.catalog.cache import Catalog, CatalogCache, changes
 from litellmctl.catalog.facts import completed, of_deployment, of_entry, of_group
 from litellmctl.catalog.model import ABILITIES, EFFORTS, FIELDS, MODALITIES, Model, is_chat
-from litellmctl.catalog.reduce import Reducer
-from litellmctl.catalog.select import Selection
-from litellmctl.proxy.rows import Malformed, rows
-from litellmctl.render import dump_json
+from litellmctl.catalog.reduction import Reducer
+from litellmctl.catalog.selection import Selection
+from litellmctl.foundation.text import dump_json
+from litellmctl.proxy.json_stream import Malformed, rows
 from tests.fuzz.atheris_targets import expected_rows
 from tests.fuzz.strategies import (
     as_json,

@@ -23,7 +23,7 @@ from litellmctl.exporters.all import EXPORTERS
 from litellmctl.exporters.documents import changed
 from litellmctl.exporters.exporter import Exporter, FileChange, Fill, Provider, Put, Set
 from litellmctl.exporters.jsonc import parse
-from litellmctl.exporters.writing import Receipts, diff
+from litellmctl.exporters.receipts import Receipts, diff
 from tests.fuzz.strategies import as_json, damaged, fuzz, mostly, numbers, plain_texts, scalars, texts, trees
 from tests.fuzz.test_catalog import infos
 from tests.unit.test_documents import toml_files, yaml_files

@@ -18,12 +18,11 @@ from hypothesis import strategies as st
 
 from litellmctl.auth.sources import _environment_headers
 from litellmctl.errors import ConfigFailure, UsageFailure
-from litellmctl.proxy.client import origin
+from litellmctl.foundation.urls import is_loopback, normalize, origin
 from litellmctl.settings import environment, values
-from litellmctl.settings.base_url import is_loopback, normalize
 from litellmctl.settings.config import Config, parse
+from litellmctl.settings.definitions import GLOBAL_KEYS, PROFILE_KEYS, shown
 from litellmctl.settings.edit import Address, find, locate, remove_profile, set_value, unset_value
-from litellmctl.settings.keys import GLOBAL_KEYS, PROFILE_KEYS, shown
 from tests.fuzz.strategies import NASTY, as_json, damaged, fuzz, mostly, plain_texts, texts
 from tests.fuzz.strategies import values as json_values
 

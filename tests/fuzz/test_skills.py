@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from litellmctl.errors import Failure, UsageFailure
-from litellmctl.proxy.rows import Malformed, rows
-from litellmctl.skills import folder, hub
+from litellmctl.proxy.json_stream import Malformed, rows
+from litellmctl.skills import folder, hub_entry
 from litellmctl.skills.manifest import Manifest, read_manifest
-from litellmctl.skills.section import entry, section
+from litellmctl.skills.prompt_section import entry, section
 from litellmctl.skills.skill import STORES, find, matching, ordered, read_api, read_hub
 from tests.effort import less_than
 from tests.fuzz.strategies import as_json, damaged, fuzz, loose_values, mostly, objects, pieces, plain_texts, texts
@@ -100,7 +100,9 @@ def test_a_damaged_skill_md_is_read_or_refused(data: bytes) -> None:
 
 
 ARCHIVE = folder.pack(
-    folder.Folder({"SKILL.md": folder.Entry(GOOD), "bin/run": folder.Entry(b"x" * 50, True)}, read_manifest(GOOD, ""))
+    folder.Folder(
+        {"SKILL.md": folder.SkillFile(GOOD), "bin/run": folder.SkillFile(b"x" * 50, True)}, read_manifest(GOOD, "")
+    )
 )
 
 
@@ -164,7 +166,7 @@ def test_skills_of_any_rows_are_whole_and_in_an_order_of_their_own(
         assert skill.id
         assert skill.store in STORES
         assert skill.updated_at is None or re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z", skill.updated_at)
-        assert isinstance(hub.source_text(skill.source), str)
+        assert isinstance(hub_entry.source_text(skill.source), str)
         assert matching(skill, skill.label) or skill.name is None
         try:
             assert find(skills, skill.id).id == skill.id
@@ -197,12 +199,12 @@ STARTS = [
 )
 def test_any_source_is_read_or_refused(text: str, digest: str | None, insecure: bool) -> None:
     try:
-        found = hub.read_source(text, digest, insecure=insecure)
+        found = hub_entry.read_source(text, digest, insecure=insecure)
     except Failure as failure:
         assert failure.exit_code == 2
         return
     assert all(isinstance(one, str) for one in found.values())
-    assert isinstance(hub.source_text(found), str)
+    assert isinstance(hub_entry.source_text(found), str)
 
 
 @fuzz(st.lists(texts, max_size=9).map("-".join))

@@ -18,15 +18,15 @@ from hypothesis import strategies as st
 
 from litellmctl.__main__ import main
 from litellmctl.auth import adc
-from litellmctl.auth.logins import Login, LoginFile, Logins
-from litellmctl.auth.stored import Renewal, StoredLogin
+from litellmctl.auth.login_file import Login, LoginFile, Logins
+from litellmctl.auth.stored_credential import Renewal, StoredCredential
 from litellmctl.auth.vault import FileVault, Found, Missing, Refused, Secret, _packed, _unpacked
 from litellmctl.catalog.cache import Catalog, CatalogCache
 from litellmctl.catalog.facts import nothing
 from litellmctl.errors import ERROR_CODES, Failure
-from litellmctl.render import dump_json
+from litellmctl.foundation.line_cache import LineCache
+from litellmctl.foundation.text import dump_json
 from litellmctl.sandbox import process, resident
-from litellmctl.settings.cache import LineCache
 from litellmctl.skills.cache import Known, Part, SkillCache
 from litellmctl.tools.cache import ToolCache, ToolCatalog
 from litellmctl.tools.tool import Offer, Server, read_offer
@@ -149,7 +149,7 @@ def test_any_logins_and_secrets_are_read_or_refused_and_stay(logins: bytes, secr
             assert failure.remedy
         else:
             for profile, login in found.by_profile.items():
-                stored = StoredLogin(
+                stored = StoredCredential(
                     profile, login, LoginFile(folder), FileVault(folder), Renewal(None, lambda _: None)
                 )  # type: ignore[arg-type]
                 assert stored.expires_at is None or isinstance(stored.expires_at, float | int)
@@ -312,13 +312,13 @@ headers = objects(
 def own_identity(folder: str, kind: str) -> list[str]:
     """Have the program make its key and say how its cache file is called, by the file that it looks for."""
     from litellmctl.app import App
-    from litellmctl.console import Console
+    from litellmctl.terminal.console import Console
 
     app = App(Console(None, None, None))
     cache = {
-        "models": lambda: app.lists.model_cache,
-        "tools": lambda: app.lists.tool_cache,
-        "skills": lambda: app.lists.skill_cache,
+        "models": lambda: app.catalogs.model_cache,
+        "tools": lambda: app.catalogs.tool_cache,
+        "skills": lambda: app.catalogs.skill_cache,
     }[kind]()
     return list(cache._identity)
 

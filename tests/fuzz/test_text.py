@@ -13,17 +13,20 @@ from unittest.mock import patch
 from click.shell_completion import CompletionItem
 from hypothesis import strategies as st
 
-from litellmctl import completion, hidden
-from litellmctl.auth import obtained
+from litellmctl.auth import new_token
 from litellmctl.auth.claims import claims_of, expiry_of
-from litellmctl.console import Console
+from litellmctl.completion import protocol
 from litellmctl.errors import ERROR_CODES, Failure
-from litellmctl.proxy import raw
-from litellmctl.proxy.answers import failure_of, words_of
-from litellmctl.proxy.client import origin
+from litellmctl.foundation import times
+from litellmctl.foundation.text import clean, clean_text, dump_json
+from litellmctl.foundation.urls import origin
+from litellmctl.proxy import passthrough
+from litellmctl.proxy.error_answers import failure_of, words_of
+from litellmctl.proxy.oauth import NotOffered
 from litellmctl.proxy.pkce import discover
-from litellmctl.proxy.signin import NotOffered
-from litellmctl.render import FORMATS, Layout, Listing, Record, clean, clean_text, dump_json, render
+from litellmctl.terminal import hidden_input
+from litellmctl.terminal.console import Console
+from litellmctl.terminal.render import FORMATS, Layout, Listing, Record, render
 from tests.fuzz.strategies import as_json, damaged, fuzz, loose_values, mostly, objects, pieces, plain_texts, texts
 
 # Written anew, and not taken from the program: C0, DEL, C1, what changes the direction of writing, half characters.
@@ -117,10 +120,10 @@ def test_json_that_is_printed_is_the_same_when_it_is_printed_again(value: Any) -
 
 @fuzz(texts)
 def test_what_a_line_editor_leaves_has_none_of_its_keys(text: str) -> None:
-    left = hidden._edited(text)
+    left = hidden_input._edited(text)
     assert not set(left) & {"\x7f", "\x08", "\x15", "\x04"}
     assert len(left) <= len(text)
-    assert hidden._edited(left) == left
+    assert hidden_input._edited(left) == left
 
 
 # --- what a proxy answers ---
@@ -152,7 +155,7 @@ def test_any_error_body_is_a_documented_failure(body: bytes, status: int, header
     assert words is None or 0 < len(words) <= 500
     assert kind is None or isinstance(kind, str)
     json.dumps(failure.as_dict())
-    following = raw._next(body)
+    following = passthrough._next(body)
     assert following is None or all(isinstance(one, str) for one in following)
 
 
@@ -247,7 +250,7 @@ def test_any_text_has_claims_or_none_and_no_signature_makes_a_difference(token: 
     again = claims_of(f"{token.rpartition('.')[0]}.{forged}")
     assert repr(again) == repr(claims)
     try:
-        found = obtained.of_text(token)
+        found = new_token.of_text(token)
     except Failure as failure:
         assert failure.exit_code == 2
         assert token not in failure.message
@@ -263,14 +266,14 @@ def test_any_text_has_claims_or_none_and_no_signature_makes_a_difference(token: 
 )
 def test_any_text_that_is_pasted_is_a_token_for_a_header_or_refused(text: str) -> None:
     try:
-        found = obtained.of_text(text)
+        found = new_token.of_text(text)
     except Failure as failure:
         assert failure.exit_code == 2
         return
     assert found.token.isascii()
     assert found.token.isprintable()
     assert " " not in found.token
-    assert obtained.of_text(found.token) == found
+    assert new_token.of_text(found.token) == found
 
 
 dates = st.one_of(
@@ -284,7 +287,7 @@ dates = st.one_of(
 
 @fuzz(dates, share=2)
 def test_any_date_is_a_moment_or_none(text: str) -> None:
-    for found in (obtained.clock_difference(text), obtained.seconds_of(text)):
+    for found in (times.clock_difference(text), times.parse_time(text)):
         assert found is None or abs(found) < 2**40
 
 
@@ -294,7 +297,7 @@ def test_any_date_is_a_moment_or_none(text: str) -> None:
 def completes(shell: str, line: str, breaks: str) -> tuple[list[str], int]:
     variables = {"_LITELLMCTL_LINE": line, "_LITELLMCTL_WORDS": line, "_LITELLMCTL_BREAKS": breaks}
     with patch.dict(os.environ, variables):
-        return completion._typed(shell)
+        return protocol._typed(shell)
 
 
 lines = plain_texts.map(lambda text: text.replace("\0", "")).map(lambda text: f"litellmctl {text}") | st.lists(
@@ -316,7 +319,7 @@ def test_a_candidate_is_one_line_of_three_fields_that_no_shell_runs(
     value: str, help_: str, before: str, start: int, partial: bool
 ) -> None:
     item = CompletionItem(value, help=help_, partial=partial)
-    line = completion._line(item, before, start)
+    line = protocol._line(item, before, start)
     if not line:
         return
     kind, shown, meaning = line.removesuffix("\n").split("\t")

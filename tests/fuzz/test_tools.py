@@ -11,7 +11,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from litellmctl.errors import Failure, UsageFailure
-from litellmctl.render import dump_json
+from litellmctl.foundation.text import dump_json
 from litellmctl.tools.arguments import build, check, example, parse_item, parse_object
 from litellmctl.tools.result import Attachment, Result, read_result
 from litellmctl.tools.schema import Schema

@@ -26,8 +26,8 @@ from tests.hostile.proxy import Attempt, Elsewhere, HostileProxy
 
 SECONDS = {Cost.QUICK: 8.0, Cost.PAUSED: 0.3, Cost.HEAVY: 15.0}
 # Longer than any of it takes on a machine that is busy; what hangs takes for ever.
-LONGEST_SECONDS = {Cost.QUICK: 12.0, Cost.PAUSED: 12.0, Cost.HEAVY: 40.0}
-_MOST_WORDS = 20_000
+MAX_SECONDS = {Cost.QUICK: 12.0, Cost.PAUSED: 12.0, Cost.HEAVY: 40.0}
+_MAX_WORDS = 20_000
 _CONTROLS = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 _DIRECTIONS = r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 _ERROR_KEYS = {"code", "message", "remedy", "status", "exit_code"}
@@ -130,7 +130,7 @@ class Arena:
         problems = list(_problems(cell, result))
         # What `api` prints of an endless answer until its time is over are gigabytes, which the test takes long to read.
         is_flood = case.is_data and fault.cost is Cost.HEAVY
-        if elapsed > LONGEST_SECONDS[fault.cost] + case.waits and not is_flood:
+        if elapsed > MAX_SECONDS[fault.cost] + case.waits and not is_flood:
             problems.append(f"it took {elapsed:.1f} s")
         # What this process still sends to the command before can keep a request waiting until its time is over.
         is_late = "no complete answer within" in result.stderr
@@ -179,7 +179,7 @@ def _problems(cell: Cell, result: Result) -> Iterator[str]:
         if secret in stderr or (secret in stdout and secret not in printed and not case.is_data):
             yield f"it shows {secret}"
     yield from _errors(code, stderr, as_json="--json" in cell.format)
-    if len(stderr) > _MOST_WORDS:
+    if len(stderr) > _MAX_WORDS:
         yield f"it says {len(stderr):,} characters"
     is_json = cell.format in {("--json",), ("-o", "jsonl")}
     if not case.is_data:

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import click
 
-from litellmctl.auth.logins import Login, LoginFile, Logins
+from litellmctl.auth.login_file import Login, LoginFile, Logins
 from litellmctl.auth.vault import FileVault, Secret
-from litellmctl.commands.options import FormattedCommand
+from litellmctl.commands.base import FormattedCommand
 from litellmctl.exporters.all import EXPORTERS
 from tests.contract.test_frame import LEAVES
 from tests.logins import pkce_login

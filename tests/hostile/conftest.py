@@ -17,7 +17,7 @@ import trustme
 from tests.conftest import Result, Run
 from tests.hostile.arena import Arena
 
-MOST_MEMORY = 300 * 2**20
+MAX_MEMORY = 300 * 2**20
 _MEASURED = (
     "import sys; from litellmctl.__main__ import main; code = main(sys.argv[2:]);"
     "open(sys.argv[1], 'w').write(open('/proc/self/status').read() if sys.platform == 'linux' else ''); sys.exit(code)"
@@ -62,7 +62,7 @@ def apart(env: dict[str, str], tmp_path: Path) -> Callable[..., Result]:
         assert "Traceback" not in result.stderr, result.stderr
         found = re.search(r"VmHWM:\s+(\d+) kB", peak.read_text()) if peak.exists() else None
         used = int(found[1]) * 1024 if found else 0
-        assert used < MOST_MEMORY, f"it took {used / 2**20:.0f} MiB of memory\n{result.stderr[:500]}"
+        assert used < MAX_MEMORY, f"it took {used / 2**20:.0f} MiB of memory\n{result.stderr[:500]}"
         return result
 
     return run

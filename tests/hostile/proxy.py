@@ -30,7 +30,7 @@ _TEMPLATES = (
     (r"(/v1/skills)/[^/]+", r"\1/ID"),
     (r"(/sso/cli/poll)/[^/]+", r"\1/ID"),
 )
-_LONGEST_REQUEST = 2**22
+_MAX_REQUEST = 2**22
 # A redirect within the proxy leads here, and the same is answered as without.
 MOVED = "/moved"
 
@@ -345,10 +345,10 @@ def _read(stream: IO[bytes]) -> Request | None:
     body = b""
     if "chunked" in headers.get("transfer-encoding", ""):
         while size := int(stream.readline(100), 16):
-            body += stream.read(min(size, _LONGEST_REQUEST))
+            body += stream.read(min(size, _MAX_REQUEST))
             stream.readline(10)
         stream.readline(10)
     else:
-        body = stream.read(min(int(headers.get("content-length", "0")), _LONGEST_REQUEST))
+        body = stream.read(min(int(headers.get("content-length", "0")), _MAX_REQUEST))
     path, _, query = line[1].partition("?")
     return Request(line[0], path, query, headers, body)

@@ -16,9 +16,8 @@ import requests
 
 from litellmctl.app import App
 from litellmctl.cli import cli
-from litellmctl.commands.options import command, pass_app
+from litellmctl.commands.base import command, pass_app
 from litellmctl.errors import Failure, Rejected
-from litellmctl.proxy.deadline import Deadline
 from tests.conftest import Result
 from tests.hostile import commands
 from tests.hostile.arena import Arena, Cell
@@ -32,7 +31,7 @@ _REFUSED, _MOVED = "status 400", "redirect 302 to another port"
 
 
 def _ask(app: App) -> Any:
-    client = app.client(Deadline(8))
+    client = app.connection.client().within(8)
     return client.deadline.run(lambda: client.get_json("/v1/models"))
 
 
@@ -103,7 +102,7 @@ def _say(text: str) -> Callable[[App], None]:
 
 def _send_twice(app: App) -> None:
     for _ in range(2):
-        client = app.client(Deadline(8))
+        client = app.connection.client().within(8)
         client.send("POST", "/v1/skills", json={}).close()
     _ask(app)
 
@@ -113,17 +112,17 @@ _DIRECTLY: dict[str, Any] = {"timeout": 8, "proxies": {"no_proxy": "127.0.0.1"}}
 
 
 def _follow(app: App) -> None:
-    requests.get(f"{app.pair.base_url}/v1/models", **_DIRECTLY)
+    requests.get(f"{app.connection.pair.base_url}/v1/models", **_DIRECTLY)
     _ask(app)
 
 
 def _use_the_http_proxy(app: App) -> None:
-    requests.get(f"{app.pair.base_url}/v1/models", timeout=8)
+    requests.get(f"{app.connection.pair.base_url}/v1/models", timeout=8)
     _ask(app)
 
 
 def _send_a_cookie(app: App) -> None:
-    requests.get(f"{app.pair.base_url}/v1/models", cookies={"a": "b"}, **_DIRECTLY)
+    requests.get(f"{app.connection.pair.base_url}/v1/models", cookies={"a": "b"}, **_DIRECTLY)
     _ask(app)
 
 
@@ -201,12 +200,12 @@ def test_who_takes_too_long_is_found_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cell = Cell(FAULTS[_REFUSED], join(lambda app: (time.sleep(0.2), _ask(app))[1]))
-    monkeypatch.setattr("tests.hostile.arena.LONGEST_SECONDS", {cell.fault.cost: 0.1})
+    monkeypatch.setattr("tests.hostile.arena.MAX_SECONDS", {cell.fault.cost: 0.1})
     assert any("it took 0." in problem for problem in arena.meet(cell, here))
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the most memory that was used")
 def test_who_takes_much_memory_is_found_out(apart: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.hostile.conftest.MOST_MEMORY", 2**20)
+    monkeypatch.setattr("tests.hostile.conftest.MAX_MEMORY", 2**20)
     with pytest.raises(AssertionError, match="MiB of memory"):
         apart("--version")

@@ -96,7 +96,7 @@ def is_well(finding: dict[str, Any]) -> bool:
 def user(lab: Lab, run: Run, env: dict[str, str], home: Path, monkeypatch: pytest.MonkeyPatch) -> User:
     if not INSTALLED.exists():
         pytest.skip("litellmctl is not installed beside this Python")
-    monkeypatch.setattr("litellmctl.program.executable", lambda: str(INSTALLED))
+    monkeypatch.setattr("litellmctl.own_command.executable", lambda: str(INSTALLED))
     return User(lab, run, env, home)
 
 

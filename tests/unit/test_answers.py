@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from litellmctl.errors import ExitCode
-from litellmctl.proxy.answers import failure_of, words_of
+from litellmctl.proxy.error_answers import failure_of, words_of
 
 
 def body(value: Any) -> bytes:

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from litellmctl.errors import ExitCode, UsageFailure
-from litellmctl.settings.base_url import is_loopback, normalize, require_secure
+from litellmctl.foundation.urls import is_loopback, normalize, require_secure
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import pytest
 
 from litellmctl.catalog.cache import Catalog, CatalogCache, changes
 from litellmctl.catalog.model import Model
-from litellmctl.catalog.reduce import Reducer
-from litellmctl.settings import cache as cache_module
+from litellmctl.catalog.reduction import Reducer
+from litellmctl.foundation import line_cache as cache_module
 
 URL = "https://llm.example.com"
 IDENTITY = ["env", "sk-secret-key", "authorization"]

@@ -18,9 +18,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from litellmctl.proxy import callback as module
-from litellmctl.proxy.callback import Callback, Code, Denied
-from litellmctl.proxy.page import POLICY, Page, html, look_at_terminal, not_signed_in, signed_in, waiting
+from litellmctl.auth import loopback as module
+from litellmctl.auth.loopback import Callback, Code, Denied
+from litellmctl.auth.loopback_page import (
+    POLICY,
+    Page,
+    html,
+    look_at_terminal,
+    not_signed_in,
+    signed_in,
+    waiting,
+)
 
 STATE = "s3-Gx_~."
 RIGHT = f"/callback?code=abc123&state={STATE}"

@@ -15,9 +15,9 @@ from requests.auth import AuthBase
 
 from litellmctl import __version__
 from litellmctl.errors import AuthFailure, ExitCode, Failure, Rejected, Unavailable
+from litellmctl.foundation.deadline import Deadline
 from litellmctl.proxy import client as client_module
 from litellmctl.proxy.client import Client
-from litellmctl.proxy.deadline import Deadline
 from litellmctl.proxy.session import BoundAuth, make_session
 from litellmctl.proxy.tls import Trust
 from tests.unit.conftest import Authority, Reply, Request, Serve, Server
@@ -34,7 +34,7 @@ def connect() -> Iterator[Connect]:
             url: str, auth: AuthBase | None = None, *, seconds: float | None = 10, loopback: bool = True
         ) -> Client:
             session = stack.enter_context(closing(make_session(url, Trust(), loopback=loopback)))
-            return Client(url, auth or BoundAuth(url, "sk-key"), session, Deadline(seconds))
+            return Client(url, auth or BoundAuth(url, "sk-key"), session, deadline=Deadline(seconds))
 
         yield make
 
@@ -255,7 +255,9 @@ def test_a_wait_that_is_over_is_told_from_the_time_that_is_over(
     server = serve(hang)
     trust = Trust(str(authority.file), "the test")
     with closing(make_session(server.url, trust, loopback=True)) as session:
-        client = Client(server.url, BoundAuth(server.url, "sk-key"), session, Deadline(seconds), read_seconds=0.5)
+        client = Client(
+            server.url, BoundAuth(server.url, "sk-key"), session, deadline=Deadline(seconds), read_seconds=0.5
+        )
         with pytest.raises(Unavailable) as failure:
             client.get("/x").read()
     release.set()
@@ -295,7 +297,9 @@ def test_a_stream_that_trickles_and_says_nothing_cannot_hold_us(
     )
     trust = Trust(str(authority.file), "the test")
     with closing(make_session(server.url, trust, loopback=True)) as session:
-        client = Client(server.url, BoundAuth(server.url, "sk-key"), session, Deadline(seconds), read_seconds=silence)
+        client = Client(
+            server.url, BoundAuth(server.url, "sk-key"), session, deadline=Deadline(seconds), read_seconds=silence
+        )
         chunks = client.get("/x", cap=None).chunks
         start = time.monotonic()
         with pytest.raises(Unavailable) as failure:
@@ -509,7 +513,7 @@ def test_a_proxy_that_cannot_be_used_is_told_as_that(
 
 @pytest.mark.parametrize("host", [".", "*.example"])
 def test_a_host_name_that_cannot_be_is_told_as_that(connect: Connect, host: str) -> None:
-    from litellmctl.settings.base_url import normalize
+    from litellmctl.foundation.urls import normalize
 
     with pytest.raises(Failure):
         connect(normalize(f"http://{host}")).get("/x")

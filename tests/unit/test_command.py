@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from litellmctl.errors import ConfigFailure, ExitCode
-from litellmctl.settings import command
-from litellmctl.settings.command import run_command
+from litellmctl.settings import key_command
+from litellmctl.settings.key_command import run_command
 
 SECRET = "sk-printed-by-the-command"
 
@@ -29,7 +29,7 @@ def refused(text: str) -> ConfigFailure:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let commands have half a second instead of ten."""
-    monkeypatch.setattr(command, "SECONDS", 0.5)
+    monkeypatch.setattr(key_command, "SECONDS", 0.5)
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from litellmctl.errors import ConfigFailure, ExitCode, UsageFailure
 from litellmctl.settings import config as settings
 from litellmctl.settings.config import Config, selected_profile
+from litellmctl.settings.definitions import MASK, PROFILE_KEYS, shown
 from litellmctl.settings.edit import find, locate, remove_profile, set_value, unset_value
-from litellmctl.settings.keys import MASK, PROFILE_KEYS, shown
 from tests.conftest import Run
 
 WORK = """\

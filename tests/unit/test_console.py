@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from litellmctl import console as console_module
-from litellmctl.console import RED, Console
 from litellmctl.errors import ConfigFailure, ExitCode, Failure, UsageFailure
+from litellmctl.terminal import console as console_module
+from litellmctl.terminal.console import RED, Console
 
 
 class Stream(io.TextIOWrapper):

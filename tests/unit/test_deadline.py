@@ -6,7 +6,7 @@ import time
 import pytest
 
 from litellmctl.errors import ExitCode, Unavailable
-from litellmctl.proxy.deadline import Deadline
+from litellmctl.foundation.deadline import Deadline
 
 
 def test_no_limit_leaves_what_was_asked_for() -> None:
@@ -37,7 +37,7 @@ def test_paused_time_does_not_count_however_long_it_is() -> None:
     deadline = Deadline(0.3)
     with deadline.paused():
         time.sleep(0.5)
-        assert deadline.remaining(5) == 5
+        assert 0.1 < deadline.remaining(5) <= 0.3
     assert 0.1 < deadline.remaining(5) <= 0.3
     time.sleep(0.35)
     with pytest.raises(Unavailable):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from litellmctl.proxy import device
 from litellmctl.proxy.client import Answer, Client
 from litellmctl.proxy.device import Ready, Started, Team, TeamWanted, _teams
-from litellmctl.proxy.signin import Grant, NotOffered
+from litellmctl.proxy.oauth import Grant, NotOffered
 
 RED = {"team_id": "lab-red", "team_alias": "Red team", "team_models": []}
 BLUE = {"team_id": "lab-blue", "team_alias": "Blue team", "team_models": []}

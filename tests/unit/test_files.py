@@ -14,7 +14,7 @@ import filelock
 import pytest
 
 from litellmctl.errors import ExitCode, Failure
-from litellmctl.settings.files import locked, make_private_dir, reason, write_atomically, write_new
+from litellmctl.foundation.files import locked, make_private_dir, reason, write_atomically, write_new
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="modes and links of POSIX")
 
@@ -126,7 +126,7 @@ def test_a_disk_that_is_full_leaves_the_old_content_and_no_temporary_file(tmp_pa
         f"""
         import resource, signal
         from pathlib import Path
-        from litellmctl.settings.files import reason, write_atomically
+        from litellmctl.foundation.files import reason, write_atomically
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
         try:
@@ -146,7 +146,7 @@ def test_a_kill_at_any_moment_leaves_the_old_content_or_the_new(tmp_path: Path) 
     program = textwrap.dedent(
         f"""
         from pathlib import Path
-        from litellmctl.settings.files import write_atomically
+        from litellmctl.foundation.files import write_atomically
         path, turn = Path({str(file)!r}), 0
         while True:
             write_atomically(path, (b"a", b"b")[turn % 2] * 300_000)

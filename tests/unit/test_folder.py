@@ -23,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litellmctl.errors import ExitCode, UsageFailure
-from litellmctl.skills.folder import MOST_BYTES, MOST_FILES, Entry, Folder, pack, read_folder, slug
+from litellmctl.skills.folder import MAX_BYTES, MAX_FILES, Folder, SkillFile, pack, read_folder, slug
 from tests.effort import less_than
 
 SKILL = b"---\nname: Code Review\ndescription: Reviews a pull request.\n---\n# Review\n"
@@ -153,7 +153,7 @@ def test_no_name_is_not_the_current_folder(top: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_skill_is_a_skill_md_alone(top: Path) -> None:
-    assert read(top / "SKILL.md") == read_data(SKILL) == Folder({"SKILL.md": Entry(SKILL)}, read(top).manifest)
+    assert read(top / "SKILL.md") == read_data(SKILL) == Folder({"SKILL.md": SkillFile(SKILL)}, read(top).manifest)
     (top / "other.md").write_bytes(SKILL)
     assert files(read(top / "other.md")) == {"SKILL.md": SKILL}
 
@@ -409,10 +409,10 @@ def test_folders_in_folders_in_folders(top: Path) -> None:
 
 
 def test_as_many_files_as_litellm_lets_agents_install(top: Path) -> None:
-    for number in range(MOST_FILES - 1):
+    for number in range(MAX_FILES - 1):
         (top / str(number)).write_bytes(b"")
     found = read(top)
-    assert len(found.entries) == MOST_FILES == 1000
+    assert len(found.entries) == MAX_FILES == 1000
     packed = pack(found)
     assert read_data(packed).entries == found.entries
     (top / "one more").write_bytes(b"")
@@ -458,12 +458,12 @@ def test_a_large_file_is_refused_without_reading_it_all(top: Path, size: int) ->
 
 
 def test_50_mib_are_not_too_much(top: Path) -> None:
-    assert MOST_BYTES == 50 * MIB
-    sizes = [20 * MIB, MOST_BYTES - 20 * MIB - len(SKILL)]
+    assert MAX_BYTES == 50 * MIB
+    sizes = [20 * MIB, MAX_BYTES - 20 * MIB - len(SKILL)]
     for number, size in enumerate(sizes):
         with (top / str(number)).open("wb") as file:
             file.truncate(size)
-    assert sum(map(len, files(read(top)).values())) == MOST_BYTES
+    assert sum(map(len, files(read(top)).values())) == MAX_BYTES
     (top / "x").write_bytes(b"1")
     assert "is larger than 50 MiB" in refused(top).message
 
@@ -484,7 +484,7 @@ def test_a_stdin_that_never_ends() -> None:
     stdin = Endless()
     with pytest.raises(UsageFailure, match=r"^stdin is larger than 50 MiB"):
         read_folder("-", stdin)  # type: ignore[arg-type]
-    assert stdin.given <= MOST_BYTES + MIB
+    assert stdin.given <= MAX_BYTES + MIB
 
 
 # The archive that is made
@@ -596,18 +596,18 @@ def test_another_program_unpacks_the_same_tree(tmp_path: Path) -> None:
 
 
 @st.composite
-def trees(draw: Callable[[Any], Any]) -> dict[str, Entry]:
+def trees(draw: Callable[[Any], Any]) -> dict[str, SkillFile]:
     """Return the files of a skill: no name is both a file and a folder."""
-    found: dict[str, Entry] = {"SKILL.md": Entry(SKILL)}
+    found: dict[str, SkillFile] = {"SKILL.md": SkillFile(SKILL)}
     for name in draw(st.lists(PATHS, max_size=6)):
         above = {name.rsplit("/", count)[0] for count in range(1, name.count("/") + 1)}
         if name not in found and not above & set(found) and not any(other.startswith(f"{name}/") for other in found):
-            found[name] = draw(st.builds(Entry, st.binary(max_size=40), st.booleans()))
+            found[name] = draw(st.builds(SkillFile, st.binary(max_size=40), st.booleans()))
     return found
 
 
 @given(trees())
-def test_a_tree_that_is_packed_is_read_again(tree: dict[str, Entry]) -> None:
+def test_a_tree_that_is_packed_is_read_again(tree: dict[str, SkillFile]) -> None:
     packed = pack(Folder(tree, read_data(SKILL).manifest))
     found = read_data(packed)
     assert found.entries == tree
@@ -616,7 +616,7 @@ def test_a_tree_that_is_packed_is_read_again(tree: dict[str, Entry]) -> None:
 
 @posix
 @given(trees())
-def test_a_tree_on_disk_is_the_tree_in_its_archive(tree: dict[str, Entry]) -> None:
+def test_a_tree_on_disk_is_the_tree_in_its_archive(tree: dict[str, SkillFile]) -> None:
     with tempfile.TemporaryDirectory() as name:
         data = {path: entry.data for path, entry in tree.items()}
         found = read(write(Path(name), data, {path for path, entry in tree.items() if entry.executable}))
@@ -723,7 +723,7 @@ def test_an_archive_with_a_link_or_a_device(kind: int) -> None:
 
 def test_an_archive_of_a_system_without_modes() -> None:
     made = archive(("SKILL.md", SKILL), ("a", b"1"), kind=0)
-    assert read_data(made).entries == {"SKILL.md": Entry(SKILL), "a": Entry(b"1")}
+    assert read_data(made).entries == {"SKILL.md": SkillFile(SKILL), "a": SkillFile(b"1")}
 
 
 def test_executable_files_of_an_archive_are_executable() -> None:
@@ -869,7 +869,7 @@ def test_a_file_that_grows_while_it_is_read_stays_within_the_limit(top: Path) ->
 
     def grow() -> None:
         with (top / "log").open("ab", buffering=0) as file:
-            while not stop.wait(0.001) and file.tell() < 2 * MOST_BYTES:
+            while not stop.wait(0.001) and file.tell() < 2 * MAX_BYTES:
                 file.write(b"x" * MIB)
 
     thread = threading.Thread(target=grow, daemon=True)
@@ -880,7 +880,7 @@ def test_a_file_that_grows_while_it_is_read_stays_within_the_limit(top: Path) ->
             if isinstance(found, str):
                 assert "larger than 50 MiB" in found
             else:
-                assert sum(map(len, files(found).values())) <= MOST_BYTES
+                assert sum(map(len, files(found).values())) <= MAX_BYTES
     finally:
         stop.set()
         thread.join()

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellmctl import hidden
-from litellmctl.hidden import read_hidden
+from litellmctl.terminal import hidden_input
+from litellmctl.terminal.hidden_input import read_hidden
 
 if sys.platform == "win32":
     pytest.skip("terminals of POSIX", allow_module_level=True)
@@ -155,7 +155,7 @@ def test_they_do_so_too_where_each_key_comes_by_itself(terminal: Terminal, keys:
 
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs"])))
 def test_all_that_is_no_control_character_comes_through(text: str) -> None:
-    assert hidden._edited(f"{text}\n") == f"{text}\n"
+    assert hidden_input._edited(f"{text}\n") == f"{text}\n"
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_lines_that_are_pasted_behind_it_are_returned_and_do_not_reach_the_shell
 
 
 def test_lines_that_come_a_moment_later_do_not_reach_the_shell_either(terminal: Terminal) -> None:
-    line = read(terminal, "sk-1\r", "sk-2\r", pause=hidden._REST_SECONDS / 3)
+    line = read(terminal, "sk-1\r", "sk-2\r", pause=hidden_input._REST_SECONDS / 3)
     assert line is not None
     assert line.split() == ["sk-1", "sk-2"]
     assert not terminal.waiting()
@@ -193,7 +193,7 @@ def test_keys_that_come_later_still_do_not_reach_the_shell(terminal: Terminal, m
             time.sleep(0.01)
         return False
 
-    monkeypatch.setattr(hidden, "_more", type_on)
+    monkeypatch.setattr(hidden_input, "_more", type_on)
     assert read(terminal, "sk-1\r") == "sk-1\n"
     assert not terminal.waiting()
 
@@ -217,20 +217,20 @@ def test_what_was_typed_ahead_is_not_the_answer(terminal: Terminal) -> None:
 
 
 def test_there_is_a_limit(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hidden, "_MOST_CHARACTERS", 5000)
+    monkeypatch.setattr(hidden_input, "_MAX_CHARACTERS", 5000)
     line = read(terminal, "x" * 6000)
     assert line is not None
     assert 5000 <= len(line) <= 6000
 
 
 def test_the_limit_is_beyond_what_is_taken_for_a_token() -> None:
-    from litellmctl.auth.obtained import MOST_CHARACTERS
+    from litellmctl.auth.new_token import MAX_CHARACTERS
 
-    assert hidden._MOST_CHARACTERS >= MOST_CHARACTERS
+    assert hidden_input._MAX_CHARACTERS >= MAX_CHARACTERS
 
 
 def test_a_terminal_that_is_closed_is_the_end_of_the_input(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hidden.os, "read", lambda *_: b"")
+    monkeypatch.setattr(hidden_input.os, "read", lambda *_: b"")
     assert read_hidden(terminal.stdin) is None
 
 
@@ -241,7 +241,7 @@ def test_the_settings_come_back_whatever_happens(terminal: Terminal, monkeypatch
         assert terminal.is_silent()
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(hidden.os, "read", fail)
+    monkeypatch.setattr(hidden_input.os, "read", fail)
     with pytest.raises(OSError, match="Input/output error"):
         read_hidden(terminal.stdin)
     assert termios.tcgetattr(terminal.slave) == before
@@ -257,7 +257,7 @@ def test_settings_that_were_there_before_are_kept(terminal: Terminal) -> None:
 
 _PROGRAM = """
 import sys
-from litellmctl.hidden import read_hidden
+from litellmctl.terminal.hidden_input import read_hidden
 try:
     print(repr(read_hidden(sys.stdin)), flush=True)
 except KeyboardInterrupt:

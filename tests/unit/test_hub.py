@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litellmctl.errors import ExitCode, UsageFailure
-from litellmctl.skills.hub import make_entry, read_source, source_text
+from litellmctl.skills.hub_entry import make_entry, read_source, source_text
 from tests.effort import less_than
 
 DIGEST = "0123456789abcdef" * 4

@@ -5,14 +5,21 @@ from __future__ import annotations
 import copy
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from litellmctl.exporters.jsonc import NotJson, parse, with_members, with_value
+from litellmctl.exporters.jsonc import NotJson, parse, with_members
 from tests.effort import less_than
+
+
+def with_value(text: str, keys: Sequence[str], value: Any) -> str:
+    """Return the text with one member set."""
+    return with_members(text, keys[:-1], {keys[-1]: value})
+
 
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n]*|/\*.*?\*/|[^\s"]', re.DOTALL)
 

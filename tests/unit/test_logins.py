@@ -20,8 +20,8 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellmctl.auth import logins as module
-from litellmctl.auth.logins import Login, LoginFile, Logins, login_command
+from litellmctl.auth import login_file as module
+from litellmctl.auth.login_file import Login, LoginFile, Logins, login_command
 from litellmctl.auth.vault import FileVault, Secret
 from litellmctl.errors import ConfigFailure, ExitCode, Failure
 
@@ -355,7 +355,7 @@ def held_by_another_process(file: LoginFile) -> Iterator[subprocess.Popen[str]]:
     program = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from litellmctl.auth.logins import LoginFile\n"
+        "from litellmctl.auth.login_file import LoginFile\n"
         "with LoginFile(Path(sys.argv[1])).locked():\n"
         "    print('held', flush=True)\n"
         "    sys.stdin.read()\n"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litellmctl.errors import ExitCode, UsageFailure
-from litellmctl.skills.manifest import MOST_BYTES, Manifest, checked_name, checked_text, read_manifest
+from litellmctl.skills.manifest import MAX_BYTES, Manifest, checked_name, checked_text, read_manifest
 from tests.effort import less_than
 
 KIB, MIB = 2**10, 2**20
@@ -402,7 +402,7 @@ def test_front_matter_of_more_than_64_kib() -> None:
 
 def test_a_file_of_more_than_1_mib() -> None:
     head = b"---\nname: a\n---\n"
-    assert MOST_BYTES == MIB
+    assert MAX_BYTES == MIB
     body = b"x" * (MIB - len(head))
     assert read_manifest(head + body, "SKILL.md").instructions == body.decode()
     assert "larger than 1 MiB" in refused(head + body + b"x")

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from litellmctl.tools.many import in_order
+from litellmctl.foundation.threads import in_order
 from tests.effort import less_than
 
 
@@ -245,7 +245,7 @@ def test_when_nobody_wants_the_rest_no_more_is_begun(how: str) -> None:
 def test_ctrl_c_ends_it_at_once(waiting: str) -> None:
     program = f"""
 import sys, time
-from litellmctl.tools.many import in_order
+from litellmctl.foundation.threads import in_order
 def items():
     if "stdin" in {waiting!r}:
         print("ready", flush=True)

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from litellmctl.app import timestamp
 from litellmctl.auth.claims import claims_of, expiry_of
-from litellmctl.auth.obtained import MOST_CHARACTERS, Obtained, clock_difference, of_text, seconds_of
+from litellmctl.auth.new_token import MAX_CHARACTERS, NewToken, of_text
 from litellmctl.errors import ExitCode, UsageFailure
+from litellmctl.foundation.times import clock_difference, parse_time, timestamp
 
 KEY = "sk-0123456789abcdef"
 # What a header can carry without white space: all that a token is made of.
@@ -109,7 +109,7 @@ UNSENDABLE = ("the token contains a control character or one that is not ASCII",
         (f"{KEY}\x9b", UNSENDABLE),
         (f"\u200b{KEY}", UNSENDABLE),
         ("“sk-typographic”", UNSENDABLE),
-        ("x" * MOST_CHARACTERS, ("this is too long for a token", "give the token alone")),
+        ("x" * MAX_CHARACTERS, ("this is too long for a token", "give the token alone")),
     ],
 )
 def test_what_is_no_token_is_refused_and_not_shown(text: str, refusal: tuple[str, str]) -> None:
@@ -119,7 +119,7 @@ def test_what_is_no_token_is_refused_and_not_shown(text: str, refusal: tuple[str
 
 
 def test_a_token_just_short_of_the_limit_is_taken() -> None:
-    assert len(of_text("x" * (MOST_CHARACTERS - 1)).token) == MOST_CHARACTERS - 1
+    assert len(of_text("x" * (MAX_CHARACTERS - 1)).token) == MAX_CHARACTERS - 1
 
 
 def test_a_key_is_a_key_and_says_nothing_of_itself() -> None:
@@ -127,13 +127,13 @@ def test_a_key_is_a_key_and_says_nothing_of_itself() -> None:
 
 
 def test_the_token_of_litellms_own_sign_in_is_single_sign_on() -> None:
-    assert of_text("litellm_login_abc") == Obtained("litellm_login_abc", "sso")
+    assert of_text("litellm_login_abc") == NewToken("litellm_login_abc", "sso")
 
 
 def test_a_json_web_token_is_single_sign_on_until_its_end_by_the_proxys_clock() -> None:
     token = json_web_token({"exp": 1_790_000_000, "user_id": "u"})
     obtained = of_text(f"Bearer {token}")
-    assert obtained == Obtained(token, "sso", 1_790_000_000.0, by_proxy_clock=True)
+    assert obtained == NewToken(token, "sso", 1_790_000_000.0, by_proxy_clock=True)
     assert obtained.is_json_web_token
     assert not of_text(KEY).is_json_web_token
 
@@ -150,8 +150,8 @@ def test_the_key_inside_a_json_web_token_is_known(key: Any, inner: str | None) -
 
 @pytest.mark.parametrize("show", [repr, str, "{0!r}".format, lambda it: f"{it}"])
 def test_a_token_is_not_shown(show: Any) -> None:
-    obtained = Obtained(KEY, "sso", refresh_token="rt-secret", user_id="u")
-    assert show(obtained) == "Obtained('sso')"
+    obtained = NewToken(KEY, "sso", refresh_token="rt-secret", user_id="u")
+    assert show(obtained) == "NewToken('sso')"
 
 
 # What a JWT says
@@ -265,7 +265,7 @@ def test_whatever_stands_in_a_date_header_does_no_harm(date: str | None) -> None
 def test_a_time_of_the_proxys_is_in_utc_where_it_says_nothing(
     text: str | None, seconds: float | None, elsewhere: None
 ) -> None:
-    assert seconds_of(text) == seconds
+    assert parse_time(text) == seconds
 
 
 @given(
@@ -276,7 +276,7 @@ def test_a_time_of_the_proxys_is_in_utc_where_it_says_nothing(
 @example("9999-12-31T23:59:59.999999-23:59")
 @example("2026-11-22T09:21:31+99:99")
 def test_whatever_stands_for_a_time_can_be_printed_or_is_unknown(text: str | None) -> None:
-    seconds = seconds_of(text)
+    seconds = parse_time(text)
     if seconds is not None:
         assert math.isfinite(seconds)
         assert timestamp(seconds).endswith("Z")

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellmctl.auth.obtained import Obtained
+from litellmctl.auth.new_token import NewToken
 from litellmctl.errors import Unavailable
 from litellmctl.proxy import pkce
 from litellmctl.proxy.client import Answer, Client
+from litellmctl.proxy.oauth import Grant, NotOffered
 from litellmctl.proxy.pkce import Attempt, Challenge, Endpoints
-from litellmctl.proxy.signin import Grant, NotOffered
 
 HOST = "https://llm.example.com"
 
@@ -60,7 +60,7 @@ def test_a_challenge_is_that_of_its_verifier() -> None:
         Challenge("hidden", "x"),
         Attempt(Endpoints(*"atrvx"), "client", "http://127.0.0.1:1/callback", "state", Challenge("hidden", "x")),
         Grant("hidden", 1.0, "hidden"),
-        Obtained("hidden", "pkce", refresh_token="hidden"),
+        NewToken("hidden", "pkce", refresh_token="hidden"),
     ],
 )
 def test_what_is_secret_is_not_shown(value: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from litellmctl.errors import Failure
 from litellmctl.exporters.exporter import FileChange, Set
-from litellmctl.exporters.writing import Receipts
+from litellmctl.exporters.receipts import Receipts
 
 
 def receipt(**changed: Any) -> str:

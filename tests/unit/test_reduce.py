@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litellmctl.catalog.model import Model
-from litellmctl.catalog.reduce import Reducer
+from litellmctl.catalog.reduction import Reducer
 
 JUNK = st.none() | st.booleans() | st.integers(-2, 2) | st.floats() | st.text(max_size=3) | st.just([]) | st.just({})
 FLAGS = ["function_calling", "reasoning", "vision", "low_reasoning_effort"]

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellmctl.render import Column, Layout, Listing, Record, Text, clean, dump_json, pick, render
+from litellmctl.foundation.text import clean, dump_json
+from litellmctl.terminal.render import Column, Layout, Listing, Record, Text, pick, render
 
 ANY_TEXT = st.text(st.characters())
 BIDI = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"

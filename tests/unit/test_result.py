@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litellmctl.errors import ExitCode, Failure, Unavailable
-from litellmctl.render import clean_text
+from litellmctl.foundation.text import clean_text
 from litellmctl.tools.calls import make_folder, save
 from litellmctl.tools.result import Attachment, Result, failed, read_result
 

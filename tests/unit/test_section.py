@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from litellmctl.skills.section import STYLES, Entry, Section, entry, section
+from litellmctl.skills.prompt_section import STYLES, Entry, Section, entry, section
 from tests.effort import less_than
 
 SENTENCE = "LiteLLM Skills Gateway provided these active skills. Use them as additional guidance when relevant."

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from litellmctl.catalog.model import Model
-from litellmctl.catalog.reduce import Reducer
-from litellmctl.catalog.select import Selection
+from litellmctl.catalog.reduction import Reducer
+from litellmctl.catalog.selection import Selection
 
 
 def model(name: str, **info: Any) -> Model:

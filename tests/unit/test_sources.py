@@ -38,7 +38,7 @@ class World(NamedTuple):
         return Resolver(
             (warnings if warnings is not None else []).append,
             no_session,
-            lambda _: Pair(self.stored, login, {"x-login": parse("1", named="h")}) if self.stored else None,
+            lambda: Pair(self.stored, login, {"x-login": parse("1", named="h")}) if self.stored else None,
         ).resolve(Profile(self.name, self.profile), base_url=self.base_url, auth=self.auth)
 
 
@@ -458,11 +458,11 @@ def test_a_stored_login_is_not_looked_for_where_another_source_is_insisted_on(mo
     for name, value in BASE_PAIR.items():
         monkeypatch.setenv(name, value)
     asked: list[str] = []
-    resolver = Resolver(print, no_session, lambda profile: asked.append(profile.name))
+    resolver = Resolver(print, no_session, lambda: asked.append("stored"))
     assert resolver.resolve(Profile("default", {}), auth="env").base_url == A
     assert asked == []
     resolver.resolve(Profile("default", {}))
-    assert asked == ["default"]
+    assert asked == ["stored"]
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from litellmctl.auth.logins import Login, LoginFile, Logins
-from litellmctl.auth.stored import Renewal, StoredLogin
+from litellmctl.auth.login_file import Login, LoginFile, Logins
+from litellmctl.auth.stored_credential import Renewal, StoredCredential
 from litellmctl.auth.vault import FileVault, Missing, Refused, Secret
 from litellmctl.errors import AuthFailure, ConfigFailure, Failure
-from litellmctl.proxy.signin import Grant
+from litellmctl.proxy.oauth import Grant
 
 URL = "https://llm.example.com"
 OLD, NEW = "old-token", "new-token"
@@ -50,7 +50,9 @@ class Stored:
         self.login = login._replace(**changes)
         self.file.write(Logins({"work": self.login}, {}, []))
         self.vault.put("id", Secret(URL, OLD, issued, end, "old-refresh"))
-        self.credential = StoredLogin("work", self.login, self.file, self.vault, Renewal(self._ask, self.warned.append))
+        self.credential = StoredCredential(
+            "work", self.login, self.file, self.vault, Renewal(self._ask, self.warned.append)
+        )
 
     def replaced(self, end: float | None = None, **changes: Any) -> None:
         """Let another process put a login in this one's place, which cannot be renewed."""
@@ -128,7 +130,7 @@ def test_a_token_of_which_nobody_said_when_it_ends_is_kept_so(tmp_path: Path) ->
     login = stored.file.login("work")
     assert login is not None
     assert (login.issued_at, login.expires_at) == (NOW, None)
-    assert StoredLogin("work", login, stored.file, stored.vault, Renewal(stored._ask, print)).secret() == NEW
+    assert StoredCredential("work", login, stored.file, stored.vault, Renewal(stored._ask, print)).secret() == NEW
 
 
 def test_what_it_is_and_where_it_lies(tmp_path: Path) -> None:

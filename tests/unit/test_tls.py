@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from litellmctl.errors import ConfigFailure, ExitCode, Unavailable
+from litellmctl.foundation.deadline import Deadline
 from litellmctl.proxy.client import Answer, Client
-from litellmctl.proxy.deadline import Deadline
 from litellmctl.proxy.session import BoundAuth, make_session
 from litellmctl.proxy.tls import Trust, read_certificate
 from litellmctl.proxy.tls import certificate as shown_by
@@ -27,7 +27,7 @@ from tests.unit.conftest import Authority, Reply, Serve, Server
 
 def get(url: str, trust: Trust) -> Answer:
     with closing(make_session(url, trust, loopback=True)) as session:
-        return Client(url, BoundAuth(url, None), session, Deadline(10)).get("/model/info")
+        return Client(url, BoundAuth(url, None), session, deadline=Deadline(10)).get("/model/info")
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_a_bundle_replaces_all_other_authorities_even_after_requests_had_its_say
 ) -> None:
     trust = Trust(str(authority.file), "ca_bundle")
     with closing(make_session(secure.url, trust, loopback=True)) as session:
-        Client(secure.url, BoundAuth(secure.url, None), session, Deadline(10)).get("/x").read()
+        Client(secure.url, BoundAuth(secure.url, None), session, deadline=Deadline(10)).get("/x").read()
         pool = session.get_adapter(secure.url).poolmanager.connection_from_url(secure.url)  # type: ignore[attr-defined]
         context = pool.conn_kw.get("ssl_context") or pool.ssl_context
     assert context.get_ca_certs(binary_form=True) == [authority.der]

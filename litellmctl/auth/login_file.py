@@ -1,0 +1,211 @@
+"""The stored logins: who is signed in where. No secret lies here; `vault` keeps those."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from litellmctl.errors import ConfigFailure, Failure
+from litellmctl.foundation import files
+from litellmctl.foundation.times import is_time
+from litellmctl.settings import paths
+from litellmctl.settings.definitions import DEFAULT_PROFILE
+
+if TYPE_CHECKING:
+    from litellmctl.proxy.oauth import Session
+
+_VERSION = 1
+# Longer than a renewal may take, which asks the proxy while it holds the lock.
+_LOCK_SECONDS = 60.0
+
+
+class Login(NamedTuple):
+    """One sign-in: everything about it but its secret, which lies in the vault `storage` under `id`.
+
+    `kind` is api_key, sso, pkce or virtual_key. Times are seconds since 1970 by this machine's clock; `expires_at` is
+    None where nobody said. The OAuth fields are those of RFC 8414 and RFC 7591.
+    """
+
+    base_url: str
+    id: str
+    kind: str
+    storage: str
+    issued_at: float
+    expires_at: float | None = None
+    user_id: str | None = None
+    user_email: str | None = None
+    team_id: str | None = None
+    team_alias: str | None = None
+    client_id: str | None = None
+    token_endpoint: str | None = None
+    revocation_endpoint: str | None = None
+    resource: str | None = None
+
+    @property
+    def session(self) -> Session | None:
+        """What renewing and revoking takes, where that is possible."""
+        from litellmctl.proxy.oauth import Session
+
+        fields = (self.client_id, self.token_endpoint, self.revocation_endpoint, self.resource)
+        texts = [field for field in fields if field is not None]
+        return Session(*texts) if len(texts) == len(fields) else None
+
+
+class Logins(NamedTuple):
+    """What the file says.
+
+    `urls` remembers where a profile that is signed out was signed in; `discarded` are secrets (storage and id) that no
+    login needs any more and that could not be removed yet.
+    """
+
+    by_profile: dict[str, Login]
+    urls: dict[str, str]
+    discarded: list[tuple[str, str]]
+
+    def url(self, profile: str) -> str | None:
+        """Return where the profile is or was signed in."""
+        login = self.by_profile.get(profile)
+        return self.urls.get(profile) if login is None else login.base_url
+
+
+_TEXTS = ("base_url", "id", "kind", "storage")
+_TIMES = ("issued_at", "expires_at")
+
+
+class LoginFile:
+    """`logins.json`. Whoever changes it, or a secret, holds its lock meanwhile."""
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = os.fspath(folder)
+        self.path = os.path.join(folder, "logins.json")
+
+    @classmethod
+    def of_user(cls) -> LoginFile:
+        """Return the logins of this user."""
+        return cls(paths.config_dir())
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lock of the logins and their secrets while the body runs."""
+        with ExitStack() as held:
+            try:
+                held.enter_context(files.locked(self.path, seconds=_LOCK_SECONDS))
+            except OSError as error:
+                raise _unwritable(self.path, error) from None
+            yield  # outside: what goes wrong there, a connection say, is an OSError too
+
+    def read(self) -> Logins:
+        """Return the logins; none where there is no file. One that cannot be understood is left as it is: exit 2."""
+        try:
+            data = files.read(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            return Logins({}, {}, [])
+        except OSError as error:
+            raise ConfigFailure(
+                f"cannot read {self.path}: {files.reason(error)}", remedy=f"make {self.path} readable"
+            ) from None
+        content = parse_json(data, self.path, _VERSION)
+        logins = table(content, "logins", self.path)
+        urls = table(content, "urls", self.path)
+        discarded = content.get("discarded", [])
+        if not all(isinstance(url, str) for url in urls.values()):
+            raise _malformed(self.path, "urls")
+        if not isinstance(discarded, list) or not all(_is_pair(one) for one in discarded):
+            raise _malformed(self.path, "discarded")
+        return Logins(
+            {name: _login(name, fields, self.path) for name, fields in logins.items()},
+            urls,
+            [(storage, login) for storage, login in discarded],
+        )
+
+    def login(self, profile: str) -> Login | None:
+        """Return the profile's login."""
+        return self.read().by_profile.get(profile)
+
+    def write(self, logins: Logins) -> None:
+        """Replace the file's content. Raises a failure of code `file`; what was there is then still there."""
+        content = {
+            "version": _VERSION,
+            "logins": {
+                name: {field: value for field, value in login._asdict().items() if value is not None}
+                for name, login in logins.by_profile.items()
+            },
+            "urls": logins.urls,
+            "discarded": logins.discarded,
+        }
+        try:
+            files.write_atomically(self.path, json.dumps(content, indent=1).encode() + b"\n", durable=True)
+        except OSError as error:
+            raise _unwritable(self.path, error) from None
+
+
+def login_command(profile: str, login: Login | None = None) -> str:
+    """Return the command that signs this profile in again, the way it was signed in."""
+    words = ["litellmctl login"]
+    if login is not None and login.kind in {"sso", "pkce"}:
+        words.append("--sso")
+    if profile != DEFAULT_PROFILE:
+        words.append(f"--profile {profile}")
+    return " ".join(words)
+
+
+def parse_json(data: bytes, path: str, version: int) -> dict[str, Any]:
+    """Return the object in one of our files; anything else, or a newer version's, is exit 2."""
+    try:
+        content = json.loads(data)
+    except json.JSONDecodeError as error:
+        raise ConfigFailure(
+            f"{path} is not valid JSON: line {error.lineno} column {error.colno}: {error.msg}", remedy=_mend(path)
+        ) from None
+    except (ValueError, RecursionError):
+        raise ConfigFailure(f"{path} is not valid JSON", remedy=_mend(path)) from None
+    found = content.get("version") if isinstance(content, dict) else None
+    if isinstance(found, int) and found > version:
+        raise ConfigFailure(
+            f"{path} was written by a newer litellmctl (version {found} of the file, this one knows {version})",
+            remedy="upgrade litellmctl; the file was left untouched",
+        )
+    if found != version:
+        raise _malformed(path, "version")
+    return dict(content)
+
+
+def table(content: dict[str, Any], name: str, path: str) -> dict[str, Any]:
+    """Return the object of that name in one of our files, empty where there is none; anything else is exit 2."""
+    found = content.get(name, {})
+    if not isinstance(found, dict):
+        raise _malformed(path, name)
+    return found
+
+
+def _is_pair(content: Any) -> bool:
+    return isinstance(content, list) and len(content) == 2 and all(isinstance(text, str) for text in content)
+
+
+def _login(name: str, fields: Any, path: str) -> Login:
+    if not isinstance(fields, dict):
+        raise _malformed(path, f"logins.{name}")
+    known = {field: fields[field] for field in Login._fields if fields.get(field) is not None}
+    for field in (*_TEXTS, "issued_at"):
+        if field not in known:
+            raise _malformed(path, f"logins.{name}.{field}")
+    for field, value in known.items():
+        if not (is_time(value) if field in _TIMES else isinstance(value, str)):
+            raise _malformed(path, f"logins.{name}.{field}")
+    return Login(**known)
+
+
+def _malformed(path: str, what: str) -> ConfigFailure:
+    return ConfigFailure(f"{path}: {what} is not as litellmctl writes it", remedy=_mend(path))
+
+
+def _mend(path: str) -> str:
+    return f"mend {path} (it was left untouched), or move it away and run litellmctl login"
+
+
+def _unwritable(path: str, error: OSError) -> Failure:
+    folder = os.path.dirname(path)
+    return Failure("file", f"cannot write {path}: {files.reason(error)}", remedy=f"make {folder} writable")

@@ -1,0 +1,113 @@
+"""What the browser shows when a sign-in comes back to this machine: one small page, without script or outside files."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from html import escape
+from typing import NamedTuple
+
+from litellmctl.foundation.text import clean
+
+_MAX_REASON = 500
+
+_STYLE = """
+:root { color-scheme: light dark; --back: #f4f5f7; --card: #fff; --line: #d9dde3; --text: #1b1f24; --soft: #57606a;
+  --good: #1a7f37; --bad: #9a5b00; }
+@media (prefers-color-scheme: dark) {
+  :root { --back: #0f1216; --card: #181c22; --line: #30363e; --text: #e8ebee; --soft: #9ba3ad;
+    --good: #4ac26b; --bad: #e0a33a; } }
+* { box-sizing: border-box; margin: 0; }
+body { display: grid; place-items: center; min-height: 100vh; padding: 1rem; background: var(--back);
+  color: var(--text); font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
+main { width: 100%; max-width: 32rem; padding: 2rem; background: var(--card); border: 1px solid var(--line);
+  border-radius: .75rem; overflow-wrap: anywhere; }
+svg { display: block; width: 2.5rem; height: 2.5rem; margin-bottom: 1.25rem; fill: none;
+  stroke-width: 2; stroke-linecap: round; stroke-linejoin: round; }
+svg.good { stroke: var(--good); }
+svg.bad { stroke: var(--bad); }
+h1 { margin-bottom: .75rem; font-size: 1.5rem; line-height: 1.25; font-weight: 600; }
+p { text-wrap: pretty; }
+p + p { margin-top: .5rem; color: var(--soft); }
+footer { margin-top: 1.5rem; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--soft);
+  font-size: .875rem; }
+@media (max-width: 30rem) { body { place-items: start center; } main { padding: 1.5rem; } }
+"""
+
+# The style's own hash, so that nothing else can style, run or load anything, whatever gets into the text.
+POLICY = (
+    f"default-src 'none'; style-src 'sha256-{b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+
+_CHECK_MARK = "M7.5 12.5l3 3 6-6.5"
+_EXCLAMATION_MARK = "M12 7v6M12 16.5v.01"
+
+
+class Page(NamedTuple):
+    """What to say: a heading, a paragraph for each line of the text, and a check mark where it is `good`, else "!"."""
+
+    title: str
+    text: str
+    good: bool = True
+
+
+def signed_in(url: str, user: str | None) -> Page:
+    """Return the page for a token that was verified."""
+    who = f" as {clean(user)}" if user else ""
+    return Page(
+        "Signed in", f"You are signed in to {clean(url)}{who}.\nYou can close this window and go back to the terminal."
+    )
+
+
+def not_signed_in(reason: str) -> Page:
+    """Return the page for a sign-in that came back and failed."""
+    return Page(
+        "Not signed in",
+        f"{clean(reason)[:_MAX_REASON]}\nYou can close this window and go back to the terminal.",
+        good=False,
+    )
+
+
+def waiting() -> Page:
+    """Return the page for whatever else asks while a sign-in is waiting."""
+    return Page(
+        "Not this sign-in",
+        "This page does not belong to the sign-in that is under way.\n"
+        "That one is still waiting: go on in its own window, or look at the terminal.",
+        good=False,
+    )
+
+
+def look_at_terminal() -> Page:
+    """Return the page for when it is not known here how a sign-in ended."""
+    return Page(
+        "Look at the terminal",
+        "The terminal shows what became of this sign-in.\nYou can close this window.",
+        good=False,
+    )
+
+
+def html(page: Page) -> bytes:
+    """Return the document, to be sent with `POLICY` as its Content-Security-Policy."""
+    title = escape(clean(page.title))
+    paragraphs = "".join(f"<p>{escape(clean(line))}</p>\n" for line in page.text.split("\n") if line.strip())
+    kind, mark = ("good", _CHECK_MARK) if page.good else ("bad", _EXCLAMATION_MARK)
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title} - litellmctl</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<main>
+<svg class="{kind}" viewBox="1 1 22 22" aria-hidden="true"><circle cx="12" cy="12" r="10"/><path d="{mark}"/></svg>
+<h1>{title}</h1>
+{paragraphs}<footer>litellmctl</footer>
+</main>
+</body>
+</html>
+""".encode()

@@ -1,0 +1,42 @@
+"""A refresh of the cached lists in the background: a process of its own that nobody waits for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from litellmctl import own_command
+
+if TYPE_CHECKING:
+    from litellmctl.options import Options
+
+
+def start(options: Options, profile: str) -> None:
+    """Start `litellmctl refresh --background` for the same proxy and credential; a failure to start is silent.
+
+    Its streams are the null device and its session is its own, so that `litellmctl models | cat` ends at once and
+    closing the terminal does not end it.
+    """
+    import subprocess
+
+    command = own_command.command("refresh", "--background", "--quiet", "--profile", profile)
+    for name, value in (("--base-url", options.base_url), ("--auth", options.auth)):
+        if value is not None:
+            command += [name, value]
+    if options.allow_insecure_http:
+        command.append("--allow-insecure-http")
+    detached = 0
+    if sys.platform == "win32":
+        detached = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+    with suppress(OSError, ValueError):
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=os.name != "nt",
+            creationflags=detached,
+        )
+        process.returncode = 0  # nobody waits for it; this keeps subprocess from warning about that

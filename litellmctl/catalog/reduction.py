@@ -1,0 +1,118 @@
+"""From a proxy's rows, taken as they arrive, to one model for each public name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from litellmctl.catalog import facts
+from litellmctl.foundation.globs import covers
+
+if TYPE_CHECKING:
+    from litellmctl.catalog.facts import Facts
+    from litellmctl.catalog.model import Model
+
+# Names that LiteLLM puts into lists of models and that are no models.
+_PLACEHOLDERS = frozenset({"all-team-models", "all-proxy-models", "no-default-models"})
+_MAX_NAME = 512
+_MAX_REASONS = 100
+
+
+class Reducer:
+    """A `proxy.discovery.Collector` that keeps of each name only what its deployments have in common.
+
+    Order does not matter, except that `expanded` comes after the deployments.
+    """
+
+    def __init__(self) -> None:
+        self._facts: dict[str, Facts] = {}
+        self._wildcards: dict[str, Facts] = {}
+        self._expanded: dict[str, Facts] = {}
+        self._covering: dict[str, str] = {}
+        self._reasons: Counter[tuple[str, str]] = Counter()
+
+    def deployment(self, row: object) -> None:
+        """Take a row of `/model/info`."""
+        name = self._name(row, "model_name")
+        if name is not None and isinstance(row, Mapping):
+            self._add(self._wildcards if "*" in name else self._facts, name, facts.of_deployment(row))
+
+    def listed(self, entry: object, group: object) -> None:
+        """Take an entry of `/v1/models`, with its row of `/model_group/info`."""
+        name = self._name(entry, "id")
+        if name is None or not isinstance(entry, Mapping):
+            return
+        if "*" in name:
+            self.left_out(name, "the proxy does not list the models that it covers")
+            return
+        found = facts.of_entry(entry)
+        if isinstance(group, Mapping):
+            found = facts.completed(found, facts.of_group(group))
+        self._add(self._facts, name, found)
+
+    def nameless(self, model: object) -> None:
+        """Take a healthy endpoint of which only the underlying model is known."""
+        name = self._name({"model": model}, "model")
+        if name is not None:
+            self._add(self._facts, name, facts.nothing(1))
+
+    def expanded(self, entry: object) -> None:
+        """Take an entry of `/v1/models`: a name that a wildcard covers inherits the wildcard row's facts."""
+        name = entry.get("id") if isinstance(entry, Mapping) else None
+        if not isinstance(entry, Mapping) or not isinstance(name, str) or "*" in name:
+            return
+        # The most specific wildcard is the one that the proxy routes by.
+        for wildcard in sorted(self._wildcards, key=lambda one: (-len(one), one)):
+            if covers(wildcard, name) and self._name(entry, "id"):
+                self._covering[name] = wildcard
+                self._add(self._expanded, name, facts.of_entry(entry))
+                return
+
+    def left_out(self, name: str, reason: str) -> None:
+        """Take note of something that is not listed, and why."""
+        if len(self._reasons) < _MAX_REASONS or (name, reason) in self._reasons:
+            self._reasons[(name[:_MAX_NAME], reason)] += 1
+
+    @property
+    def wildcards(self) -> list[str]:
+        """The wildcard rows that no name was found for yet."""
+        return [name for name in self._wildcards if name not in self._covering.values()]
+
+    @property
+    def reasons(self) -> list[str]:
+        """A sentence for each thing that is not listed."""
+        return [
+            f"left out {name}{f' ({count} times)' if count > 1 else ''}: {reason}"
+            for (name, reason), count in self._reasons.items()
+        ]
+
+    def models(self, source: str) -> Iterator[Model]:
+        """Yield the models in order of their names; what cannot be one is left out, with its reason."""
+        for name in sorted({*self._expanded, *self._facts}):
+            # An entry speaks of this very name: its mode goes before the wildcard's. A row of its own, if it has one,
+            # goes before both.
+            known = self._facts.get(name) or facts.completed(
+                self._expanded[name], self._wildcards[self._covering[name]]
+            )
+            if len(known.modes) > 1:
+                self.left_out(name, f"its deployments mix {' and '.join(sorted(known.modes))}")
+            else:
+                yield known.model(name, source)
+
+    def _name(self, row: object, key: str) -> str | None:
+        name: Any = row.get(key) if isinstance(row, Mapping) else None
+        if not isinstance(name, str) or not name.strip():
+            self.left_out("an entry", "it has no name")
+            return None
+        if len(name) > _MAX_NAME:
+            self.left_out(f"{name[:40]}...", f"its name is longer than {_MAX_NAME} characters")
+            return None
+        if name in _PLACEHOLDERS:
+            self.left_out(name, "it is a placeholder, not a model")
+            return None
+        return name
+
+    @staticmethod
+    def _add(known: dict[str, Facts], name: str, found: Facts) -> None:
+        known[name] = known[name].merged(found) if name in known else found

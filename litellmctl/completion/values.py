@@ -1,0 +1,149 @@
+"""The values that a TAB offers, out of caches and the config file only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from click.shell_completion import CompletionItem
+
+from litellmctl.app import App
+
+if TYPE_CHECKING:
+    import click
+
+Completer = Callable[["click.Context", "click.Parameter", str], list[CompletionItem]]
+
+# With more than that, nobody reads what they mean.
+_MAX_DESCRIBED = 200
+
+
+def _values(read: Callable[[App], Iterable[tuple[str, str]]]) -> Completer:
+    """Return the completer of a parameter whose values `read` gives, each with what it means."""
+
+    def completer(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        app = context.find_object(App)
+        if app is None:
+            return []
+        return [
+            CompletionItem(value, help=text)
+            for value, text in read(app)
+            if value.startswith(incomplete) and not value.startswith("-")  # which would be an option
+        ]
+
+    return completer
+
+
+def _models(app: App) -> Iterable[tuple[str, str]]:
+    import json
+
+    catalog = app.catalogs.model_cache.read()
+    if catalog is None:
+        return
+    if len(catalog.lines) > _MAX_DESCRIBED:
+        decode = json.JSONDecoder().raw_decode
+        for line in catalog.lines:
+            yield decode(line, len('{"id": '))[0], ""
+        return
+    for line in catalog.lines:
+        model = json.loads(line)
+        window = model["context_window"]
+        yield model["id"], ", ".join([model["mode"] or "chat", *([f"{window} tokens"] if window else [])])
+
+
+def _tools(app: App) -> Iterable[tuple[str, str]]:
+    catalog = app.catalogs.tool_cache.read()
+    return [(tool.path, tool.description or "") for tool in catalog.offer.tools] if catalog else []
+
+
+def _servers(app: App) -> Iterable[tuple[str, str]]:
+    catalog = app.catalogs.tool_cache.read()
+    return [(server.name, server.status or "") for server in catalog.offer.servers] if catalog else []
+
+
+def _skills(app: App) -> Iterable[tuple[str, str]]:
+    for part in app.catalogs.skill_cache.read().values():
+        for skill in part.skills:
+            yield skill.name or skill.id, skill.description or ""
+
+
+def _profiles(app: App) -> Iterable[tuple[str, str]]:
+    return [(name, app.config.profile(name).base_url or "") for name in app.config.profile_names]
+
+
+def _config_keys(app: App) -> Iterable[tuple[str, str]]:
+    from litellmctl.settings.definitions import GLOBAL_KEYS, PROFILE_KEYS
+
+    for key in (*GLOBAL_KEYS.values(), *PROFILE_KEYS.values()):
+        yield key.name, key.help
+    for profile in app.config.profile_names:
+        for key in PROFILE_KEYS.values():
+            yield f"profiles.{profile}.{key.name}", key.help
+
+
+def _abilities(_app: App) -> Iterable[tuple[str, str]]:
+    from litellmctl.catalog.model import ABILITY_WORDS
+
+    return [(name, "") for name in ABILITY_WORDS]
+
+
+def _sort_fields(_app: App) -> Iterable[tuple[str, str]]:
+    from litellmctl.catalog.model import SORT_FIELDS
+
+    return SORT_FIELDS.items()
+
+
+def _fields(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the last of a command's fields, separated by commas."""
+    known: dict[str, str] = getattr(context.command, "fields", {})
+    before, comma, last = incomplete.rpartition(",")
+    return [
+        CompletionItem(f"{before}{comma}{name}", help=text)
+        for name, text in known.items()
+        if name.startswith(last) and name not in before.split(",")
+    ]
+
+
+def _arguments(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the parameters of the tool that was named: `NAME=`, and after it the values that it may have."""
+    from litellmctl.tools.schema import Schema, json_text
+    from litellmctl.tools.tool import find
+
+    app = context.find_object(App)
+    catalog = app.catalogs.tool_cache.read() if app else None
+    if catalog is None:
+        return []
+    schema = Schema(find(catalog.offer.tools, context.params["tool"]).input_schema)
+    name, equals, _ = incomplete.partition("=")
+    if not equals:
+        given = {str(item).partition("=")[0].rstrip(":") for item in context.params.get("items") or ()}
+        return [
+            CompletionItem(f"{one.name}=", help=f"{one.type} {one.description}".strip(), partial=True)
+            for one in schema.parameters()
+            if one.name.startswith(incomplete) and one.name not in given and not one.name.startswith("-")
+        ]
+    part = schema.fields.get(name)
+    is_boolean = any(one.get("type") == "boolean" for one in schema.alternatives(part))
+    values = schema.allowed(part) or ([True, False] if is_boolean else [])
+    items = [f"{name}={value if isinstance(value, str) else json_text(value)}" for value in values]
+    return [CompletionItem(item) for item in items if item.startswith(incomplete)]
+
+
+def _of_type(kind: str) -> Completer:
+    return lambda _context, _parameter, _incomplete: [CompletionItem("", type=kind)]
+
+
+COMPLETERS: dict[str, Completer] = {
+    "models": _values(_models),
+    "tools": _values(_tools),
+    "servers": _values(_servers),
+    "skills": _values(_skills),
+    "profiles": _values(_profiles),
+    "config keys": _values(_config_keys),
+    "fields": _fields,
+    "arguments": _arguments,
+    "abilities": _values(_abilities),
+    "sort fields": _values(_sort_fields),
+    "files": _of_type("file"),
+    "folders": _of_type("dir"),
+}

@@ -1,0 +1,335 @@
+"""The checks: of the configuration, of the way to the proxy, of the proxy, and of this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+import time
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from litellmctl.doctor.runner import OK, SKIP, WARN, Check, Finding
+from litellmctl.errors import AuthFailure, ConfigFailure, Failure, Rejected, Unavailable
+from litellmctl.foundation.times import age_text, timestamp
+from litellmctl.settings import environment
+
+if TYPE_CHECKING:
+    from litellmctl.app import App
+    from litellmctl.auth.credential import Pair
+    from litellmctl.proxy.client import Client
+
+SECONDS = 10.0
+_SKEW_WARN, _SKEW_FAIL = 60.0, 300.0
+_EXPIRES_SOON = 14 * 86400.0
+_OFFLINE = "the network is switched off"
+
+
+class Checks:
+    """A user's installation and the proxy that it names."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._seconds = app.options.timeout or SECONDS
+        self._date: tuple[str | None, float] = None, 0.0
+        self._trouble: Failure | None = None
+
+    def in_order(self) -> list[Check]:
+        """Return the checks, causes before what they cause."""
+        way = ["configuration"]
+        return [
+            Check("configuration", [], self._configuration),
+            Check("name_resolution", way, self._name_resolution),
+            Check("tls", [*way, "name_resolution"], self._tls),
+            Check("proxy", [*way, "name_resolution", "tls"], self._proxy),
+            Check("clock", ["proxy"], self._clock),
+            Check("credential", ["proxy"], self._credential),
+            Check("discovery", ["credential"], self._discovery),
+            Check("mcp", ["credential"], self._mcp),
+            Check("skills", ["credential"], self._skills),
+            Check("sign_in", ["proxy"], self._sign_in),
+            Check("keyring", [], self._keyring),
+            Check("caches", way, self._caches),
+            Check("variables", way, self._variables),
+            Check("program", [], self._program),
+        ]
+
+    @cached_property
+    def _pair(self) -> Pair | None:
+        """The proxy and its credential; None where there is no credential, which is a later check's matter."""
+        try:
+            return self._app.connection.pair
+        except AuthFailure as failure:
+            self._trouble = failure
+            return None
+
+    @cached_property
+    def base_url(self) -> str | None:
+        """The proxy, also where no credential is there for it."""
+        if self._pair is not None:
+            return self._pair.base_url
+        url = self._app.connection.known_base_url
+        if url is not None:
+            self._app.connection.require_secure(url)
+        return url
+
+    @property
+    def _url(self) -> str:
+        assert self.base_url is not None
+        return self.base_url
+
+    def _client(self, *, with_key: bool = True) -> Client:
+        if with_key:
+            return self._app.connection.client()
+        headers = None if self._pair is None else self._pair.headers
+        return self._app.connection.connect(self._url, headers=headers)
+
+    def _configuration(self) -> Finding:
+        app = self._app
+        profile = app.profile
+        if self.base_url is None:
+            raise self._trouble or ConfigFailure("no proxy is configured", remedy="litellmctl login")
+        where = app.config.path if app.config.table else "no config file"
+        return Finding(OK, f"profile {profile.name} at {self._url} ({where})")
+
+    def _name_resolution(self) -> Finding:
+        if self._app.connection.is_offline:
+            return Finding(SKIP, _OFFLINE)
+        http_proxy = self._http_proxy()
+        if http_proxy:
+            from litellmctl.foundation.urls import host_of
+
+            return Finding(OK, f"left to the HTTP proxy {host_of(http_proxy)}")
+        host = urlsplit(self._url).hostname or ""
+        from litellmctl.foundation.deadline import Deadline
+
+        try:
+            found = Deadline(self._seconds).run(lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError):
+            raise Unavailable(
+                "unreachable",
+                f'no address for "{host}"',
+                remedy=f"check the name in litellmctl config get base_url, and the network: getent hosts {host}",
+            ) from None
+        addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
+        return Finding(OK, f"{host} is {', '.join(addresses[:4])}")
+
+    def _tls(self) -> Finding:
+        parts = urlsplit(self._url)
+        if parts.scheme != "https":
+            return Finding(OK, "plain HTTP")
+        if self._http_proxy():
+            return Finding(OK, "looked at with the proxy")
+        from litellmctl.proxy import tls
+
+        shown = tls.certificate(parts.hostname or "", parts.port or 443, self._seconds)
+        end = None if shown is None else shown.expires_at
+        left = None if end is None else end - time.time()
+        until = "" if end is None else f", good until {timestamp(end)}"
+        detail = f'issued by "{shown.issuer}"{until}' if shown else "no certificate; the proxy's check says more"
+        if left is not None and left < 0:
+            raise Unavailable(
+                "tls", f"the certificate has expired: {detail}", remedy="ask the proxy's administrator to renew it"
+            )
+        try:
+            client = self._client(with_key=False)
+            client.call(self._seconds, lambda client: client.get("/health/liveliness").close())
+        except Unavailable as failure:
+            if failure.code == "tls":
+                raise
+        if left is not None and left < _EXPIRES_SOON:
+            return Finding(
+                WARN, f"{detail}, which is soon", f"ask the administrator of {parts.hostname} to renew the certificate"
+            )
+        return Finding(OK, detail)
+
+    def _proxy(self) -> Finding:
+        from litellmctl.proxy import account
+        from litellmctl.proxy.client import decode
+
+        def ask(client: Client) -> str | None:
+            path = "/health/liveliness"
+            answer = client.get(path)
+            self._date = answer.headers.get("date"), time.time()
+            if answer.status != 200:
+                raise client.failure(answer, path)
+            decode(answer.read(), f"{client.base_url}{path}")
+            return account.version(client)
+
+        version = self._client(with_key=False).call(self._seconds, ask)
+        return Finding(OK, f"{self._url} answers: LiteLLM {version or '(it does not tell its version)'}")
+
+    def _clock(self) -> Finding:
+        from litellmctl.foundation.times import clock_difference
+
+        date, seen_at = self._date
+        ahead = clock_difference(date)
+        if ahead is None:
+            return Finding(SKIP, "the proxy does not tell the time")
+        ahead -= time.time() - seen_at
+        words = f"this clock is {age_text(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} the proxy's"
+        if abs(ahead) >= _SKEW_WARN:
+            remedy = "sudo timedatectl set-ntp true" if sys.platform == "linux" else "set this machine's clock"
+            failure = Failure("config", words, remedy=remedy)
+            return Finding.of(failure) if abs(ahead) >= _SKEW_FAIL else Finding(WARN, words, remedy)
+        return Finding(OK, words if abs(ahead) >= 5 else "this clock and the proxy's agree")
+
+    def _credential(self) -> Finding:
+        from litellmctl.proxy import account
+
+        pair = self._pair
+        if pair is None:
+            raise self._trouble or AuthFailure("auth_required", "no credential", remedy="litellmctl login")
+        client = self._client()
+        verified = client.call(self._seconds, account.verify)
+        end = pair.credential.expires_at
+        until = "" if end is None else f", good until {timestamp(end)}"
+        detail = f"{pair.credential.origin} ({pair.credential.kind}){until}"
+        if verified.warning:
+            return Finding(WARN, f"{detail}: {verified.warning}", "litellmctl whoami")
+        return Finding(OK, detail)
+
+    def _discovery(self) -> Finding:
+        from litellmctl.catalog.reduction import Reducer
+        from litellmctl.proxy.discovery import discover
+
+        if self._app.catalogs.discovery_seconds == 0:
+            return Finding(SKIP, "LITELLM_DISCOVERY_TIMEOUT_MS=0 switches it off")
+        steps: list[str] = []
+        reducer = Reducer()
+        limit = self._app.options.timeout or max(SECONDS, self._app.catalogs.discovery_seconds)
+        source = self._client().call(limit, lambda client: discover(client, reducer, steps.append))
+        count = len(list(reducer.models(source)))
+        detail = f"{count} models from {source}"
+        if source == "model_info":
+            return Finding(OK, detail)
+        return Finding(
+            WARN,
+            f"{detail}, with fewer facts: {steps[0]}",
+            "ask the proxy's administrator for a key of the default type",
+        )
+
+    def _mcp(self) -> Finding:
+        from litellmctl.proxy import mcp
+        from litellmctl.tools.tool import read_offer
+
+        if not self._app.catalogs.uses_mcp:
+            return Finding(SKIP, "switched off by the profile")
+        try:
+            client = self._app.catalogs.mcp_client()
+            limit = self._app.options.timeout or 3 * SECONDS
+            answer, listed = client.call(limit, lambda client: (mcp.tools(client), mcp.servers(client)))
+        except Rejected:
+            return Finding(SKIP, "this proxy has no MCP tools")
+        except AuthFailure as refusal:
+            return Finding(SKIP, refusal.message)
+        offer = read_offer(answer, listed)
+        down = [f"{server.name} ({server.status})" for server in offer.servers if not server.is_ok]
+        if down:
+            return Finding(WARN, f"without an answer: {', '.join(down)}", "litellmctl mcp servers")
+        return Finding(OK, f"{len(offer.tools)} tools of {len(offer.servers)} servers")
+
+    def _skills(self) -> Finding:
+        from litellmctl.skills.skill import STORE_NAMES, STORES
+
+        if not self._app.profile.get("skills"):
+            return Finding(SKIP, "switched off by the profile")
+        try:
+            listed = self._app.catalogs.skills(self._seconds).listed()
+        except Failure as failure:
+            return Finding(WARN, failure.message, failure.remedy)
+        for store, problem in listed.problems.items():
+            return Finding(WARN, f"{STORE_NAMES[store]}: {problem.message}", problem.remedy)
+        counts = [f"{sum(one.store == store for one in listed.skills)} in {STORE_NAMES[store]}" for store in STORES]
+        return Finding(OK, " and ".join(counts))
+
+    def _sign_in(self) -> Finding:
+        from litellmctl.proxy import account, pkce
+        from litellmctl.proxy.oauth import NotOffered
+
+        client = self._client(with_key=False)
+        try:
+            found = client.call(self._seconds, pkce.discover)
+            single = client.call(self._seconds, account.has_single_sign_on)
+        except Failure as failure:
+            return Finding(WARN, failure.message, failure.remedy)
+        if single is False:
+            return Finding(OK, "API keys only: no single sign-on")
+        return Finding(OK, f"single sign-on by {'' if isinstance(found, NotOffered) else 'PKCE and '}a device code")
+
+    def _keyring(self) -> Finding:
+        from litellmctl.auth.vault import KeyringVault, NoKeyring, Refused
+
+        stored = [name for name, login in self._app.logins.read().by_profile.items() if login.storage == "keyring"]
+        outcome = KeyringVault().probe()
+        if isinstance(outcome, Refused | NoKeyring):
+            if stored:
+                raise Failure(
+                    "keyring",
+                    f"the login of profile {stored[0]} is in the keyring, which cannot be used: {outcome.reason}",
+                    remedy=f"unlock it, or litellmctl login --profile {stored[0]} --storage file",
+                )
+            return Finding(OK, f"none ({outcome.reason}): login keeps secrets in a file that only you may read")
+        return Finding(OK, outcome.where)
+
+    def _caches(self) -> Finding:
+        from litellmctl.settings.paths import cache_dir
+
+        folder = Path(cache_dir())
+        # Not Path.exists(), which raises what os.path.exists() answers: a folder that may not be entered, say.
+        there = next((path for path in (folder, *folder.parents) if os.path.exists(path)), folder)
+        if not os.path.isdir(there) or not os.access(there, os.W_OK):
+            return Finding(WARN, f"{there} cannot be written", 'export LITELLMCTL_CACHE_DIR="$(mktemp -d)"')
+        if self._pair is None:
+            return Finding(OK, f"{folder}, empty for this profile")
+        lists = self._app.catalogs
+        models, tools = lists.model_cache.read(), lists.tool_cache.read() if lists.uses_mcp else None
+        ages = [f"{what} {age_text(found.age)} old" for what, found in (("models", models), ("tools", tools)) if found]
+        return Finding(OK, f"{folder}: {', '.join(ages) or 'nothing cached yet'}")
+
+    def _variables(self) -> Finding:
+        if environment.flag("LITELLM_OFFLINE"):
+            return Finding(WARN, "LITELLM_OFFLINE is set: nothing is asked for anew", "unset LITELLM_OFFLINE")
+        shadowed = self._pair.shadowed if self._pair else ()
+        if shadowed and self._pair:
+            return Finding(
+                WARN,
+                f"{' and '.join(shadowed)} not used: {self._pair.credential.origin} goes first",
+                f"unset {' '.join(shadowed)}",
+            )
+        return Finding(OK, "none that is set and not used")
+
+    def _program(self) -> Finding:
+        from litellmctl import __version__
+        from litellmctl.own_command import executable
+
+        ours = executable()
+        first = shutil.which("litellmctl")
+        detail = f"litellmctl {__version__}, Python {sys.version.split()[0]}"
+        if ours is None or first is None or _same(first, ours):
+            return Finding(OK, detail)
+        folder = os.path.dirname(ours)
+        return Finding(WARN, f"{detail} at {ours}, and {first} comes first in PATH", f'export PATH="{folder}:$PATH"')
+
+    def _http_proxy(self) -> str | None:
+        import requests
+
+        from litellmctl.foundation.urls import is_loopback
+
+        if is_loopback(self._url):
+            return None
+        proxies = requests.utils.get_environ_proxies(self._url, no_proxy=None)
+        return requests.utils.select_proxy(self._url, proxies)
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two paths lead to one program: the same file, or two that run the same interpreter's litellmctl."""
+    try:
+        if os.path.samefile(one, other):
+            return True
+        return Path(one).read_bytes() == Path(other).read_bytes()
+    except OSError:
+        return False

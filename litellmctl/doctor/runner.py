@@ -1,0 +1,62 @@
+"""Checks that run at the same time, and are told of in the order that finds the first cause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from litellmctl.errors import Failure
+from litellmctl.foundation.threads import Pending, in_background
+
+OK, WARN, FAIL, SKIP = "ok", "warn", "fail", "skip"
+
+
+class Finding(NamedTuple):
+    """What a check found: its status, what it saw, the command or sentence that mends it, and the failure of a fail."""
+
+    status: str
+    detail: str
+    remedy: str | None = None
+    failure: Failure | None = None
+
+    @classmethod
+    def of(cls, failure: Failure) -> Finding:
+        """Return the finding that a failure is."""
+        return cls(FAIL, failure.message, failure.remedy or "litellmctl doctor -v, which names the requests", failure)
+
+
+class Check(NamedTuple):
+    """A check: its name, those without which it says nothing, and what it does."""
+
+    name: str
+    after: Sequence[str]
+    run: Callable[[], Finding]
+
+
+def examine(checks: Sequence[Check]) -> Iterator[tuple[str, Finding]]:
+    """Run the checks, each in a thread of its own as soon as those before it are done; yield them in their order.
+
+    One whose forerunner failed is skipped: what it would say has that cause.
+    """
+    pending: dict[str, Pending[Finding]] = {}
+    for check in checks:
+        pending[check.name] = in_background(partial(_finding, check, pending))
+    for check in checks:
+        yield check.name, pending[check.name].result()
+
+
+def _finding(check: Check, pending: Mapping[str, Pending[Finding]]) -> Finding:
+    """Return what a check finds, once those before it are done."""
+    before = {name: pending[name].result() for name in check.after}
+    for name, finding in before.items():
+        if finding.status == FAIL:
+            return Finding(SKIP, f"needs {name}")
+        if finding.status == SKIP:
+            return Finding(SKIP, finding.detail)
+    try:
+        return check.run()
+    except Failure as failure:
+        return Finding.of(failure)
+    except Exception as error:  # noqa: BLE001
+        return Finding.of(Failure("internal", f"unexpected {type(error).__name__}: this is a bug in litellmctl"))

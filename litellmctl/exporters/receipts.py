@@ -1,0 +1,300 @@
+"""Writing into other programs' files, with a backup and a receipt of each write, so that it can be undone."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import stat
+import time
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from litellmctl.errors import Failure, Rejected
+from litellmctl.exporters.documents import changed
+from litellmctl.foundation import files
+from litellmctl.foundation.times import timestamp
+
+if TYPE_CHECKING:
+    from litellmctl.exporters.exporter import FileChange
+
+_MAX_BYTES = 64 * 2**20
+# What may be a secret in the lines around ours: the value of a setting or variable with such a name, what looks like a
+# key, and the password in a URL. A reference is none: $NAME, ${{ secrets.NAME }} or {env:NAME}.
+_PRIVATE = re.compile(
+    r"""(?ix) (?:key|token|secret|passw(?:or)?d|authorization|credential|cookie)
+        (?![\w.-]{0,40}(?:name|env|helper|command|cmd|url|file|path)\b) [\w.-]{0,40} ["']? \s* [:=,] \s*
+        (?: "(?P<double>(?:[^"\\\n]|\\.){8,})" | '(?P<single>[^'\n]{8,})' | (?P<plain>[^\s"'{\[,][^\n"'{}\[\],]{7,}) )
+      | (?P<key>\b(?:sk|pk|ghp|gho|ghs|xox[abp]|hf|gsk)[-_][\w-]{8,} | \beyJ[\w-]{8,}(?:\.[\w-]+)* | \bAIza[\w-]{8,})
+      | ://[^\s/:@"']*:(?P<password>[^\s/@"']+)@"""
+)
+_REFERENCE = re.compile(r"\$\w+|\$\{.*\}|\{env:[^}]*\}|!.*|true|false|null|-?\d+(?:\.\d+)?")
+_NUMBERED = re.compile(r"^[a-z-]+\.[0-9]{6,9}\.json$")
+_MASK = "********"
+
+
+class Planned(NamedTuple):
+    """A file before and after: its bytes (None: it is not there), and whether it changes at all."""
+
+    path: Path
+    before: bytes | None
+    after: bytes
+
+    @property
+    def made_folders(self) -> list[Path]:
+        """The folders that writing it makes, the innermost first."""
+        return [folder for folder in self.path.parents if not folder.exists()]
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it changes."""
+        return self.before != self.after
+
+
+class Receipts:
+    """The receipts of one program's writes, the newest last, in a folder of ours."""
+
+    def __init__(self, folder: str, name: str) -> None:
+        self._folder = Path(folder) / "exports"
+        self._name = name
+
+    def plan(self, changes: Sequence[FileChange]) -> list[Planned]:
+        """Return what would be written."""
+        planned = []
+        for change in changes:
+            before = _read(change.path)
+            try:
+                text = None if before is None else before.decode("utf-8")
+            except UnicodeDecodeError:
+                raise _cannot(change.path, "read", "it is not UTF-8 text") from None
+            # Line breaks are the file's own: nothing is translated.
+            planned.append(Planned(change.path, before, changed(change, text).encode("utf-8")))
+        return planned
+
+    def write(self, planned: Sequence[Planned]) -> list[Planned]:
+        """Write what changes, with a receipt; return what that was. All files are written, or none."""
+        due = [one for one in planned if one.is_new]
+        if not due:
+            return []
+        with self._locked():
+            for one in due:
+                _require_writable(one.path)
+                if _read(one.path) != one.before:
+                    raise _cannot(one.path, "write", "it was changed just now by somebody else")
+            receipt = self._write_receipt(due)
+            done: list[Planned] = []
+            try:
+                for one in due:
+                    _write(one.path, one.after)
+                    done.append(one)
+            except (OSError, Failure):
+                for one in done:
+                    with suppress(OSError, Failure):
+                        _restore(one.path, one.before)
+                with suppress(OSError):
+                    receipt.unlink()
+                raise
+        return due
+
+    def undo(self) -> list[Path]:
+        """Restore what was there before the last write; return the files. Refuses where one was edited since."""
+        with self._locked():
+            receipts = self._receipts()
+            if not receipts:
+                raise Rejected("not_found", f"nothing was written for {self._name}", remedy="litellmctl export --list")
+            entries = _entries(receipts[-1])
+            due = []
+            for entry in entries:
+                now = _read(entry.path)
+                if now == entry.before:
+                    continue  # a kill came before it was written, or after it was restored
+                due.append(entry)
+                if now is None or sha256(now).hexdigest() != entry.digest:
+                    what = "is gone" if now is None else "was edited"
+                    raise Rejected(
+                        "rejected",
+                        f"{entry.path} {what} since it was written: nothing was undone",
+                        remedy=f"take out by hand what you do not want; what was there before is in {receipts[-1]}",
+                    )
+            for entry in due:
+                _require_writable(entry.path)
+            for entry in due:
+                _restore(entry.path, entry.before)
+            for entry in entries:
+                files.forget_temporaries(entry.path)
+                for folder in entry.made_folders:
+                    with suppress(OSError):  # somebody keeps something there
+                        folder.rmdir()
+            try:
+                receipts[-1].unlink()
+            except OSError as error:
+                raise _cannot(receipts[-1], "remove", files.reason(error)) from None
+        return [entry.path for entry in entries]
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(files.locked(self._folder / self._name))
+            except OSError as error:
+                raise _cannot(self._folder, "write", files.reason(error)) from None
+            for left in self._folder.glob(f".{self._name}.*.tmp"):  # by a kill: a receipt's name does not come again
+                with suppress(OSError):
+                    left.unlink()
+            yield
+
+    @property
+    def count(self) -> int:
+        """How many writes can be undone."""
+        return len(self._receipts())
+
+    def _receipts(self) -> list[Path]:
+        # Somebody may keep a copy of one beside it.
+        try:
+            return sorted(path for path in self._folder.glob(f"{self._name}.*.json") if _NUMBERED.search(path.name))
+        except OSError as error:
+            raise _cannot(self._folder, "read", files.reason(error)) from None
+
+    def _write_receipt(self, planned: Sequence[Planned]) -> Path:
+        last = self._receipts()[-1:]
+        number = int(last[0].name.split(".")[-2]) + 1 if last else 1
+        path = self._folder / f"{self._name}.{number:06}.json"
+        entries = [
+            {
+                "path": str(one.path),
+                "before": None if one.before is None else b64encode(one.before).decode(),
+                "made_folders": list(map(str, one.made_folders)),
+                "after_sha256": sha256(one.after).hexdigest(),
+            }
+            for one in planned
+        ]
+        receipt = {"written_at": timestamp(time.time()), "files": entries}
+        try:
+            files.write_atomically(path, json.dumps(receipt, indent=1).encode(), durable=True)
+        except OSError as error:
+            raise _cannot(path, "write", files.reason(error)) from None
+        return path
+
+
+class _Written(NamedTuple):
+    path: Path
+    before: bytes | None
+    digest: str
+    made_folders: list[Path]
+
+
+def diff(planned: Planned) -> str:
+    """Return the change as a unified diff; values of the user's own that may be secret are masked."""
+    from difflib import unified_diff
+
+    before = (planned.before or b"").decode()
+    lines = unified_diff(
+        before.splitlines(),
+        planned.after.decode().splitlines(),
+        str(planned.path) if planned.before is not None else os.devnull,
+        str(planned.path),
+        lineterm="",
+    )
+    # A line of the user's may come again as one of the new ones: with a comma behind it, say.
+    secrets = sorted(_secrets(before), key=len, reverse=True)
+    return "\n".join(_masked(line, secrets) for line in lines)
+
+
+def _secrets(text: str) -> set[str]:
+    found = {match[match.lastgroup].split(" #")[0].strip() for match in _PRIVATE.finditer(text) if match.lastgroup}
+    return {secret for secret in found if secret and not _REFERENCE.fullmatch(secret)}
+
+
+def _masked(line: str, secrets: Sequence[str]) -> str:
+    for secret in secrets:
+        line = line.replace(secret, _MASK)
+    return line
+
+
+def _entries(receipt: Path) -> list[_Written]:
+    try:
+        found: Any = json.loads(receipt.read_bytes())["files"]
+        return [
+            _Written(
+                _path(one["path"]),
+                None if one["before"] is None else b64decode(one["before"], validate=True),
+                str(one["after_sha256"]),
+                [_path(folder) for folder in list[Any](one["made_folders"])],
+            )
+            for one in found
+        ]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise Failure("file", f"the receipt {receipt} cannot be read", remedy="restore the file by hand") from None
+
+
+def _path(text: str) -> Path:
+    """Return the path that a receipt names; what no path can be is a ValueError."""
+    if not text or b"\0" in os.fsencode(text):
+        raise ValueError("not a path")
+    return Path(text)
+
+
+def _read(path: Path) -> bytes | None:
+    """Return a file's bytes; None where there is none."""
+    try:
+        if path.exists() and not path.is_file():
+            raise _cannot(path, "read", "it is not a file")
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise _cannot(path, "read", "it is a link to nothing") from None
+        return None
+    except OSError as error:
+        raise _cannot(path, "read", files.reason(error)) from None
+    if len(data) > _MAX_BYTES:
+        raise _cannot(path, "read", "it is larger than 64 MiB")
+    return data
+
+
+def _require_writable(path: Path) -> None:
+    """Refuse to replace a file that is not the user's own: it would become so."""
+    try:
+        found = path.stat()
+    except OSError:
+        return
+    if os.name != "nt":
+        if os.geteuid() not in {0, found.st_uid}:
+            raise _cannot(path, "write", "it belongs to somebody else")
+        if not stat.S_IMODE(found.st_mode) & stat.S_IWUSR:
+            raise _cannot(path, "write", "it is read-only")
+    elif not os.access(path, os.W_OK):
+        raise _cannot(path, "write", "it is read-only")
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        files.write_atomically(path, data, durable=True, private=False)
+    except OSError as error:
+        raise _cannot(path, "write", files.reason(error)) from None
+
+
+def _restore(path: Path, before: bytes | None) -> None:
+    if before is not None:
+        _write(path, before)
+        return
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise _cannot(path, "remove", files.reason(error)) from None
+
+
+def _cannot(path: Path, verb: str, why: str) -> Failure:
+    return Failure(
+        "file", f"cannot {verb} {path}: {why}", remedy="litellmctl export TOOL prints what to put there by hand"
+    )
+
+
+def is_installed(program: str, folder: Path) -> bool:
+    """Whether a program is there: its executable is found, or its folder exists."""
+    return shutil.which(program) is not None or folder.is_dir()

@@ -1,0 +1,183 @@
+"""Changing YAML in place, where it is written in blocks: every line outside of what changes stays as it is."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+# Texts that need no quotes, but for words that YAML 1.1, which many programs read, takes for something else.
+_PLAIN = re.compile(r"[A-Za-z](?:[\w./@+-]|:(?=[\w/]))*", re.ASCII)
+_WORDS = re.compile(r"(?i)y|n|yes|no|on|off|true|false|null")
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+
+
+class NotInBlocks(Exception):
+    """What is to change is not written in blocks, or cannot be found."""
+
+
+class YamlNode(NamedTuple):
+    """A value from `start` up to `end`: the pairs of a mapping, or the items of a list; `is_block` says how written."""
+
+    start: int
+    end: int
+    text: str | None
+    pairs: list[tuple[YamlNode, YamlNode]]
+    items: list[YamlNode]
+    is_block: bool
+
+
+_NOTHING = YamlNode(0, 0, None, [], [], False)
+
+
+def with_value(before: str, keys: Sequence[str], value: Any) -> str:
+    """Return the text with the value at `keys` set; mappings on the way are made where they are missing."""
+    node = _root(before)
+    if node is None:
+        for name in reversed(keys):
+            value = {name: value}
+        return before + _gap(before, len(before)) + printed(value)
+    for depth, key in enumerate(keys):
+        if not node.pairs or not node.is_block:
+            raise NotInBlocks
+        column = _column(before, node.pairs[0][0].start)
+        found = next((pair for pair in node.pairs if pair[0].text == key), None)
+        if found is None or (depth < len(keys) - 1 and found[1].start == found[1].end):
+            for name in reversed(keys[depth + 1 :]):
+                value = {name: value}
+            return _with_pair(before, node, found, {key: value}, column)
+        if depth == len(keys) - 1:
+            return _with_pair(before, node, found, {key: value}, column)
+        node = found[1]
+    raise NotInBlocks
+
+
+def with_items(before: str, keys: Sequence[str], is_ours: Sequence[bool], items: Sequence[Any]) -> str:
+    """Return the text in which those items of the list at `keys` that are ours are taken out, and `items` added."""
+    node = _root(before) or _NOTHING
+    for key in keys:
+        node = next((value for name, value in node.pairs if name.text == key), _NOTHING)
+    if not node.is_block or len(node.items) != len(is_ours) or not is_ours:
+        raise NotInBlocks
+    column = _column(before, node.start)
+    starts = [_dash(before, item.start, len(column)) for item in node.items]
+    last = _line_end(before, node.items[-1].end)
+    new = _gap(before, last) + _indented(printed(list(items)), column) if items else ""
+    text = before[:last] + new + before[last:]
+    for start, item, ours in reversed(list(zip(starts, node.items, is_ours, strict=True))):
+        if ours:
+            text = text[:start] + text[_line_end(before, item.end) :]
+    return text
+
+
+def printed(value: Any) -> str:
+    """Return a value in blocks, which YAML 1.1 and 1.2 read alike."""
+    if isinstance(value, Mapping) and value:
+        return "".join(f"{_scalar(key)}:{_below(one)}" for key, one in value.items())
+    if isinstance(value, list | tuple) and value:
+        return "".join("- " + _indented(printed(item), "  ")[2:] for item in value)
+    return f"{_scalar(value)}\n"
+
+
+def _below(value: Any) -> str:
+    is_inner = isinstance(value, Mapping | list | tuple) and value
+    return f"\n{_indented(printed(value), '  ')}" if is_inner else f" {printed(value)}"
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, str) and _PLAIN.fullmatch(value) and not _WORDS.fullmatch(value):
+        return value
+    text = json.dumps(value, ensure_ascii=False)
+    return re.sub(_UNPRINTABLE, lambda found: f"\\U{ord(found[0]):08x}", text)
+
+
+def _with_pair(
+    before: str, node: YamlNode, found: tuple[YamlNode, YamlNode] | None, pair: dict[str, Any], column: str
+) -> str:
+    new = _indented(printed(pair), column)
+    if found is None:
+        last = _line_end(before, node.pairs[-1][1].end)
+        return before[:last] + _gap(before, last) + new + before[last:]
+    end = found[1].end
+    # A comment behind it stays on its last line; a text in a block of its own ends with its line break.
+    return (
+        before[: found[0].start - len(column)] + (new if before[end - 1] == "\n" else new.rstrip("\n")) + before[end:]
+    )
+
+
+def _gap(before: str, position: int) -> str:
+    return "" if position == 0 or before[position - 1] == "\n" else "\n"
+
+
+def _indented(text: str, column: str) -> str:
+    return re.sub(r"(?m)^(?=.)", column, text)
+
+
+def _column(text: str, position: int) -> str:
+    """Return the white space before this position: there may be nothing else on its line."""
+    line = text[text.rfind("\n", 0, position) + 1 : position]
+    if line.strip(" "):
+        raise NotInBlocks
+    return line
+
+
+def _line_end(text: str, position: int) -> int:
+    """Return where the next line begins, but this position where a line begins there."""
+    if position and text[position - 1] == "\n":
+        return position
+    found = text.find("\n", position)
+    return len(text) if found < 0 else found + 1
+
+
+def _dash(text: str, position: int, column: int) -> int:
+    """Return where the line begins whose dash, in this column, belongs to the item at this position."""
+    while position >= 0:
+        start = text.rfind("\n", 0, position) + 1
+        if text[start + column : start + column + 1] == "-" and not text[start : start + column].strip(" "):
+            return start
+        position = start - 1
+    raise NotInBlocks
+
+
+def _root(text: str) -> YamlNode | None:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.events import DocumentEndEvent, DocumentStartEvent, StreamEndEvent, StreamStartEvent
+
+    skipped = (StreamStartEvent, StreamEndEvent, DocumentStartEvent, DocumentEndEvent)
+    events = (event for event in YAML(typ="rt", pure=True).parse(text) if not isinstance(event, skipped))
+    event = next(events, None)
+    return None if event is None else _node(event, events, text)
+
+
+def _node(event: Any, events: Iterator[Any], text: str) -> YamlNode:
+    from ruamel.yaml.events import MappingStartEvent, SequenceStartEvent
+
+    start, end, is_block = event.start_mark.index, event.end_mark.index, not getattr(event, "flow_style", False)
+    if isinstance(event, MappingStartEvent):
+        inner, end = _inner(events, text)
+        pairs = [(key, _value(key, value, text)) for key, value in zip(inner[::2], inner[1::2], strict=True)]
+        return YamlNode(start, pairs[-1][1].end if pairs and is_block else end, None, pairs, [], is_block)
+    if isinstance(event, SequenceStartEvent):
+        items, end = _inner(events, text)
+        return YamlNode(start, items[-1].end if items and is_block else end, None, [], items, is_block)
+    return YamlNode(start, end, getattr(event, "value", None), [], [], False)
+
+
+def _inner(events: Iterator[Any], text: str) -> tuple[list[YamlNode], int]:
+    from ruamel.yaml.events import MappingEndEvent, SequenceEndEvent
+
+    inner: list[YamlNode] = []
+    for event in events:
+        if isinstance(event, MappingEndEvent | SequenceEndEvent):
+            return inner, event.end_mark.index
+        inner.append(_node(event, events, text))
+    raise NotInBlocks
+
+
+def _value(key: YamlNode, value: YamlNode, text: str) -> YamlNode:
+    """Return a value; one that is not written at all is found where the next line begins: it belongs to the colon."""
+    if value.start != value.end:
+        return value
+    colon = text.index(":", key.end) + 1
+    return value._replace(start=colon, end=colon)

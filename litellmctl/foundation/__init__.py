@@ -1,0 +1,1 @@
+"""What knows nothing of LiteLLM, Click or terminals: files, time, threads, text, URLs."""

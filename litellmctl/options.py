@@ -1,0 +1,36 @@
+"""The shared options of a run, as values."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+
+class Options:
+    """The shared options, as given before and after the subcommand; None where one was not given.
+
+    `timeout` is in seconds. Not a data class, which would cost a millisecond of every start.
+    """
+
+    profile: str | None = None
+    base_url: str | None = None
+    auth: str | None = None
+    output: str | None = None
+    json: bool = False
+    fields: tuple[str, ...] | None = None
+    timeout: float | None = None
+    offline: bool = False
+    allow_insecure_http: bool = False
+    verbose: bool = False
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether the data is to be JSON."""
+        return self.output in {"json", "jsonl"} if self.output else self.json
+
+    def replaced(self, **values: Any) -> Options:
+        """Return a copy with other values."""
+        other = copy.copy(self)
+        for name, value in values.items():
+            setattr(other, name, value)
+        return other

@@ -1,0 +1,124 @@
+"""Any request to the proxy, for what we do not wrap: its answer as it comes, page after page."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from litellmctl.errors import Failure, Unavailable, UsageFailure
+from litellmctl.foundation.text import counted
+from litellmctl.foundation.urls import origin
+
+if TYPE_CHECKING:
+    from litellmctl.proxy.client import Answer, Client, Params
+
+_MAX_PAGES = 10_000
+# Each is decoded, to find the next one: that takes 30 times as much.
+_PAGE_BYTES = 8 * 2**20
+# Of an answer that is an error, the words are in its beginning.
+_HEAD_BYTES = 2**16
+
+
+def path_of(text: str, base_url: str) -> str:
+    """Return a path below the base URL, from a path or a URL; the key goes nowhere else."""
+    before_query = re.split("[?#]", text, maxsplit=1)[0]
+    if "://" not in before_query:
+        path = text if text.startswith("/") else f"/{text}"
+    elif origin(text) == origin(base_url) and f"{before_query}/".startswith(f"{base_url}/"):
+        path = text.removeprefix(base_url) or "/"
+    else:
+        path = None
+    if path is None or ".." in unquote(before_query).split("/"):
+        raise UsageFailure(f"{text} is not at {base_url}: the key goes nowhere else", remedy="give the path only")
+    return path
+
+
+def ask(
+    client: Client,
+    method: str,
+    path: str,
+    *,
+    params: Params = (),
+    headers: dict[str, str] | None = None,
+    body: bytes | IO[bytes] | None = None,
+) -> Answer:
+    """Return the answer, whatever its status; only GETs are tried again. Its body has no bound."""
+    if method == "GET" and body is None:
+        return client.get(path, params, headers=headers, cap=None)
+    return client.send(method, path, params=params, headers=headers, body=body, cap=None)
+
+
+def pages(client: Client, path: str, params: Sequence[tuple[str, str]], headers: dict[str, str]) -> Iterator[Answer]:
+    """Yield the answers of all pages of a list, each read whole; who cannot be asked for all of them is exit 3."""
+    seen: set[tuple[str, str]] = set()
+    following: tuple[str, str] | None = None
+    for _ in range(_MAX_PAGES):
+        own = [pair for pair in params if following is None or pair[0] != following[0]]
+        query = own + ([following] if following else [])
+        answer = client.deadline.run(partial(client.get, path, query, headers=headers, cap=_PAGE_BYTES))
+        body = client.deadline.run(answer.read)
+        yield replace(answer, chunks=iter([body if body.endswith(b"\n") else body + b"\n"]))
+        try:
+            following = _next(body) if answer.status == 200 else None
+        except LookupError:
+            raise _incomplete(path, "has more, and does not say how to ask for it") from None
+        if following is None:
+            return
+        if following in seen:
+            raise _incomplete(path, f"begins anew after {counted(len(seen), 'page')}")
+        seen.add(following)
+    raise _incomplete(path, f"has more than {_MAX_PAGES:,} pages")
+
+
+def _incomplete(path: str, what: str) -> Unavailable:
+    remedy = "what was printed is not all: ask for larger pages, often with -f limit=1000"
+    return Unavailable("bad_response", f"the list {path} {what}", remedy=remedy)
+
+
+def failure_and_body(client: Client, answer: Answer, path: str) -> tuple[Failure | None, Iterator[bytes]]:
+    """Return the failure that the status means (None below 400), and the body, of which that read the beginning."""
+    if answer.status < 400:
+        return None, answer.chunks
+    head: list[bytes] = []
+    for chunk in answer.chunks:
+        head.append(chunk)
+        if sum(map(len, head)) >= _HEAD_BYTES:
+            break
+    start = b"".join(head)
+    if len(start) >= _HEAD_BYTES and start.lstrip().startswith((b"{", b"[")):
+        start = b"{}"  # half of a JSON is JSON all the same
+    return client.failure(replace(answer, chunks=iter([start])), path), _after(head, answer.chunks)
+
+
+def _after(head: list[bytes], rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield from head
+    yield from rest
+
+
+def _next(body: bytes) -> tuple[str, str] | None:
+    """Return the query by which the next page is asked for, None after the last one; LookupError where none is told.
+
+    LiteLLM has `page` with `total_pages`, and a `next_page` token; OpenAI `after` with `last_id`; Anthropic `after_id`.
+    """
+    try:
+        answer: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(answer, dict):
+        return None
+    if answer.get("has_more") is True:
+        token, last = answer.get("next_page"), answer.get("last_id")
+        if isinstance(token, str) and token:
+            return "page", token
+        if isinstance(last, str) and last:
+            return ("after" if answer.get("object") == "list" else "after_id"), last
+        raise LookupError
+    page, total = answer.get("page", answer.get("current_page")), answer.get("total_pages")
+    if isinstance(page, int) and isinstance(total, int) and 0 < page < total:
+        return "page", str(page + 1)
+    return None

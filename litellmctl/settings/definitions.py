@@ -1,0 +1,102 @@
+"""The settings there are: one table, which is the check of the file, the reading of the command line, and the help."""
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from litellmctl.errors import ConfigFailure, UsageFailure
+from litellmctl.foundation.urls import normalize
+from litellmctl.settings import values
+
+DEFAULT_PROFILE = "default"
+PROFILE_NAME = r"[A-Za-z0-9_][A-Za-z0-9_-]*"
+HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+MASK = "********"
+# The settings that are tables, and what the names in them look like.
+TABLES = {"headers": HEADER_NAME, "mcp_headers": rf"[A-Za-z0-9._-]+:{HEADER_NAME}"}
+
+
+class Key(NamedTuple):
+    """A setting: its name, what it does, how a text on the command line becomes its value, and its default."""
+
+    name: str
+    help: str
+    read: Callable[[str, str], Any]
+    type: type
+    default: Any = None
+    secret: bool = False
+
+
+def read_text(text: str, _named: str) -> str:
+    """Return the text as it is."""
+    return text
+
+
+def _read_bool(text: str, named: str) -> bool:
+    known = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+    if text.lower() not in known:
+        raise UsageFailure(f'{named} takes true or false, not "{text}"')
+    return known[text.lower()]
+
+
+def _read_url(text: str, named: str) -> str:
+    return normalize(text, named=named)
+
+
+def _read_reference(text: str, named: str) -> str:
+    if values.parse(text, named=named).is_literal:
+        raise UsageFailure(
+            f"{named} takes a reference, since a key on the command line stays in the shell's history",
+            remedy=f"litellmctl config set {named} '$NAME' (or '!command that prints the key')",
+        )
+    return text
+
+
+def read_header_name(text: str, named: str, table: str = "headers") -> str:
+    """Return the text if it can name a header of this table."""
+    if not re.fullmatch(TABLES[table], text):
+        form = ", which is SERVER:NAME" if table == "mcp_headers" else ""
+        raise UsageFailure(f'{named}: "{text}" is not a header name{form}')
+    return text
+
+
+def read_profile_name(text: str, named: str) -> str:
+    """Return the text if it can name a profile."""
+    if not re.fullmatch(PROFILE_NAME, text):
+        raise UsageFailure(f'{named}: "{text}" is not a profile name', remedy="use letters, digits, - and _")
+    return text
+
+
+PROFILE_KEYS = {
+    key.name: key
+    for key in (
+        Key("base_url", "The proxy's base URL.", _read_url, str),
+        Key("api_key", 'The key: "$NAME" or "!command".', _read_reference, str, secret=True),
+        Key("gcloud", "Use Google application default credentials.", _read_bool, bool, default=False),
+        Key("headers", "Extra request headers (headers.NAME).", read_text, dict, secret=True),
+        Key("key_header", "The header that carries the key.", read_header_name, str, default="Authorization"),
+        Key("allow_insecure_http", "Permit plain HTTP to other machines.", _read_bool, bool, default=False),
+        Key("ca_bundle", "Certificate authorities to trust instead of the system's.", read_text, str),
+        Key("mcp", "Use MCP tools.", _read_bool, bool, default=True),
+        Key("mcp_headers", "Your headers for MCP servers (mcp_headers.SERVER:NAME).", read_text, dict, secret=True),
+        Key("skills", "Use skills.", _read_bool, bool, default=True),
+    )
+}
+GLOBAL_KEYS = {
+    key.name: key
+    for key in (
+        Key("default_profile", "The profile that is used by default.", read_profile_name, str, default=DEFAULT_PROFILE),
+    )
+}
+
+
+def shown(key: Key, value: Any) -> Any:
+    """Return a setting as it may be shown: literals of what can be a secret are masked, references are not."""
+    if isinstance(value, dict):
+        return {name: shown(key, text) for name, text in value.items()}
+    if not key.secret or not isinstance(value, str):
+        return value
+    try:
+        return MASK if values.parse(value, named=key.name).is_literal else value
+    except ConfigFailure:
+        return MASK

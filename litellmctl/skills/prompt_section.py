@@ -1,0 +1,104 @@
+"""The prompt section: the enabled skills as a text for any agent's system prompt.
+
+Its form is that of the Pi extension. What a skill says can end neither its own entry nor the section, whatever it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from litellmctl.foundation.text import clean, clean_text, dump_json
+
+STYLES = ("xml", "markdown", "json")
+_SENTENCE = "LiteLLM Skills Gateway provided these active skills. Use them as additional guidance when relevant."
+_NO_DESCRIPTION = "No description provided."
+# Invisible to people and read by models: tag characters, zero-width ones, soft hyphens, annotations, noncharacters.
+_INVISIBLE = (
+    "[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
+    "\U000e0000-\U000e0fff]"
+)
+_MARKDOWN = r"([\\`*_\[\]])"
+
+
+class Entry(NamedTuple):
+    """A skill of the section."""
+
+    name: str
+    id: str
+    store: str
+    description: str
+
+
+class Section(NamedTuple):
+    """The text, without its last line break, and the skills that it has no room for. No skills give no text."""
+
+    text: str
+    left_out: Sequence[Entry]
+
+
+def entry(name: str | None, skill_id: str, store: str, description: str | None) -> Entry:
+    """Return a skill as the section tells of it, without what cannot be seen."""
+    text = _visible(clean_text(description or "")).strip() or _NO_DESCRIPTION
+    shown_id = _visible(clean(skill_id)).strip()
+    return Entry(_visible(clean(name or "")).strip() or shown_id, shown_id, store, text)
+
+
+def section(entries: Iterable[Entry], style: str, max_bytes: int | None) -> Section:
+    """Return the section, of at most `max_bytes` with its last line break: whole skills are left out from the end."""
+    chosen = _sorted(entries)
+    pieces = [_PIECES[style](one) for one in chosen]
+    before, between, after = _FRAMES[style]
+    if max_bytes is not None:
+        size = _size(before) + _size(after) + 1
+        for count, piece in enumerate(pieces):
+            size += _size(piece) + (_size(between) if count else 0)
+            if size > max_bytes:
+                pieces = pieces[:count]
+                break
+    text = f"{before}{between.join(pieces)}{after}" if pieces else ("[]" if style == "json" else "")
+    return Section(text, chosen[len(pieces) :])
+
+
+def _sorted(entries: Iterable[Entry]) -> list[Entry]:
+    """Return the entries in the one order that prompt caches hit on, and what is in both stores alike only once."""
+    seen: dict[tuple[str, str], Entry] = {}
+    for one in sorted(entries, key=lambda one: (one.name, one.store, one.id, one.description)):
+        seen.setdefault((one.name, one.description), one)
+    return list(seen.values())
+
+
+def _visible(text: str) -> str:
+    return text if text.isascii() else re.sub(_INVISIBLE, "", text)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _xml(one: Entry) -> str:
+    name = _escaped(one.name).replace('"', "&quot;").replace("'", "&apos;")
+    return f'<skill name="{name}">\n{_escaped(one.description)}\n</skill>'
+
+
+def _markdown(one: Entry) -> str:
+    # One line for each skill: no line of a description can then begin another.
+    name = re.sub(_MARKDOWN, r"\\\1", _escaped(one.name))
+    return f"- **{name}**: {' '.join(_escaped(one.description).split())}"
+
+
+def _json(one: Entry) -> str:
+    return dump_json(one._asdict())
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
+
+
+_PIECES = {"xml": _xml, "markdown": _markdown, "json": _json}
+_FRAMES = {
+    "xml": (f"{_SENTENCE}\n<litellm_skills>\n", "\n", "\n</litellm_skills>"),
+    "markdown": (f"## Skills\n\n{_SENTENCE}\n\n", "\n", ""),
+    "json": ("[\n", ",\n", "\n]"),
+}
