@@ -26,8 +26,8 @@ from litellmctl.exporters.jsonc import parse
 from litellmctl.exporters.receipts import Receipts, diff
 from tests.fuzz.strategies import as_json, damaged, fuzz, mostly, numbers, plain_texts, scalars, texts, trees
 from tests.fuzz.test_catalog import infos
-from tests.unit.test_documents import toml_files, yaml_files
-from tests.unit.test_jsonc import texts as jsonc_files
+from tests.unit.exporters.test_documents import toml_files, yaml_files
+from tests.unit.exporters.test_jsonc import texts as jsonc_files
 
 each = pytest.mark.parametrize("exporter", EXPORTERS.values(), ids=EXPORTERS)
 # A model's name is what a proxy says, without half characters, which its catalog has not.

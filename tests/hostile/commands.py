@@ -154,7 +154,7 @@ CASES = list(_cases())
 # Why these do not meet the faults. Those that ask nothing are run nevertheless: a test sees that it is so.
 _ASKS_NOTHING = "asks the proxy nothing"
 EXCLUDED: dict[tuple[str, ...], str] = {
-    ("sandbox", "run"): "starts a LiteLLM of its own, and talks to no other; tests/unit/test_sandbox.py",
+    ("sandbox", "run"): "starts a LiteLLM of its own, and talks to no other; tests/unit/sandbox/test_sandbox.py",
     ("sandbox", "up"): "as sandbox run",
     ("sandbox", "status"): "as sandbox run",
     ("sandbox", "logs"): "as sandbox run",

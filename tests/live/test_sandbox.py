@@ -1,4 +1,4 @@
-"""The sandbox with LiteLLM itself; tests/unit/test_sandbox.py has what does not need it."""
+"""The sandbox with LiteLLM itself; tests/unit/sandbox/test_sandbox.py has what does not need it."""
 
 from __future__ import annotations
 
