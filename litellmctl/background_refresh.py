@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -36,7 +35,7 @@ def start(options: Options, profile: str) -> None:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=os.name != "nt",
+            start_new_session=sys.platform != "win32",
             creationflags=detached,
         )
         process.returncode = 0  # nobody waits for it; this keeps subprocess from warning about that

@@ -20,9 +20,11 @@ def is_here() -> bool:
         return Path(chosen.split()[0]).name not in _TEXT_BROWSERS
     if environment.get("KUBERNETES_SERVICE_HOST") or any(Path(name).exists() for name in _CONTAINER_FILES):
         return False
-    if sys.platform in {"win32", "darwin"}:
-        return True
-    return bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"))
+    if sys.platform == "win32" or sys.platform == "darwin":
+        has_screen = True
+    else:
+        has_screen = bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"))
+    return has_screen
 
 
 def show(link: str) -> bool:

@@ -138,10 +138,12 @@ def shell_words(words: Sequence[str]) -> str:
 
         # Some try Git Bash first, which would eat the backslashes of an unquoted path.
         program, *rest = words
-        return f'"{program.replace(chr(92), "/")}" {list2cmdline(rest)}'
-    import shlex
+        line = f'"{program.replace(chr(92), "/")}" {list2cmdline(rest)}'
+    else:
+        import shlex
 
-    return shlex.join(words)
+        line = shlex.join(words)
+    return line
 
 
 def left_out(names: Sequence[str], why: str) -> list[str]:

@@ -33,8 +33,10 @@ class Goose(Exporter):
         if root and Path(root).is_absolute():
             return Path(root) / "config"
         if sys.platform == "win32":
-            return Path(environment.get("APPDATA") or paths.home()) / "Block" / "goose" / "config"
-        return paths.xdg_config_home() / "goose"
+            folder = Path(environment.get("APPDATA") or paths.home()) / "Block" / "goose" / "config"
+        else:
+            folder = paths.xdg_config_home() / "goose"
+        return folder
 
     def export(self, provider: Provider) -> Export:
         """Return the provider with its models. It has the prefix of all custom ones: goose has a litellm built in."""

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import stat
+import sys
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
@@ -263,7 +264,7 @@ def _require_writable(path: Path) -> None:
         found = path.stat()
     except OSError:
         return
-    if os.name != "nt":
+    if sys.platform != "win32":
         if os.geteuid() not in {0, found.st_uid}:
             raise _cannot(path, "write", "it belongs to somebody else")
         if not stat.S_IMODE(found.st_mode) & stat.S_IWUSR:

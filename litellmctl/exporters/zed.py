@@ -24,9 +24,12 @@ class Zed(Exporter):
     def path(self) -> Path:
         """Return the user's settings; XDG_CONFIG_HOME counts on Linux alone."""
         if sys.platform == "win32":
-            return Path(environment.get("APPDATA") or paths.home()) / "Zed" / "settings.json"
-        base = paths.home() / ".config" if sys.platform == "darwin" else paths.xdg_config_home()
-        return base / "zed" / "settings.json"
+            folder = Path(environment.get("APPDATA") or paths.home()) / "Zed"
+        elif sys.platform == "darwin":
+            folder = paths.home() / ".config" / "zed"
+        else:
+            folder = paths.xdg_config_home() / "zed"
+        return folder / "settings.json"
 
     def export(self, provider: Provider) -> Export:
         """Return the provider with the models whose context window is known: Zed takes no others."""

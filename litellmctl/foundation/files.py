@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -104,7 +105,7 @@ def _forget_abandoned(folder: AnyPath) -> None:
 
 def _rename_to_new(temporary: str, path: str) -> None:
     """Give the file its name. Raises FileExistsError where that is taken."""
-    if os.name != "nt":  # where rename() replaces what is there
+    if sys.platform != "win32":  # where rename() replaces what is there
         try:
             os.link(temporary, path)
         except FileExistsError:
@@ -139,28 +140,27 @@ def _is_temporary(ending: str) -> bool:
 
 def _sync_folder(folder: str) -> None:
     """Make the new name durable too; Windows does that by itself, and has no such call."""
-    if os.name == "nt":
-        return
-    with suppress(OSError):  # some network file systems cannot
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    if sys.platform != "win32":
+        with suppress(OSError):  # some network file systems cannot
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
 
 def _take_over(target: str, descriptor: int, *, private: bool) -> None:
-    if os.name == "nt":
-        return  # a new file takes its rights from the folder there
-    try:
-        old = os.stat(target)
-    except OSError:
-        return
-    mode = stat.S_IMODE(old.st_mode)
-    os.fchmod(descriptor, mode & 0o700 if private else mode)
-    if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
-        with suppress(OSError):
-            os.fchown(descriptor, old.st_uid, old.st_gid)
+    """Give a new file the mode and owner of the one that it replaces; on Windows they come from the folder."""
+    if sys.platform != "win32":
+        try:
+            old = os.stat(target)
+        except OSError:
+            return
+        mode = stat.S_IMODE(old.st_mode)
+        os.fchmod(descriptor, mode & 0o700 if private else mode)
+        if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+            with suppress(OSError):
+                os.fchown(descriptor, old.st_uid, old.st_gid)
 
 
 @contextmanager

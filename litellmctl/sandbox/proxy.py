@@ -107,7 +107,7 @@ def require_extra() -> None:
         words = [sys.executable, "-m", "pip", "install", "litellmctl[sandbox]"]
         raise UsageFailure(
             "the sandbox needs LiteLLM itself, which is not installed here",
-            remedy=subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words),
+            remedy=subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words),
         )
 
 
@@ -142,7 +142,7 @@ def _launched(folder: Path, note: Callable[[str], None]) -> Proxy:
             stdout=output,
             stderr=subprocess.STDOUT,
             # Its own session: Ctrl-C is for the command, and the proxy ends after it.
-            start_new_session=os.name != "nt",
+            start_new_session=sys.platform != "win32",
             creationflags=hidden,
         )
     return Proxy(port, key, log, child)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -51,12 +52,12 @@ def _words(command: str, named: str) -> list[str]:
     if _needs_shell(command):
         raise ConfigFailure(f"{named} uses shell syntax, and no shell runs it: {command}", remedy="use `!sh -c '...'`")
     try:
-        words = shlex.split(command, posix=os.name != "nt")
+        words = shlex.split(command, posix=sys.platform != "win32")
     except ValueError as error:
         raise ConfigFailure(f"{named} cannot be split into words ({error}): {command}") from None
     if not words:
         raise ConfigFailure(f"{named} is an empty command")
-    if os.name == "nt":  # posix=False keeps the backslashes of paths, and the quotes too
+    if sys.platform == "win32":  # posix=False keeps the backslashes of paths, and the quotes too
         words = [word[1:-1] if len(word) > 1 and word[0] == word[-1] == '"' else word for word in words]
     return words
 
@@ -71,7 +72,7 @@ def _start(words: list[str], command: str, named: str) -> subprocess.Popen[bytes
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             # Its own group, so that what it started can be ended with it.
-            process_group=None if os.name == "nt" else 0,
+            process_group=None if sys.platform == "win32" else 0,
         )
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -122,7 +123,7 @@ def _kill_group(pid: int) -> None:
     import signal
 
     with suppress(OSError):
-        if os.name == "nt":
+        if sys.platform == "win32":
             os.kill(pid, signal.SIGTERM)
         else:
             os.killpg(pid, signal.SIGKILL)

@@ -63,8 +63,10 @@ def _folder(own: str, xdg: str, below_home: str, windows: str) -> str:
     if sys.platform == "win32":
         import platformdirs
 
-        return str(getattr(platformdirs, windows)(APP, appauthor=False))
-    return os.path.join(_home(), below_home, APP)
+        folder = str(getattr(platformdirs, windows)(APP, appauthor=False))
+    else:
+        folder = os.path.join(_home(), below_home, APP)
+    return folder
 
 
 def _home() -> str:

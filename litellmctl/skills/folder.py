@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import struct
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -141,7 +142,7 @@ def _of_directory(top: Path) -> tuple[dict[str, SkillFile], list[str]]:
         size += len(data)
         if size > MAX_BYTES:
             raise _too_large(str(top))
-        entries[checked] = SkillFile(data, bool(mode & stat.S_IXUSR) and os.name != "nt")
+        entries[checked] = SkillFile(data, bool(mode & stat.S_IXUSR) and sys.platform != "win32")
     return entries, sorted(skipped)
 
 

@@ -26,18 +26,21 @@ def read_hidden(stdin: TextIO, prompt: Callable[[], None] = lambda: None) -> str
     except OSError:  # not a terminal but a program that plays one
         prompt()
         return stdin.readline() or None
-    if sys.platform == "win32":
+    return _read_silently(descriptor, prompt)
+
+
+if sys.platform == "win32":
+
+    def _read_silently(_descriptor: int, prompt: Callable[[], None]) -> str | None:
         import getpass
 
         prompt()
         return getpass.getpass("")
-    return _read_posix(descriptor, prompt)
 
-
-if sys.platform != "win32":
+else:
     import termios
 
-    def _read_posix(descriptor: int, prompt: Callable[[], None]) -> str | None:
+    def _read_silently(descriptor: int, prompt: Callable[[], None]) -> str | None:
         before = termios.tcgetattr(descriptor)
         silent = termios.tcgetattr(descriptor)
         silent[3] &= ~(termios.ECHO | termios.ICANON)
