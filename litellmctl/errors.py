@@ -66,8 +66,8 @@ class Failure(Exception):
     """Something the user should know: a message, a remedy, a code out of `ERROR_CODES`.
 
     `message` says what and where, without a final period; `remedy` is a command or a sentence that fixes it; `status`
-    is the HTTP status where there was one; `words` are the proxy's own, where it gave a reason. `may_have_acted` says
-    whether the request may have had an effect all the same.
+    is the HTTP status where there was one; `words` are the proxy's own, where it gave a reason. `may_have_acted` is
+    false where the request cannot have had an effect: it was never sent, was sent elsewhere, or was refused.
 
     A failure is data and is not edited: `because`, `adding` and `changed` return another one.
     """
@@ -80,7 +80,7 @@ class Failure(Exception):
         remedy: str | None = None,
         status: int | None = None,
         words: str | None = None,
-        may_have_acted: bool = False,
+        may_have_acted: bool = True,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -88,7 +88,8 @@ class Failure(Exception):
         self.remedy = remedy
         self.status = status
         self.words = words
-        self.may_have_acted = may_have_acted
+        # A status of 4xx is a refusal.
+        self.may_have_acted = may_have_acted and not (status is not None and 400 <= status < 500)
 
     def changed(self, **facts: Any) -> Self:
         """Return the same failure with other facts."""
@@ -137,31 +138,7 @@ class ConfigFailure(UsageFailure):
 
 
 class Unavailable(Failure):
-    """The proxy cannot be used now, or what answers is not LiteLLM (exit 3).
-
-    `may_have_acted` is false where the request cannot have had an effect: it was never sent, was sent elsewhere, or
-    was refused.
-    """
-
-    def __init__(
-        self,
-        code: str,
-        message: str,
-        *,
-        remedy: str | None = None,
-        status: int | None = None,
-        words: str | None = None,
-        may_have_acted: bool = True,
-    ) -> None:
-        refused = status is not None and 400 <= status < 500
-        super().__init__(
-            code,
-            message,
-            remedy=remedy,
-            status=status,
-            words=words,
-            may_have_acted=may_have_acted and not refused,
-        )
+    """The proxy cannot be used now, or what answers is not LiteLLM (exit 3)."""
 
 
 class AuthFailure(Failure):

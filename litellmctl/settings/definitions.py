@@ -1,5 +1,7 @@
 """The settings there are: one table, which is the check of the file, the reading of the command line, and the help."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple

@@ -126,7 +126,7 @@ def _edit(config: Config, change: Callable[[Any, NewTable], bool], *, private: b
                 document = tomlkit.parse(before.decode("utf-8-sig"))
                 change(document, _new_table)
                 data = tomlkit.dumps(document).encode()
-                config.__dict__["table"] = _checked(data, config.path, expected)
+                config.table = _checked(data, config.path, expected)
             except (TOMLKitError, _Lost):
                 raise ConfigFailure(
                     f"{config.path} could not be changed without losing something in it: nothing was written",

@@ -1,5 +1,7 @@
 """Values in the config file: literals, `$NAME` and `!command`."""
 
+from __future__ import annotations
+
 import re
 from typing import NamedTuple
 
