@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 _LIST = "/mcp-rest/tools/list"
 _CALL = "/mcp-rest/tools/call"
 _SERVERS = "/v1/mcp/server"
-# What a proxy says of a tool that it does not know, with a status of 500; what a tool itself did not find is another
-# matter.
-_UNKNOWN_TOOL = r"(?i)\btool\b.*\bnot found\b"
 # LiteLLM puts this before the words of what failed.
 _WRAPPER = "An unexpected error occurred: "
 _SERVERS_SECONDS = 10.0
@@ -82,7 +79,9 @@ def _answer(client: Client, body: dict[str, Any]) -> Any:
         return decode(answer.read(), f"{client.base_url}{_CALL}")
     failed = client.failure(answer, _CALL)
     words = (failed.words or "").removeprefix(_WRAPPER)
-    if failed.code == "not_found" or (answer.status == 500 and re.search(_UNKNOWN_TOOL, words)):
+    # It has a status of 500 for a tool that it does not know; what a tool itself did not find is another matter.
+    unknown_tool = rf"(?i)\btool\W+\S*{re.escape(body['name'])}\W+not found\b"
+    if failed.code == "not_found" or (answer.status == 500 and re.search(unknown_tool, words)):
         message = f"{client.base_url}: {words or 'no such MCP server or tool'}"
         raise Rejected("not_found", message, remedy="litellmctl mcp list", status=answer.status, words=failed.words)
     raise failed

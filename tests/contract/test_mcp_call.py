@@ -114,6 +114,24 @@ HUGE = b'{"content": [{"type": "text", "text": "' + b"x" * (10 * 2**20) + b'"}]}
 
 
 @pytest.mark.parametrize(
+    ("status", "said", "shown"),
+    [
+        (404, "MCP server 'a: b' was not found", "MCP server 'a: b' was not found"),
+        (404, "no such thing: at team: blue", "no such thing: at team: blue"),
+        (500, "An unexpected error occurred: Tool add not found", "Tool add not found"),
+        (500, "Tool 'lab-add' not found: ask: the lab", "Tool 'lab-add' not found: ask: the lab"),
+    ],
+)
+def test_what_is_not_found_is_said_in_the_servers_own_words(
+    run: Run, tools: FakeProxy, status: int, said: str, shown: str
+) -> None:
+    tools.on(CALL, method="POST", **told(status, said))
+    run("mcp", "list")
+    error = run("mcp", "call", "add", "a=1", "--json", exit=5).error
+    assert (error["message"], error["code"]) == (f"{tools.url}: {shown}", "not_found")
+
+
+@pytest.mark.parametrize(
     ("reply", "exit", "code", "had_effect"),
     [
         pytest.param(told(400, "server_id is required"), 5, "rejected", False, id="400"),
@@ -131,6 +149,13 @@ HUGE = b'{"content": [{"type": "text", "text": "' + b"x" * (10 * 2**20) + b'"}]}
         pytest.param(told(500, "boom"), 3, "server_error", True, id="500"),
         pytest.param(
             told(500, "An unexpected error occurred: customer 7 not found"), 3, "server_error", True, id="500, its own"
+        ),
+        pytest.param(
+            told(500, "the tool looked for it: customer 7: not found"),
+            3,
+            "server_error",
+            True,
+            id="500, in other words",
         ),
         pytest.param({"status": 502, "body": b"<html>bad gateway"}, 3, "server_error", True, id="502"),
         pytest.param({"status": 503, "body": {}, "headers": {"Retry-After": "0"}}, 3, "server_error", True, id="503"),

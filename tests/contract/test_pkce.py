@@ -528,6 +528,43 @@ def test_another_login_ends_the_one_before_at_the_proxy(run: Run, fake: FakeProx
     assert stored(home)["secret"]["token"] == "other"
 
 
+@pytest.fixture
+def second() -> Iterator[FakeProxy]:
+    """A proxy to go on to."""
+    server = FakeProxy()
+    yield server
+    server.close()
+    assert (server.unexpected, server.unused) == ([], [])
+
+
+def test_a_login_at_another_proxy_ends_the_one_before_where_it_was(
+    run: Run, fake: FakeProxy, person: Person, home: Path, second: FakeProxy
+) -> None:
+    signs_in(fake)
+    run("login", "--sso")
+    revokes(fake)
+    second.on("/v1/models", {"data": [{"id": "gpt"}]}, times=None).models(row("gpt"), times=None)
+    second.on("/key/info", {"info": {}}, times=None).on("/user/info", {}, times=None)
+    result = run("login", "--with-token", "--base-url", second.url, stdin="sk-at-the-second-proxy")
+    assert "could not be revoked" not in result.stderr
+    assert_revoked(fake)
+    assert not any(REFRESH in str(request) for request in second.requests)
+    assert run("token", "--json").json["base_url"] == second.url
+
+
+def test_a_login_goes_on_where_the_proxy_of_the_one_before_is_gone(
+    run: Run, fake: FakeProxy, person: Person, home: Path, second: FakeProxy
+) -> None:
+    signs_in(fake)
+    run("login", "--sso")
+    fake.close()
+    second.on("/v1/models", {"data": [{"id": "gpt"}]}, times=None).models(row("gpt"), times=None)
+    second.on("/key/info", {"info": {}}, times=None).on("/user/info", {}, times=None)
+    result = run("login", "--with-token", "--base-url", second.url, stdin="sk-at-the-second-proxy")
+    assert "the sign-in could not be revoked at the proxy, and ends by itself" in result.stderr
+    assert run("token", "--json").json["base_url"] == second.url
+
+
 def test_a_login_of_another_profile_meanwhile(
     run: Run, fake: FakeProxy, person: Person, home: Path, start_login: StartLogin
 ) -> None:

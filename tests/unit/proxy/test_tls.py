@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import NameOID
 
 from litellmctl.errors import ConfigFailure, ExitCode, Unavailable
@@ -138,14 +139,19 @@ def test_every_context_checks_the_certificate_and_its_name(authority: Authority)
         assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
 
 
-def certificate(issued_by: str, *, attribute: x509.ObjectIdentifier = NameOID.COMMON_NAME) -> x509.Certificate:
+def certificate(
+    issued_by: str,
+    *,
+    attribute: x509.ObjectIdentifier = NameOID.COMMON_NAME,
+    string_type: _ASN1Type = _ASN1Type.UTF8String,
+) -> x509.Certificate:
     """Return a certificate that a name in `attribute` issued."""
     key = ec.generate_private_key(ec.SECP256R1())
     now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "the subject")]))
-        .issuer_name(x509.Name([x509.NameAttribute(attribute, issued_by)] if issued_by else []))
+        .issuer_name(x509.Name([x509.NameAttribute(attribute, issued_by, string_type)] if issued_by else []))
         .public_key(key.public_key())
         .serial_number(1)
         .not_valid_before(now)
@@ -159,6 +165,14 @@ def certificate(issued_by: str, *, attribute: x509.ObjectIdentifier = NameOID.CO
 @pytest.mark.parametrize("name", ["Corp Root", "Größe 日本", "x" * 64])
 def test_the_issuer_is_its_common_name_or_organization(name: str, attribute: x509.ObjectIdentifier) -> None:
     assert read_certificate(certificate(name, attribute=attribute).public_bytes(Encoding.DER)).issuer == name
+
+
+@pytest.mark.parametrize("string_type", ["BMPString", "UniversalString", "UTF8String", "PrintableString"])
+def test_the_issuer_is_readable_in_every_string_type_of_asn_1(string_type: str) -> None:
+    """Windows' own certificate services write BMPString: two bytes a character."""
+    name = "Corp Root" if string_type == "PrintableString" else "Größe CA"
+    built = certificate(name, string_type=_ASN1Type[string_type])
+    assert read_certificate(built.public_bytes(Encoding.DER)).issuer == name
 
 
 def test_the_common_name_goes_first(authority: Authority) -> None:
