@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 
@@ -30,7 +29,6 @@ class Options:
 
     def replaced(self, **values: Any) -> Options:
         """Return a copy with other values."""
-        other = copy.copy(self)
-        for name, value in values.items():
-            setattr(other, name, value)
+        other = Options()
+        other.__dict__.update(self.__dict__, **values)
         return other

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from litellmctl.errors import ConfigFailure
 from litellmctl.settings import environment
-from litellmctl.settings.key_command import run_command
 
 _REFERENCE = r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})"
 
@@ -38,6 +37,7 @@ class Value(NamedTuple):
     def resolve(self) -> str:
         """Return the value itself; runs the command of a `!command`."""
         if self.kind == "command":
+            
             return run_command(self.text, named=self.named)
         if self.kind == "variable":
             value = environment.get(self.text)
