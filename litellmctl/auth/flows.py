@@ -19,8 +19,8 @@ from litellmctl.settings import environment
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from litellmctl.auth.choices import Choices
     from litellmctl.auth.loopback import Callback
+    from litellmctl.auth.sign_in_choices import Choices
     from litellmctl.proxy.client import Client
     from litellmctl.terminal.console import Console
 

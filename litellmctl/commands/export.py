@@ -82,8 +82,8 @@ def export(
     can run a command get litellmctl token, others read a variable. --write keeps everything else in the file, and
     --undo takes the last write back, unless the file was edited since.
     """
-    from litellmctl.exporters.all import EXPORTERS
     from litellmctl.exporters.receipts import Receipts, diff
+    from litellmctl.exporters.registry import EXPORTERS
     from litellmctl.settings.paths import config_dir
 
     if lists:

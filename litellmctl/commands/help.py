@@ -49,7 +49,7 @@ def _json(formatter: click.HelpFormatter) -> None:
 
 
 def _exports(formatter: click.HelpFormatter) -> None:
-    from litellmctl.exporters.all import EXPORTERS
+    from litellmctl.exporters.registry import EXPORTERS
 
     formatter.write_text(
         "litellmctl export TOOL prints the proxy with its models in the form that the program reads; --write merges "

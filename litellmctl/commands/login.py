@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litellmctl.auth.choices import FLOWS, Choices
+from litellmctl.auth.sign_in_choices import FLOWS, Choices
 from litellmctl.auth.vault import STORAGES
 from litellmctl.commands.base import command, pass_app
 from litellmctl.errors import Failure, UsageFailure

@@ -232,7 +232,8 @@ def call(
     tool that reports an error exits 5.
     """
     from litellmctl.foundation.threads import in_order
-    from litellmctl.tools.calls import Caller, make_folder
+    from litellmctl.tools.calls import Caller
+    from litellmctl.tools.result import make_folder
 
     _take_headers(app, server_headers)
     if jsonl is not None and (structured or output_dir is not None):
@@ -307,7 +308,7 @@ def _texts(app: App, result: Result, output_dir: str | None) -> list[str]:
 
 def _kept(app: App, piece: Attachment, output_dir: str | None) -> tuple[Callable[[str], None], str]:
     """Save what is no text where that was asked for; return what to say of it, and how."""
-    from litellmctl.tools.calls import save
+    from litellmctl.tools.result import save
 
     if output_dir is None:
         return app.console.note, f"[{piece.words}] (--output-dir saves it)"

@@ -37,7 +37,8 @@ class Value(NamedTuple):
     def resolve(self) -> str:
         """Return the value itself; runs the command of a `!command`."""
         if self.kind == "command":
-            
+            from litellmctl.settings.key_command import run_command
+
             return run_command(self.text, named=self.named)
         if self.kind == "variable":
             value = environment.get(self.text)

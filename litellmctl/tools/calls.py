@@ -14,7 +14,7 @@ from litellmctl.foundation import files
 from litellmctl.foundation.text import dump_json
 from litellmctl.proxy import mcp
 from litellmctl.tools.arguments import MAX_BYTES, Item, build, check, parse_item, parse_object
-from litellmctl.tools.result import Attachment, Result, failed, read_result
+from litellmctl.tools.result import Result, failed, read_result
 from litellmctl.tools.schema import Schema
 
 if TYPE_CHECKING:
@@ -167,31 +167,6 @@ def read_file(name: str) -> str:
     """Return the text of a file."""
     with _opened(name) as file:
         return _decoded(file.read(MAX_BYTES + 1), name)
-
-
-def make_folder(folder: str) -> None:
-    """Make the folder for attachments, before the call: a result cannot be had twice."""
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(folder, error) from None
-
-
-def save(attachment: Attachment, folder: str) -> str:
-    """Write an attachment into the folder, beside what is there already; return its path."""
-    stem, dot, ending = attachment.name.rpartition(".")
-    names = (attachment.name if number == 1 else f"{stem}-{number}{dot}{ending}" for number in range(1, 10_000))
-    try:
-        path = files.write_new(folder, names, attachment.data or b"")
-    except OSError as error:
-        raise _unwritable(folder, error) from None
-    if path is None:
-        raise Failure("file", f"{folder} is full of files of that name", remedy="choose another --output-dir")
-    return str(Path(path))
-
-
-def _unwritable(folder: str, error: OSError) -> Failure:
-    return Failure("file", f"cannot write to {folder}: {files.reason(error)}", remedy="choose another --output-dir")
 
 
 def _opened(name: str) -> IO[bytes]:

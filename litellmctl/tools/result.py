@@ -7,9 +7,11 @@ import re
 import shlex
 from base64 import b64decode
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from litellmctl.errors import Rejected, Unavailable
+from litellmctl.errors import Failure, Rejected, Unavailable
+from litellmctl.foundation import files
 
 _MAX_TYPE = 100
 _MAX_LINK = 2000
@@ -82,6 +84,31 @@ def read_result(answer: Any, where: str) -> Result:
 def failed(path: str) -> Rejected:
     """Return the failure of a tool that reported an error."""
     return Rejected("rejected", f"the tool {path} reported an error", remedy=f"litellmctl mcp show {shlex.quote(path)}")
+
+
+def make_folder(folder: str) -> None:
+    """Make the folder for attachments, before the call: a result cannot be had twice."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+
+
+def save(attachment: Attachment, folder: str) -> str:
+    """Write an attachment into the folder, beside what is there already; return its path."""
+    stem, dot, ending = attachment.name.rpartition(".")
+    names = (attachment.name if number == 1 else f"{stem}-{number}{dot}{ending}" for number in range(1, 10_000))
+    try:
+        path = files.write_new(folder, names, attachment.data or b"")
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    if path is None:
+        raise Failure("file", f"{folder} is full of files of that name", remedy="choose another --output-dir")
+    return str(Path(path))
+
+
+def _unwritable(folder: str, error: OSError) -> Failure:
+    return Failure("file", f"cannot write to {folder}: {files.reason(error)}", remedy="choose another --output-dir")
 
 
 def _attachment(block: dict[str, Any], number: int) -> Attachment:
