@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import os
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 if sys.platform != "win32":
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+# Whether LiteLLM is installed here, which is the sandbox extra.
+HAS_SANDBOX = importlib.util.find_spec("litellm") is not None
+# Where hypothesis would keep its examples, were it not told otherwise.
+_HYPOTHESIS = Path(__file__).parents[1] / ".hypothesis"
 _CLEARED = ("LITELLM", "LITELLMCTL", "XDG_", "GOOGLE_APPLICATION", "CLOUDSDK", "LAB_")
 _CLEARED_NAMES = {
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"),
@@ -49,12 +55,36 @@ def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the live tests first: other processes (`-n auto`) run the rest meanwhile. Leave out what takes long."""
+    """Put the live tests first: other processes (`-n auto`) run the rest meanwhile. Deselect campaigns, skip the rest.
+
+    Tests that need LiteLLM itself are skipped where the sandbox extra is not installed.
+    """
     items.sort(key=lambda item: "live" not in item.path.parts)
     if os.environ.get("LITELLMCTL_CAMPAIGN") != "1":
         long = [item for item in items if item.get_closest_marker("campaign")]
         items[:] = [item for item in items if not item.get_closest_marker("campaign")]
         config.hook.pytest_deselected(items=long)
+    if not HAS_SANDBOX:
+        for item in items:
+            if item.get_closest_marker("sandbox"):
+                item.add_marker(pytest.mark.skip(reason="the sandbox extra is not installed"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_made_outside() -> Iterator[None]:
+    """Fail if the tests made anything in the root folder (root may), in the user's own home or in the checkout.
+
+    Only what a mistake in a test would most likely make is looked at, and not what was there before.
+    """
+    before = _outside()
+    yield
+    made = _outside() - before
+    assert not made, f"a test wrote outside of its temporary folders: {sorted(made)}"
+
+
+def _outside() -> set[str]:
+    own = [Path.home() / name / "litellmctl" for name in (".config", ".cache", "Library/Caches", "Library/Preferences")]
+    return {f"/{name}" for name in os.listdir("/")} | {str(path) for path in (*own, _HYPOTHESIS) if path.exists()}
 
 
 @pytest.hookimpl(wrapper=True)
@@ -70,6 +100,15 @@ def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, py
     return report
 
 
+def clean_environment() -> dict[str, str]:
+    """Return the environment without what would change how the program behaves."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_CLEARED) and name.upper() not in _CLEARED_NAMES
+    }
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """The home of the user in this test."""
@@ -81,13 +120,8 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def env(home: Path) -> dict[str, str]:
     """The environment of the program in this test: nothing of this machine's proxies, certificates and keys."""
-    clean = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(_CLEARED) and name.upper() not in _CLEARED_NAMES
-    }
     return {
-        **clean,
+        **clean_environment(),
         "HOME": str(home),
         "TERM": "xterm",
         "LITELLMCTL_CONFIG_DIR": str(home / "config"),
@@ -159,7 +193,7 @@ def run(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Run:
                 patch.setattr(sys, name, stream)
             code = main(list(arguments))
         result = Result.of(code, streams[1].text(), streams[2].text())
-        assert exit in {None, code}, f"exit {code}, not {exit}\nstdout: {result}\nstderr: {result.stderr}"
+        assert exit is None or code == exit, f"exit {code}, not {exit}\nstdout: {result}\nstderr: {result.stderr}"
         assert "Traceback" not in result.stderr, result.stderr
         return result
 
@@ -189,30 +223,25 @@ def run_process(env: dict[str, str], tmp_path: Path) -> Run:
     return run
 
 
-StartSandbox = Callable[..., "subprocess.Popen[str]"]
+Start = Callable[..., "subprocess.Popen[Any]"]
 
 
-@pytest.fixture
-def user(env: dict[str, str]) -> dict[str, str]:
-    """The environment of whoever starts sandboxes; modules may say more of them."""
-    return env
+@contextmanager
+def _processes(env: dict[str, str], *before: str, **options: Any) -> Iterator[Start]:
+    """Give a function that starts the program with pipes; what still runs in the end is killed."""
+    started: list[subprocess.Popen[Any]] = []
 
-
-@pytest.fixture
-def start_sandbox(user: dict[str, str]) -> Iterator[StartSandbox]:
-    """Start `litellmctl sandbox ...` as a leader of its own process group, as a shell would. All is ended after."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start(*words: str, **variables: str) -> subprocess.Popen[str]:
+    def start(*words: str, text: bool = True, stdin: Any = subprocess.PIPE, **variables: str | None) -> Any:
         started.append(
             subprocess.Popen(
-                [sys.executable, "-m", "litellmctl", "sandbox", *words],
-                env={**user, **variables},
-                stdin=subprocess.PIPE,
+                [sys.executable, "-m", "litellmctl", *before, *words],
+                env={name: value for name, value in {**env, **variables}.items() if value is not None},
+                stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                text=True,
-                start_new_session=sys.platform != "win32",
+                text=text,
+                bufsize=-1 if text else 0,
+                **options,
             )
         )
         return started[-1]
@@ -221,7 +250,31 @@ def start_sandbox(user: dict[str, str]) -> Iterator[StartSandbox]:
     for one in started:
         if one.poll() is None:
             one.kill()
-        one.communicate(timeout=10)
+        one.communicate(timeout=30)
+
+
+@pytest.fixture
+def start(env: dict[str, str]) -> Iterator[Start]:
+    """Start the program as a process of its own, and go on: `start("models")` returns its Popen.
+
+    Keywords in capitals are variables, as for `run`. Without `text` the pipes carry bytes. What still runs after the
+    test is killed.
+    """
+    with _processes(env) as start:
+        yield start
+
+
+@pytest.fixture
+def user(env: dict[str, str]) -> dict[str, str]:
+    """The environment of the person who starts sandboxes; modules may add to it."""
+    return env
+
+
+@pytest.fixture
+def start_sandbox(user: dict[str, str]) -> Iterator[Start]:
+    """Start `litellmctl sandbox ...` as a leader of its own process group, as a shell would. All is ended after."""
+    with _processes(user, "sandbox", start_new_session=sys.platform != "win32") as start:
+        yield start
     subprocess.run([sys.executable, "-m", "litellmctl", "sandbox", "down", "-q"], env=user, timeout=30, check=True)
 
 
