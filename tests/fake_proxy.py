@@ -1,11 +1,10 @@
-"""A fake LiteLLM proxy on loopback: it answers what a test told it to, and nothing else."""
+"""A fake LiteLLM proxy on loopback: it answers what a test prepared, and nothing else."""
 
 from __future__ import annotations
 
 import json
 import ssl
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.parser import HeaderParser
 from http.server import BaseHTTPRequestHandler
@@ -13,15 +12,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.server import Server
+from tests.answers import Respond
+from tests.server import Handler, Server
 
 SHAPES = Path(__file__).parent / "contract" / "shapes"
 
-Respond = Callable[["BaseHTTPRequestHandler"], None]
-
 
 def shape(name: str) -> Any:
-    """Return a recorded body (from ../shared/contract and the lab; nulls mostly dropped)."""
+    """Return what a LiteLLM proxy once answered (contract/shapes), mostly without its nulls."""
     return json.loads((SHAPES / f"{name}.json").read_text("utf-8"))
 
 
@@ -104,15 +102,15 @@ class Route:
     seen: int = 0
 
 
-# What a proxy that has no MCP answers to who renews lists; such requests are not told of.
+# What a proxy without MCP answers when lists are refreshed; these requests are not kept.
 _WITHOUT_MCP = Route(404, {"detail": "Not Found"})
 
 
 class FakeProxy:
     """Answers by path (and query, where one is given), in the order of `on`; keeps every request in `requests`.
 
-    An unexpected request is answered with 418 and noted in `unexpected`, an answer that nobody asked for is named by
-    `unused`: the fixture fails the test on both.
+    An unexpected request is answered with 418 and noted in `unexpected`; an answer for which no request came is named
+    in `unused`. The fixture fails the test on both.
     """
 
     def __init__(self, certificate: Any = None) -> None:
@@ -161,6 +159,10 @@ class FakeProxy:
         """The paths that were asked for, in order."""
         return [request.path for request in self.requests]
 
+    def requests_for(self, *paths: str) -> list[Request]:
+        """The requests for these paths, in order."""
+        return [request for request in self.requests if request.path in paths]
+
     @property
     def unused(self) -> list[str]:
         """The answers that were prepared and not asked for."""
@@ -187,13 +189,10 @@ class FakeProxy:
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         proxy = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
+        class Answering(Handler):
             def _serve(self) -> None:
                 parts = urlsplit(self.path)
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                body = self.body()
                 route = proxy._take(self.command, parts.path, parts.query)
                 if route is None and parts.path.endswith("/mcp-rest/tools/list"):
                     self._answer(_WITHOUT_MCP)
@@ -218,16 +217,8 @@ class FakeProxy:
                     self.wfile.write(route.raw)
                 else:
                     body = route.body if isinstance(route.body, bytes) else json.dumps(route.body).encode()
-                    self.send_response(route.status)
-                    for name, value in {"Content-Type": "application/json", **route.headers}.items():
-                        self.send_header(name, value)
-                    self.send_header("Content-Length", str(len(body)))
-                    self.end_headers()
-                    self.wfile.write(body)
+                    self.send(route.status, body, route.headers)
 
             do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = _serve
 
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        return Handler
+        return Answering

@@ -11,13 +11,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.benchmarks import rows
-from tests.server import Server
+from tests.server import Handler, Server
 
 KEY = "sk-benchmark"
 # How long the answer about one deployment takes, where that is asked for one by one.
@@ -105,12 +104,10 @@ class _Server(Server):
             self.answers["/health"] = 200, json.dumps(health).encode()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     server: _Server
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
 
-    def do_GET(self) -> None:
+    def _get(self) -> None:
         """Answer from memory, as FastAPI does: one JSON body with its length."""
         url = urlsplit(self.path)
         wanted = parse_qs(url.query).get("litellm_model_id", [""])[0]
@@ -120,25 +117,17 @@ class _Handler(BaseHTTPRequestHandler):
         elif wanted in self.server.details:
             time.sleep(DETAIL_SECONDS)
             status, body = 200, self.server.details[wanted]
-        self._answer(status, body)
+        self.send(status, body)
 
-    def _answer(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_POST(self) -> None:
+    def _post(self) -> None:
         """Read what is sent, and answer as to a GET; `/mcp` speaks the protocol itself, for clients of it."""
-        sent = self.rfile.read(int(self.headers["Content-Length"]))
+        sent = self.body()
         if urlsplit(self.path).path.rstrip("/") == MCP_PATH:
-            self._answer(*_protocol(json.loads(sent)))
+            self.send(*_protocol(json.loads(sent)))
         else:
-            self.do_GET()
+            self._get()
 
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+    do_GET, do_POST = _get, _post
 
 
 def _protocol(message: dict[str, Any]) -> tuple[int, bytes]:

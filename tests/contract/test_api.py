@@ -12,7 +12,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,15 +21,15 @@ from typing import Any, NamedTuple
 import pytest
 
 from litellmctl.proxy import passthrough
-from tests.conftest import Run
-from tests.contract.test_mcp_call import closing, slowly
+from tests.answers import Respond, closing, http, late
+from tests.conftest import Run, Start
+from tests.effort import measured, peak_bytes
 from tests.fake_proxy import FakeProxy, Request, error
+from tests.server import Listener
 
 KEY = "sk-test-0123456789abcdef"
 BEARER = f"Bearer {KEY}"
 MIB = 2**20
-
-Respond = Callable[[BaseHTTPRequestHandler], None]
 
 
 class Done(NamedTuple):
@@ -39,10 +40,10 @@ class Done(NamedTuple):
     stderr: str
 
 
-def process(env: dict[str, str], *words: str, stdin: Any = subprocess.PIPE) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "litellmctl", "api", *words]
-    pipes: Any = {"stdin": stdin, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, env=env, bufsize=0, **pipes)
+@pytest.fixture
+def start_api(start: Start) -> Start:
+    """Start `api` with pipes of bytes."""
+    return partial(start, "api", text=False)
 
 
 def ended(started: subprocess.Popen[bytes], stdin: bytes | None = None) -> Done:
@@ -388,7 +389,7 @@ def test_a_get_is_tried_again_and_only_the_last_answer_is_printed(run: Run, prox
         pytest.param({"status": 429, "body": {}, "headers": {"Retry-After": "0"}}, "rate_limited", id="429"),
         pytest.param({"respond": closing()}, "unreachable", id="closed"),
         pytest.param({"respond": closing(reset=True)}, "unreachable", id="reset"),
-        pytest.param({"respond": slowly(0.6)}, "timeout", id="time-out"),
+        pytest.param({"respond": late({}, 0.6)}, "timeout", id="time-out"),
     ],
 )
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
@@ -410,10 +411,10 @@ def test_half_an_answer_is_printed_and_exit_3(run: Run, proxy: FakeProxy) -> Non
 # --- what is printed
 
 
-def test_every_byte_reaches_a_pipe(proxy: FakeProxy, env: dict[str, str]) -> None:
+def test_every_byte_reaches_a_pipe(proxy: FakeProxy, start_api: Start) -> None:
     body = bytes(range(256)) * 5000 + b"\r\n\x1b[31m\xff\xfe no end"
     proxy.on("/file", body, headers={"Content-Type": "application/octet-stream"})
-    assert ended(process(env, "/file", "--json", "-o", "tsv", "-q")) == Done(0, body, "")
+    assert ended(start_api("/file", "--json", "-o", "tsv", "-q")) == Done(0, body, "")
 
 
 def test_a_compressed_answer_is_unpacked(run: Run, proxy: FakeProxy) -> None:
@@ -488,7 +489,7 @@ KINDS = [
 
 @pytest.mark.parametrize(("head", "pieces"), KINDS)
 def test_events_are_printed_as_they_come(
-    proxy: FakeProxy, env: dict[str, str], head: bytes, pieces: tuple[bytes, ...]
+    proxy: FakeProxy, start_api: Start, head: bytes, pieces: tuple[bytes, ...]
 ) -> None:
     seen = threading.Event()
 
@@ -500,7 +501,7 @@ def test_events_are_printed_as_they_come(
             handler.wfile.write(piece)
 
     proxy.on("/v1/chat/completions", respond=respond, method="POST")
-    started = process(env, "/v1/chat/completions", "-F", "stream=true")
+    started = start_api("/v1/chat/completions", "-F", "stream=true")
     assert started.stdout is not None
     timer = threading.Timer(4, started.kill)
     timer.start()
@@ -554,7 +555,7 @@ def test_a_page_that_trickles_ends_with_the_time_out(run: Run, proxy: FakeProxy)
 
 
 def test_a_proxy_that_says_nothing_ends_with_the_time_out(run: Run, proxy: FakeProxy) -> None:
-    proxy.on("/thing", respond=slowly(2), times=None)
+    proxy.on("/thing", respond=late({}, 2), times=None)
     start = time.monotonic()
     result = run("api", "/thing", "--timeout", "0.4", "--json", exit=3)
     assert result.error["code"] == "timeout"
@@ -569,13 +570,13 @@ def test_a_proxy_may_think_for_longer_than_a_page_takes(
 
     assert api.SILENT_SECONDS >= 300
     monkeypatch.setattr(client, "READ_SECONDS", 0.2)
-    proxy.on("/thing", respond=slowly(0.6, {"n": 1}), method="POST")
+    proxy.on("/thing", respond=late({"n": 1}, 0.6), method="POST")
     assert run("api", "/thing", "-X", "POST").json == {"n": 1}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
 @pytest.mark.parametrize("body", [False, True], ids=["before the answer", "in its middle"])
-def test_ctrl_c_is_exit_130(proxy: FakeProxy, env: dict[str, str], body: bool) -> None:
+def test_ctrl_c_is_exit_130(proxy: FakeProxy, start_api: Start, body: bool) -> None:
     asked, may_end = threading.Event(), threading.Event()
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
@@ -585,7 +586,7 @@ def test_ctrl_c_is_exit_130(proxy: FakeProxy, env: dict[str, str], body: bool) -
         may_end.wait(10)
 
     proxy.on("/thing", respond=respond)
-    started = process(env, "/thing")
+    started = start_api("/thing")
     assert asked.wait(10)
     if body:
         assert started.stdout is not None
@@ -597,9 +598,9 @@ def test_ctrl_c_is_exit_130(proxy: FakeProxy, env: dict[str, str], body: bool) -
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such exit code")
-def test_a_reader_that_went_away_is_exit_141(proxy: FakeProxy, env: dict[str, str]) -> None:
+def test_a_reader_that_went_away_is_exit_141(proxy: FakeProxy, start_api: Start) -> None:
     proxy.on("/thing", b"x\n" * 2_000_000)
-    started = process(env, "/thing")
+    started = start_api("/thing")
     assert started.stdout is not None
     assert started.stdout.read(10) == b"x\n" * 5
     started.stdout.close()
@@ -742,37 +743,31 @@ def test_a_page_that_fails_ends_the_list_with_its_exit_code(run: Run, proxy: Fak
 # --- large bodies
 
 
-class Sink:
+class Sink(Listener):
     """A server that counts what it is sent, and keeps none of it."""
 
     def __init__(self) -> None:
         self.head = b""
         self.size = 0
         self.first = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
+        super().__init__()
 
-    def _serve(self) -> None:
-        connection, _ = self._listener.accept()
-        with connection:
-            rest = b""
-            while b"\r\n\r\n" not in rest and (some := connection.recv(1)):
-                rest += some
-            self.head = rest.lower()
-            length = re.search(rb"content-length: (\d+)", self.head)
-            buffer, end = bytearray(MIB), b""
-            while not (self.size == int(length[1]) if length else end.endswith(b"\r\n0\r\n\r\n")):
-                count = connection.recv_into(buffer)
-                if not count:
-                    return  # who sent it went away
-                self.size += count
-                self.first.set()
-                end = (end + bytes(buffer[max(0, count - 7) : count]))[-7:]
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
-
-    def close(self) -> None:
-        self._listener.close()
+    def serve(self, connection: socket.socket) -> None:
+        """Take a request to its end, and answer."""
+        rest = b""
+        while b"\r\n\r\n" not in rest and (some := connection.recv(1)):
+            rest += some
+        self.head = rest.lower()
+        length = re.search(rb"content-length: (\d+)", self.head)
+        buffer, end = bytearray(MIB), b""
+        while not (self.size == int(length[1]) if length else end.endswith(b"\r\n0\r\n\r\n")):
+            count = connection.recv_into(buffer)
+            if not count:
+                return  # the client went away
+            self.size += count
+            self.first.set()
+            end = (end + bytes(buffer[max(0, count - 7) : count]))[-7:]
+        connection.sendall(http(b"{}"))
 
 
 @pytest.fixture
@@ -784,22 +779,15 @@ def sink(env: dict[str, str]) -> Iterator[Sink]:
     server.close()
 
 
-MEASURED = (
-    "import re, sys; from litellmctl.__main__ import main; code = main(sys.argv[1:]);"
-    "print(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1], file=sys.stderr); sys.exit(code)"
-)
-
-
-def measured(env: dict[str, str], *words: str, **options: Any) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", MEASURED, "api", *words]
-    return subprocess.Popen(command, env=env, stderr=subprocess.PIPE, **options)
+def start_measured(env: dict[str, str], *words: str, **options: Any) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(measured("api", *words), env=env, stderr=subprocess.PIPE, **options)
 
 
 def peak_of(started: subprocess.Popen[bytes]) -> int:
     """Wait for the end, and return the most memory that it had, in bytes."""
     _, stderr = started.communicate(timeout=60)
     assert started.returncode == 0, stderr
-    return int(stderr.split()[-1]) * 1024
+    return peak_bytes(stderr)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -810,7 +798,7 @@ def test_a_large_file_is_sent_in_little_memory(env: dict[str, str], sink: Sink, 
         file.truncate(mebibytes * MIB)
     with body.open("rb") as file:
         words = ["--input", str(body) if mebibytes == 300 else "-"]
-        started = measured(env, "/v1/files", *words, stdin=file, stdout=subprocess.DEVNULL)
+        started = start_measured(env, "/v1/files", *words, stdin=file, stdout=subprocess.DEVNULL)
     assert peak_of(started) < 100 * MIB
     assert sink.size == mebibytes * MIB
     assert b"transfer-encoding" not in sink.head
@@ -818,7 +806,7 @@ def test_a_large_file_is_sent_in_little_memory(env: dict[str, str], sink: Sink, 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_large_stdin_is_sent_as_it_comes_in_little_memory(env: dict[str, str], sink: Sink) -> None:
-    started = measured(env, "/v1/files", "--input", "-", stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    started = start_measured(env, "/v1/files", "--input", "-", stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     assert started.stdin is not None
     block = b"\n" * MIB  # lines, of which there would be very many
     started.stdin.write(block)
@@ -840,21 +828,21 @@ def test_a_large_answer_is_printed_in_little_memory(env: dict[str, str], proxy: 
             handler.wfile.write(b"x" * MIB)
 
     proxy.on("/file", respond=respond)
-    started = measured(env, "/file", stdout=subprocess.PIPE)
+    started = start_measured(env, "/file", stdout=subprocess.PIPE)
     assert started.stdout is not None
     size = 0
     while some := started.stdout.read1(MIB):  # type: ignore[attr-defined]
         size += len(some)
     assert size == 104 * MIB
     assert started.stderr is not None
-    words = started.stderr.read().split()
+    said = started.stderr.read()
     started.stdout.close()
     started.stderr.close()
     assert started.wait(10) == 0
-    assert int(words[-1]) * 1024 < 100 * MIB
+    assert peak_bytes(said) < 100 * MIB
 
 
-def test_stdin_is_the_body(run: Run, proxy: FakeProxy, env: dict[str, str]) -> None:
+def test_stdin_is_the_body(run: Run, proxy: FakeProxy, start_api: Start) -> None:
     sent: list[bytes] = []
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
@@ -866,16 +854,16 @@ def test_stdin_is_the_body(run: Run, proxy: FakeProxy, env: dict[str, str]) -> N
 
     proxy.on("/thing", respond=respond, method="POST")
     body = b'{"a": "\xc3\xbc"}\n\x00\xff'
-    assert ended(process(env, "/thing", "--input", "-"), body) == Done(0, b"{}", "")
+    assert ended(start_api("/thing", "--input", "-"), body) == Done(0, b"{}", "")
     assert b"".join(sent) == body
     result = run("api", "/thing", "--input", "-", "--json", terminal=True, exit=2)
     assert result.error["code"] == "input_required"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
-def test_a_stdin_that_never_ends_does_not_hold_us(env: dict[str, str], sink: Sink) -> None:
+def test_a_stdin_that_never_ends_does_not_hold_us(start_api: Start, sink: Sink) -> None:
     reading, writing = os.pipe()
-    started = process(env, "/thing", "--input", "-", stdin=reading)
+    started = start_api("/thing", "--input", "-", stdin=reading)
     os.close(reading)
     os.write(writing, b"x" * 60_000)
     assert sink.first.wait(10)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -21,17 +19,13 @@ from typing import Any
 import pytest
 import trustme
 
-from litellmctl.proxy import tls
-from tests.conftest import Run
+from tests.answers import http, trickle
+from tests.conftest import Run, Start
+from tests.effort import measured, peak_bytes
 from tests.fake_proxy import FakeProxy, row
+from tests.server import nobody, silent
 
 GOOD = json.dumps({"data": [row("gpt")]}).encode()
-
-
-def http(body: bytes, *headers: str, length: int | None = None) -> bytes:
-    """Return an answer as it goes over the wire."""
-    lines = ["HTTP/1.1 200 OK", f"Content-Length: {len(body) if length is None else length}", *headers]
-    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 def deflated_bomb() -> bytes:
@@ -162,19 +156,6 @@ def test_compressed_answers_are_understood(run: Run, proxy: FakeProxy) -> None:
     assert run("models", "--json").json[0]["id"] == "gpt"
 
 
-def trickle(first: bytes) -> Callable[[BaseHTTPRequestHandler], None]:
-    """Send `first`, then a byte every tenth of a second for a minute."""
-
-    def respond(handler: BaseHTTPRequestHandler) -> None:
-        handler.wfile.write(first)
-        for _ in range(600):
-            handler.wfile.write(b" ")
-            handler.wfile.flush()
-            time.sleep(0.1)
-
-    return respond
-
-
 @pytest.mark.parametrize(
     "first",
     [
@@ -192,10 +173,7 @@ def test_a_server_that_trickles_cannot_hold_us(run: Run, proxy: FakeProxy, first
 
 
 def test_a_server_that_accepts_and_says_nothing(run: Run, env: dict[str, str]) -> None:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        server.listen()
-        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+    with silent() as url:
         start = time.monotonic()
         result = run(
             "models", "--json", exit=3, LITELLM_BASE_URL=url, LITELLM_API_KEY="sk-x", LITELLM_DISCOVERY_TIMEOUT_MS="500"
@@ -205,11 +183,9 @@ def test_a_server_that_accepts_and_says_nothing(run: Run, env: dict[str, str]) -
 
 
 def test_nobody_listens(run: Run) -> None:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        port = server.getsockname()[1]
-        result = run("models", exit=3, LITELLM_BASE_URL=f"http://127.0.0.1:{port}", LITELLM_API_KEY="sk-x")
-    assert result.stderr.splitlines()[0] == f"Error: cannot reach http://127.0.0.1:{port}: connection refused"
+    with nobody() as url:
+        result = run("models", exit=3, LITELLM_BASE_URL=url, LITELLM_API_KEY="sk-x")
+    assert result.stderr.splitlines()[0] == f"Error: cannot reach {url}: connection refused"
     assert result.stderr.splitlines()[1].startswith("Try:   ")
 
 
@@ -269,11 +245,6 @@ def test_other_hosts_go_through_the_proxy_that_the_environment_names(run: Run, p
     assert proxy.requests[0].headers["Host"] == "llm.example.invalid"
 
 
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA(organization_name="Test Authority")
-
-
 @pytest.fixture
 def secure(authority: trustme.CA, env: dict[str, str]) -> Iterator[FakeProxy]:
     fake = FakeProxy(authority.issue_cert("127.0.0.1"))
@@ -305,24 +276,6 @@ def test_a_bundle_is_trusted(run: Run, secure: FakeProxy, authority: trustme.CA,
         assert run("models", "--json", **{setting: str(bundle)}).json[0]["id"] == "gpt"
 
 
-def test_a_bundle_replaces_all_other_authorities(authority: trustme.CA, tmp_path: Path) -> None:
-    from litellmctl.proxy.session import make_session
-
-    bundle = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(str(bundle))
-    session = make_session("https://llm.example.invalid", tls.Trust(str(bundle), "test"), loopback=False)
-    adapter: Any = session.get_adapter("https://llm.example.invalid")
-    # What a connection really uses, after requests has had its say about authorities.
-    import requests
-
-    request = requests.Request("GET", "https://llm.example.invalid/").prepare()
-    pool = adapter.get_connection_with_tls_context(request, verify=True)
-    adapter.cert_verify(pool, request.url, True, None)
-    connection = pool._get_conn()
-    assert connection.ca_certs is None
-    assert connection.ssl_context.cert_store_stats()["x509_ca"] == 1
-
-
 @pytest.mark.parametrize("content", [None, "no certificate\n"])
 def test_a_bundle_that_cannot_be_used_is_a_config_error(
     run: Run, secure: FakeProxy, tmp_path: Path, content: str | None
@@ -341,30 +294,24 @@ def test_tls_to_a_plain_server(run: Run, proxy: FakeProxy) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_ten_thousand_deployments_in_little_memory(proxy: FakeProxy) -> None:
+def test_ten_thousand_deployments_in_little_memory(proxy: FakeProxy, env: dict[str, str]) -> None:
     filler = {f"some_cost_per_token_above_{n}k_tokens_priority": None for n in range(110)}
     body = json.dumps({"data": [row(f"model-{n}", max_input_tokens=n + 1, **filler) for n in range(10_000)]}).encode()
     assert len(body) > 50 * 2**20
     proxy.on("/model/info", body)
-    # Not ru_maxrss, which a child starts with as its parent left it.
-    code = (
-        "import re, sys; from litellmctl.__main__ import main; main(['models', '--json', '--timeout', '60']);"
-        "print(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1], file=sys.stderr)"
-    )
     done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={"LITELLM_BASE_URL": proxy.url, "LITELLM_API_KEY": "sk-x", "HOME": "/nonexistent"},
+        measured("models", "--json", "--timeout", "60"),
+        env=env,
         capture_output=True,
         text=True,
         timeout=120,
         check=True,
     )
     assert len(json.loads(done.stdout)) == 10_000
-    peak_kib = int(done.stderr.split()[-1])
-    assert peak_kib * 1024 < 2 * len(body)  # requests and json.loads take five times as much
+    assert peak_bytes(done.stderr) < 2 * len(body)  # requests and json.loads take five times as much
 
 
-def test_ctrl_c_while_waiting_is_exit_130(proxy: FakeProxy, env: dict[str, str]) -> None:
+def test_ctrl_c_while_waiting_is_exit_130(proxy: FakeProxy, start: Start) -> None:
     asked = threading.Event()
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
@@ -372,16 +319,11 @@ def test_ctrl_c_while_waiting_is_exit_130(proxy: FakeProxy, env: dict[str, str])
         trickle(b"")(handler)
 
     proxy.on("/model/info", respond=respond)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "litellmctl", "models", "--timeout", "30"],
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    process = start("models", "--timeout", "30")
     assert asked.wait(10)
-    os.kill(process.pid, signal.SIGINT)
+    process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=5)
-    assert (process.returncode, stdout, b"Traceback" in stderr) == (130, b"", False)
+    assert (process.returncode, stdout, "Traceback" in stderr) == (130, "", False)
 
 
 def test_basic_auth_of_a_gateway_is_an_auth_error(run: Run, proxy: FakeProxy) -> None:

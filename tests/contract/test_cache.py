@@ -4,45 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import random
-import signal
 import stat
 import subprocess
 import sys
-import threading
 import time
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
+from tests.answers import Gate
 from tests.conftest import Run
+from tests.contract.caches import cache_file, make_older
+from tests.effort import until
 from tests.fake_proxy import FakeProxy, row
 
 DAY = 24 * 3600
-
-
-def cache_file(home: Path) -> Path:
-    (path,) = (home / "cache").glob("models-*.jsonl")
-    return path
-
-
-def make_older(home: Path, seconds: float) -> None:
-    """Make the cached catalog older."""
-    path = cache_file(home)
-    head, rest = path.read_text().split("\n", 1)
-    header = json.loads(head)
-    header["fetched_at"] -= seconds
-    path.write_text(json.dumps(header) + "\n" + rest)
-
-
-def wait_for(condition: object, seconds: float = 10) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():  # type: ignore[operator]
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def test_a_fresh_cache_costs_no_request(run: Run, proxy: FakeProxy, home: Path) -> None:
@@ -103,7 +79,7 @@ def test_an_old_cache_is_printed_at_once_and_renewed_behind(
     make_older(home, 2 * DAY)
     proxy.models(row("new"))
     assert run_process("models", "--json").json[0]["id"] == "old"
-    assert wait_for(lambda: '"new"' in cache_file(home).read_text())
+    until(lambda: '"new"' in cache_file(home).read_text())
     assert run("models", "--json").json[0]["id"] == "new"
 
 
@@ -118,7 +94,7 @@ def test_the_refresh_behind_is_for_the_same_proxy_and_credential(
     make_older(home, 2 * DAY)
     proxy.models(row("new"))
     assert run_process("models", "--json", *options, **moved).json[0]["id"] == "old"
-    assert wait_for(lambda: '"new"' in cache_file(home).read_text())
+    until(lambda: '"new"' in cache_file(home).read_text())
     assert [request.headers["Authorization"] for request in proxy.requests] == ["Bearer sk-test-0123456789abcdef"] * 2
 
 
@@ -128,22 +104,16 @@ def test_a_pipe_ends_at_once_while_the_background_refresh_goes_on(
     proxy.models(row("old"))
     run("models")
     make_older(home, 2 * DAY)
-    may_answer = threading.Event()
-
-    def slow(handler: BaseHTTPRequestHandler) -> None:
-        may_answer.wait(60)
-        body = json.dumps({"data": [row("new")]}).encode()
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-
-    proxy.on("/model/info", respond=slow)
+    gate = Gate({"data": [row("new")]})
+    proxy.on("/model/info", respond=gate)
     script = '"$0" -m litellmctl models --json | cat'
     done = subprocess.run(
         ["bash", "-c", script, sys.executable], env=env, capture_output=True, text=True, timeout=20, check=True
     )
     assert (json.loads(done.stdout)[0]["id"], done.stderr) == ("old", "")
-    assert wait_for(lambda: len(proxy.requests) == 2)
-    may_answer.set()
-    assert wait_for(lambda: '"new"' in cache_file(home).read_text())
+    until(lambda: len(proxy.requests) == 2)
+    gate.open()
+    until(lambda: '"new"' in cache_file(home).read_text())
 
 
 def test_a_failed_background_refresh_is_silent_keeps_the_cache_and_waits(
@@ -154,7 +124,7 @@ def test_a_failed_background_refresh_is_silent_keeps_the_cache_and_waits(
     make_older(home, 2 * DAY)
     proxy.on("/model/info", {}, status=500)
     assert run_process("models", "--json").stderr == ""
-    assert wait_for(lambda: list((home / "cache").glob("*.failed")) != [])
+    until(lambda: list((home / "cache").glob("*.failed")))
     for _ in range(3):
         assert run_process("models", "--json").json[0]["id"] == "old"
     time.sleep(0.5)
@@ -189,15 +159,6 @@ def test_a_refused_key_is_an_error_whatever_is_cached(run: Run, proxy: FakeProxy
     proxy.on("/model/info", {"error": {"message": "gone", "type": "expired_key"}}, status=401)
     proxy.on("/v1/models", {"error": {"message": "gone", "type": "expired_key"}}, status=401)
     assert run("models", "--refresh", exit=4) == ""
-
-
-def test_the_refresh_command_fails_and_keeps_the_cache(run: Run, proxy: FakeProxy, home: Path) -> None:
-    proxy.models(row("gpt"))
-    run("models")
-    before = cache_file(home).read_bytes()
-    proxy.on("/model/info", {}, status=500)
-    run("refresh", exit=3)
-    assert cache_file(home).read_bytes() == before
 
 
 @pytest.mark.parametrize("offline", [{"LITELLM_OFFLINE": "1"}, {}])
@@ -284,44 +245,3 @@ def test_what_a_kill_left_behind_and_old_catalogs_are_swept(run: Run, proxy: Fak
         os.utime(path, (month_ago, month_ago))
     run("models", "--refresh")
     assert [path.exists() for path in (stray, forgotten, recent)] == [False, False, True]
-
-
-def test_twenty_processes_refreshing_at_once_leave_one_whole_cache(
-    proxy: FakeProxy, home: Path, env: dict[str, str]
-) -> None:
-    proxy.models(*(row(f"model-{n}") for n in range(300)), times=20)
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "litellmctl", "refresh"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        for _ in range(20)
-    ]
-    outputs = [process.communicate(timeout=120) for process in processes]
-    assert [(process.returncode, errors) for process, (_, errors) in zip(processes, outputs, strict=True)] == [
-        (0, b"")
-    ] * 20
-    header, *lines = cache_file(home).read_text().splitlines()
-    assert (json.loads(header)["total"], len(lines)) == (300, 300)
-    names = sorted(path.name for path in (home / "cache").iterdir())
-    assert [name for name in names if not name.endswith(".lock")] == ["key", cache_file(home).name]
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_a_kill_at_any_moment_leaves_the_cache_whole(
-    run: Run, proxy: FakeProxy, home: Path, env: dict[str, str], seed: int
-) -> None:
-    models = [row(f"model-{n}") for n in range(2000)]
-    proxy.models(*models, times=None)
-    run("models")
-    chance = random.Random(seed)
-    for _ in range(3):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "litellmctl", "refresh"],
-            env=env,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        time.sleep(chance.uniform(0.1, 0.9))
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        assert len(run("models", "--json", "--offline").json) == 2000

@@ -15,7 +15,7 @@ import pytest
 
 from litellmctl import background_refresh
 from tests.conftest import Run
-from tests.contract.test_mcp import ADD, CONVERT, LIST, SERVERS, offer, tool
+from tests.contract.tools import ADD, CONVERT, LIST, SERVERS, offer, tool
 from tests.fake_proxy import FakeProxy, row
 
 ROOT = Path(__file__).parents[2]

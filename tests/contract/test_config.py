@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from litellmctl.settings.definitions import MASK
 from tests.conftest import Run
+from tests.unit.settings.config_file import WORK, written
 
 COMMENTED = """\
 # my proxies
@@ -159,3 +161,24 @@ def test_a_variable_that_is_not_set_is_named(run: Run, config: Path) -> None:
     config.write_text('[profiles.default]\nbase_url = "https://llm.example.com"\napi_key = "$NO_SUCH"\n')
     result = run("models", exit=2)
     assert "profiles.default.api_key refers to the variable NO_SUCH" in result.stderr
+
+
+def test_get_and_list_mask_keys(run: Run, home: Path) -> None:
+    written(home / "config" / "config.toml", WORK.replace('"$TEAM"', '"blue-secret"'))
+    assert run("config", "get", "profiles.home.api_key") == f"{MASK}\n"
+    assert run("config", "get", "api_key") == "!op read op://team/litellm/key\n"
+    assert run("config", "get", "headers.x-team") == f"{MASK}\n"
+    assert run("config", "get", "headers") == f"x-team={MASK}\nx-note={MASK}\n"
+    listed = {row["key"]: row["value"] for row in run("config", "list", "--json").json}
+    assert listed["profiles.home.api_key"] == MASK
+    assert listed["profiles.work.headers.x-team"] == MASK
+    assert listed["profiles.work.api_key"] == "!op read op://team/litellm/key"
+    assert listed["default_profile"] == "work"
+    assert "secret" not in run("config", "list")
+
+
+def test_set_refuses_a_key_and_says_nothing_of_it(run: Run, home: Path) -> None:
+    refused = run("config", "set", "api_key", "sk-secret", exit=2)
+    assert "takes a reference" in refused.stderr
+    assert "sk-secret" not in refused + refused.stderr
+    assert not (home / "config" / "config.toml").exists()

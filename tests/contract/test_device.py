@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
-import socket
-import struct
 import subprocess
-import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler
@@ -18,7 +15,8 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 
-from tests.conftest import Run
+from tests.answers import answering, closing
+from tests.conftest import Run, Start
 from tests.fake_proxy import FakeProxy, Request, error, row
 
 TOKEN, POLL_SECRET, LOGIN = "litellm_login_token-0123456789", "poll-secret-0123456789", "cli-0123456789"
@@ -174,12 +172,12 @@ def test_a_login_id_cannot_leave_its_path(run: Run, fake: FakeProxy, login: str)
     answered: list[str] = []
     fake.on("/user/info", {}).on("/key/info", {}).on("/v1/models", {"data": []}).models(row("gpt"))
 
-    def answer(handler: BaseHTTPRequestHandler) -> None:
+    def note(handler: BaseHTTPRequestHandler) -> Any:
         answered.append(handler.path)
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + json.dumps(NO_TEAM).encode())
+        return NO_TEAM
 
     quoted = quote(login, safe="")
-    fake.on(f"/sso/cli/poll/{quoted}", respond=answer)
+    fake.on(f"/sso/cli/poll/{quoted}", respond=answering(note))
     said = run("login", "--sso").stderr
     assert answered == [f"/sso/cli/poll/{quoted}"]
     (link,) = [line for line in said.splitlines() if line.startswith("http")]
@@ -280,11 +278,6 @@ def test_a_proxy_with_neither_flow_needs_a_token_to_be_pasted(run: Run, fake: Fa
 # Polling
 
 
-def reset(handler: BaseHTTPRequestHandler) -> None:
-    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    handler.connection.close()
-
-
 PASSING: list[Any] = [
     pytest.param({"status": 500, "body": {"detail": "boom"}}, id="500"),
     pytest.param({"status": 503, "body": b"<html>"}, id="503"),
@@ -299,7 +292,7 @@ PASSING: list[Any] = [
     pytest.param({"body": {"status": 7}}, id="number"),
     pytest.param({"body": [PENDING]}, id="list"),
     pytest.param({"body": None}, id="null"),
-    pytest.param({"respond": reset}, id="reset"),
+    pytest.param({"respond": closing(reset=True)}, id="reset"),
     pytest.param({"raw": b""}, id="closed"),
     pytest.param({"status": 302, "body": b"", "headers": {"Location": "https://gateway.example/"}}, id="redirect"),
 ]
@@ -463,26 +456,16 @@ def test_another_team_than_the_one_that_was_asked_for(
 # The rest
 
 
-def test_ctrl_c_while_waiting(run: Run, fake: FakeProxy, env: dict[str, str], home: Path) -> None:
+def test_ctrl_c_while_waiting(run: Run, fake: FakeProxy, start: Start, home: Path) -> None:
     tells(starts(fake).on(POLL, NO_TEAM))
     run("login", "--sso")
     before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
     polled = threading.Event()
     starts(fake, login_id="second").on("/sso/cli/poll/second", respond=lambda _: polled.set(), times=None)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "litellmctl", "login", "--sso"],
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert polled.wait(SECONDS)
-        process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=SECONDS)
-    finally:
-        process.kill()
+    process = start("login", "--sso", stdin=subprocess.DEVNULL)
+    assert polled.wait(SECONDS)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=SECONDS)
     assert (process.returncode, stdout) == (130, "")
     assert "Traceback" not in stderr
     assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == before

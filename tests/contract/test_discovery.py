@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from http.server import BaseHTTPRequestHandler
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.answers import answering
 from tests.conftest import Run
 from tests.fake_proxy import FakeProxy, error, row, shape
 
@@ -106,7 +106,7 @@ def test_health_details_are_asked_for_in_parallel(run: Run, proxy: FakeProxy) ->
     count, seconds = 64, 0.1
     running, most, lock = 0, 0, threading.Lock()
 
-    def slow(handler: BaseHTTPRequestHandler) -> None:
+    def slow(handler: BaseHTTPRequestHandler) -> Any:
         nonlocal running, most
         with lock:
             running += 1
@@ -114,13 +114,12 @@ def test_health_details_are_asked_for_in_parallel(run: Run, proxy: FakeProxy) ->
         time.sleep(seconds)
         with lock:
             running -= 1
-        body = json.dumps({"data": [row(handler.path.split("=")[1], max_input_tokens=9)]}).encode()
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        return {"data": [row(handler.path.split("=")[1], max_input_tokens=9)]}
 
     proxy.on("/model/info", **FORBIDDEN).on("/v1/models", **FORBIDDEN)
     proxy.on("/health", {"healthy_endpoints": [{"model": "m", "model_id": f"id{i}"} for i in range(count)]})
     for i in range(count):
-        proxy.on(f"/model/info?litellm_model_id=id{i}", respond=slow)
+        proxy.on(f"/model/info?litellm_model_id=id{i}", respond=answering(slow))
     assert len(run("models", "--json").json) == count
     assert 24 <= most <= 32
 

@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,10 +23,12 @@ import trustme
 
 from litellmctl.doctor.checks import Checks
 from litellmctl.proxy import client
-from tests.conftest import Result, Run
-from tests.contract.test_mcp import LIST, SERVERS, offer, tool
-from tests.contract.test_renewal import Files
+from tests.answers import Gate, http, late
+from tests.conftest import Result, Run, Start
+from tests.contract.tools import LIST, SERVERS, offer, tool
 from tests.fake_proxy import FakeProxy, error, row
+from tests.logins import Files
+from tests.server import nobody, silent
 
 KEY = "sk-test-0123456789abcdef"
 LIVE, VERSION = "/health/liveliness", "/public/model_hub/info"
@@ -53,7 +54,6 @@ ANSWERS: dict[str, dict[str, Any]] = {
 }
 
 Doctor = Callable[..., Result]
-Respond = Callable[[BaseHTTPRequestHandler], None]
 
 
 def healthy(proxy: FakeProxy, **changed: Any) -> FakeProxy:
@@ -61,11 +61,6 @@ def healthy(proxy: FakeProxy, **changed: Any) -> FakeProxy:
     for path, answer in {**ANSWERS, **changed}.items():
         proxy.on(path, times=None, **answer)
     return proxy
-
-
-def raw(body: bytes, *headers: str, status: str = "200 OK") -> dict[str, Any]:
-    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
-    return {"raw": "\r\n".join(lines).encode() + body}
 
 
 @pytest.fixture(autouse=True)
@@ -314,15 +309,17 @@ def test_several_addresses(doctor: Doctor, proxy: FakeProxy, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("answer", "exit", "said"),
     [
-        pytest.param(raw(b"<!DOCTYPE html><h1>Sign in</h1>", "Content-Type: text/html"), 3, "a web page", id="HTML"),
-        pytest.param(raw(b""), 3, "an empty body", id="nothing"),
+        pytest.param(
+            {"raw": http(b"<!DOCTYPE html><h1>Sign in</h1>", "Content-Type: text/html")}, 3, "a web page", id="HTML"
+        ),
+        pytest.param({"raw": http(b"")}, 3, "an empty body", id="nothing"),
         pytest.param(error(401, "who are you"), 4, "refused the key", id="401"),
         pytest.param({"status": 404, "body": {"detail": "Not Found"}}, 5, LIVE, id="404"),
         pytest.param({"status": 404, "body": b"<html>"}, 3, "not as LiteLLM does", id="404 of a web server"),
         pytest.param({"status": 500, "body": {}}, 3, "answered 500", id="500"),
         pytest.param({"status": 503, "body": {}, "headers": {"Retry-After": "0"}}, 3, "answered 503", id="503"),
         pytest.param(
-            raw(b"", "Location: https://sso.example.invalid/login", status="302 Found"),
+            {"raw": http(b"", "Location: https://sso.example.invalid/login", status="302 Found")},
             3,
             "redirects to https://sso.example.invalid",
             id="redirect",
@@ -342,10 +339,8 @@ def test_what_answers_is_not_the_proxy(
 
 
 def test_nobody_listens(doctor: Doctor) -> None:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{server.getsockname()[1]}"
-    result = doctor(exit=3, LITELLM_BASE_URL=url, LITELLM_API_KEY=KEY)
+    with nobody() as url:
+        result = doctor(exit=3, LITELLM_BASE_URL=url, LITELLM_API_KEY=KEY)
     assert first(result)["check"] == "proxy"
     assert "connection refused" in first(result)["detail"]
 
@@ -439,11 +434,6 @@ def test_a_login_whose_keyring_is_away(doctor: Doctor, proxy: FakeProxy, home: P
 # --- TLS
 
 
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA(organization_name="Test Authority")
-
-
 Serve = Callable[..., FakeProxy]
 
 
@@ -532,7 +522,7 @@ def test_a_bundle_that_is_not_there(doctor: Doctor, serve: Serve) -> None:
 
 
 def dated(ahead: float) -> dict[str, Any]:
-    return raw(b'"alive"', f"Date: {email.utils.formatdate(time.time() - ahead, usegmt=True)}")
+    return {"raw": http(b'"alive"', f"Date: {email.utils.formatdate(time.time() - ahead, usegmt=True)}")}
 
 
 @pytest.mark.parametrize(
@@ -557,14 +547,12 @@ def test_a_clock_that_is_wrong(doctor: Doctor, proxy: FakeProxy, ahead: float, s
 
 @pytest.mark.parametrize("header", [[], ["Date: soon"], ["Date: Mon, 99 Foo 2026 99:00:00 GMT"]])
 def test_a_proxy_that_does_not_tell_the_time(doctor: Doctor, proxy: FakeProxy, header: list[str]) -> None:
-    healthy(proxy, **{LIVE: raw(b'"alive"', *header)})
+    healthy(proxy, **{LIVE: {"raw": http(b'"alive"', *header)}})
     assert statuses(doctor()) == {"clock": "skip"}
 
 
-def test_a_slow_proxy_does_not_put_the_clock_ahead(doctor: Doctor, proxy: FakeProxy, held: Hold) -> None:
-    held.seconds = 1.6
-    held.body = {"litellm_version": "1.106.2"}
-    proxy.on(VERSION, respond=held)
+def test_a_slow_proxy_does_not_put_the_clock_ahead(doctor: Doctor, proxy: FakeProxy) -> None:
+    proxy.on(VERSION, respond=late({"litellm_version": "1.106.2"}, 1.6))
     healthy(proxy, **{LIVE: dated(3.5)})
     assert "agree" in found(doctor())["clock"]["detail"]
 
@@ -733,47 +721,20 @@ def test_offline_asks_nobody(doctor: Doctor, proxy: FakeProxy, way: str, monkeyp
 # --- as they finish
 
 
-class Hold:
-    """Answers when it may, or after some seconds."""
-
-    def __init__(self) -> None:
-        self.may_end = threading.Event()
-        self.asked = threading.Event()
-        self.seconds = 15.0
-        self.body: Any = {}
-
-    def __call__(self, handler: BaseHTTPRequestHandler) -> None:
-        self.asked.set()
-        self.may_end.wait(self.seconds)
-        body = json.dumps(self.body).encode()
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-
-
 @pytest.fixture
-def held() -> Iterator[Hold]:
-    hold = Hold()
-    yield hold
-    hold.may_end.set()
-
-
-def start(env: dict[str, str], *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "litellmctl", "doctor", *words],
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def held() -> Iterator[Gate]:
+    """An answer that is held back until it is opened."""
+    gate = Gate({})
+    yield gate
+    gate.open()
 
 
 @pytest.mark.parametrize("words", [[], ["--json"]])
-def test_lines_are_printed_as_the_checks_finish(
-    proxy: FakeProxy, env: dict[str, str], held: Hold, words: list[str]
-) -> None:
+def test_lines_are_printed_as_the_checks_finish(proxy: FakeProxy, start: Start, held: Gate, words: list[str]) -> None:
     held.body = {"data": [row("gpt")]}
     proxy.on("/model/info", respond=held)
     healthy(proxy)
-    process = start(env, *words)
+    process = start("doctor", *words)
     assert process.stdout is not None
     timer = threading.Timer(10, process.kill)
     timer.start()
@@ -783,8 +744,8 @@ def test_lines_are_printed_as_the_checks_finish(
         assert some, before
         before += some
     assert "discovery" not in before
-    assert held.asked.wait(5)
-    held.may_end.set()
+    assert held.reached.wait(5)
+    held.open()
     stdout, stderr = process.communicate(timeout=10)
     timer.cancel()
     assert (process.returncode, stderr) == (0, "")
@@ -807,7 +768,7 @@ def test_lines_are_printed_as_the_checks_finish(
 def test_checks_that_hang_are_bounded_and_hold_no_others(
     doctor: Doctor,
     proxy: FakeProxy,
-    held: Hold,
+    held: Gate,
     paths: list[str],
     hanging: dict[str, str],
     skipped: list[str],
@@ -825,9 +786,9 @@ def test_checks_that_hang_are_bounded_and_hold_no_others(
 
 
 def test_a_server_that_takes_a_connection_and_says_nothing(doctor: Doctor) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    with silent() as plain:
         for scheme, check in (("http", "proxy"), ("https", "tls")):
-            url = f"{scheme}://127.0.0.1:{server.getsockname()[1]}"
+            url = plain.replace("http", scheme)
             start = time.monotonic()
             result = doctor("--timeout", "0.25", exit=3, LITELLM_BASE_URL=url, LITELLM_API_KEY=KEY)
             assert time.monotonic() - start < 2.5
@@ -835,11 +796,11 @@ def test_a_server_that_takes_a_connection_and_says_nothing(doctor: Doctor) -> No
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
-def test_ctrl_c_is_exit_130(proxy: FakeProxy, env: dict[str, str], held: Hold) -> None:
+def test_ctrl_c_is_exit_130(proxy: FakeProxy, start: Start, held: Gate) -> None:
     proxy.on("/model/info", respond=held)
     healthy(proxy)
-    process = start(env)
-    assert held.asked.wait(10)
+    process = start("doctor")
+    assert held.reached.wait(10)
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=5)
@@ -949,7 +910,7 @@ def test_a_report_of_a_config_file_that_is_damaged(run: Run, proxy: FakeProxy, p
 
 
 def test_a_report_of_a_redirect_to_a_sign_in(run: Run, proxy: FakeProxy) -> None:
-    proxy.on(LIVE, **raw(b"", "Location: https://sso.example.invalid/ada", status="302 Found"))
+    proxy.on(LIVE, raw=http(b"", "Location: https://sso.example.invalid/ada", status="302 Found"))
     text = run("doctor", "--report", exit=3)
     assert private_to(text) == []
     assert "redirects to https://HOST" in text

@@ -19,7 +19,7 @@ import pytest
 
 from litellmctl.commands.export import FIELDS, TOOLS
 from litellmctl.exporters import receipts
-from litellmctl.exporters.all import EXPORTERS
+from litellmctl.exporters.registry import EXPORTERS
 from tests.conftest import Result, Run
 from tests.effort import less_than
 from tests.fake_proxy import FakeProxy, row

@@ -19,7 +19,7 @@ from litellmctl.catalog.model import FIELDS
 from litellmctl.cli import SECTIONS, cli
 from litellmctl.commands.base import FormattedCommand
 from litellmctl.errors import ERROR_CODES, ExitCode
-from litellmctl.exporters.all import EXPORTERS
+from litellmctl.exporters.registry import EXPORTERS
 from tests.conftest import Run
 from tests.fake_proxy import FakeProxy, row
 

@@ -13,9 +13,9 @@ from keyring import errors
 from keyring.backend import KeyringBackend
 
 from tests.conftest import Run
-from tests.contract.test_login import KEY, SECOND, accept, kept, login_of, secrets_in, sign_in, signed_out
-from tests.contract.test_renewal import OLD_REFRESH, Files
+from tests.contract.signing_in import KEY, SECOND, accept, kept, login_of, secrets_in, sign_in, signed_out
 from tests.fake_proxy import FakeProxy
+from tests.logins import OLD_REFRESH, Files
 
 
 class Memory(KeyringBackend):

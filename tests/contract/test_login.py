@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import signal
@@ -11,121 +10,37 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import Result, Run
-from tests.fake_proxy import FakeProxy, Respond, error, row
-
-KEY = "sk-first-0123456789abcdef"
-SECOND = "sk-second-fedcba9876543210"
-MADE = "sk-made-00112233445566778899"
-DAY = 86400
-HOUR = 3600
-SSO = "/.well-known/litellm-ui-config"
-USER = {
-    "user_id": "u-1",
-    "user_info": {"user_email": "ada@example.com", "user_role": "internal_user", "spend": 1.5},
-    "teams": [{"team_id": "t-0", "team_alias": "Others"}, {"team_id": "t-1", "team_alias": "Analysts"}],
-}
-
-
-@pytest.fixture
-def fake(proxy: FakeProxy, env: dict[str, str]) -> FakeProxy:
-    """A proxy that no variable names, for somebody without a keyring and without a browser."""
-    signed_out(env)
-    return proxy
-
-
-def signed_out(env: dict[str, str]) -> None:
-    """Make this the environment of somebody who has never signed in, and has neither keyring nor browser here."""
-    for name in ("LITELLM_BASE_URL", "LITELLM_API_KEY", "BROWSER"):
-        env.pop(name, None)
-    env.update({"LITELLMCTL_KEYRING": "off", "SSH_CONNECTION": "192.0.2.1 50000 192.0.2.2 22"})
-
-
-def accept(fake: FakeProxy, *models: str, info: Any = None, user: Any = None) -> FakeProxy:
-    """Answer, as often as asked, what a login asks once the key is good."""
-    names = models or ("gpt",)
-    fake.on("/v1/models", {"object": "list", "data": [{"id": name} for name in names]}, times=None)
-    tell(fake, info=info, user=user)
-    return fake.models(*(row(name) for name in names), times=None)
-
-
-def tell(fake: FakeProxy, *, info: Any = None, user: Any = None) -> FakeProxy:
-    """Answer, as often as asked, whose key it is."""
-    fake.on("/key/info", {"key": "<hash>", "info": {} if info is None else info}, times=None)
-    return fake.on("/user/info", {} if user is None else user, times=None)
-
-
-def json_web_token(**claims: Any) -> str:
-    """Return a JWT with these claims, and a signature that nobody checks."""
-    parts = [json.dumps(part).encode() for part in ({"alg": "HS256", "typ": "JWT"}, claims)]
-    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in [*parts, b"signature-of-it"])
-
-
-def sign_in(run: Run, fake: FakeProxy, *arguments: str, key: str = KEY, **options: Any) -> Result:
-    """Sign in with a key on stdin."""
-    return run("login", "--with-token", "--base-url", fake.url, *arguments, stdin=f"{key}\n", **options)
-
-
-def login_of(home: Path, profile: str = "default") -> dict[str, Any]:
-    """Return what logins.json says of a profile."""
-    login: dict[str, Any] = json.loads((home / "config/logins.json").read_text())["logins"][profile]
-    return login
-
-
-def secrets_in(home: Path) -> dict[str, Any]:
-    """Return what secrets.json holds."""
-    path = home / "config/secrets.json"
-    secrets: dict[str, Any] = json.loads(path.read_text())["secrets"] if path.exists() else {}
-    return secrets
-
-
-def secret_of(home: Path, profile: str = "default") -> dict[str, Any]:
-    """Return the secret of a profile's login."""
-    secret: dict[str, Any] = secrets_in(home)[login_of(home, profile)["id"]]
-    return secret
-
-
-def kept(home: Path) -> dict[str, bytes]:
-    """Return the bytes of the files that hold the logins."""
-    return {path.name: path.read_bytes() for path in (home / "config").glob("*.json")}
-
-
-def files_with(home: Path, text: str) -> set[str]:
-    """Return the names of the files in which this text stands."""
-    return {path.name for path in home.rglob("*") if path.is_file() and text.encode() in path.read_bytes()}
-
-
-def at(seconds: float) -> str:
-    """Return a time as LiteLLM writes it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(seconds))
-
-
-def answer(handler: BaseHTTPRequestHandler, body: Any, *, status: int = 200) -> None:
-    """Write an answer."""
-    data = json.dumps(body).encode()
-    handler.send_response(status)
-    handler.send_header("Content-Length", str(len(data)))
-    handler.end_headers()
-    handler.wfile.write(data)
-
-
-def after(work: Callable[[], Any], body: Any) -> Respond:
-    """Answer with this body, after some work."""
-
-    def respond(handler: BaseHTTPRequestHandler) -> None:
-        work()
-        answer(handler, body)
-
-    return respond
-
+from tests.answers import after, http, late
+from tests.conftest import Result, Run, Start
+from tests.contract.signing_in import (
+    DAY,
+    HOUR,
+    KEY,
+    MADE,
+    SECOND,
+    SSO,
+    USER,
+    accept,
+    at,
+    files_with,
+    kept,
+    login_of,
+    make_key,
+    posted,
+    secret_of,
+    secrets_in,
+    sign_in,
+    tell,
+)
+from tests.contract.tools import TWO, listings, offering
+from tests.fake_proxy import FakeProxy, error, row
+from tests.logins import json_web_token
 
 # With a key on stdin
 
@@ -1072,22 +987,6 @@ def test_a_second_login_may_be_at_another_proxy(run: Run, fake: FakeProxy, home:
 # Virtual keys
 
 
-def make_key(fake: FakeProxy, *, works: bool = True, **answered: Any) -> FakeProxy:
-    """Answer a sign-in with a JWT that makes a virtual key."""
-    fake.on("/v1/models", {"data": [{"id": "gpt"}]}).on("/key/generate", method="POST", **answered)
-    tell(fake.models(row("gpt"), times=None))
-    return fake.on("/v1/models", {"data": [{"id": "gpt"}]}) if works else fake
-
-
-def posted(fake: FakeProxy) -> list[tuple[str, str, Any]]:
-    """Return path, key and body of what was posted."""
-    return [
-        (request.path, request.headers["Authorization"], request.json)
-        for request in fake.requests
-        if request.method == "POST"
-    ]
-
-
 @pytest.mark.parametrize("expires", [5 * DAY, None])
 def test_a_virtual_key_is_made_from_a_json_web_token_and_stored_instead(
     run: Run, fake: FakeProxy, home: Path, expires: int | None
@@ -1158,7 +1057,7 @@ def test_a_virtual_key_that_is_refused_leaves_the_token_and_says_why(
 def test_a_proxy_that_does_not_answer_about_a_virtual_key_leaves_the_token(
     run: Run, fake: FakeProxy, home: Path
 ) -> None:
-    make_key(fake, works=False, respond=after(lambda: time.sleep(1.5), {"key": MADE}))
+    make_key(fake, works=False, respond=late({"key": MADE}, 1.5))
     result = sign_in(run, fake, "--virtual-key", "--timeout", "0.7", key=json_web_token(sub="u-1"))
     assert "no virtual key was made" in result.stderr
     assert login_of(home)["kind"] == "sso"
@@ -1313,15 +1212,12 @@ def test_single_sign_on_where_none_is_configured_is_told_at_once(run: Run, fake:
 
 
 def test_of_two_logins_at_once_one_is_stored_whole_and_no_secret_is_left_over(
-    run: Run, fake: FakeProxy, env: dict[str, str], home: Path
+    run: Run, fake: FakeProxy, start: Start, home: Path
 ) -> None:
     both = threading.Barrier(2)
     fake.on("/v1/models", {"data": [{"id": "gpt"}]}, times=2).models(row("gpt"), times=2)
     fake.on("/key/info", {}, times=2).on("/user/info", respond=after(lambda: both.wait(30), {}), times=2)
-    words = [sys.executable, "-m", "litellmctl", "login", "--with-token", "--base-url", fake.url]
-    processes = [
-        subprocess.Popen(words, env=env, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)
-    ]
+    processes = [start("login", "--with-token", "--base-url", fake.url) for _ in range(2)]
     for process, key in zip(processes, (KEY, SECOND), strict=True):
         assert process.stdin is not None
         process.stdin.write(key)
@@ -1343,9 +1239,7 @@ def test_of_two_logins_at_once_one_is_stored_whole_and_no_secret_is_left_over(
 
 def dated(body: Any, seconds: float) -> bytes:
     """Return an answer by a clock that is off by this much."""
-    data = json.dumps(body).encode()
-    head = [f"Date: {formatdate(time.time() + seconds, usegmt=True)}", f"Content-Length: {len(data)}"]
-    return "\r\n".join(["HTTP/1.1 200 OK", "Content-Type: application/json", *head, "", ""]).encode() + data
+    return http(body, "Content-Type: application/json", f"Date: {formatdate(time.time() + seconds, usegmt=True)}")
 
 
 @pytest.mark.parametrize(("off", "words"), [(HOUR, "60 minutes behind"), (-HOUR, "60 minutes ahead of")])
@@ -1399,25 +1293,6 @@ def test_a_key_that_ends_soon_by_a_clock_that_is_an_hour_behind_can_be_used(
 # Once signed in
 
 
-def test_a_stored_login_goes_before_the_variables_and_says_so_to_a_person_only(
-    run: Run, fake: FakeProxy, env: dict[str, str]
-) -> None:
-    accept(fake)
-    sign_in(run, fake)
-    env.update({"LITELLM_BASE_URL": fake.url, "LITELLM_API_KEY": "sk-env"})
-    assert run("models", "--refresh").stderr == ""
-    assert fake.requests[-1].headers["Authorization"] == f"Bearer {KEY}"
-    note = "LITELLM_API_KEY not used: the stored login of profile default goes first"
-    assert run("models", terminal=True).stderr.count(note) == 1
-    for command in (["token"], ["env"], ["token", "--json"]):
-        assert run(*command, terminal=True).stderr == ""
-    run("models", "--refresh", "--auth", "env")
-    assert fake.requests[-1].headers["Authorization"] == "Bearer sk-env"
-    assert run("token", "--auth", "env") == "sk-env\n"
-    assert run("token", LITELLMCTL_AUTH="env") == "sk-env\n"
-    assert run("token", "--auth", "stored", LITELLMCTL_AUTH="env") == f"{KEY}\n"
-
-
 def test_a_person_who_signs_in_is_told_which_variables_that_puts_aside(run: Run, fake: FakeProxy) -> None:
     accept(fake)
     variables = {"LITELLM_BASE_URL": fake.url, "LITELLM_API_KEY": "sk-env"}
@@ -1425,103 +1300,13 @@ def test_a_person_who_signs_in_is_told_which_variables_that_puts_aside(run: Run,
     assert result.stderr.count("LITELLM_API_KEY not used") == 1
 
 
-def test_a_key_that_the_proxy_does_not_take_any_more_names_login(run: Run, fake: FakeProxy) -> None:
-    accept(fake)
-    run("config", "set", "profiles.work.base_url", fake.url)
-    sign_in(run, fake)
-    sign_in(run, fake, "--profile", "work")
-    fake._routes.clear()
-    for path in ("/model/info", "/v1/models"):
-        fake.on(path, times=None, **error(401, "Expired Key", "expired_key"))
-    for profile, command in (("default", "litellmctl login"), ("work", "litellmctl login --profile work")):
-        result = run("models", "--refresh", "--profile", profile, "--json", exit=4, LITELLM_API_KEY="sk-env")
-        assert (result.error["code"], result.error["remedy"]) == ("auth_failed", command)
-    assert {request.headers["Authorization"] for request in fake.requests} == {f"Bearer {KEY}"}
-
-
-@pytest.mark.parametrize("profile", ["default", "work"])
-@pytest.mark.parametrize("kind", ["api_key", "sso"])
-def test_a_login_that_has_expired_is_exit_4_and_never_the_next_credential(
-    run: Run, fake: FakeProxy, home: Path, profile: str, kind: str
-) -> None:
-    accept(fake, info={"expires": at(time.time() + HOUR)})
-    token = KEY if kind == "api_key" else json_web_token(exp=int(time.time()) + HOUR)
-    sign_in(run, fake, "--profile", profile, key=token)
-    expire(home)
-    asked = len(fake.requests)
-    command = " ".join(
-        ["litellmctl login", *(["--sso"] if kind == "sso" else []), *([f"--profile {profile}"] * (profile == "work"))]
-    )
-    variables = {"LITELLM_BASE_URL": fake.url, "LITELLM_API_KEY": "sk-env", "LITELLMCTL_PROFILE": profile}
-    for words in (["token"], ["env"], ["models", "--refresh"], ["refresh"], ["whoami"]):
-        result = run(*words, "--json", exit=4, **variables)
-        assert result.error["code"] == "auth_required"
-        assert result.error["remedy"] == command
-        assert "has expired" in result.error["message"]
-    assert len(fake.requests) == asked
-    assert run("token", "--auth", "env", "--profile", "default", **variables) == "sk-env\n"
-
-
-def expire(home: Path) -> None:
-    """Let all logins have ended a minute ago."""
-    for name, table in (("logins.json", "logins"), ("secrets.json", "secrets")):
-        path = home / "config" / name
-        content = json.loads(path.read_text())
-        for entry in content[table].values():
-            entry["expires_at"] = time.time() - 60
-        path.write_text(json.dumps(content))
-
-
-@pytest.mark.parametrize(("left", "said"), [(23 * HOUR, 1), (25 * HOUR, 0), (None, 0)])
-def test_that_a_virtual_key_ends_within_a_day_is_said_once_and_never_by_token_and_env(
-    run: Run, fake: FakeProxy, left: int | None, said: int
-) -> None:
-    ends = None if left is None else at(time.time() + left + 30)
-    make_key(fake, body={"key": MADE, "expires": ends})
-    sign_in(run, fake, "--virtual-key", key=json_web_token(sub="u-1"))
-    note = "the stored login of profile default ends in 23 hours: litellmctl login"
-    result = run("models", "--refresh")
-    assert result.stderr.count(note) == said
-    assert "ends in" not in result
-    assert (run("token").stderr, run("env").stderr) == ("", "")
-    assert run("models", "--refresh", "--quiet").stderr == ""
-
-
-def test_that_a_virtual_key_ends_within_a_day_is_said_with_cached_models_too(run: Run, fake: FakeProxy) -> None:
-    make_key(fake, body={"key": MADE, "expires": at(time.time() + HOUR)})
-    sign_in(run, fake, "--virtual-key", key=json_web_token(sub="u-1"))
-    asked = len(fake.requests)
-    assert run("models").stderr.count("the stored login of profile default ends in") == 1
-    assert len(fake.requests) == asked
-
-
-def test_the_end_of_another_kind_of_login_is_not_announced(run: Run, fake: FakeProxy) -> None:
-    accept(fake)
-    sign_in(run, fake, key=json_web_token(exp=int(time.time()) + HOUR))
-    assert "ends in" not in run("models", "--refresh").stderr
-
-
-def test_a_login_whose_secret_is_gone_is_an_error_and_never_the_next_credential(
-    run: Run, fake: FakeProxy, home: Path
-) -> None:
-    accept(fake)
-    sign_in(run, fake)
-    (home / "config/secrets.json").unlink()
-    asked = len(fake.requests)
-    for words in (["token"], ["env"], ["models", "--refresh"], ["whoami"]):
-        result = run(*words, "--json", exit=1, LITELLM_BASE_URL=fake.url, LITELLM_API_KEY="sk-env")
-        assert "is not in the file any more" in result.error["message"]
-        assert result.error["remedy"] == "litellmctl login"
-    assert len(fake.requests) == asked
-
-
-def test_a_login_in_a_keyring_that_is_switched_off_is_exit_1_and_names_storage_file(
-    run: Run, fake: FakeProxy, home: Path
-) -> None:
-    accept(fake)
-    sign_in(run, fake)
-    path = home / "config/logins.json"
-    path.write_text(path.read_text().replace('"storage": "file"', '"storage": "keyring"'))
-    result = run("token", "--json", exit=1, LITELLM_BASE_URL=fake.url, LITELLM_API_KEY="sk-env")
-    assert result.error["code"] == "keyring"
-    assert "--storage file" in result.error["remedy"]
+def test_login_renews_the_tools(run: Run, proxy: FakeProxy) -> None:
+    proxy.on("/v1/models", {"data": []}, times=None)
+    proxy.models(row("gpt"), times=None)
+    for path in ("/key/info", "/user/info"):
+        proxy.on(path, {"detail": "Not Found"}, status=404, times=None)
+    offering(proxy, *TWO, times=1)
+    arguments = ("login", "--with-token", "--base-url", proxy.url, "--storage", "file")
+    run(*arguments, stdin="sk-stored-0123456789\n", LITELLM_BASE_URL=None, LITELLM_API_KEY=None)
+    assert run("mcp", "list", "--fields", "name", LITELLM_BASE_URL=None, LITELLM_API_KEY=None) == "add\nping\n"
+    assert listings(proxy) == 1

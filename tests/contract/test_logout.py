@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Run
-from tests.contract.test_login import (
+from tests.contract.signing_in import (
     DAY,
     KEY,
     MADE,
@@ -19,23 +19,16 @@ from tests.contract.test_login import (
     accept,
     at,
     files_with,
-    json_web_token,
     kept,
     login_of,
     make_key,
     posted,
+    revokes,
     secrets_in,
     sign_in,
-    signed_out,
 )
 from tests.fake_proxy import FakeProxy, error
-
-
-@pytest.fixture
-def fake(proxy: FakeProxy, env: dict[str, str]) -> FakeProxy:
-    """A proxy that no variable names, for somebody without a keyring."""
-    signed_out(env)
-    return proxy
+from tests.logins import CLIENT, OLD_REFRESH, Files, json_web_token
 
 
 def with_virtual_key(run: Run, fake: FakeProxy, *arguments: str) -> None:
@@ -335,3 +328,51 @@ def test_a_secret_that_was_left_over_is_removed_next_time(run: Run, fake: FakePr
     assert "is not signed in" in run("logout").stderr
     assert files_with(home, KEY) == set()
     assert json.loads(path.read_text())["discarded"] == []
+
+
+# The sign-in at the proxy
+
+
+def test_a_logout_ends_the_sign_in_at_the_proxy(run: Run, fake: FakeProxy, files: Files) -> None:
+    files.keep(fake.url, left=DAY)
+    revokes(fake)
+    run("logout", "-v")
+    (request,) = fake.requests
+    assert (request.form["token"], request.form["client_id"]) == (OLD_REFRESH, CLIENT)
+    assert "Authorization" not in request.headers
+    assert not Path(files.vault.path).exists()
+    assert run("token", "--json", exit=4).error["code"] == "auth_required"
+    run("logout")
+    assert len(fake.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"status": 500, "body": {"detail": "boom"}}, {"status": 400, "body": {"error": "invalid_request"}}, {"raw": b""}],
+)
+def test_a_sign_in_that_cannot_be_ended_at_the_proxy_is_ended_here(
+    run: Run, fake: FakeProxy, files: Files, answer: dict[str, Any]
+) -> None:
+    files.keep(fake.url, left=DAY)
+    revokes(fake, **answer)
+    result = run("logout")
+    assert "could not be revoked" in result.stderr
+    assert OLD_REFRESH not in result.stderr
+    assert not Path(files.vault.path).exists()
+    assert files.logins.read().by_profile == {}
+    assert files.logins.read().urls == {"default": fake.url}
+
+
+def test_a_logout_without_the_network(run: Run, fake: FakeProxy, files: Files) -> None:
+    files.keep(fake.url, left=DAY)
+    assert "could not be revoked" in run("logout", "--offline").stderr
+    assert not Path(files.vault.path).exists()
+    assert fake.requests == []
+
+
+def test_a_logout_sends_nothing_to_an_endpoint_that_somebody_moved(
+    run: Run, fake: FakeProxy, evil: FakeProxy, files: Files
+) -> None:
+    files.keep(fake.url, left=DAY, revocation_endpoint=f"{evil.url}/revoke")
+    assert "could not be revoked" in run("logout").stderr
+    assert not Path(files.vault.path).exists()

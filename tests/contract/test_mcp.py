@@ -1,7 +1,4 @@
-"""`mcp servers`, `list` and `show`: what is there, in every format, and whatever a proxy or a server says.
-
-What the other tests of MCP need is here too: how a proxy tells of tools, and what it answers to a call.
-"""
+"""`mcp servers`, `list` and `show`: what is there, in every format, and whatever a proxy or a server says."""
 
 from __future__ import annotations
 
@@ -16,117 +13,33 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Result, Run
-from tests.fake_proxy import FakeProxy, Request, error, row
-
-LIST, SERVERS, CALL = "/mcp-rest/tools/list", "/v1/mcp/server", "/mcp-rest/tools/call"
+from tests.conftest import Run
+from tests.contract.tools import (
+    ADD,
+    ANYTHING,
+    CALL,
+    CONVERT,
+    HOSTILE,
+    LIST,
+    REGISTER,
+    SERVERS,
+    TWO,
+    answer,
+    calls,
+    listings,
+    offer,
+    offering,
+    printed,
+    server,
+    tool,
+)
+from tests.fake_proxy import FakeProxy, error, row
 
 SERVER_KEYS = ["name", "id", "alias", "status", "tools", "error"]
 TOOL_KEYS = [
     *("server", "server_id", "name", "full_name", "title", "description"),
     *("input_schema", "output_schema", "annotations"),
 ]
-
-ADD = {
-    "properties": {"a": {"title": "A", "type": "integer"}, "b": {"default": 1, "title": "B", "type": "integer"}},
-    "required": ["a"],
-    "type": "object",
-    "title": "addArguments",
-}
-CONVERT = {
-    "properties": {
-        "value": {"title": "Value", "type": "number", "description": "The temperature."},
-        "unit": {"enum": ["celsius", "fahrenheit"], "title": "Unit", "type": "string"},
-        "precise": {"default": False, "title": "Precise", "type": "boolean"},
-    },
-    "required": ["value", "unit"],
-    "type": "object",
-}
-REGISTER = {
-    "properties": {
-        "person": {"$ref": "#/$defs/Person"},
-        "tags": {"anyOf": [{"items": {"type": "string"}, "type": "array"}, {"type": "null"}], "default": None},
-    },
-    "required": ["person"],
-    "type": "object",
-    "$defs": {
-        "Address": {"properties": {"street": {"type": "string"}}, "required": ["street"], "type": "object"},
-        "Person": {
-            "properties": {
-                "name": {"type": "string"},
-                "age": {"maximum": 150, "minimum": 0, "type": "integer"},
-                "address": {"$ref": "#/$defs/Address"},
-            },
-            "required": ["name", "age", "address"],
-            "type": "object",
-        },
-    },
-}
-ANYTHING = {"type": "object"}
-
-
-def tool(name: Any, schema: Any = ANYTHING, *, server: str = "lab", **more: Any) -> dict[str, Any]:
-    """Return a tool as /mcp-rest/tools/list tells of it (shared/contract/mcp_tools_list.master.json)."""
-    return {
-        "name": name,
-        "title": None,
-        "description": f"Does {name}.",
-        "inputSchema": schema,
-        "execution": None,
-        "outputSchema": None,
-        "icons": None,
-        "annotations": None,
-        "_meta": None,
-        "mcp_info": {"server_name": server, "server_id": f"id-{server}", "alias": None},
-        **more,
-    }
-
-
-def offer(*tools: Any, **outcomes: str) -> dict[str, Any]:
-    """Return the whole answer of /mcp-rest/tools/list; `lab_down="unreachable"` is a server that gave none."""
-    counted: dict[str, int] = {}
-    for one in tools:
-        name = one["mcp_info"]["server_name"]
-        counted[name] = counted.get(name, 0) + 1
-    told: dict[str, Any] = {name: {"status": "ok", "tool_count": count} for name, count in counted.items()}
-    told |= {name: {"status": status} for name, status in outcomes.items()}
-    return {"tools": list(tools), "error": None, "message": "Successfully retrieved tools", "server_outcomes": told}
-
-
-def server(name: str, **more: Any) -> dict[str, Any]:
-    """Return a row of /v1/mcp/server (shared/contract/mcp_servers.json)."""
-    base = {"server_id": f"id-{name}", "server_name": name, "alias": None, "transport": "http", "status": None}
-    return {**base, "health_check_error": None, **more}
-
-
-def offering(proxy: FakeProxy, *tools: Any, rows: Any = (), times: int | None = None, **outcomes: str) -> FakeProxy:
-    """Let the proxy offer these tools, as often as it is asked."""
-    return proxy.on(LIST, offer(*tools, **outcomes), times=times).on(SERVERS, list(rows), times=times)
-
-
-def answer(*texts: str, **more: Any) -> dict[str, Any]:
-    """Return a tool's result with these texts (shared/contract/mcp_tools_call.ping.json)."""
-    content = [{"type": "text", "text": text, "annotations": None, "_meta": None} for text in texts]
-    base = {"_meta": None, "content": content, "structuredContent": None, "isError": False}
-    return {**base, "resultType": "complete", **more}
-
-
-def calls(proxy: FakeProxy) -> list[Request]:
-    """Return the calls of tools that came in."""
-    return [request for request in proxy.requests if request.path == CALL]
-
-
-def listings(proxy: FakeProxy) -> int:
-    """Return how often the proxy was asked for its tools."""
-    return proxy.asked.count(LIST)
-
-
-def printed(*results: Result) -> str:
-    """Return all that was printed."""
-    return "".join(part for result in results for part in (str(result), result.stderr))
-
-
-TWO = (tool("add", ADD), tool("ping", server="stdio"))
 
 
 # --- servers ---
@@ -470,9 +383,6 @@ def test_an_unknown_name_is_exit_5_with_the_nearest(run: Run, proxy: FakeProxy, 
         assert result.error["remedy"].startswith("litellmctl mcp ")
 
 
-HOSTILE = "\x1b]0;title\x07\x1b[31mred\u009b\u202egnp.exe\x00"
-
-
 def test_escapes_of_a_server_never_reach_a_terminal(run: Run, proxy: FakeProxy) -> None:
     schema = {
         "type": "object",
@@ -757,47 +667,3 @@ def test_a_server_header_that_cannot_be_used_is_exit_2(run: Run, proxy: FakeProx
 
 
 # --- renewed beside the models ---
-
-
-def test_refresh_renews_the_tools_and_counts_them(run: Run, proxy: FakeProxy) -> None:
-    proxy.models(row("gpt"), times=2)
-    offering(proxy, *TWO, times=1)
-    result = run("refresh", "--json")
-    assert result.json["tools"] == 2
-    assert run("mcp", "list", "--fields", "name") == "add\nping\n"
-    assert listings(proxy) == 1
-    offering(proxy, tool("new"), times=1)
-    assert ", and 1 MCP tools" in run("refresh", "-o", "table")
-    assert run("mcp", "list", "--fields", "name") == "new\n"
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "warned"),
-    [(404, {"detail": "Not Found"}, False), (403, {"detail": "no"}, False), (500, {}, True), (200, b"<html>", True)],
-)
-def test_refresh_does_without_tools(run: Run, proxy: FakeProxy, status: int, body: Any, warned: bool) -> None:
-    proxy.models(row("gpt"))
-    proxy.on(LIST, body, status=status)
-    result = run("refresh", "--json")
-    assert (result.json["models"], result.json["tools"]) == (1, None)
-    assert ("Warning: the MCP tools could not be listed" in result.stderr) is warned
-
-
-def test_refresh_asks_for_no_tools_where_mcp_is_off(run: Run, proxy: FakeProxy) -> None:
-    run("config", "set", "mcp", "false")
-    offering(proxy, *TWO)
-    proxy.models(row("gpt"))
-    assert run("refresh", "--json").json["tools"] is None
-    assert proxy.asked == ["/model/info"]
-
-
-def test_login_renews_the_tools(run: Run, proxy: FakeProxy) -> None:
-    proxy.on("/v1/models", {"data": []}, times=None)
-    proxy.models(row("gpt"), times=None)
-    for path in ("/key/info", "/user/info"):
-        proxy.on(path, {"detail": "Not Found"}, status=404, times=None)
-    offering(proxy, *TWO, times=1)
-    arguments = ("login", "--with-token", "--base-url", proxy.url, "--storage", "file")
-    run(*arguments, stdin="sk-stored-0123456789\n", LITELLM_BASE_URL=None, LITELLM_API_KEY=None)
-    assert run("mcp", "list", "--fields", "name", LITELLM_BASE_URL=None, LITELLM_API_KEY=None) == "add\nping\n"
-    assert listings(proxy) == 1

@@ -4,44 +4,20 @@ from __future__ import annotations
 
 import json
 import stat
-import threading
 import time
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.answers import Gate
 from tests.conftest import Run
-from tests.contract.test_mcp import ADD, CALL, LIST, SERVERS, answer, calls, listings, offer, offering, printed, tool
-from tests.contract.test_mcp_many import sign_in
+from tests.contract.caches import cache_file, make_older
+from tests.contract.tools import ADD, CALL, LIST, SERVERS, answer, calls, listings, offer, offering, printed, tool
+from tests.effort import until
 from tests.fake_proxy import FakeProxy, error, row
+from tests.logins import OLD, Files
 
 HOUR = 3600
-
-
-def cache_file(home: Path) -> Path:
-    (path,) = (home / "cache").glob("tools-*.jsonl")
-    return path
-
-
-def make_older(home: Path, seconds: float, kind: str = "tools") -> None:
-    """Make the cached tools older."""
-    for path in (home / "cache").glob(f"{kind}-*.jsonl"):
-        head, rest = path.read_text().split("\n", 1)
-        header = json.loads(head)
-        header["fetched_at"] -= seconds
-        path.write_text(json.dumps(header) + "\n" + rest)
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 15) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def in_turn(proxy: FakeProxy, *names: str) -> FakeProxy:
@@ -59,9 +35,9 @@ def test_tools_are_fresh_for_an_hour(run: Run, proxy: FakeProxy, home: Path) -> 
     in_turn(proxy, "old", "new")
     first = run("mcp", "list", "--json")
     assert run("mcp", "list", "--json") == first
-    make_older(home, HOUR - 60)
+    make_older(home, HOUR - 60, "tools")
     assert run("mcp", "list", "--json") == first
-    make_older(home, 120)
+    make_older(home, 120, "tools")
     assert name_of(run, CI="1") == "new"
     assert listings(proxy) == 2
 
@@ -69,7 +45,7 @@ def test_tools_are_fresh_for_an_hour(run: Run, proxy: FakeProxy, home: Path) -> 
 def test_one_from_the_future_is_not_fresh(run: Run, proxy: FakeProxy, home: Path) -> None:
     in_turn(proxy, "old", "new")
     name_of(run)
-    make_older(home, -2 * HOUR)
+    make_older(home, -2 * HOUR, "tools")
     assert name_of(run, CI="1") == "new"
 
 
@@ -88,10 +64,10 @@ def test_an_older_list_is_used_at_once_and_renewed_behind(
 ) -> None:
     in_turn(proxy, "old")
     name_of(run)
-    make_older(home, 2 * HOUR)
+    make_older(home, 2 * HOUR, "tools")
     in_turn(proxy, "new")
     assert run_process("mcp", "list", "--fields", "name") == "old\n"
-    assert wait_for(lambda: '"new"' in cache_file(home).read_text())
+    until(lambda: '"new"' in cache_file(home, "tools").read_text())
     assert name_of(run) == "new"
     assert proxy.asked == [LIST, SERVERS] * 2  # and no models, which nobody asked for
 
@@ -101,32 +77,26 @@ def test_a_call_with_an_older_list_does_not_wait_for_a_new_one(
 ) -> None:
     in_turn(proxy, "add")
     name_of(run)
-    make_older(home, 2 * HOUR)
-    may_answer = threading.Event()
-
-    def slow(handler: BaseHTTPRequestHandler) -> None:
-        may_answer.wait(30)
-        body = json.dumps(offer(tool("new"))).encode()
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-
-    proxy.on(LIST, respond=slow).on(SERVERS, [])
+    make_older(home, 2 * HOUR, "tools")
+    gate = Gate(offer(tool("new")))
+    proxy.on(LIST, respond=gate).on(SERVERS, [])
     proxy.on(CALL, answer("3"), method="POST")
     assert run_process("mcp", "call", "add", "a=1") == "3\n"
-    assert wait_for(lambda: listings(proxy) == 2)
-    may_answer.set()
-    assert wait_for(lambda: '"new"' in cache_file(home).read_text())
+    until(lambda: listings(proxy) == 2)
+    gate.open()
+    until(lambda: '"new"' in cache_file(home, "tools").read_text())
 
 
 def test_models_and_tools_are_renewed_together_behind(run_process: Run, run: Run, proxy: FakeProxy, home: Path) -> None:
     proxy.models(row("gpt"))
     in_turn(proxy, "old")
     run("refresh")
+    make_older(home, 48 * HOUR, "tools")
     make_older(home, 48 * HOUR)
-    make_older(home, 48 * HOUR, "models")
     proxy.models(row("newer"))
     in_turn(proxy, "new")
     assert run_process("mcp", "list", "--fields", "name") == "old\n"
-    assert wait_for(lambda: '"new"' in cache_file(home).read_text())
+    until(lambda: '"new"' in cache_file(home, "tools").read_text())
     assert run("models", "--fields", "id") == "newer\n"
 
 
@@ -136,13 +106,13 @@ def test_tools_are_not_renewed_behind_where_mcp_is_off(
     proxy.models(row("gpt"))
     in_turn(proxy, "old")
     run("refresh")
+    make_older(home, 48 * HOUR, "tools")
     make_older(home, 48 * HOUR)
-    make_older(home, 48 * HOUR, "models")
     run("config", "set", "mcp", "false")
     proxy.models(row("newer"))
     offering(proxy, tool("new"))
     assert run_process("models", "--fields", "id") == "gpt\n"
-    assert wait_for(lambda: "newer" in next((home / "cache").glob("models-*.jsonl")).read_text())
+    until(lambda: "newer" in next((home / "cache").glob("models-*.jsonl")).read_text())
     time.sleep(0.3)
     assert listings(proxy) == 1
 
@@ -150,10 +120,10 @@ def test_tools_are_not_renewed_behind_where_mcp_is_off(
 def test_a_failed_renewal_behind_is_silent_and_waits(run_process: Run, run: Run, proxy: FakeProxy, home: Path) -> None:
     in_turn(proxy, "old")
     name_of(run)
-    make_older(home, 2 * HOUR)
+    make_older(home, 2 * HOUR, "tools")
     proxy.on(LIST, {}, status=500, times=None)
     assert run_process("mcp", "list").stderr == ""
-    assert wait_for(lambda: list((home / "cache").glob("tools-*.failed")) != [])
+    until(lambda: list((home / "cache").glob("tools-*.failed")))
     for _ in range(2):
         assert run_process("mcp", "list", "--fields", "name") == "old\n"
     time.sleep(0.3)
@@ -176,26 +146,26 @@ def test_where_a_person_or_a_command_is_needed_it_is_renewed_in_the_foreground(
         run("config", "set", name, value)
     in_turn(proxy, "old", "new")
     run("mcp", "list", *options, **variables)
-    make_older(home, 2 * HOUR)
+    make_older(home, 2 * HOUR, "tools")
     assert run("mcp", "list", "--fields", "name", *options, **variables) == "new\n"
     assert listings(proxy) == 2
 
 
 def test_a_stored_login_in_a_file_is_silent(run_process: Run, run: Run, proxy: FakeProxy, home: Path) -> None:
-    sign_in(proxy, home, due_in=HOUR)
+    Files(home / "config").keep(proxy.url, left=2 * HOUR, life=3 * HOUR)
     in_turn(proxy, "old")
     name_of(run)
-    make_older(home, 2 * HOUR)
+    make_older(home, 2 * HOUR, "tools")
     in_turn(proxy, "new")
     assert run_process("mcp", "list", "--fields", "name") == "old\n"
-    assert wait_for(lambda: '"new"' in cache_file(home).read_text())
-    assert {request.headers["Authorization"] for request in proxy.requests} == {"Bearer token-old"}
+    until(lambda: '"new"' in cache_file(home, "tools").read_text())
+    assert {request.headers["Authorization"] for request in proxy.requests} == {f"Bearer {OLD}"}
 
 
 def test_a_proxy_that_is_down_gives_the_cached_tools_with_their_age(run: Run, proxy: FakeProxy, home: Path) -> None:
     in_turn(proxy, "old")
     name_of(run)
-    make_older(home, 3 * HOUR + 5)
+    make_older(home, 3 * HOUR + 5, "tools")
     proxy.on(LIST, {}, status=500, times=2)
     for words, variables in ((["--refresh"], {}), ([], {"CI": "1"})):
         result = run("mcp", "list", "--fields", "name", *words, **variables)
@@ -214,7 +184,7 @@ def test_a_damaged_cache_is_no_cache(run: Run, proxy: FakeProxy, home: Path, dam
 
     in_turn(proxy, "old", "new")
     name_of(run)
-    path = cache_file(home)
+    path = cache_file(home, "tools")
     head, rest = path.read_text().split("\n", 1)
     header = json.loads(head)
     if damage == "half":
@@ -318,7 +288,7 @@ def test_offline_never_touches_the_network(run: Run, proxy: FakeProxy, home: Pat
     assert failed("list", "--refresh", exit=2) == "usage"
     assert proxy.requests == []
     name_of(run)
-    make_older(home, 40 * 24 * HOUR)
+    make_older(home, 40 * 24 * HOUR, "tools")
     for words in (["list", "--fields", "name"], ["show", "add", "--fields", "name"]):
         result = run("mcp", *words, *option, **variables)
         assert (result, "40 days old" in result.stderr) == ("add\n", True)

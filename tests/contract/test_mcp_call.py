@@ -7,20 +7,19 @@ import json
 import re
 import signal
 import socket
-import struct
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import Run
-from tests.contract.test_mcp import (
+from tests.answers import Gate, closing, http, late
+from tests.conftest import Run, Start
+from tests.contract.caches import make_older
+from tests.contract.tools import (
     ADD,
     ANYTHING,
     CALL,
@@ -38,11 +37,10 @@ from tests.contract.test_mcp import (
     tool,
 )
 from tests.fake_proxy import FakeProxy, error
+from tests.server import Listener, nobody, read_head
 
 EFFECT = "may have had its effect"
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNg+M/AAAADAQEAGN2NsAAAAABJRU5ErkJggg=="
-
-Respond = Callable[[BaseHTTPRequestHandler], None]
 
 
 def result_of(proxy: FakeProxy, body: Any, times: int | None = 1) -> FakeProxy:
@@ -81,28 +79,6 @@ def test_a_warm_call_is_one_request_in_all(run_process: Run, run: Run, tools: Fa
     before = len(tools.requests)
     assert run_process("mcp", "call", "add", "a=1") == run("mcp", "call", "mcp_lab_add", "a=1") == "3\n"
     assert tools.asked[before:] == [CALL, CALL]
-
-
-def slowly(seconds: float, body: Any = None) -> Respond:
-    """Answer after a while."""
-
-    def respond(handler: BaseHTTPRequestHandler) -> None:
-        time.sleep(seconds)
-        data = json.dumps(answer("late") if body is None else body).encode()
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(data) + data)
-
-    return respond
-
-
-def closing(reset: bool = False) -> Respond:
-    """Close the connection without an answer."""
-
-    def respond(handler: BaseHTTPRequestHandler) -> None:
-        if reset:
-            handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        handler.connection.close()
-
-    return respond
 
 
 def told(status: int, words: str) -> dict[str, Any]:
@@ -169,7 +145,7 @@ def test_what_is_not_found_is_said_in_the_servers_own_words(
         pytest.param({"body": HUGE}, 3, "bad_response", True, id="10 MiB"),
         pytest.param({"respond": closing()}, 3, "unreachable", True, id="closed"),
         pytest.param({"respond": closing(reset=True)}, 3, "unreachable", True, id="reset"),
-        pytest.param({"respond": slowly(1.5)}, 3, "timeout", True, id="time-out"),
+        pytest.param({"respond": late(answer("late"), 1.5)}, 3, "timeout", True, id="time-out"),
         pytest.param({"raw": b"SSH-2.0-OpenSSH\r\n"}, 3, "unreachable", True, id="not http"),
     ],
 )
@@ -212,37 +188,21 @@ def test_a_redirect_is_not_followed(run: Run, tools: FakeProxy, status: int) -> 
     assert [request.path for request in calls(tools)] == [CALL, CALL]
 
 
-class Dropping:
-    """A proxy that tells of its tools, and closes the connection as soon as it reads the head of a call."""
+class Dropping(Listener):
+    """A proxy that lists its tools, and closes the connection as soon as it reads the head of a call."""
 
-    def __init__(self) -> None:
-        self.calls = 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
+    calls = 0
 
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            with connection:
-                connection.settimeout(5)
-                head = b""
-                while b"\r\n\r\n" not in head and (some := connection.recv(1024)):
-                    head += some
-                if head.startswith(b"POST"):
-                    self.calls += 1
-                    continue
-                body = json.dumps([] if SERVERS.encode() in head else offer(tool("add", ADD))).encode()
-                connection.sendall(
-                    b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-                )
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+    def serve(self, connection: socket.socket) -> None:
+        """Answer one request."""
+        connection.settimeout(5)
+        with connection.makefile("rb") as stream:
+            head = read_head(stream)
+        if head is not None and head.method == "POST":
+            self.calls += 1
+        elif head is not None:
+            body = [] if head.target == SERVERS else offer(tool("add", ADD))
+            connection.sendall(http(body, "Connection: close"))
 
 
 @pytest.fixture
@@ -266,9 +226,7 @@ def test_a_connection_that_ends_before_the_body_was_read_is_not_made_anew(
 
 def test_where_nothing_was_sent_nothing_can_have_happened(run: Run, tools: FakeProxy) -> None:
     run("mcp", "list")
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+    with nobody() as url:
         tools.close()
         result = run("mcp", "call", "add", "a=1", "--json", exit=3)
         cold = run("mcp", "call", "add", "a=1", "--json", exit=3, LITELLM_BASE_URL=url)
@@ -288,12 +246,12 @@ def test_a_slow_tool_has_two_minutes_and_not_the_time_of_a_page(
     assert mcp.CALL_SECONDS == 120
     monkeypatch.setattr(client, "READ_SECONDS", 0.3)
     monkeypatch.setitem(client.Client.call.__kwdefaults__, "silence", 0.3)
-    tools.on(CALL, respond=slowly(0.8), method="POST")
+    tools.on(CALL, respond=late(answer("late"), 0.8), method="POST")
     assert run("mcp", "call", "add", "a=1") == "late\n"
 
 
 def test_a_time_out_is_kept(run: Run, tools: FakeProxy) -> None:
-    tools.on(CALL, respond=slowly(2), method="POST")
+    tools.on(CALL, respond=late(answer("late"), 2), method="POST")
     run("mcp", "list")
     start = time.monotonic()
     result = run("mcp", "call", "add", "a=1", "--timeout", "0.5", exit=3)
@@ -304,31 +262,20 @@ def test_a_time_out_is_kept(run: Run, tools: FakeProxy) -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_a_call_that_is_interrupted_was_made_once(
-    run: Run, tools: FakeProxy, env: dict[str, str], number: signal.Signals, code: int
+    run: Run, tools: FakeProxy, start: Start, number: signal.Signals, code: int
 ) -> None:
     run("mcp", "list")
-    asked, may_end = threading.Event(), threading.Event()
-
-    def respond(_: BaseHTTPRequestHandler) -> None:
-        asked.set()
-        may_end.wait(20)
-
-    tools.on(CALL, respond=respond, method="POST", times=None)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "litellmctl", "mcp", "call", "add", "a=1"],
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert asked.wait(20)
-    start = time.monotonic()
+    gate = Gate(answer("late"))
+    tools.on(CALL, respond=gate, method="POST", times=None)
+    process = start("mcp", "call", "add", "a=1", stdin=subprocess.DEVNULL)
+    gate.wait()
+    begin = time.monotonic()
     process.send_signal(number)
     stdout, stderr = process.communicate(timeout=10)
-    took = time.monotonic() - start
+    took = time.monotonic() - begin
     time.sleep(0.3)
-    may_end.set()
-    assert (process.returncode, stdout, stderr) == (code, b"", b"")
+    gate.open()
+    assert (process.returncode, stdout, stderr) == (code, "", "")
     assert (len(calls(tools)), listings(tools)) == (1, 1)
     assert took < 2
 
@@ -369,24 +316,15 @@ def test_other_failures_keep_the_cached_tools(run: Run, tools: FakeProxy) -> Non
     assert listings(tools) == 1
 
 
-def make_older(home: Path, seconds: float) -> None:
-    """Make the cached tools older."""
-    for path in (home / "cache").glob("tools-*.jsonl"):
-        head, rest = path.read_text().split("\n", 1)
-        header = json.loads(head)
-        header["fetched_at"] -= seconds
-        path.write_text(json.dumps(header) + "\n" + rest)
-
-
 def test_a_tool_that_is_not_cached_is_looked_for_once(run: Run, proxy: FakeProxy, home: Path) -> None:
     offering(proxy, tool("old"), times=1)
     run("mcp", "list")
-    make_older(home, 5)
+    make_older(home, 5, "tools")
     offering(proxy, tool("old"), tool("new"), times=1)
     result_of(proxy, answer("found"))
     assert run("mcp", "call", "new") == "found\n"
     assert (listings(proxy), len(calls(proxy))) == (2, 1)
-    make_older(home, 5)
+    make_older(home, 5, "tools")
     offering(proxy, tool("old"))
     assert run("mcp", "call", "lab/newer", "--json", exit=5).error["code"] == "not_found"
     assert listings(proxy) == 3

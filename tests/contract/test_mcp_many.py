@@ -6,23 +6,26 @@ import json
 import os
 import random
 import signal
-import socketserver
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from litellmctl.auth.login_file import LoginFile, Logins
-from litellmctl.auth.vault import FileVault, Secret
-from tests.conftest import Run
-from tests.contract.test_mcp import CALL, SERVERS, answer, calls, offer, offering, tool
+from tests.answers import answering, http
+from tests.conftest import Run, Start
+from tests.contract.tools import CALL, SERVERS, answer, calls, offer, offering, tool
+from tests.effort import measured, peak_bytes, until
 from tests.fake_proxy import FakeProxy, error
-from tests.logins import pkce_login
+from tests.logins import OLD, Files
+from tests.server import Listener, read_body, read_head
 
 SCHEMA = {
     "type": "object",
@@ -33,74 +36,55 @@ SCHEMA = {
 Reply = Callable[[dict[str, Any]], Any]
 
 
-class ToolServer(socketserver.ThreadingTCPServer):
+class ToolServer(Listener):
     """A proxy with one tool, quicker than the fake one, that knows what it is called with and counts.
 
     `reply` makes the result out of the arguments; a pair is a status and a body, None closes the connection.
     """
 
-    daemon_threads = True
-    request_queue_size = 128
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.reply: Reply = echo
         self.arguments: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self.in_flight = self.most_in_flight = self.listings = 0
         self.lock = threading.Lock()
-        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+        super().__init__()
 
     @property
     def numbers(self) -> list[Any]:
         """The `n` of each call, in the order in which they came."""
         return [arguments.get("n") for arguments in self.arguments]
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Be silent about clients that went away."""
+    def serve(self, connection: socket.socket) -> None:
+        """Answer until the client has no more requests, or a reply is None."""
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with connection.makefile("rb") as stream:
+            while (head := read_head(stream)) is not None:
+                body = read_body(stream, head.headers)
+                if head.target == SERVERS:
+                    made: Any = []
+                elif head.target != CALL:
+                    self.listings += 1
+                    made = offer(tool("echo", SCHEMA))
+                else:
+                    made = self._call(json.loads(body), head.headers.get("authorization", ""))
+                if made is None:
+                    return
+                status, said = made if isinstance(made, tuple) else (200, made)
+                connection.sendall(http(said, status=f"{status} X"))
 
-
-class _Handler(socketserver.StreamRequestHandler):
-    server: ToolServer
-    disable_nagle_algorithm = True
-
-    def handle(self) -> None:
-        while head := self.rfile.readline():
-            headers = {}
-            while (line := self.rfile.readline()) not in {b"\r\n", b""}:
-                name, _, value = line.partition(b":")
-                headers[name.lower()] = value.strip().decode()
-            body = self.rfile.read(int(headers.get(b"content-length", 0)))
-            path = head.split()[1].decode()
-            if path == SERVERS:
-                self._send(200, [])
-            elif path != CALL:
-                self.server.listings += 1
-                self._send(200, offer(tool("echo", SCHEMA)))
-            elif not self._call(json.loads(body), headers.get(b"authorization", "")):
-                return
-
-    def _call(self, request: dict[str, Any], key: str) -> bool:
-        server = self.server
+    def _call(self, request: dict[str, Any], key: str) -> Any:
         arguments = request["arguments"]
-        with server.lock:
-            server.arguments.append(arguments)
-            server.keys.append(key)
-            server.in_flight += 1
-            server.most_in_flight = max(server.most_in_flight, server.in_flight)
+        with self.lock:
+            self.arguments.append(arguments)
+            self.keys.append(key)
+            self.in_flight += 1
+            self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
-            made = server.reply(arguments)
+            return self.reply(arguments)
         finally:
-            with server.lock:
-                server.in_flight -= 1
-        if made is not None:
-            self._send(*(made if isinstance(made, tuple) else (200, made)))
-        return made is not None
-
-    def _send(self, status: int, body: Any) -> None:
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.wfile.write(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n" % (status, len(data)) + data)
+            with self.lock:
+                self.in_flight -= 1
 
 
 def echo(arguments: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -110,11 +94,11 @@ def echo(arguments: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def server(env: dict[str, str]) -> Iterator[ToolServer]:
-    with ToolServer() as server:
-        env["LITELLM_BASE_URL"] = server.url
-        env["LITELLM_API_KEY"] = "sk-test-0123456789abcdef"
-        yield server
-        server.shutdown()
+    server = ToolServer()
+    env["LITELLM_BASE_URL"] = server.url
+    env["LITELLM_API_KEY"] = "sk-test-0123456789abcdef"
+    yield server
+    server.close()
 
 
 def lines(*values: Any) -> str:
@@ -139,39 +123,18 @@ def outcomes(text: str) -> list[Any]:
 
 
 @pytest.fixture
-def buffered(server: ToolServer, env: dict[str, str]) -> dict[str, str]:
-    """The environment of a program whose output waits in buffers, as it does by default."""
-    return {name: value for name, value in env.items() if name != "PYTHONUNBUFFERED"}
+def buffered(env: dict[str, str]) -> None:
+    """Let the program's output wait in buffers, as it does by default."""
+    env.pop("PYTHONUNBUFFERED", None)
+
+
+Calls = Callable[..., "subprocess.Popen[bytes]"]
 
 
 @pytest.fixture
-def start(buffered: dict[str, str]) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
-    """Start the program with pipes; what still runs is ended after the test."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(*words: str, **variables: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "litellmctl", "mcp", "call", "echo", "--jsonl", "-", *words]
-        pipe = subprocess.PIPE
-        started.append(
-            subprocess.Popen(command, env={**buffered, **variables}, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0)
-        )
-        return started[-1]
-
-    yield start
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate(timeout=10)
-
-
-Start = Callable[..., "subprocess.Popen[bytes]"]
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 10) -> bool:
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.01)
-    return condition()
+def start_calls(server: ToolServer, buffered: None, start: Start) -> Calls:
+    """Start `mcp call --jsonl -` with pipes of bytes."""
+    return partial(start, "mcp", "call", "echo", "--jsonl", "-", text=False)
 
 
 def feed(process: subprocess.Popen[bytes], text: str) -> None:
@@ -232,7 +195,7 @@ def test_as_many_jobs_as_there_may_be(run: Run, server: ToolServer) -> None:
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 5])
-def test_no_more_than_four_times_jobs_wait_for_a_slow_one(start: Start, server: ToolServer, jobs: int) -> None:
+def test_no_more_than_four_times_jobs_wait_for_a_slow_one(start_calls: Calls, server: ToolServer, jobs: int) -> None:
     may_end = threading.Event()
 
     def reply(arguments: dict[str, Any]) -> Any:
@@ -241,10 +204,10 @@ def test_no_more_than_four_times_jobs_wait_for_a_slow_one(start: Start, server: 
         return echo(arguments)
 
     server.reply = reply
-    process = start("--jobs", str(jobs))
+    process = start_calls("--jobs", str(jobs))
     feed(process, numbered(200))
     least = 1 if jobs == 1 else 4 * jobs - 2  # of those that are read, two may not have been begun
-    assert wait_for(lambda: len(server.arguments) >= least)
+    until(lambda: len(server.arguments) >= least)
     time.sleep(0.3)
     assert least <= len(server.arguments) <= 4 * jobs
     may_end.set()
@@ -253,8 +216,8 @@ def test_no_more_than_four_times_jobs_wait_for_a_slow_one(start: Start, server: 
     assert (outcomes(stdout.decode()), stderr, process.returncode) == (list(range(200)), b"", 0)
 
 
-def test_each_result_comes_as_soon_as_it_can(start: Start, server: ToolServer) -> None:
-    process = start()
+def test_each_result_comes_as_soon_as_it_can(start_calls: Calls, server: ToolServer) -> None:
+    process = start_calls()
     for number in range(4):
         feed(process, numbered(1, start=number))
         assert outcomes(read_line(process).decode()) == [number]
@@ -309,8 +272,8 @@ def test_a_line_of_more_than_5_mib_is_an_error_in_its_place(run: Run, server: To
         assert "larger than 5 MiB" in result.stderr
 
 
-def test_a_line_that_is_not_utf8_is_an_error_in_its_place(start: Start, server: ToolServer) -> None:
-    process = start()
+def test_a_line_that_is_not_utf8_is_an_error_in_its_place(start_calls: Calls, server: ToolServer) -> None:
+    process = start_calls()
     stdout, _ = process.communicate(b'{"n": 1}\n{"n": 2, "t": "\xff"}\n{"n": 3}\n', timeout=20)
     assert (outcomes(stdout.decode()), process.returncode) == ([1, "usage", 3], 2)
 
@@ -479,13 +442,13 @@ def test_without_a_check_lines_go_as_they_are(run: Run, server: ToolServer) -> N
 
 
 @pytest.mark.parametrize("busy", [True, False])
-def test_ctrl_c_ends_at_once(start: Start, server: ToolServer, busy: bool) -> None:
+def test_ctrl_c_ends_at_once(start_calls: Calls, server: ToolServer, busy: bool) -> None:
     may_end = threading.Event()
     if busy:
         server.reply = lambda arguments: (may_end.wait(20), echo(arguments))[1]
-    process = start("--jobs", "3")
+    process = start_calls("--jobs", "3")
     feed(process, numbered(2))
-    assert wait_for(lambda: len(server.arguments) == 2)
+    until(lambda: len(server.arguments) == 2)
     if not busy:
         assert outcomes((read_line(process) + read_line(process)).decode()) == [0, 1]
     began = time.monotonic()
@@ -500,7 +463,9 @@ def test_ctrl_c_ends_at_once(start: Start, server: ToolServer, busy: bool) -> No
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
-def test_a_reader_that_goes_away_ends_it(server: ToolServer, buffered: dict[str, str], tmp_path: Path) -> None:
+def test_a_reader_that_goes_away_ends_it(
+    server: ToolServer, buffered: None, env: dict[str, str], tmp_path: Path
+) -> None:
     server.reply = lambda arguments: (time.sleep(0.05), echo(arguments))[1]
     file = tmp_path / "calls.jsonl"
     file.write_text(numbered(5000))
@@ -508,7 +473,7 @@ def test_a_reader_that_goes_away_ends_it(server: ToolServer, buffered: dict[str,
     began = time.monotonic()
     done = subprocess.run(
         ["bash", "-c", script, sys.executable, str(file)],
-        env=buffered,
+        env=env,
         capture_output=True,
         text=True,
         timeout=30,
@@ -520,11 +485,11 @@ def test_a_reader_that_goes_away_ends_it(server: ToolServer, buffered: dict[str,
     assert len(server.arguments) < 200
 
 
-def test_a_kill_leaves_each_line_called_at_most_once(start: Start, server: ToolServer) -> None:
+def test_a_kill_leaves_each_line_called_at_most_once(start_calls: Calls, server: ToolServer) -> None:
     server.reply = lambda arguments: (time.sleep(0.02), echo(arguments))[1]
-    process = start("--jobs", "8")
+    process = start_calls("--jobs", "8")
     feed(process, numbered(500))
-    assert wait_for(lambda: len(server.arguments) > 30)
+    until(lambda: len(server.arguments) > 30)
     process.kill()
     process.wait(10)
     time.sleep(0.2)
@@ -534,18 +499,12 @@ def test_a_kill_leaves_each_line_called_at_most_once(start: Start, server: ToolS
 # --- long runs ---
 
 
-def peak_kib(server: ToolServer, env: dict[str, str], text: str) -> int:
-    # Not ru_maxrss, which a child starts with as its parent left it.
-    code = (
-        "import re, sys; from litellmctl.__main__ import main;"
-        "code = main(['mcp', 'call', 'echo', '--jsonl', '-', '--jobs', '8']);"
-        "print(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1], file=sys.stderr); sys.exit(code)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=env, input=text.encode(), capture_output=True, timeout=120, check=False
-    )
+def peak_of(text: str, env: dict[str, str]) -> int:
+    """Return the most memory, in bytes, that it takes to make the calls of these lines."""
+    command = measured("mcp", "call", "echo", "--jsonl", "-", "--jobs", "8")
+    done = subprocess.run(command, env=env, input=text.encode(), capture_output=True, timeout=120, check=False)
     assert done.stdout.count(b"\n") == text.count("\n")
-    return int(done.stderr.split()[-1])
+    return peak_bytes(done.stderr)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -554,44 +513,34 @@ def test_memory_stays_flat(server: ToolServer, env: dict[str, str]) -> None:
         # A tenth is called, the others are refused here: so it takes seconds, and each way is gone.
         return lines(*({"n": n if n % 10 == 0 else "x", "t": "x" * 200} for n in range(count)))
 
-    few, many = peak_kib(server, env, text(2000)), peak_kib(server, env, text(20_000))
+    few, many = peak_of(text(2000), env), peak_of(text(20_000), env)
     assert len(server.arguments) == 2200
-    assert many < few + 3000
-
-
-def sign_in(proxy: FakeProxy, home: Path, *, due_in: float) -> None:
-    """Store a login whose token is renewed from so many seconds on (five minutes before its end)."""
-    now = time.time()
-    folder = home / "config"
-    secret = Secret(proxy.url, "token-old", now - 3000, now + 300 + due_in, "refresh-1")
-    FileVault(folder).put("login-1", secret)
-    login = pkce_login(proxy.url, issued_at=secret.issued_at, expires_at=secret.expires_at, id="login-1")
-    LoginFile(folder).write(Logins({"default": login}, {}, []))
+    assert many < few + 3000 * 1024
 
 
 @pytest.mark.parametrize("jobs", [1, 4])
 def test_a_token_that_is_about_to_end_is_renewed_before_the_next_call(
-    run: Run, proxy: FakeProxy, home: Path, jobs: int
+    run: Run, proxy: FakeProxy, files: Files, jobs: int
 ) -> None:
     offering(proxy, tool("echo", SCHEMA))
     run("mcp", "list")  # imports what is slow to import
-    sign_in(proxy, home, due_in=0.7)
     due = time.time() + 0.7
+    # It is renewed from five minutes before its end on.
+    files.keep(proxy.url, left=300.7, life=3300)
     proxy.on("/token", {"access_token": "token-new", "expires_in": 3600, "refresh_token": "refresh-2"}, method="POST")
 
-    def respond(handler: Any) -> None:
+    def once_due(_: BaseHTTPRequestHandler) -> Any:
         time.sleep(max(0.0, due + 0.05 - time.time()))
-        body = json.dumps(echo({"n": 0})).encode()
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        return echo({"n": 0})
 
-    proxy.on(CALL, respond=respond, method="POST", times=jobs)
+    proxy.on(CALL, respond=answering(once_due), method="POST", times=jobs)
     proxy.on(CALL, echo({"n": 1}), method="POST", times=12 - jobs)
     result = run("mcp", "call", "echo", "--jsonl", "-", "--jobs", str(jobs), stdin=numbered(12))
     assert (result.count("\n"), result.stderr) == (12, "")
     keys = [request.headers["Authorization"] for request in calls(proxy)]
-    assert keys == ["Bearer token-old"] * jobs + ["Bearer token-new"] * (12 - jobs)
+    assert keys == [f"Bearer {OLD}"] * jobs + ["Bearer token-new"] * (12 - jobs)
     assert proxy.asked.count("/token") == 1
-    assert json.loads((home / "config" / "secrets.json").read_text())["secrets"]["login-1"]["token"] == "token-new"
+    assert files.secret.token == "token-new"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")

@@ -22,7 +22,10 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from tests.conftest import Run
-from tests.fake_proxy import FakeProxy, Request, error, row
+from tests.contract.signing_in import revokes
+from tests.effort import until
+from tests.fake_proxy import FakeProxy, error, row
+from tests.server import free_port
 
 TOKEN, REFRESH, CODE = "litellm_login_token-0123456789", "llm_srefresh_0123456789", "code-0123456789"
 CLIENT = "llm_dcrc_0123456789"
@@ -112,13 +115,6 @@ class Person:
         return found
 
 
-def until(condition: Callable[[], Any]) -> None:
-    end = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
 @pytest.fixture
 def person(tmp_path: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Person:
     """A person at this machine, whose browser comes back with a code."""
@@ -142,25 +138,10 @@ def fake(proxy: FakeProxy, person: Person, env: dict[str, str]) -> FakeProxy:
 
 
 @pytest.fixture
-def evil() -> Iterator[FakeProxy]:
-    """Another server, to which nothing may be sent."""
-    server = FakeProxy()
-    yield server
-    server.close()
-    assert server.requests == []
-
-
-@pytest.fixture
 def taken() -> Iterator[int]:
     """A port on which somebody else listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    return port
 
 
 def without_absent(fields: dict[str, Any]) -> dict[str, Any]:
@@ -207,17 +188,9 @@ def tells(proxy: FakeProxy, base: str = "", *, models: bool = True) -> FakeProxy
     return proxy.on(f"{base}/model/info", {"data": [row("gpt")]}) if models else proxy
 
 
-def revokes(proxy: FakeProxy, *, status: int = 200) -> FakeProxy:
-    return proxy.on("/revoke", {}, status=status, method="POST")
-
-
 def signs_in(proxy: FakeProxy) -> FakeProxy:
     """Do all that a sign-in asks for."""
     return tells(grants(registers(offers(proxy))))
-
-
-def asked(proxy: FakeProxy, path: str) -> list[Request]:
-    return [request for request in proxy.requests if request.path == path]
 
 
 def query_of(link: str) -> dict[str, str]:
@@ -276,7 +249,7 @@ def test_the_exchange_is_as_the_contract_has_it(run: Run, fake: FakeProxy, perso
     }
     assert re.fullmatch(r"http://127\.0\.0\.1:[1-9][0-9]{3,4}/callback", query["redirect_uri"])
     assert re.fullmatch(r"[A-Za-z0-9_-]{43,}", query["state"])  # 256 bits or more
-    register, token, models = (asked(fake, path)[0] for path in ("/register", "/token", "/v1/models"))
+    register, token, models = (fake.requests_for(path)[0] for path in ("/register", "/token", "/v1/models"))
     assert register.json == {
         "client_name": "litellmctl",
         "redirect_uris": [query["redirect_uri"]],
@@ -317,7 +290,7 @@ def test_the_exchange_is_as_the_contract_has_it(run: Run, fake: FakeProxy, perso
 def test_no_secret_is_anywhere_but_in_the_vault(run: Run, fake: FakeProxy, person: Person, home: Path) -> None:
     signs_in(fake)
     result = run("login", "--sso", "-v")
-    verifier = asked(fake, "/token")[0].form["code_verifier"]
+    verifier = fake.requests_for("/token")[0].form["code_verifier"]
     written = files(home)
     vault = written.pop("secrets.json")
     assert TOKEN in vault
@@ -485,7 +458,7 @@ def test_without_a_browser_and_with_a_port_that_was_chosen(
     port = free_port()
     waiting = start_login("--callback-port", str(port))
     assert query_of(waiting.link)["redirect_uri"] == f"http://127.0.0.1:{port}/callback"
-    assert asked(fake, "/register")[0].json["redirect_uris"] == [f"http://127.0.0.1:{port}/callback"]
+    assert fake.requests_for("/register")[0].json["redirect_uris"] == [f"http://127.0.0.1:{port}/callback"]
     assert "Signed in" in waiting.get(RIGHT)
     assert waiting.link in waiting.end(0).splitlines()
     assert person.links == []
@@ -515,7 +488,7 @@ def test_two_logins_at_once(fake: FakeProxy, person: Person, home: Path, start_l
     second.end(0)
     # One is stored, and the other one ended at the proxy.
     kept = stored(home)["secret"]["refresh_token"]
-    assert {kept, asked(fake, "/revoke")[0].form["token"]} == {REFRESH, f"{REFRESH}-second"}
+    assert {kept, fake.requests_for("/revoke")[0].form["token"]} == {REFRESH, f"{REFRESH}-second"}
 
 
 def test_another_login_ends_the_one_before_at_the_proxy(run: Run, fake: FakeProxy, person: Person, home: Path) -> None:
@@ -905,7 +878,7 @@ def test_an_exchange_that_fails(
     assert "check the key" not in result.error["remedy"]
     assert "\x1b" not in result.stderr
     assert "Not signed in" in person.pages[0]
-    assert len(asked(fake, "/token")) == 1
+    assert len(fake.requests_for("/token")) == 1
     assert_nothing_is_stored(home)
     assert_not_listening(person)
 
@@ -926,7 +899,7 @@ def test_an_exchange_that_redirects_is_not_followed(
         registers(offers(fake)).on("/token", method="POST", **redirect(target, status))
         assert run("login", "--sso", "--json", exit=3).error["code"] == "bad_response"
     assert set(fake.asked) == {*WELL_KNOWN, "/register", "/token"}
-    assert len(asked(fake, "/token")) == 2
+    assert len(fake.requests_for("/token")) == 2
     assert_nothing_is_stored(home)
 
 
@@ -1024,7 +997,7 @@ def test_a_refusal_in_the_browser_is_exit_4(run: Run, fake: FakeProxy, person: P
     assert "access_denied: The user said[31m no" in result.error["message"]
     assert "Not signed in" in person.pages[0]
     assert "The user said[31m no" in person.pages[0]
-    assert asked(fake, "/token") == []
+    assert fake.requests_for("/token") == []
     assert_nothing_is_stored(home)
 
 
@@ -1032,7 +1005,7 @@ def test_a_refusal_in_the_browser_is_exit_4(run: Run, fake: FakeProxy, person: P
 
 
 def assert_revoked(proxy: FakeProxy) -> None:
-    (request,) = asked(proxy, "/revoke")
+    (request,) = proxy.requests_for("/revoke")
     assert request.method == "POST"
     assert (request.form["token"], request.form["client_id"]) == (REFRESH, CLIENT)
     assert "Authorization" not in request.headers
@@ -1077,7 +1050,7 @@ def test_a_login_that_fails_leaves_what_was_stored_before(
     )
     run("login", "--sso", exit=4)
     assert files(home) == before
-    assert asked(fake, "/revoke")[0].form["token"] == "other"
+    assert fake.requests_for("/revoke")[0].form["token"] == "other"
 
 
 def test_a_secret_that_cannot_be_stored_ends_the_sign_in(
@@ -1132,12 +1105,12 @@ def test_a_virtual_key_in_place_of_the_token(run: Run, fake: FakeProxy, person: 
     fake.on("/key/generate", {"key": "sk-virtual-0123456789", "expires": expires}, method="POST")
     tells(fake)
     result = run("login", "--sso", "--virtual-key", "-v")
-    (made,) = asked(fake, "/key/generate")
+    (made,) = fake.requests_for("/key/generate")
     assert made.headers["Authorization"] == f"Bearer {TOKEN}"
     assert made.json["team_id"] == "lab-red"
     assert made.json["key_alias"].startswith("litellmctl-")
     # The key is tried before the sign-in is given up.
-    assert [one.headers["Authorization"] for one in asked(fake, "/v1/models")] == [
+    assert [one.headers["Authorization"] for one in fake.requests_for("/v1/models")] == [
         f"Bearer {TOKEN}",
         "Bearer sk-virtual-0123456789",
     ]
@@ -1161,5 +1134,5 @@ def test_where_no_virtual_key_is_to_be_had_the_token_is_kept(
     signs_in(fake).on("/key/generate", method="POST", times=None, **error(401, "viewers may not make keys"))
     result = run("login", "--sso", "--virtual-key")
     assert "viewers may not make keys" in result.stderr
-    assert asked(fake, "/revoke") == []
+    assert fake.requests_for("/revoke") == []
     assert (stored(home)["kind"], stored(home)["secret"]["refresh_token"]) == ("pkce", REFRESH)

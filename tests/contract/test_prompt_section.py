@@ -14,16 +14,17 @@ import time
 import xml.etree.ElementTree as ET
 import zlib
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import Result, Run
+from tests.answers import Gate, Respond, after
+from tests.conftest import Result, Run, Start
+from tests.contract.caches import cache_file
 from tests.contract.test_frame import HEAVY
-from tests.contract.test_mcp_many import sign_in
 from tests.fake_proxy import FakeProxy, error
+from tests.logins import OLD, Files
 
 HUB, API = "/claude-code/plugins", "/v1/skills"
 NAMES = {HUB: "the Skill Hub", API: "the Skills API"}
@@ -80,18 +81,13 @@ def asked(proxy: FakeProxy) -> list[str]:
     return sorted(STORES[path] for path in proxy.asked)
 
 
-def cache_file(home: Path) -> Path:
-    (path,) = (home / "cache").glob("skills-*.jsonl")
-    return path
-
-
 def header(home: Path) -> Any:
-    return json.loads(cache_file(home).read_text().split("\n", 1)[0])
+    return json.loads(cache_file(home, "skills").read_text().split("\n", 1)[0])
 
 
 def make_older(home: Path, seconds: float, *only: str) -> None:
     """Make what is cached of the stores older."""
-    path = cache_file(home)
+    path = cache_file(home, "skills")
     head, rest = path.read_text().split("\n", 1)
     told = json.loads(head)
     for store in only or told["parts"]:
@@ -374,33 +370,23 @@ def test_each_request_is_named_where_that_is_asked_for(run: Run, proxy: FakeProx
 def test_the_stores_are_asked_at_the_same_time(run: Run, proxy: FakeProxy) -> None:
     both = threading.Barrier(2, timeout=10)
 
-    def answer(body: Any) -> Callable[[BaseHTTPRequestHandler], None]:
-        def respond(handler: BaseHTTPRequestHandler) -> None:
-            both.wait()
-            data = json.dumps(body["body"]).encode()
-            handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(data) + data)
+    def together(answer: dict[str, Any]) -> Respond:
+        return after(both.wait, answer["body"])
 
-        return respond
-
-    proxy.on(HUB, respond=answer(hub("review"))).on(API, respond=answer(api("release")))
+    proxy.on(HUB, respond=together(hub("review"))).on(API, respond=together(api("release")))
     assert names(run("prompt-section")) == ["release", "review"]
 
 
-def test_processes_at_the_same_time_leave_one_whole_cache(
-    run: Run, proxy: FakeProxy, home: Path, env: dict[str, str]
-) -> None:
+def test_processes_at_the_same_time_leave_one_whole_cache(run: Run, proxy: FakeProxy, home: Path, start: Start) -> None:
     stores(proxy, hub(*(f"h{n}" for n in range(200)), times=None), api("release", times=None))
-    processes = [
-        subprocess.Popen([sys.executable, "-m", "litellmctl", "prompt-section"], env=env, stdout=-1, stderr=-1)
-        for _ in range(4)
-    ]
+    processes = [start("prompt-section") for _ in range(4)]
     outputs = [process.communicate(timeout=60) for process in processes]
-    assert {errors for _, errors in outputs} == {b""}
+    assert {errors for _, errors in outputs} == {""}
     before = len(proxy.requests)
-    assert {text.decode() for text, _ in outputs} == {run("prompt-section")}
+    assert {text for text, _ in outputs} == {run("prompt-section")}
     assert len(proxy.requests) == before
     left = [path.name for path in (home / "cache").iterdir() if path.suffix != ".lock"]
-    assert sorted(left) == ["key", cache_file(home).name]
+    assert sorted(left) == ["key", cache_file(home, "skills").name]
 
 
 # Where a store fails
@@ -555,16 +541,12 @@ def test_what_a_store_says_of_its_failure_does_nothing_to_a_terminal(run: Run, p
 
 
 def test_a_store_that_does_not_answer_in_time_costs_only_itself(run: Run, proxy: FakeProxy) -> None:
-    may_answer = threading.Event()
-
-    def silent(_: BaseHTTPRequestHandler) -> None:
-        may_answer.wait(20)
-
-    proxy.on(HUB, **hub("review")).on(API, respond=silent)
+    gate = Gate(None)
+    proxy.on(HUB, **hub("review")).on(API, respond=gate)
     start = time.monotonic()
     result = run("prompt-section", "--timeout", "0.5")
     assert time.monotonic() - start < 5
-    may_answer.set()
+    gate.open()
     assert names(result) == ["review"]
     assert result.stderr == "Warning: without the Skills API: no complete answer within 0.5 s\n"
     assert run("prompt-section").stderr == result.stderr
@@ -632,7 +614,7 @@ def test_the_cache_is_private_and_holds_no_secret(run: Run, proxy: FakeProxy, ho
         for secret in (env["LITELLM_API_KEY"].encode(), b"hidden-header"):
             assert secret not in path.read_bytes()
             assert secret not in path.name.encode()
-    told, *lines = cache_file(home).read_text().splitlines()
+    told, *lines = cache_file(home, "skills").read_text().splitlines()
     assert (json.loads(told)["total"], len(lines)) == (2, 2)
 
 
@@ -725,7 +707,7 @@ def shaped(change: Callable[[dict[str, Any], list[Any]], Any]) -> Callable[[byte
 def test_a_damaged_cache_is_no_cache(run: Run, proxy: FakeProxy, home: Path, damage: Callable[[bytes], bytes]) -> None:
     stores(two(proxy), hub("newer"), api())
     run("prompt-section")
-    path = cache_file(home)
+    path = cache_file(home, "skills")
     path.write_bytes(damage(path.read_bytes()))
     assert run("prompt-section", "--offline", exit=3) == ""
     for _ in range(2):
@@ -742,7 +724,7 @@ def test_a_store_of_a_later_version_is_not_one_of_ours(run: Run, proxy: FakeProx
 
     two(proxy)
     before = run("prompt-section")
-    path = cache_file(home)
+    path = cache_file(home, "skills")
     path.write_bytes(shaped(add)(path.read_bytes()))
     assert run("prompt-section") == before
     assert len(proxy.requests) == 2
@@ -751,7 +733,7 @@ def test_a_store_of_a_later_version_is_not_one_of_ours(run: Run, proxy: FakeProx
 def test_a_cache_that_is_a_folder_or_a_link(run: Run, proxy: FakeProxy, home: Path, tmp_path: Path) -> None:
     two(proxy)
     before = run("prompt-section")
-    path, moved = cache_file(home), tmp_path / "moved.jsonl"
+    path, moved = cache_file(home, "skills"), tmp_path / "moved.jsonl"
     path.rename(moved)
     path.symlink_to(moved)
     assert run("prompt-section") == before
@@ -779,7 +761,7 @@ def test_a_cache_that_cannot_be_written_is_a_warning(run: Run, proxy: FakeProxy,
 def test_a_cache_that_can_be_read_only_is_read(run: Run, proxy: FakeProxy, home: Path) -> None:
     two(proxy)
     before = run("prompt-section")
-    data = cache_file(home).read_bytes()
+    data = cache_file(home, "skills").read_bytes()
     read_only(home)
     result = run("prompt-section")
     assert (result, result.stderr, len(proxy.requests)) == (before, "", 2)
@@ -788,14 +770,14 @@ def test_a_cache_that_can_be_read_only_is_read(run: Run, proxy: FakeProxy, home:
     result = run("prompt-section")
     assert names(result) == ["newer"]
     assert "Warning: the skills cannot be cached: " in result.stderr
-    assert len(cache_file(home).read_bytes()) == len(data)
+    assert len(cache_file(home, "skills").read_bytes()) == len(data)
 
 
 def test_a_full_disk_keeps_what_was_cached(run: Run, proxy: FakeProxy, home: Path, env: dict[str, str]) -> None:
     two(proxy)
     run("prompt-section")
     make_older(home, 2 * MINUTE)
-    before = cache_file(home).read_bytes()
+    before = cache_file(home, "skills").read_bytes()
     stores(proxy, hub(*(f"skill-{n}" for n in range(300))), api())
     code = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
@@ -805,7 +787,7 @@ def test_a_full_disk_keeps_what_was_cached(run: Run, proxy: FakeProxy, home: Pat
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60, check=True)
     assert len(names(done.stdout)) == 300
     assert "the skills cannot be cached" in done.stderr
-    assert cache_file(home).read_bytes() == before
+    assert cache_file(home, "skills").read_bytes() == before
     assert [path.name for path in (home / "cache").iterdir() if path.suffix == ".tmp"] == []
 
 
@@ -832,12 +814,12 @@ def test_without_a_credential_it_is_an_error(run: Run, env: dict[str, str]) -> N
 
 
 def test_a_variable_that_loses_is_never_named(run: Run, proxy: FakeProxy, home: Path) -> None:
-    sign_in(proxy, home, due_in=DAY)
+    Files(home / "config").keep(proxy.url, left=2 * DAY, life=3 * DAY)
     two(proxy)
     first, second = (run("prompt-section", terminal=True) for _ in range(2))
     assert names(first.replace("\r", "")) == ["release", "review"]
     assert first.stderr == second.stderr == ""
-    assert {request.headers["Authorization"] for request in proxy.requests} == {"Bearer token-old"}
+    assert {request.headers["Authorization"] for request in proxy.requests} == {f"Bearer {OLD}"}
     two(proxy)
     assert "LITELLM_API_KEY not used" in run("skills", "list", terminal=True).stderr
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
-import socket
 import stat
 import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,15 +16,16 @@ from typing import Any
 
 import pytest
 
-from litellmctl.auth.login_file import Login, LoginFile, Logins
+from litellmctl.auth.login_file import LoginFile, Logins
 from litellmctl.auth.vault import FileVault, Found, Missing, Secret
-from tests.conftest import Run
-from tests.fake_proxy import FakeProxy, Request, error, row
-from tests.logins import pkce_login
+from tests.answers import Gate, after, answering, late
+from tests.conftest import Run, Start
+from tests.contract.signing_in import revokes
+from tests.fake_proxy import FakeProxy, error, row
+from tests.logins import CLIENT, DAY, ID, OLD, OLD_REFRESH, Files
+from tests.server import nobody
 
-OLD, NEW = "litellm_login_old-0123456789", "litellm_login_new-0123456789"
-OLD_REFRESH, NEW_REFRESH = "llm_srefresh_old-0123456789", "llm_srefresh_new-0123456789"
-CLIENT, ID = "llm_dcrc_0123456789", "0123456789abcdef"
+NEW, NEW_REFRESH = "litellm_login_new-0123456789", "llm_srefresh_new-0123456789"
 GRANT = {
     "access_token": NEW,
     "token_type": "Bearer",
@@ -36,130 +34,19 @@ GRANT = {
     "user_id": "duo",
     "team_id": "lab-red",
 }
-DAY = 86400.0
 # Before and after the end of a token that is to be renewed.
 DUE, ENDED = 100.0, -1.0
 SECONDS = 30.0
-
-
-class Files:
-    """What the program has stored."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.logins = LoginFile(folder)
-        self.vault = FileVault(folder)
-
-    def keep(self, url: str, *, left: float, life: float = DAY, profile: str = "default", **changes: Any) -> None:
-        """Sign in by PKCE, so that `left` of the token's `life` are left, both in seconds."""
-        end = time.time() + left
-        login = pkce_login(url, issued_at=end - life, expires_at=end, id=ID, team_id="lab-red", client_id=CLIENT)
-        self.vault.put(ID, Secret(url, OLD, end - life, end, OLD_REFRESH))
-        self.logins.write(Logins({profile: login._replace(**changes)}, {}, []))
-
-    @property
-    def login(self) -> Login:
-        login = self.logins.login("default")
-        assert login is not None
-        return login
-
-    @property
-    def secret(self) -> Secret:
-        found = self.vault.get(ID)
-        assert isinstance(found, Found)
-        return found.secret
-
-    @property
-    def bytes(self) -> dict[str, bytes]:
-        return {name: (self.folder / name).read_bytes() for name in ("logins.json", "secrets.json")}
-
-
-@pytest.fixture
-def files(home: Path) -> Files:
-    return Files(home / "config")
-
-
-@pytest.fixture
-def fake(proxy: FakeProxy, env: dict[str, str]) -> FakeProxy:
-    """A proxy that no variable names."""
-    del env["LITELLM_BASE_URL"], env["LITELLM_API_KEY"]
-    env["LITELLMCTL_KEYRING"] = "off"
-    return proxy
-
-
-@pytest.fixture
-def evil() -> Iterator[FakeProxy]:
-    """Another server, to which nothing may be sent."""
-    server = FakeProxy()
-    yield server
-    server.close()
-    assert server.requests == []
 
 
 def grants(proxy: FakeProxy, **changes: Any) -> FakeProxy:
     return proxy.on("/token", {**GRANT, **changes}, method="POST")
 
 
-def asked(proxy: FakeProxy, path: str) -> list[Request]:
-    return [request for request in proxy.requests if request.path == path]
-
-
-Start = Callable[..., "subprocess.Popen[str]"]
-
-
-@pytest.fixture
-def start(env: dict[str, str]) -> Iterator[Start]:
-    """Start the program as a process of its own. What is still there after the test is ended."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start(*words: str) -> subprocess.Popen[str]:
-        started.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "litellmctl", *words],
-                env=env,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        )
-        return started[-1]
-
-    yield start
-    for one in started:
-        if one.poll() is None:
-            one.kill()
-        one.communicate(timeout=SECONDS)
-
-
 def end_of(process: subprocess.Popen[str], stdin: str = "") -> tuple[int, str, str]:
     stdout, stderr = process.communicate(stdin, timeout=SECONDS)
     assert "Traceback" not in stderr
     return process.returncode, stdout, stderr
-
-
-def answer(handler: BaseHTTPRequestHandler, body: Any) -> None:
-    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + json.dumps(body).encode())
-
-
-class Gate:
-    """An endpoint that answers when it is opened."""
-
-    def __init__(self, body: Any) -> None:
-        self._body = body
-        self.reached = threading.Event()
-        self._open = threading.Event()
-
-    def __call__(self, handler: BaseHTTPRequestHandler) -> None:
-        self.reached.set()
-        self._open.wait(SECONDS)
-        answer(handler, self._body)
-
-    def wait(self) -> None:
-        assert self.reached.wait(SECONDS)
-
-    def open(self) -> None:
-        self._open.set()
 
 
 # When, and with what
@@ -249,11 +136,8 @@ def test_a_login_of_another_profile_is_left_alone(run: Run, fake: FakeProxy, fil
 def test_twenty_processes_at_once_make_one_refresh(fake: FakeProxy, files: Files, start: Start) -> None:
     files.keep(fake.url, left=ENDED)
 
-    def slow(handler: BaseHTTPRequestHandler) -> None:
-        time.sleep(0.5)  # time enough for all of them to find the old token
-        answer(handler, GRANT)
-
-    fake.on("/token", method="POST", respond=slow)
+    # Time enough for all of them to find the old token.
+    fake.on("/token", method="POST", respond=late(GRANT, 0.5))
     ends = [end_of(process) for process in [start("token") for _ in range(20)]]
     assert ends == [(0, f"{NEW}\n", "")] * 20
     assert len(fake.requests) == 1
@@ -326,8 +210,8 @@ def test_what_may_pass_lets_the_old_token_serve_until_its_end(
 
 
 def test_a_proxy_that_is_down_lets_the_old_token_serve_until_its_end(run: Run, fake: FakeProxy, files: Files) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+    with nobody() as url:
+        pass
     files.keep(url, left=1.5)
     end = files.secret.expires_at
     assert end is not None
@@ -442,14 +326,10 @@ def test_the_new_pair_is_on_the_disk_before_it_is_used(
         done.append(Path(target).name)
         replace(source, target)
 
-    def refresh(handler: BaseHTTPRequestHandler) -> None:
-        done.append("ask")
-        answer(handler, GRANT)
-
     files.keep(fake.url, left=ENDED)
     monkeypatch.setattr(os, "fsync", recorded)
     monkeypatch.setattr(os, "replace", replaced)
-    fake.on("/token", method="POST", respond=refresh)
+    fake.on("/token", method="POST", respond=after(lambda: done.append("ask"), GRANT))
     run("token")
     kept = ["fsync", "secrets.json"]
     assert done == [*kept, "ask", *kept, "fsync", "logins.json"]
@@ -521,7 +401,10 @@ def test_a_token_that_is_refused_in_its_second_half_is_renewed_once(run: Run, fa
     grants(fake).models(row("gpt"))
     assert run("models", "--json").json[0]["id"] == "gpt"
     assert fake.asked == ["/model/info", "/token", "/model/info"]
-    assert [one.headers["Authorization"] for one in asked(fake, "/model/info")] == [f"Bearer {OLD}", f"Bearer {NEW}"]
+    assert [one.headers["Authorization"] for one in fake.requests_for("/model/info")] == [
+        f"Bearer {OLD}",
+        f"Bearer {NEW}",
+    ]
     assert files.secret.refresh_token == NEW_REFRESH
 
 
@@ -529,7 +412,7 @@ def test_a_new_token_that_is_refused_too_is_exit_4(run: Run, fake: FakeProxy, fi
     files.keep(fake.url, left=0.4 * DAY)
     grants(fake).on("/model/info", times=2, **REFUSED).on("/v1/models", **REFUSED)
     assert run("models", "--json", exit=4).error["remedy"] == "litellmctl login --sso"
-    assert len(asked(fake, "/token")) == 1
+    assert len(fake.requests_for("/token")) == 1
     assert files.secret.token == NEW
 
 
@@ -538,14 +421,14 @@ def test_a_token_that_is_refused_in_its_first_half_is_not_renewed(run: Run, fake
     fake.on("/model/info", **REFUSED).on("/v1/models", **REFUSED)
     failure = run("models", "--json", exit=4).error
     assert (failure["code"], failure["remedy"]) == ("auth_failed", "litellmctl login --sso")
-    assert asked(fake, "/token") == []
+    assert fake.requests_for("/token") == []
 
 
 def test_a_token_that_was_renewed_a_moment_ago_is_not_renewed_again(run: Run, fake: FakeProxy, files: Files) -> None:
     files.keep(fake.url, left=DUE)
     grants(fake).on("/model/info", **REFUSED).on("/v1/models", **REFUSED)
     run("models", exit=4)
-    assert len(asked(fake, "/token")) == 1
+    assert len(fake.requests_for("/token")) == 1
 
 
 def test_a_login_without_a_refresh_token_cannot_be_renewed(run: Run, fake: FakeProxy, files: Files) -> None:
@@ -558,10 +441,6 @@ def test_a_login_without_a_refresh_token_cannot_be_renewed(run: Run, fake: FakeP
 
 
 # Meanwhile
-
-
-def revokes(proxy: FakeProxy, **answer: Any) -> FakeProxy:
-    return proxy.on("/revoke", method="POST", **{"body": {}, **answer})
 
 
 def test_a_logout_waits_for_the_renewal_and_ends_the_new_sign_in(fake: FakeProxy, files: Files, start: Start) -> None:
@@ -577,7 +456,7 @@ def test_a_logout_waits_for_the_renewal_and_ends_the_new_sign_in(fake: FakeProxy
     gate.open()
     assert end_of(token) == (0, f"{NEW}\n", "")
     assert end_of(logout)[0] == 0
-    assert asked(fake, "/revoke")[0].form["token"] == NEW_REFRESH
+    assert fake.requests_for("/revoke")[0].form["token"] == NEW_REFRESH
     assert files.logins.read().by_profile == {}
     assert not Path(files.vault.path).exists()
 
@@ -619,7 +498,7 @@ def test_another_login_waits_for_the_renewal_and_replaces_it(fake: FakeProxy, fi
     assert end_of(token) == (0, f"{NEW}\n", "")
     code, _, stderr = end_of(login)
     assert code == 0, stderr
-    assert asked(fake, "/revoke")[0].form["token"] == NEW_REFRESH
+    assert fake.requests_for("/revoke")[0].form["token"] == NEW_REFRESH
     logins = files.logins.read()
     assert (files.login.kind, logins.discarded) == ("api_key", [])
     assert list(json.loads(Path(files.vault.path).read_bytes())["secrets"]) == [files.login.id]
@@ -694,13 +573,13 @@ def test_a_kill_while_the_proxy_is_asked_leaves_the_old_pair_and_no_lock(
 def test_a_kill_at_any_moment_leaves_files_that_can_be_read(fake: FakeProxy, files: Files, start: Start) -> None:
     issued = {OLD: OLD_REFRESH}
 
-    def refresh(handler: BaseHTTPRequestHandler) -> None:
+    def refresh(_: BaseHTTPRequestHandler) -> Any:
         number = len(issued)
         issued[f"token-{number}"] = f"refresh-{number}"
         pair = {"access_token": f"token-{number}", "refresh_token": f"refresh-{number}"}
-        answer(handler, {**GRANT, **pair, "expires_in": 0.001})  # so that each process renews
+        return {**GRANT, **pair, "expires_in": 0.001}  # so that each process renews
 
-    fake.on("/token", method="POST", respond=refresh, times=None)
+    fake.on("/token", method="POST", respond=answering(refresh), times=None)
     files.keep(fake.url, left=ENDED)
     begin = time.monotonic()
     assert end_of(start("token"))[0] == 0
@@ -723,51 +602,3 @@ def test_what_a_kill_left_behind_goes_with_the_next_write(run: Run, fake: FakePr
     grants(fake)
     run("token")
     assert not left.exists()
-
-
-# Signing out
-
-
-def test_a_logout_ends_the_sign_in_at_the_proxy(run: Run, fake: FakeProxy, files: Files) -> None:
-    files.keep(fake.url, left=DAY)
-    revokes(fake)
-    run("logout", "-v")
-    (request,) = fake.requests
-    assert (request.form["token"], request.form["client_id"]) == (OLD_REFRESH, CLIENT)
-    assert "Authorization" not in request.headers
-    assert not Path(files.vault.path).exists()
-    assert run("token", "--json", exit=4).error["code"] == "auth_required"
-    run("logout")
-    assert len(fake.requests) == 1
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [{"status": 500, "body": {"detail": "boom"}}, {"status": 400, "body": {"error": "invalid_request"}}, {"raw": b""}],
-)
-def test_a_sign_in_that_cannot_be_ended_at_the_proxy_is_ended_here(
-    run: Run, fake: FakeProxy, files: Files, answer: dict[str, Any]
-) -> None:
-    files.keep(fake.url, left=DAY)
-    revokes(fake, **answer)
-    result = run("logout")
-    assert "could not be revoked" in result.stderr
-    assert OLD_REFRESH not in result.stderr
-    assert not Path(files.vault.path).exists()
-    assert files.logins.read().by_profile == {}
-    assert files.logins.read().urls == {"default": fake.url}
-
-
-def test_a_logout_without_the_network(run: Run, fake: FakeProxy, files: Files) -> None:
-    files.keep(fake.url, left=DAY)
-    assert "could not be revoked" in run("logout", "--offline").stderr
-    assert not Path(files.vault.path).exists()
-    assert fake.requests == []
-
-
-def test_a_logout_sends_nothing_to_an_endpoint_that_somebody_moved(
-    run: Run, fake: FakeProxy, evil: FakeProxy, files: Files
-) -> None:
-    files.keep(fake.url, left=DAY, revocation_endpoint=f"{evil.url}/revoke")
-    assert "could not be revoked" in run("logout").stderr
-    assert not Path(files.vault.path).exists()

@@ -1,58 +1,31 @@
-"""The sandbox, with a stand-in for LiteLLM that starts at once; tests/live/test_sandbox.py has the real one."""
+"""`sandbox`, with a stand-in for LiteLLM that starts at once; tests/live/test_sandbox.py has the real one."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
 
 import pytest
 
-from litellmctl.errors import Failure, UsageFailure
-from litellmctl.sandbox import process, proxy, resident, variables
-from tests.conftest import StartSandbox
+from tests.conftest import Start
+from tests.effort import until
+from tests.server import listens
+from tests.stand_in import stand_in_for_litellm
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and process groups")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-
-# Writes its environment into its home, and answers 200 to its key. BREAK, a file beside it, makes it fail to start.
-STAND_IN = """
-import http.server, json, os, pathlib, sys
-
-def run_server(words):
-    if pathlib.Path(__file__).with_name("BREAK").exists():
-        raise RuntimeError("broken \\x1b[31minstallation\\x1b[0m")
-    port = int(words[words.index("--port") + 1])
-    pathlib.Path("environment.json").write_text(json.dumps({**os.environ}))
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            known = self.headers["Authorization"] == "Bearer " + os.environ["LITELLM_MASTER_KEY"]
-            self.send_response(200 if known else 401)
-            self.end_headers()
-            self.wfile.write(json.dumps(str(pathlib.Path.cwd())).encode())
-    http.server.HTTPServer(("127.0.0.1", port), Handler).serve_forever()
-"""
 
 
 @pytest.fixture
 def stand_in(tmp_path: Path) -> Path:
     """A folder of packages, to be searched first, in which LiteLLM is a small server."""
-    packages = tmp_path / "packages"
-    (packages / "litellm" / "proxy").mkdir(parents=True)
-    (packages / "litellm" / "__init__.py").write_text(STAND_IN)
-    (packages / "litellm" / "proxy" / "__init__.py").touch()
-    (packages / "litellm" / "proxy" / "proxy_server.py").touch()
-    for name in ("uvicorn", "fastapi", "mcp"):
-        (packages / f"{name}.py").touch()
-    return packages
+    return stand_in_for_litellm(tmp_path / "packages")
 
 
 @pytest.fixture
@@ -73,7 +46,7 @@ def user(env: dict[str, str], stand_in: Path, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def run(start_sandbox: StartSandbox) -> Callable[..., tuple[int, str, str]]:
+def run(start_sandbox: Start) -> Callable[..., tuple[int, str, str]]:
     """Run `litellmctl sandbox ...`; return exit code, stdout and stderr."""
 
     def run(*words: str, **variables: str) -> tuple[int, str, str]:
@@ -98,234 +71,6 @@ WAITING = [
 ]
 
 
-def answers(base_url: str) -> bool:
-    with socket.socket() as client:
-        client.settimeout(2)
-        return client.connect_ex(("127.0.0.1", int(base_url.rsplit(":", 1)[1]))) == 0
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    expires = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < expires, "did not happen in time"
-        time.sleep(0.05)
-
-
-class TestStartTime:
-    @pytest.mark.parametrize("name", [b"sleep", b"a) S 1 2 3 (b", b"\xff\x00\n) Z", b") ) )"])
-    def test_name_may_hold_anything(self, name: bytes):
-        fields = b"S " + b" ".join(str(number).encode() for number in range(4, 53))
-        assert process.parse_proc_stat(b"123 (%s) %s\n" % (name, fields)) == "22"
-
-    @pytest.mark.parametrize("state", [b"Z", b"X"])
-    def test_zombie_has_ended(self, state: bytes):
-        assert process.parse_proc_stat(b"123 (x) %s %s" % (state, b"0 " * 49)) is None
-
-    def test_ps(self):
-        assert process.parse_ps("Ss   Sun Nov  2 13:03:26 2026\n") == "Sun Nov 2 13:03:26 2026"
-        assert process.parse_ps("Z+   Sun Nov  2 13:03:26 2026\n") is None
-        assert process.parse_ps("") is None
-
-    @posix
-    def test_ps_of_this_process(self):
-        assert process._start_time_by_ps(os.getpid()) == process._start_time_by_ps(os.getpid()) is not None
-
-    def test_processes_here(self):
-        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-        try:
-            first = process.start_time(child.pid)
-            assert first is not None
-            assert first == process.start_time(child.pid)
-        finally:
-            child.communicate(b"\n")
-        assert process.start_time(child.pid) is None
-
-    @posix
-    def test_zombie_here(self):
-        child = subprocess.Popen(["true"])
-        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        assert process.start_time(child.pid) is None
-        child.wait()
-
-    @linux
-    def test_odd_name_here(self):
-        code = "import time; open('/proc/self/comm', 'wb').write(b'x) R 7 (y'); print(flush=True); time.sleep(30)"
-        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
-            before = process.start_time(child.pid)
-            assert child.stdout
-            child.stdout.readline()
-            assert b"x) R 7 (y" in Path(f"/proc/{child.pid}/stat").read_bytes()
-            assert process.start_time(child.pid) == before
-            child.kill()
-
-
-class TestEnvironments:
-    USER: ClassVar = {
-        "PATH": os.environ["PATH"],
-        "HOME": "/home/ada",
-        "LANG": "C.UTF-8",
-        "OPENAI_API_KEY": "sk-1",
-        "AWS_PROFILE": "prod",
-        "HTTPS_PROXY": "http://proxy.example.com:8080",
-        "LITELLM_API_KEY": "sk-2",
-        "LITELLM_SALT_KEY": "sk-3",
-        "LITELLMCTL_PROFILE": "work",
-        "DATABASE_URL": "postgresql://x",
-        "EDITOR": "vi",
-    }
-
-    def test_proxy_sees_nothing_of_the_user(self, tmp_path: Path):
-        own = variables.of_proxy(self.USER, tmp_path, "sk-own")
-        assert not {"sk-1", "sk-2", "sk-3", "prod", "work", "vi", "postgresql://x", "/home/ada"} & set(own.values())
-        assert own["PATH"] == self.USER["PATH"]
-        assert own["HOME"] == own["USERPROFILE"] == own["TMPDIR"] == str(tmp_path)
-        assert own["LITELLM_MASTER_KEY"] == "sk-own"
-        assert own["LITELLM_MODE"] == "PRODUCTION"  # else LiteLLM loads a .env from the folders above it
-        assert own["HTTPS_PROXY"] == "http://127.0.0.1:9"
-
-    def test_command_sees_the_sandbox_only(self, tmp_path: Path):
-        own = variables.of_command(self.USER, "http://127.0.0.1:1", "sk-own", tmp_path)
-        assert {name: value for name, value in own.items() if name.startswith("LITELLM")} == {
-            "LITELLM_BASE_URL": "http://127.0.0.1:1",
-            "LITELLM_API_KEY": "sk-own",
-            "LITELLMCTL_CONFIG_DIR": str(tmp_path / "config"),
-            "LITELLMCTL_CACHE_DIR": str(tmp_path / "cache"),
-        }
-        assert own["EDITOR"] == "vi"
-        assert own["OPENAI_API_KEY"] == "sk-1"
-
-    @posix
-    def test_program_is_found(self, tmp_path: Path):
-        path = variables.of_command({"PATH": "/nowhere"}, "", "", tmp_path)["PATH"]
-        assert path.startswith("/nowhere:/")
-        (tmp_path / "litellmctl").write_text("#!/bin/sh\n")
-        (tmp_path / "litellmctl").chmod(0o755)
-        assert variables.of_command({"PATH": str(tmp_path)}, "", "", tmp_path)["PATH"] == str(tmp_path)
-
-
-class TestResident:
-    def test_round_trip(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-        monkeypatch.setenv("LITELLMCTL_CACHE_DIR", str(tmp_path))
-        assert resident.running() is None
-        me = resident.Resident("http://127.0.0.1:1", "sk-own", os.getpid(), process.start_time(os.getpid()) or "", 1.5)
-        state = tmp_path / "sandbox" / "state.json"
-        state.parent.mkdir()
-        state.write_text(json.dumps(vars(me)))
-        assert resident.running() == me
-
-    @pytest.mark.parametrize(
-        "text", ["", "{", "[]", "null", "{}", '{"base_url": "x"}', '{"pid": 1, "unknown": 2}', "\udcff"]
-    )
-    def test_unreadable_note_is_none(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str):
-        monkeypatch.setenv("LITELLMCTL_CACHE_DIR", str(tmp_path))
-        (tmp_path / "sandbox").mkdir()
-        (tmp_path / "sandbox" / "state.json").write_bytes(text.encode("utf-8", "surrogateescape"))
-        assert resident.running() is None
-
-    @pytest.mark.parametrize(
-        "changed",
-        [
-            {"pid": 2**31 - 1, "start_time": None},  # any process that has ended, and its group
-            {"pid": -1, "start_time": None},
-            {"pid": 0, "start_time": ""},
-            {"pid": 10**400},
-            {"pid": "1"},
-            {"pid": True},
-            {"pid": "\0"},
-            {"started_at": 1e300},
-            {"started_at": "now"},
-            {"key": 5},
-        ],
-        ids=lambda changed: repr(changed)[:40],
-    )
-    def test_a_note_that_names_no_process_is_none(
-        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, changed: dict[str, object]
-    ):
-        monkeypatch.setenv("LITELLMCTL_CACHE_DIR", str(tmp_path))
-        me = resident.Resident("http://127.0.0.1:1", "sk-own", os.getpid(), process.start_time(os.getpid()) or "", 1.5)
-        (tmp_path / "sandbox").mkdir()
-        (tmp_path / "sandbox" / "state.json").write_text(json.dumps({**vars(me), **changed}))
-        assert resident.running() is None
-
-    def test_a_note_that_is_nested_too_deeply_is_none(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-        monkeypatch.setenv("LITELLMCTL_CACHE_DIR", str(tmp_path))
-        (tmp_path / "sandbox").mkdir()
-        (tmp_path / "sandbox" / "state.json").write_text("[" * 100_000)
-        assert resident.running() is None
-
-
-class TestStart:
-    def test_missing_extra(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "mcp" else object())
-        with pytest.raises(UsageFailure) as caught:
-            proxy.start(tmp_path / "proxy", seconds=1, note=print, check=lambda: None)
-        assert "-m pip install" in (caught.value.remedy or "")
-        assert "litellmctl[sandbox]" in (caught.value.remedy or "")
-        assert not (tmp_path / "proxy").exists()
-
-    @pytest.fixture
-    def notes(self, monkeypatch: pytest.MonkeyPatch, stand_in: Path) -> list[str]:
-        monkeypatch.setenv("PYTHONPATH", str(stand_in))
-        return []
-
-    def test_port_that_was_taken_meanwhile(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, notes: list[str]):
-        with socket.socket() as other:
-            other.bind(("127.0.0.1", 0))
-            ports = iter([other.getsockname()[1], proxy._free_port()])
-            monkeypatch.setattr(proxy, "_free_port", lambda: next(ports))
-            started = proxy.start(tmp_path / "proxy", seconds=20, note=notes.append, check=lambda: None)
-        try:
-            assert started.answers()
-            assert [note.split()[0] for note in notes] == ["Starting", "Starting", "Ready"]
-        finally:
-            started.stop()
-        assert not answers(started.base_url)
-        started.stop()  # once more does nothing
-
-    def test_two_taken_ports_are_enough(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, notes: list[str]):
-        with socket.socket() as other:
-            other.bind(("127.0.0.1", 0))
-            monkeypatch.setattr(proxy, "_free_port", lambda: other.getsockname()[1])
-            with pytest.raises(Failure, match=r"ended with exit code 1 before it was ready.*ddress already in use"):
-                proxy.start(tmp_path / "proxy", seconds=20, note=notes.append, check=lambda: None)
-        assert len(notes) == 2
-
-    def test_interruption_stops_it(self, tmp_path: Path, notes: list[str]):
-        with pytest.raises(KeyboardInterrupt):
-            proxy.start(tmp_path / "proxy", seconds=20, note=notes.append, check=_interrupt)
-        assert not answers(notes[0].split()[5])
-
-    def test_another_server_is_not_ours(self, tmp_path: Path, notes: list[str]):
-        started = proxy.start(tmp_path / "proxy", seconds=20, note=notes.append, check=lambda: None)
-        try:
-            started.key = "sk-another"
-            assert not started.answers()
-        finally:
-            started.stop()
-
-
-def _interrupt() -> None:
-    raise KeyboardInterrupt
-
-
-def test_last_lines_are_clean(tmp_path: Path):
-    log = tmp_path / "x.log"
-    log.write_bytes(b"one\n\x1b[1;32mtwo\x1b[0m\x07 \xff\x9b31m\r\nthree\x1b]0;title\x07\n")
-    assert proxy.last_lines(log, 2) == ["two \ufffd\ufffd31m", "three]0;title"]
-    assert len(proxy.last_lines(log, 100)) == 3
-
-
-def test_config_has_no_account():
-    yaml: Any = pytest.importorskip("yaml")
-    models = yaml.safe_load(proxy._config({"PYTHONUTF8": "1"}))["model_list"]
-    assert all(model["litellm_params"]["api_key"] == "sk-none" for model in models)
-    assert all(model["litellm_params"]["mock_response"] for model in models)
-    server = yaml.safe_load(proxy._config({"PYTHONUTF8": "1"}))["mcp_servers"]["sandbox"]
-    assert server["command"] == sys.executable
-    assert Path(server["args"][-1]).exists()
-    assert server["env"] == {"PYTHONUTF8": "1"}
-
-
 class TestRun:
     def test_command_uses_the_sandbox(self, run, user, tmp_path):
         code, stdout, stderr = run("run", *printing("{**os.environ}"))
@@ -340,7 +85,7 @@ class TestRun:
         assert seen["OPENAI_API_KEY"] == "sk-of-the-user"
         assert "Starting a LiteLLM proxy on http://127.0.0.1:" in stderr
         assert "Ready after " in stderr
-        assert not answers(seen["LITELLM_BASE_URL"])
+        assert not listens(seen["LITELLM_BASE_URL"])
         assert list((tmp_path / "tmp").iterdir()) == []
         assert list(Path(user["LITELLMCTL_CACHE_DIR"]).glob("**/*")) == []
 
@@ -431,7 +176,7 @@ class TestSignals:
         os.killpg(running.pid, signal.SIGINT)
         running.communicate(timeout=10)
         assert running.returncode == 130
-        assert not answers(base_url)
+        assert not listens(base_url)
         assert list((tmp_path / "tmp").iterdir()) == []
 
     def test_ctrl_c_that_the_command_handles(self, start_sandbox):
@@ -449,7 +194,7 @@ class TestSignals:
         running.send_signal(number)
         running.communicate(timeout=10)
         assert running.returncode == 128 + number
-        assert not answers(base_url)
+        assert not listens(base_url)
         assert list((tmp_path / "tmp").iterdir()) == []
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -489,10 +234,10 @@ class TestSignals:
         if moment == "started":
             assert running.stderr.readline().startswith("Ready")
         else:
-            wait_until(lambda: bool(_proxies(base_url)))
+            until(lambda: bool(_proxies(base_url)))
         running.kill()
-        wait_until(lambda: not _proxies(base_url))
-        assert not answers(base_url)
+        until(lambda: not _proxies(base_url))
+        assert not listens(base_url)
 
 
 def _proxies(base_url: str) -> list[str]:
@@ -531,11 +276,11 @@ class TestUpAndDown:
         assert (code, json.loads(used)) == (0, [up["base_url"], key])
         assert stderr == f"Using the sandbox on {up['base_url']}\n"
         assert list((tmp_path / "tmp").iterdir()) == []
-        assert answers(up["base_url"])
+        assert listens(up["base_url"])
         assert "GET /v1/models" in run("logs", "-n", "1")[1]
 
         assert run("down")[2] == f"✓ Stopped the sandbox on {up['base_url']}\n"
-        assert not answers(up["base_url"])
+        assert not listens(up["base_url"])
         assert json.loads(run("status", "--json")[1]) == stopped
         assert "GET /v1/models" in json.loads(run("logs", "--json")[1])
 
@@ -572,11 +317,11 @@ class TestUpAndDown:
     def test_ends_when_its_cache_is_cleared(self, run, user):
         base_url = json.loads(run("up", "--json")[1])["base_url"]
         time.sleep(2.5)
-        assert answers(base_url)
+        assert listens(base_url)
         folder = Path(user["LITELLMCTL_CACHE_DIR"], "sandbox")
         (folder / "state.json").unlink()
         (folder / "config.yaml").unlink()
-        wait_until(lambda: not answers(base_url))
+        until(lambda: not listens(base_url))
 
     def test_unwritable_cache(self, run, tmp_path):
         (tmp_path / "file").touch()

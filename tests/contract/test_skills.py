@@ -1,18 +1,12 @@
-"""`skills list` and `show`: both stores as one list, in every format, and whatever a proxy says.
-
-What the other tests of skills need is here too: how a proxy tells of skills, and how its stores fail.
-"""
+"""`skills list` and `show`: both stores as one list, in every format, and whatever a proxy says."""
 
 from __future__ import annotations
 
 import csv
 import json
 import re
-import socket
-import struct
 import threading
 import time
-from collections.abc import Callable
 from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -20,113 +14,40 @@ from typing import Any
 
 import pytest
 
+from tests.answers import answering
 from tests.conftest import Result, Run
-from tests.fake_proxy import FakeProxy, Request, Respond
-from tests.fake_proxy import error as error_of
-
-HUB, API = "/claude-code/plugins", "/v1/skills"
-OWN = "custom_llm_provider=litellm_proxy"
-KEY = "sk-test-0123456789abcdef"
-
-KEYS = ["name", "id", "store", "enabled", "version", "description", "source", "updated_at"]
-SHOW_KEYS = [
-    *KEYS,
-    *("created_at", "created_by", "author", "homepage", "keywords", "category", "domain", "namespace"),
-]
-NAMES = {HUB: "the Skill Hub", API: "the Skills API"}
-STORES = {HUB: "hub", API: "api"}
-
-
-def hub(name: Any, **more: Any) -> dict[str, Any]:
-    """Return a row of /claude-code/plugins (shared/contract/plugins_get.master.json)."""
-    base = {"id": f"id-{name}", "name": name, "version": "1.0.0", "description": None}
-    base |= {"source": {"source": "github", "repo": f"org/{name}"}, "author": None, "homepage": None, "keywords": None}
-    base |= {"category": None, "domain": None, "namespace": None, "enabled": True}
-    return {
-        **base,
-        "created_at": "2026-11-22T09:21:51.464000+00:00",
-        "updated_at": "2026-11-22T09:21:51.655000+00:00",
-        **more,
-    }
-
-
-def hub_entry(row: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """Return what /claude-code/plugins/NAME tells of a row (shared/contract/plugin_get.one.json)."""
-    told = {**row, "created_by": "default_user_id", **more}
-    return {key: value for key, value in told.items() if key not in {"domain", "namespace"}}
-
-
-def api(title: Any, skill_id: Any = None, **more: Any) -> dict[str, Any]:
-    """Return a row of /v1/skills, and what /v1/skills/ID tells (shared/contract/skills_get.*.json)."""
-    base = {"id": f"litellm_skill_{title}" if skill_id is None else skill_id, "display_title": title}
-    base |= {"latest_version": None, "source": "custom", "type": "skill", "description": None, "search_score": None}
-    return {
-        **base,
-        "created_at": "2026-11-22T09:21:52.051000+00:00",
-        "updated_at": "2026-11-22T09:21:52.074000+00:00",
-        **more,
-    }
-
-
-def plugins(*rows: Any) -> dict[str, Any]:
-    return {"plugins": list(rows), "count": len(rows)}
-
-
-def page(*rows: Any, next_page: Any = None, has_more: Any = False) -> dict[str, Any]:
-    return {"data": list(rows), "next_page": next_page, "has_more": has_more}
-
-
-def keeping(proxy: FakeProxy, *rows: Any, times: int | None = None) -> FakeProxy:
-    """Let the proxy keep these skills, each in its store, and list them as often as it is asked."""
-    ours = [row for row in rows if "display_title" in row]
-    proxy.on(HUB, plugins(*(row for row in rows if row not in ours)), times=times)
-    return proxy.on(API, page(*ours), times=times)
-
-
-def told(status: int, words: str) -> dict[str, Any]:
-    """Return keywords of `FakeProxy.on` for an error of the hub."""
-    return {"status": status, "body": {"detail": {"error": words}}}
-
-
-def failed(words: str) -> dict[str, Any]:
-    """Return keywords of `FakeProxy.on` for an error of the Skills API (shared/contract/skills_get.missing.json)."""
-    return error_of(500, f"litellm.APIConnectionError: APIConnectionError: {words}", "internal_server_error")
-
-
-def not_there(skill_id: str) -> dict[str, Any]:
-    return failed(f"Litellm_proxyException - Skill not found: {skill_id}")
-
-
-HUB_WITHOUT_DATABASE = told(500, "DB not connected. See https://docs.litellm.ai/docs/proxy/virtual_keys")
-API_WITHOUT_DATABASE = failed(
-    "Prisma client is not initialized. Database connection required for LiteLLM skills.",
+from tests.contract.stores import (
+    API,
+    API_WITHOUT_DATABASE,
+    GREET,
+    HALF,
+    HUB,
+    HUB_WITHOUT_DATABASE,
+    KEY,
+    KEYS,
+    MINE,
+    NAMES,
+    OFF,
+    OWN,
+    SEGMENTS,
+    SHOW_KEYS,
+    SKILL,
+    WEB_PAGE,
+    api,
+    failed,
+    hub,
+    hub_entry,
+    keeping,
+    not_there,
+    page,
+    plugins,
+    told,
 )
-WEB_PAGE = {"body": b"<!DOCTYPE html><h1>Sign in</h1>", "headers": {"Content-Type": "text/html"}}
-HALF = {"raw": b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"plugins": [], "data": ['}
+from tests.fake_proxy import FakeProxy
+from tests.fake_proxy import error as error_of
+from tests.server import nobody
 
-
-def closing(*, reset: bool = False) -> Respond:
-    """Close the connection without an answer."""
-
-    def respond(handler: BaseHTTPRequestHandler) -> None:
-        if reset:
-            handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        handler.connection.close()
-
-    return respond
-
-
-def answering(body: Callable[[BaseHTTPRequestHandler], Any], *, after: float = 0, status: int = 200) -> Respond:
-    """Answer with what `body` makes, after a while."""
-
-    def respond(handler: BaseHTTPRequestHandler) -> None:
-        time.sleep(after)
-        data = json.dumps(body(handler)).encode()
-        handler.wfile.write(
-            b"HTTP/1.1 %d X\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % (status, len(data)) + data
-        )
-
-    return respond
+STORES = {HUB: "hub", API: "api"}
 
 
 def saying(words: str, _: BaseHTTPRequestHandler) -> Any:
@@ -135,11 +56,6 @@ def saying(words: str, _: BaseHTTPRequestHandler) -> Any:
 
 def hanging(seconds: float = 3) -> dict[str, Any]:
     return {"respond": lambda _: time.sleep(seconds)}
-
-
-def asked_of(proxy: FakeProxy, *paths: str) -> list[Request]:
-    """Return the requests for these paths."""
-    return [request for request in proxy.requests if request.path in paths]
 
 
 def names(result: Result) -> list[Any]:
@@ -153,22 +69,6 @@ def strictly(text: str) -> Any:
         raise AssertionError(f"{constant} is not JSON")
 
     return json.loads(text, parse_constant=refuse)
-
-
-GREET = hub(
-    "greet",
-    version="1.2.0",
-    description="Says hello",
-    source={"source": "github", "repo": "org/greet"},
-    author={"name": "Lab", "email": "lab@example.com"},
-    homepage="https://example.com",
-    keywords=["hi", "Welcome"],
-    category="fun",
-    domain="Talk",
-    namespace="hello",
-)
-MINE = api("My skill", "litellm_skill_0b5e", description="Says hi")
-OFF = hub("review", enabled=False)
 
 
 # --- list ---
@@ -191,7 +91,7 @@ def test_each_store_is_asked_once_and_the_skills_api_for_its_own(run: Run, proxy
     keeping(proxy, GREET, times=1)
     run("skills", "list", "--all")
     assert sorted((request.method, request.path) for request in proxy.requests) == [("GET", HUB), ("GET", API)]
-    (ours,) = asked_of(proxy, API)
+    (ours,) = proxy.requests_for(API)
     assert ours.query == {"custom_llm_provider": "litellm_proxy", "limit": "1000"}
     assert {request.headers["Authorization"] for request in proxy.requests} == {f"Bearer {KEY}"}
 
@@ -433,7 +333,7 @@ def queries(proxy: FakeProxy) -> list[dict[str, str]]:
     """Return what the Skills API was asked, without what is the same each time."""
     return [
         {key: value for key, value in request.query.items() if key != "custom_llm_provider"}
-        for request in asked_of(proxy, API)
+        for request in proxy.requests_for(API)
     ]
 
 
@@ -445,7 +345,7 @@ def test_all_pages_are_read(run: Run, proxy: FakeProxy) -> None:
     result = run("skills", "list", "--json")
     assert (names(result), result.stderr) == (["a", "b", "c", "d"], "")
     assert queries(proxy) == [{"limit": "1000"}, {"limit": "1000", "page": "p/2 &"}, {"limit": "1000", "page": "3"}]
-    assert {request.query["custom_llm_provider"] for request in asked_of(proxy, API)} == {"litellm_proxy"}
+    assert {request.query["custom_llm_provider"] for request in proxy.requests_for(API)} == {"litellm_proxy"}
 
 
 def test_a_proxy_that_knows_no_second_page_is_asked_for_a_larger_one(run: Run, proxy: FakeProxy) -> None:
@@ -644,9 +544,7 @@ def test_a_proxy_without_a_database_is_told_in_one_line(
 
 
 def test_nobody_listens(run: Run, proxy: FakeProxy) -> None:
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+    with nobody() as url:
         result = run("skills", "list", "--json", exit=3, LITELLM_BASE_URL=url)
     assert result.error["code"] == "unreachable"
     assert result.error["message"].count("cannot reach") == 2
@@ -810,7 +708,6 @@ EVERY_COMMAND = (
     ("enable", "x"),
     ("disable", "x"),
 )
-SKILL = "---\nname: my-skill\ndescription: Says hi\n---\n\nSay hi.\n"
 
 
 def test_skills_that_are_switched_off_are_exit_2(run: Run, proxy: FakeProxy) -> None:
@@ -959,19 +856,6 @@ def test_what_is_found_is_shown_although_a_store_failed(run: Run, proxy: FakePro
     result = run("skills", "show", "My skill", "--json")
     assert result.json["id"] == MINE["id"]
     assert result.stderr.startswith("Warning: the Skill Hub cannot be listed")
-
-
-SEGMENTS = [
-    ("a/b", "a%2Fb"),
-    ("../../key/info", "..%2F..%2Fkey%2Finfo"),
-    ("a%2Fb", "a%252Fb"),
-    ("%2e%2e", "%252e%252e"),
-    ("a b?c#d&e", "a%20b%3Fc%23d%26e"),
-    ("ünï 日", "%C3%BCn%C3%AF%20%E6%97%A5"),
-    ("a\\b;c", "a%5Cb%3Bc"),
-    ("..a", "..a"),
-    ("\n", "%0A"),
-]
 
 
 def test_a_name_is_one_segment_of_a_path(run: Run, proxy: FakeProxy) -> None:

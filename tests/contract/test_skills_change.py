@@ -7,7 +7,6 @@ import io
 import json
 import subprocess
 import sys
-import threading
 import time
 import zipfile
 from http.server import BaseHTTPRequestHandler
@@ -16,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Result, Run
-from tests.contract.test_skills import (
+from tests.answers import Gate, answering, closing
+from tests.conftest import Result, Run, Start
+from tests.contract.stores import (
     API,
     API_WITHOUT_DATABASE,
     GREET,
@@ -33,9 +33,7 @@ from tests.contract.test_skills import (
     SHOW_KEYS,
     SKILL,
     WEB_PAGE,
-    answering,
     api,
-    closing,
     failed,
     hub,
     hub_entry,
@@ -1113,21 +1111,15 @@ def test_who_asks_during_a_change_does_not_keep_what_was_before(run: Run, run_pr
     assert run("prompt-section") == ""
 
 
-def test_a_change_that_is_killed_leaves_nothing_cached(run: Run, proxy: FakeProxy, env: dict[str, str]) -> None:
+def test_a_change_that_is_killed_leaves_nothing_cached(run: Run, proxy: FakeProxy, start: Start) -> None:
     keeping(proxy, GREET)
-    asked, may_end = threading.Event(), threading.Event()
-
-    def respond(_: BaseHTTPRequestHandler) -> None:
-        asked.set()
-        may_end.wait(20)
-
-    proxy.on(f"{HUB}/greet", respond=respond, method="DELETE")
-    command = [sys.executable, "-m", "litellmctl", "skills", "delete", "--yes", "greet"]
-    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert asked.wait(20)
+    gate = Gate(done("greet", "deleted"))
+    proxy.on(f"{HUB}/greet", respond=gate, method="DELETE")
+    process = start("skills", "delete", "--yes", "greet")
+    gate.wait()
     process.kill()
-    assert process.communicate(timeout=10) == (b"", b"")
-    may_end.set()
+    assert process.communicate(timeout=10) == ("", "")
+    gate.open()
     run("prompt-section")
     assert proxy.asked[-1] == HUB  # and the other store is still known
     assert proxy.asked.count(API) == 1

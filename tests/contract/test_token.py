@@ -12,30 +12,15 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Run
-from tests.contract.test_login import (
-    HOUR,
-    KEY,
-    SECOND,
-    accept,
-    json_web_token,
-    login_of,
-    sign_in,
-    signed_out,
-)
+from tests.contract.signing_in import HOUR, KEY, SECOND, accept, login_of, sign_in
 from tests.fake_proxy import FakeProxy
+from tests.logins import json_web_token
 
 # What `token` may not import, since it takes longer than all the rest.
 HEAVY = (
     *("requests", "urllib3", "keyring", "filelock", "tomlkit", "google", "truststore", "platformdirs", "tabulate"),
     *("importlib.metadata", "ssl", "socket", "concurrent.futures", "subprocess", "shlex", "csv"),
 )
-
-
-@pytest.fixture
-def fake(proxy: FakeProxy, env: dict[str, str]) -> FakeProxy:
-    """A proxy that no variable names, for somebody without a keyring."""
-    signed_out(env)
-    return proxy
 
 
 @pytest.fixture

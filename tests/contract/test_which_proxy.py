@@ -6,23 +6,15 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.conftest import Result, Run
-from tests.contract.test_login import KEY, accept, sign_in, signed_out
+from tests.contract.signing_in import KEY, accept, sign_in
 from tests.fake_proxy import FakeProxy
 
 # Nothing listens at these.
 OTHER, THIRD = "http://127.0.0.1:9", "http://127.0.0.1:11"
-
-
-@pytest.fixture
-def fake(proxy: FakeProxy, env: dict[str, str]) -> FakeProxy:
-    """A proxy that no variable names, for somebody without a keyring."""
-    signed_out(env)
-    return proxy
 
 
 def by_models(run: Callable[..., Result]) -> str:

@@ -3,39 +3,35 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import Run
-from tests.contract.test_login import (
+from tests.answers import after, trickle
+from tests.conftest import Run, Start
+from tests.contract.signing_in import (
     DAY,
     HOUR,
     KEY,
     MADE,
     USER,
     accept,
-    after,
     at,
     expire,
     files_with,
-    json_web_token,
     kept,
     make_key,
     sign_in,
-    signed_out,
 )
+from tests.effort import until
 from tests.fake_proxy import FakeProxy, error, row
+from tests.logins import json_web_token
 
 FIELDS = [
     *("profile", "base_url", "signed_in", "kind", "source", "storage", "user_id", "user_email", "team_id"),
@@ -45,13 +41,6 @@ FIELDS = [
 VERSION = "/public/model_hub/info"
 OLD_VERSION = "/health/readiness"
 INFO = {"user_id": "u-1", "team_id": "t-1", "key_alias": "mine", "spend": 0.25, "max_budget": 10.0}
-
-
-@pytest.fixture
-def fake(proxy: FakeProxy, env: dict[str, str]) -> FakeProxy:
-    """A proxy that no variable names, for somebody without a keyring."""
-    signed_out(env)
-    return proxy
 
 
 def known(fake: FakeProxy, *, info: Any = None, user: Any = None, version: Any = "1.106.2") -> FakeProxy:
@@ -473,29 +462,19 @@ def test_that_a_virtual_key_ends_soon_is_said_once(run: Run, fake: FakeProxy) ->
     assert run("whoami", "--json").stderr.count(" ends in ") == 1
 
 
-def trickle(handler: BaseHTTPRequestHandler) -> None:
-    """Answer with a header that does not end."""
-    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-A: ")
-    for _ in range(24):
-        time.sleep(0.25)
-        handler.wfile.write(b"x")
-
-
 @pytest.mark.parametrize("interrupted", [False, True])
-def test_a_proxy_that_trickles_cannot_hold_us(fake: FakeProxy, env: dict[str, str], interrupted: bool) -> None:
-    fake.on("/key/info", respond=trickle)
+def test_a_proxy_that_trickles_cannot_hold_us(fake: FakeProxy, start: Start, interrupted: bool) -> None:
+    fake.on("/key/info", respond=trickle(b"HTTP/1.1 200 OK\r\nX-A: ", 0.25))
     known(fake)
-    env.update({"LITELLM_BASE_URL": fake.url, "LITELLM_API_KEY": KEY})
-    words = [sys.executable, "-m", "litellmctl", "whoami", *([] if interrupted else ["--timeout", "1"])]
-    start = time.monotonic()
-    process = subprocess.Popen(words, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    words = ["whoami", *([] if interrupted else ["--timeout", "1"])]
+    begin = time.monotonic()
+    process = start(*words, LITELLM_BASE_URL=fake.url, LITELLM_API_KEY=KEY)
     if interrupted:
-        while "/key/info" not in fake.asked and time.monotonic() - start < 20:
-            time.sleep(0.02)
-        start = time.monotonic()
-        os.kill(process.pid, signal.SIGINT)
+        until(lambda: "/key/info" in fake.asked)
+        begin = time.monotonic()
+        process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
-    seconds = time.monotonic() - start
+    seconds = time.monotonic() - begin
     assert process.returncode == (130 if interrupted else 3)
     assert seconds < 4
 

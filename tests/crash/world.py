@@ -25,6 +25,7 @@ import ruamel.yaml
 from litellmctl.auth.login_file import Login, LoginFile, Logins
 from litellmctl.auth.vault import FileVault, Found, Secret
 from litellmctl.commands.export import TOOLS
+from tests.answers import http
 from tests.fake_proxy import row
 from tests.hostile.proxy import Attempt, Elsewhere, Exchange, HostileProxy
 from tests.logins import pkce_login
@@ -95,15 +96,13 @@ class Server:
     def close(self) -> None:
         self._during.__exit__(None, None, None)
         assert self._elsewhere.visits == []
-        assert self._proxy.broken == []
+        assert self._proxy.errors == []
         self._proxy.close()
         self._elsewhere.close()
 
 
 def _say(exchange: Exchange, status: int, body: Any) -> None:
-    data = json.dumps(body).encode()
-    head = f"HTTP/1.1 {status} Whatever\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
-    exchange.send(head.encode() + data)
+    exchange.send(http(body, "Content-Type: application/json", status=f"{status} Whatever"))
 
 
 @dataclass

@@ -19,11 +19,11 @@ from ruamel.yaml import YAML
 from litellmctl.catalog.facts import of_deployment
 from litellmctl.catalog.model import Model
 from litellmctl.errors import Failure
-from litellmctl.exporters.all import EXPORTERS
 from litellmctl.exporters.documents import changed
 from litellmctl.exporters.exporter import Exporter, FileChange, Fill, Provider, Put, Set
 from litellmctl.exporters.jsonc import parse
 from litellmctl.exporters.receipts import Receipts, diff
+from litellmctl.exporters.registry import EXPORTERS
 from tests.fuzz.strategies import as_json, damaged, fuzz, mostly, numbers, plain_texts, scalars, texts, trees
 from tests.fuzz.test_catalog import infos
 from tests.unit.exporters.test_documents import toml_files, yaml_files

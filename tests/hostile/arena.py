@@ -138,9 +138,9 @@ class Arena:
             problems.append("it asked nothing")
         problems += _damage(cell, before, home, result.exit_code)
         problems += [f"it asked another server: {visit!r}" for visit in self.elsewhere.visits]
-        problems += [f"the proxy of the tests is broken: {error}" for error in self.proxy.broken]
+        problems += [f"the proxy of the tests is broken: {error}" for error in self.proxy.errors]
         self.elsewhere.visits.clear()
-        self.proxy.broken.clear()
+        self.proxy.errors.clear()
         if any(request.headers.get("authorization", "").startswith("Basic") for request in attempt.requests):
             problems.append("it sent what .netrc says")
         if any("cookie" in request.headers for request in attempt.requests):

@@ -18,7 +18,7 @@ import click
 from litellmctl.auth.login_file import Login, LoginFile, Logins
 from litellmctl.auth.vault import FileVault, Secret
 from litellmctl.commands.base import FormattedCommand
-from litellmctl.exporters.all import EXPORTERS
+from litellmctl.exporters.registry import EXPORTERS
 from tests.contract.test_frame import LEAVES
 from tests.logins import pkce_login
 
@@ -154,7 +154,7 @@ CASES = list(_cases())
 # Why these do not meet the faults. Those that ask nothing are run nevertheless: a test sees that it is so.
 _ASKS_NOTHING = "asks the proxy nothing"
 EXCLUDED: dict[tuple[str, ...], str] = {
-    ("sandbox", "run"): "starts a LiteLLM of its own, and talks to no other; tests/unit/sandbox/test_sandbox.py",
+    ("sandbox", "run"): "starts a LiteLLM of its own, and talks to no other; tests/contract/test_sandbox.py",
     ("sandbox", "up"): "as sandbox run",
     ("sandbox", "status"): "as sandbox run",
     ("sandbox", "logs"): "as sandbox run",

@@ -11,7 +11,6 @@ import json
 import re
 import socket
 import ssl
-import struct
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -22,7 +21,9 @@ from typing import IO, Any
 
 import trustme
 
+from tests.answers import cut, http
 from tests.fake_proxy import shape
+from tests.server import Listener, read_body, read_head
 
 # What a path with a name or an id in it is called.
 _TEMPLATES = (
@@ -30,7 +31,6 @@ _TEMPLATES = (
     (r"(/v1/skills)/[^/]+", r"\1/ID"),
     (r"(/sso/cli/poll)/[^/]+", r"\1/ID"),
 )
-_MAX_REQUEST = 2**22
 # A redirect within the proxy leads here, and the same is answered as without.
 MOVED = "/moved"
 
@@ -152,8 +152,7 @@ class Exchange:
 
     def reset(self) -> None:
         """Close with a RST: what was not read yet is lost to the client too."""
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.close()
+        cut(self.connection)
 
 
 Answer = Callable[[Exchange], None]
@@ -182,49 +181,22 @@ class Attempt:
         return list(dict.fromkeys(request.endpoint for request in self.requests))
 
 
-class _Listener:
-    """Accepts on a port of loopback, and serves each connection in a thread."""
-
-    def __init__(self) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.port: int = self._socket.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Stop listening."""
-        with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-
-
-class Elsewhere(_Listener):
+class Elsewhere(Listener):
     """A server to which nothing may be sent; `visits` is what came nevertheless."""
 
     def __init__(self) -> None:
         self.visits: list[bytes] = []
         super().__init__()
-        self.url = f"http://127.0.0.1:{self.port}"
 
-    def _serve(self, connection: socket.socket) -> None:
-        with connection, suppress(OSError):
-            connection.settimeout(2)
-            self.visits.append(b"a connection")
-            self.visits.append(connection.recv(2000))
-            connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"data": []}')
+    def serve(self, connection: socket.socket) -> None:
+        """Note that somebody came, and what was said."""
+        connection.settimeout(2)
+        self.visits.append(b"a connection")
+        self.visits.append(connection.recv(2000))
+        connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"data": []}')
 
 
-class HostileProxy(_Listener):
+class HostileProxy(Listener):
     """A proxy that is what the current attempt says. With an authority it talks TLS."""
 
     def __init__(self, elsewhere: Elsewhere, authority: trustme.CA | None = None) -> None:
@@ -233,7 +205,6 @@ class HostileProxy(_Listener):
         self._attempt: Attempt | None = None
         self._title = "mine"
         self._contexts: dict[str, ssl.SSLContext] = {}
-        self.broken: list[str] = []
         super().__init__()
         self.url = f"{'https' if authority else 'http'}://127.0.0.1:{self.port}"
 
@@ -295,28 +266,23 @@ class HostileProxy(_Listener):
             body |= {"name": "fresh", "source": {"source": "github", "repo": "org/fresh"}}
         return 200, body
 
-    def _serve(self, connection: socket.socket) -> None:
+    def serve(self, connection: socket.socket) -> None:
+        """Serve a connection of the current attempt."""
         attempt = self._attempt
-        try:
-            # Each end is closed where it was made: a socket that TLS took over is not the one that was accepted.
-            with connection:
-                if attempt is None:
-                    return
-                attempt.connections.append(connection)
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                talking: socket.socket | None = connection
-                if attempt.greet is not None:
-                    talking = attempt.greet(self, connection, attempt.over)
-                elif self._authority is not None:
-                    talking = self.handshake(connection)
-                if talking is not None:
-                    with talking:
-                        attempt.connections.append(talking)
-                        self._talk(talking, attempt)
-        except OSError:
-            pass  # the client went away
-        except Exception as error:  # noqa: BLE001
-            self.broken.append(f"{type(error).__name__}: {error}")
+        if attempt is None:
+            return
+        attempt.connections.append(connection)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        talking: socket.socket | None = connection
+        if attempt.greet is not None:
+            talking = attempt.greet(self, connection, attempt.over)
+        elif self._authority is not None:
+            talking = self.handshake(connection)
+        if talking is not None:
+            # A socket that TLS took over is not the one that was accepted: each end is closed where it was made.
+            with talking:
+                attempt.connections.append(talking)
+                self._talk(talking, attempt)
 
     def _talk(self, connection: socket.socket, attempt: Attempt) -> None:
         with connection.makefile("rb") as stream:
@@ -329,26 +295,12 @@ class HostileProxy(_Listener):
                         return
                 else:
                     status, body = self.answer_to(request)
-                    data = json.dumps(body).encode()
-                    head = f"HTTP/1.1 {status} Good\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
-                    exchange.send(head.encode() + data)
+                    exchange.send(http(body, "Content-Type: application/json", status=f"{status} Good"))
 
 
 def _read(stream: IO[bytes]) -> Request | None:
-    line = stream.readline(65536).decode("latin-1").split()
-    if len(line) != 3:
+    head = read_head(stream)
+    if head is None:
         return None
-    headers: dict[str, str] = {}
-    while (text := stream.readline(65536).decode("latin-1").strip()) != "":
-        name, _, value = text.partition(":")
-        headers[name.lower()] = value.strip()
-    body = b""
-    if "chunked" in headers.get("transfer-encoding", ""):
-        while size := int(stream.readline(100), 16):
-            body += stream.read(min(size, _MAX_REQUEST))
-            stream.readline(10)
-        stream.readline(10)
-    else:
-        body = stream.read(min(int(headers.get("content-length", "0")), _MAX_REQUEST))
-    path, _, query = line[1].partition("?")
-    return Request(line[0], path, query, headers, body)
+    path, _, query = head.target.partition("?")
+    return Request(head.method, path, query, head.headers, read_body(stream, head.headers))

@@ -7,9 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -17,8 +15,9 @@ from urllib.parse import urlsplit
 import requests
 
 from tests.conftest import Result
+from tests.effort import until
 from tests.live.conftest import LAB, Lab
-from tests.server import Server
+from tests.server import Handler, Server
 
 PROGRAM = [sys.executable, "-m", "litellmctl"]
 
@@ -39,15 +38,6 @@ subprocess.Popen(
     stdout=open({pages!r}, "wb"), stderr=subprocess.STDOUT, start_new_session=True,
 )
 """
-
-
-def wait_for(what: str, find: Callable[[], Any], seconds: float = 30) -> Any:
-    """Return what `find` finds, as soon as it finds something."""
-    deadline = time.monotonic() + seconds
-    while not (found := find()):
-        assert time.monotonic() < deadline, f"no {what} within {seconds} s"
-        time.sleep(0.05)
-    return found
 
 
 class Page(NamedTuple):
@@ -89,7 +79,7 @@ class Person:
 
     def seen(self) -> list[Page]:
         """Return what that browser saw, once it is through."""
-        wait_for("last page", lambda: self._pages.exists() and self._pages.read_text().endswith("\n"))
+        until(lambda: self._pages.exists() and self._pages.read_text().endswith("\n"), "the last page", 30)
         return _pages(self._pages.read_text())
 
     def leaves(self) -> None:
@@ -121,13 +111,12 @@ class Waiting:
     def line(self, pattern: str) -> re.Match[str]:
         """Wait until a line on stderr is this, and return it."""
 
-        def find() -> re.Match[str] | None:
+        def find() -> Any:
             found = re.search(rf"^{pattern}$", self.said, re.MULTILINE)
             assert found or self.process.poll() is None, f"it ended without that line:\n{self.said}"
             return found
 
-        found: re.Match[str] = wait_for(f"line {pattern}", find)
-        return found
+        return until(find, f"a line {pattern}", 30)
 
     def link(self) -> str:
         return self.line(r"https?://\S+").group()
@@ -181,11 +170,9 @@ class Between:
         self.keys: dict[str, str] = {}
         between = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode()
+        class Answering(Handler):
+            def _serve(self) -> None:
+                body = self.body().decode()
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 passed = ("authorization", "content-type", "x-litellm-cli-poll-secret")
                 sent = {name: headers[name] for name in passed if name in headers}
@@ -205,19 +192,12 @@ class Between:
                 status = between.after(seen)
                 between.seen.append(seen._replace(status=status))
                 told = _renamed(answer.text, lab.url, between.url).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", answer.headers.get("content-type", "text/plain"))
-                self.send_header("Content-Length", str(len(told)))
-                self.end_headers()
-                self.wfile.write(told)
+                self.send(status, told, {"Content-Type": answer.headers.get("content-type", "text/plain")})
 
-            do_POST = do_GET
-
-            def log_message(self, *_: Any) -> None:
-                pass
+            do_GET = do_POST = _serve
 
         self._lab = lab
-        self._server = Server(Handler)
+        self._server = Server(Answering)
         self.url = self._server.url
         self._server.begin()
 

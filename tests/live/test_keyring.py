@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.effort import until
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="gnome-keyring is Linux's")
 
 _NEEDED = ("dbus-daemon", "gnome-keyring-daemon")
@@ -125,10 +127,7 @@ def alive(mark: str) -> list[str]:
 
 def wait_until_none_lives(mark: str) -> None:
     """Wait for what was killed to be gone."""
-    expires = time.monotonic() + 5
-    while living := alive(mark):
-        assert time.monotonic() < expires, f"survived the end of the session: {living}"
-        time.sleep(0.01)
+    until(lambda: not alive(mark), "the end of all of the session", 5)
 
 
 # What a process of its own does with the vault: each word is an operation and a login's id. Prints a line for each.

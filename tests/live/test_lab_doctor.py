@@ -23,6 +23,7 @@ import trustme
 from tests.conftest import Result, Run
 from tests.live.conftest import Lab
 from tests.live.signing_in import Vault
+from tests.server import Listener
 
 pytestmark = pytest.mark.database
 
@@ -194,7 +195,7 @@ def test_a_profile_that_is_not_there(user: User) -> None:
     assert user.asks()["configuration"]["detail"].startswith(f"profile work at {user.lab.url}")
 
 
-class Terminator:
+class Terminator(Listener):
     """TLS in front of the lab."""
 
     def __init__(self, lab: Lab, certificate: trustme.LeafCert) -> None:
@@ -202,36 +203,20 @@ class Terminator:
         self._behind = parts.hostname or "", parts.port or 80
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         certificate.configure_cert(self._context)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"https://127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
+        super().__init__()
+        self.url = f"https://127.0.0.1:{self.port}"
 
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._relay, args=(connection,), daemon=True).start()
-
-    def _relay(self, connection: socket.socket) -> None:
-        with connection:
-            try:
-                with (
-                    self._context.wrap_socket(connection, server_side=True) as outer,
-                    socket.create_connection(self._behind) as inner,
-                ):
-                    back = threading.Thread(target=_copy, args=(inner, outer), daemon=True)
-                    back.start()
-                    _copy(outer, inner)
-                    inner.shutdown(socket.SHUT_RDWR)
-                    back.join(5)
-            except OSError:
-                pass  # a client that does not trust us
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+    def serve(self, connection: socket.socket) -> None:
+        """Pass on what comes, until a client that does not trust us goes away, or the exchange is over."""
+        with (
+            self._context.wrap_socket(connection, server_side=True) as outer,
+            socket.create_connection(self._behind) as inner,
+        ):
+            back = threading.Thread(target=_copy, args=(inner, outer), daemon=True)
+            back.start()
+            _copy(outer, inner)
+            inner.shutdown(socket.SHUT_RDWR)
+            back.join(5)
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:

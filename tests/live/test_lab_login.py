@@ -15,8 +15,9 @@ import pytest
 import requests
 
 from tests.conftest import Result, Run
+from tests.effort import until
 from tests.live.conftest import Lab
-from tests.live.signing_in import PROGRAM, Between, Page, Person, Seen, Vault, Waiting, wait_for
+from tests.live.signing_in import PROGRAM, Between, Page, Person, Seen, Vault, Waiting
 
 pytestmark = pytest.mark.database
 
@@ -115,7 +116,7 @@ def takes(lab: Lab, token: str) -> bool:
 def polls_on(login: Waiting) -> None:
     """Wait for two polls more: the second one began after what has just happened, and did not end the waiting."""
     before = login.said.count("GET /sso/cli/poll/")
-    wait_for("polls", lambda: login.said.count("GET /sso/cli/poll/") >= before + 2)
+    until(lambda: login.said.count("GET /sso/cli/poll/") >= before + 2, "another poll", 30)
     assert login.process.poll() is None
 
 
@@ -560,11 +561,11 @@ def test_no_secret_is_to_be_seen_while_signing_in_nor_after(
     if flow == "device":
         login = begin("login", "--sso", *options, **AWAY)
         code: str | None = login.code()
-        wait_for("poll", lambda: between.seen[-1].path.startswith("/sso/cli/poll/"))
+        until(lambda: between.seen[-1].path.startswith("/sso/cli/poll/"), "a poll", 30)
     else:
         login = begin("login", "--sso", *options, BROWSER=str(browser))
         code = None
-        wait_for("browser", told.exists)
+        until(told.exists, "a browser", 30)
     link = login.link()
     seen = shown(login.process.pid) + (told.read_text() if told.exists() else "")
     assert "litellmctl" in seen

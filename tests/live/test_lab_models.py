@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler
-from typing import Any
 
 import pytest
 import requests
 
 from tests.conftest import Run
+from tests.effort import until
 from tests.live.conftest import Lab
-from tests.server import Server
+from tests.server import Handler, Server
 
 pytestmark = pytest.mark.database
 
@@ -118,9 +116,8 @@ def test_an_overdrawn_key_is_told_so(run: Run, lab: Lab, as_user: AsUser) -> Non
     for options, exit_code in (({"allowed_routes": routes}, 5), ({}, 0)):
         key = lab.new_key(max_budget=1e-7, **options)
         lab.ask("POST", "/v1/chat/completions", key=key, json=body)
-        deadline = time.monotonic() + 20
-        while lab.ask("GET", "/v1/models", key=key).status_code == 200 and time.monotonic() < deadline:
-            time.sleep(0.2)  # what was spent is counted a moment later
+        # What was spent is counted a moment later.
+        until(lambda key=key: lab.ask("GET", "/v1/models", key=key).status_code != 200, "the end of the budget")
         as_user(key)
         result = run("models", exit=exit_code)
         # /model/info still answers such a key; /v1/models, which spells wildcards out, does not.
@@ -132,10 +129,8 @@ class Older:
     """A proxy of another generation: the lab, but for paths that it refuses or does not have."""
 
     def __init__(self, lab: Lab, refused: dict[str, int]) -> None:
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
+        class Answering(Handler):
+            def _serve(self) -> None:
                 status, body = refused.get(self.path, 0), b'{"detail": "no"}'
                 if not status:
                     headers = {"Authorization": self.headers["Authorization"]}
@@ -143,15 +138,11 @@ class Older:
                         session.trust_env = False
                         answer = session.get(lab.url + self.path, headers=headers, timeout=30)
                     status, body = answer.status_code, answer.content
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                self.send(status, body)
 
-            def log_message(self, *_: Any) -> None:
-                pass
+            do_GET = _serve
 
-        self._server = Server(Handler)
+        self._server = Server(Answering)
         self.url = self._server.url
         self._server.begin()
 

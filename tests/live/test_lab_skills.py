@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import importlib.util
 import io
 import json
 import os
@@ -21,7 +20,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.conftest import _CLEARED, _CLEARED_NAMES, Result, Run
+from tests.conftest import HAS_SANDBOX, Result, Run, clean_environment
 from tests.live.conftest import Lab
 
 pytestmark = pytest.mark.database
@@ -50,11 +49,7 @@ def slow_starters(
     """What takes seconds to start, and does so while the other tests run: LiteLLM's functions, and a sandbox."""
     wanted = {item.name for item in request.session.items if item.path == request.path}
     home = tmp_path_factory.mktemp("home")
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(_CLEARED) and name.upper() not in _CLEARED_NAMES
-    }
+    environment = clean_environment()
     environment |= {"HOME": str(home), "LITELLMCTL_CONFIG_DIR": str(home / "config")}
     environment |= {"LITELLMCTL_CACHE_DIR": str(home / "cache"), "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
     (home / "SKILL.md").write_text(manifest("review"))
@@ -62,7 +57,7 @@ def slow_starters(
     commands: dict[str, list[str]] = {}
     if "test_what_was_a_folder_or_an_archive_comes_back_out_of_the_database" in wanted and litellm.exists():
         commands["litellm"] = [str(litellm), "-c", LITELLM_READS]
-    if "test_a_proxy_without_a_database" in wanted and importlib.util.find_spec("litellm") is not None:
+    if "test_a_proxy_without_a_database" in wanted and HAS_SANDBOX:
         run = [sys.executable, "-m", "litellmctl", "sandbox", "run", "-q", sys.executable, "-c", IN_THE_SANDBOX]
         commands["sandbox"] = run
     pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
@@ -788,7 +783,6 @@ print(json.dumps(found))
 
 
 @pytest.mark.sandbox
-@pytest.mark.skipif(importlib.util.find_spec("litellm") is None, reason="needs the sandbox extra")
 def test_a_proxy_without_a_database(slow_starters: dict[str, subprocess.Popen[str]]) -> None:
     running = slow_starters["sandbox"]
     stdout, stderr = running.communicate(timeout=90)

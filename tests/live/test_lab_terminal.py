@@ -19,8 +19,9 @@ import pexpect
 import pytest
 
 from tests.conftest import Run
+from tests.effort import until
 from tests.live.conftest import Lab
-from tests.live.signing_in import PROGRAM, Between, Person, Vault, wait_for
+from tests.live.signing_in import PROGRAM, Between, Person, Vault
 
 pytestmark = pytest.mark.database
 
@@ -378,11 +379,11 @@ def test_the_screen_of_a_guided_login(env: dict[str, str], lab: Lab, tmp_path: P
     tmux("new-session", "-d", "-x", "100", "-y", "40", *command)
     try:
         for prompt, keys in (("Proxy URL", ""), ("How do you", "2"), ("(hidden):", key)):
-            wait_for(prompt, lambda prompt=prompt: prompt in screen().rpartition("\n")[2])
+            until(lambda prompt=prompt: prompt in screen().rpartition("\n")[2], prompt, 30)
             time.sleep(0.3)
             tmux("send-keys", "-l", keys or " ")
             tmux("send-keys", "Enter")
-        wait_for("end", lambda: "exit=" in screen())
+        until(lambda: "exit=" in screen(), "the end", 30)
         lines = screen().partition("\nspeed ")[0].splitlines()
     finally:
         tmux("kill-server")

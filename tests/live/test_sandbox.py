@@ -1,12 +1,10 @@
-"""The sandbox with LiteLLM itself; tests/unit/sandbox/test_sandbox.py has what does not need it."""
+"""The sandbox with LiteLLM itself; tests/contract/test_sandbox.py has what does not need it."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,12 +14,11 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import StartSandbox
+from tests.conftest import Start
+from tests.effort import until
+from tests.server import listens
 
-pytestmark = [
-    pytest.mark.sandbox,
-    pytest.mark.skipif(importlib.util.find_spec("litellm") is None, reason="needs the sandbox extra"),
-]
+pytestmark = pytest.mark.sandbox
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -42,26 +39,13 @@ def user(env: dict[str, str], tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def run(start_sandbox: StartSandbox) -> Callable[..., tuple[int, str, str]]:
+def run(start_sandbox: Start) -> Callable[..., tuple[int, str, str]]:
     def run(*words: str) -> tuple[int, str, str]:
         running = start_sandbox(*words)
         stdout, stderr = running.communicate(timeout=SECONDS)
         return running.returncode, stdout, stderr
 
     return run
-
-
-def answers(base_url: str) -> bool:
-    with socket.socket() as client:
-        client.settimeout(2)
-        return client.connect_ex(("127.0.0.1", int(base_url.rsplit(":", 1)[1]))) == 0
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    expires = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < expires, "did not happen in time"
-        time.sleep(0.1)
 
 
 def lines_of(process: subprocess.Popen[str]) -> str:
@@ -173,7 +157,7 @@ def test_ctrl_c(start_sandbox, tmp_path):
     os.killpg(running.pid, signal.SIGINT)
     running.communicate(timeout=15)
     assert running.returncode == 130
-    assert not answers(base_url)
+    assert not listens(base_url)
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
@@ -184,10 +168,10 @@ def test_kill_leaves_nothing(start_sandbox, tmp_path):
     running = start_sandbox("run", sys.executable, "-c", code)
     base_url = lines_of(running)
     running.stdout.readline()
-    wait_until(lambda: bool(_processes("mcp_server.py", str(tmp_path))), SECONDS)
+    until(lambda: _processes("mcp_server.py", str(tmp_path)), seconds=SECONDS)
     running.kill()
-    wait_until(lambda: not answers(base_url))
-    wait_until(lambda: not _processes("mcp_server.py", str(tmp_path)))
+    until(lambda: not listens(base_url))
+    until(lambda: not _processes("mcp_server.py", str(tmp_path)))
 
 
 def _processes(script: str, below: str) -> list[int]:
@@ -220,9 +204,9 @@ def test_life(run, user, tmp_path):
     assert "GET /v1/models HTTP/1.1" in run("logs")[1]
     assert "\x1b" not in run("logs", "-n", "500")[1]
     assert run("run", "-q", sys.executable, "-c", "raise SystemExit(9)") == (9, "", "")
-    assert answers(up["base_url"])
+    assert listens(up["base_url"])
     assert run("down")[0] == 0
-    assert not answers(up["base_url"])
+    assert not listens(up["base_url"])
     assert json.loads(run("status", "--json")[1])["status"] == "stopped"
     assert "Application startup complete" in run("logs", "-n", "500")[1]
 
@@ -245,9 +229,9 @@ def test_terminal(user, tmp_path):
     child.sendintr()
     child.expect("KeyboardInterrupt")
     child.expect(r"ready\$ ")
-    assert answers(base_url)
+    assert listens(base_url)
     child.sendline("exit 3")
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 3
-    assert not answers(base_url)
+    assert not listens(base_url)

@@ -16,8 +16,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from tests.conftest import _CLEARED, _CLEARED_NAMES
-from tests.contract.test_mcp import ADD, CONVERT, LIST, SERVERS, offer, tool
+from tests.conftest import clean_environment
+from tests.contract.tools import ADD, CONVERT, LIST, SERVERS, offer, tool
 from tests.fake_proxy import FakeProxy, row
 
 COMPLETIONS = Path(__file__).parents[2] / "completions"
@@ -57,18 +57,13 @@ CHOOSE = {"properties": {"size": {"enum": ["small:1", "small:2"], "description":
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Somebody who listed everything once, at a proxy that is not there any more."""
     home = tmp_path_factory.mktemp("home")
-    clean = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(_CLEARED) and name.upper() not in _CLEARED_NAMES
-    }
     program = home / "bin" / "litellmctl"
     program.parent.mkdir()
     program.write_text(PROGRAM.format(python=sys.executable))
     program.chmod(0o755)
     proxy = FakeProxy()
     environment = {
-        **clean,
+        **clean_environment(),
         "HOME": str(home),
         "ZDOTDIR": str(home),
         "XDG_CONFIG_HOME": str(home / "xdg"),
@@ -77,7 +72,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "LITELLMCTL_CACHE_DIR": str(home / "cache"),
         "LITELLM_BASE_URL": proxy.url,
         "LITELLM_API_KEY": "sk-test-0123456789abcdef",
-        "PATH": f"{program.parent}:{clean['PATH']}",
+        "PATH": f"{program.parent}:{os.environ['PATH']}",
         "PYTHONPATH": str(COMPLETIONS.parent),
         "TERM": "xterm",
         "LC_ALL": "C.UTF-8",

@@ -18,7 +18,8 @@ import hypothesis.configuration
 import pytest
 import trustme
 
-from tests.server import Server as Listener
+from tests.server import Handler
+from tests.server import Server as HTTPServer
 
 hypothesis.configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / f"hypothesis-{os.getuid()}")
 hypothesis.settings.register_profile("unit", max_examples=60, deadline=None, database=None, derandomize=True)
@@ -93,13 +94,13 @@ def serve() -> Iterator[Serve]:
 
     With a TLS context it speaks TLS; with `behind_connect` it is an HTTP proxy that plays every host behind it.
     """
-    started: list[Listener] = []
+    started: list[HTTPServer] = []
 
     def start(
         answer: Callable[[Request], Reply], *, tls: ssl.SSLContext | None = None, behind_connect: bool = False
     ) -> Server:
         requests: list[Request] = []
-        server = Listener(_handler(answer, requests, tls if behind_connect else None))
+        server = HTTPServer(_handler(answer, requests, tls if behind_connect else None))
         if tls is not None and not behind_connect:
             server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         server.begin()
@@ -116,14 +117,10 @@ def serve() -> Iterator[Serve]:
 def _handler(
     answer: Callable[[Request], Reply], requests: list[Request], connected: ssl.SSLContext | None
 ) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    class Answering(Handler):
         timeout = 5
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-        def do_CONNECT(self) -> None:
+        def _connect(self) -> None:
             requests.append(Request("CONNECT", self.path, dict(self.headers), b""))
             if connected is None:
                 self.send_error(403)
@@ -135,12 +132,6 @@ def _handler(
             self.wfile = self.connection.makefile("wb", buffering=0)
             self.close_connection = False  # http.client may have asked in HTTP/1.0
 
-        def do_GET(self) -> None:
-            self._answer()
-
-        def do_POST(self) -> None:
-            self._answer()
-
         def finish(self) -> None:
             with suppress(OSError):
                 super().finish()
@@ -148,8 +139,7 @@ def _handler(
                 self.connection.close()
 
         def _answer(self) -> None:
-            length = int(self.headers.get("content-length", 0))
-            request = Request(self.command, self.path, dict(self.headers), self.rfile.read(length))
+            request = Request(self.command, self.path, dict(self.headers), self.body())
             requests.append(request)
             reply = answer(request)
             body = reply.bytes
@@ -170,7 +160,10 @@ def _handler(
                 self.wfile.write(piece)
                 self.wfile.flush()
 
-    return Handler
+        do_GET = do_POST = _answer
+        do_CONNECT = _connect
+
+    return Answering
 
 
 class Authority(NamedTuple):

@@ -18,8 +18,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from litellmctl.foundation.threads import in_order
-from tests.effort import less_than
+from litellmctl.foundation.threads import in_order, together
+from tests.effort import less_than, until
 
 
 class Work:
@@ -62,9 +62,7 @@ class Source:
 
 def reaches(read: Callable[[], int], count: int) -> bool:
     """Whether a number gets that high in the end, and no higher."""
-    until = time.monotonic() + 20
-    while read() < count and time.monotonic() < until:
-        time.sleep(0.002)
+    until(lambda: read() >= count)
     return read() == count and stays(read)
 
 
@@ -80,10 +78,7 @@ def no_thread_is_left() -> Iterator[None]:
     """Fail a test whose threads do not end."""
     before = threading.active_count()
     yield
-    until = time.monotonic() + 5
-    while threading.active_count() > before and time.monotonic() < until:
-        time.sleep(0.005)
-    assert threading.active_count() <= before
+    until(lambda: threading.active_count() <= before, "the end of all threads", 5)
 
 
 # Order
@@ -274,6 +269,28 @@ for result in in_order(items(), work, 4):
     assert "KeyboardInterrupt" in errors
     assert "never" not in errors
     assert process.returncode == -signal.SIGINT
+
+
+# All at once
+
+
+def test_functions_are_called_at_the_same_time_and_answer_in_their_order() -> None:
+    both = threading.Barrier(2)
+    assert together(lambda: (both.wait(10), "first")[1], lambda: (both.wait(10), "second")[1]) == ["first", "second"]
+    assert together() == []
+
+
+def test_the_first_that_fails_is_raised_once_all_have_ended() -> None:
+    ended: list[str] = []
+
+    def fails(word: str, seconds: float) -> None:
+        time.sleep(seconds)
+        ended.append(word)
+        raise Broken(word)
+
+    with pytest.raises(Broken, match="slow"):
+        together(lambda: fails("slow", 0.05), lambda: fails("quick", 0))
+    assert ended == ["quick", "slow"]
 
 
 # Speed and memory

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from litellmctl.errors import ExitCode, UsageFailure
-from litellmctl.foundation.urls import is_loopback, normalize, require_secure
+from litellmctl.foundation.urls import host_of, is_loopback, normalize, origin, require_secure
 
 
 @pytest.mark.parametrize(
@@ -161,3 +161,39 @@ def test_another_machine_may_be_asked_over_plain_http_only_where_that_is_allowed
     assert f"https{url[4:]}" in str(failure.value.remedy)
     require_secure(url, allowed=True)
     require_secure(f"https{url[4:]}", allowed=False)
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("https://llm.example.com/a?b#c", ("https", "llm.example.com", 443)),
+        ("HTTPS://LLM.Example.com:443", ("https", "llm.example.com", 443)),
+        ("http://llm.example.com", ("http", "llm.example.com", 80)),
+        ("http://[::1]:4000/x", ("http", "::1", 4000)),
+        ("https://me@llm.example.com", None),
+        ("https://:secret@llm.example.com", None),
+        ("ftp://llm.example.com", None),
+        ("https://", None),
+        ("https://llm.example.com:port", None),
+        ("https://llm.example.com\n", None),
+        ("", None),
+    ],
+)
+def test_an_origin_is_scheme_host_and_port_however_they_are_written(
+    url: str, found: tuple[str, str, int] | None
+) -> None:
+    assert origin(url) == found
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://llm.example.com/a", "llm.example.com"),
+        ("http://127.0.0.1:4000", "127.0.0.1:4000"),
+        ("http://me:secret@proxy.example:3128", "proxy.example:3128"),
+        ("http://proxy.example:port", "an invalid URL"),
+        ("", "nowhere"),
+    ],
+)
+def test_a_host_is_shown_with_its_port_and_without_credentials(url: str, host: str) -> None:
+    assert host_of(url) == host

@@ -5,38 +5,20 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from itertools import chain
 from pathlib import Path
 
 import pytest
-import requests
-from requests.auth import AuthBase
 
 from litellmctl import __version__
 from litellmctl.errors import AuthFailure, ExitCode, Failure, Rejected, Unavailable
 from litellmctl.foundation.deadline import Deadline
-from litellmctl.proxy import client as client_module
 from litellmctl.proxy.client import Client
 from litellmctl.proxy.session import BoundAuth, make_session
 from litellmctl.proxy.tls import Trust
 from tests.unit.conftest import Authority, Reply, Request, Serve, Server
-
-Connect = Callable[..., Client]
-
-
-@pytest.fixture
-def connect() -> Iterator[Connect]:
-    """Return a function that makes a client for a URL; `tried` of it gathers the outcomes of its requests."""
-    with ExitStack() as stack:
-
-        def make(
-            url: str, auth: AuthBase | None = None, *, seconds: float | None = 10, loopback: bool = True
-        ) -> Client:
-            session = stack.enter_context(closing(make_session(url, Trust(), loopback=loopback)))
-            return Client(url, auth or BoundAuth(url, "sk-key"), session, deadline=Deadline(seconds))
-
-        yield make
+from tests.unit.proxy.conftest import Connect
 
 
 def outcomes(client: Client) -> list[tuple[str, str, str]]:
@@ -91,31 +73,6 @@ def test_no_header_replaces_the_key(serve: Serve, connect: Connect, name: str) -
     assert [value for key, value in server.requests[0].headers.items() if key.lower() == "authorization"] == [
         "Bearer sk-key"
     ]
-
-
-@pytest.mark.parametrize(
-    ("base_url", "url", "sent"),
-    [
-        ("https://p.example", "https://p.example/x", True),
-        ("https://p.example", "https://p.example/", True),
-        ("https://p.example", "https://p.example.evil.example/x", False),
-        ("https://p.example", "https://p.example@evil.example/x", False),
-        ("https://p.example", "https://p.example:8443/x", False),
-        ("https://p.example", "http://p.example/x", False),
-        ("https://p.example/team", "https://p.example/team/x", True),
-        ("https://p.example/team", "https://p.example/teams", False),
-        ("https://p.example/team", "https://p.example/x", False),
-        ("https://p.example/team", "https://p.example/team/../x", False),
-        ("https://bücher.example", "https://bücher.example/x", True),
-        ("https://bücher.example", "https://xn--bcher-kva.example/x", True),
-        ("https://p.example/a b", "https://p.example/a b/x", True),
-    ],
-)
-def test_the_key_goes_only_below_the_url_that_it_was_given_for(base_url: str, url: str, sent: bool) -> None:
-    auth = BoundAuth(base_url, "sk-key", headers={"x-team": "blue"})
-    prepared = requests.Request("GET", url, auth=auth).prepare()
-    assert (prepared.headers.get("Authorization") == "Bearer sk-key") is sent
-    assert ("x-team" in prepared.headers) is sent
 
 
 @pytest.mark.parametrize("has_key", [False, True])
@@ -478,42 +435,3 @@ def test_loopback_never_goes_through_a_proxy(
     server = serve(lambda _: Reply(body={"through": "nobody"}))
     assert connect(server.url).get_json("/x") == {"through": "nobody"}
     assert gateway.requests == []
-
-
-def through(proxy: str, monkeypatch: pytest.MonkeyPatch, connect: Connect, **variables: str) -> Unavailable:
-    """Return the failure of reaching another host through this proxy."""
-    monkeypatch.setattr(client_module, "_TRIES", 1)
-    for name, value in {"HTTPS_PROXY": proxy, **variables}.items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(Unavailable) as failure:
-        connect("https://llm.example", loopback=False).get("/x")
-    return failure.value
-
-
-def test_a_proxy_that_refuses_is_named_without_its_password(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    failure = through("http://me:secret@127.0.0.1:9", monkeypatch, connect)
-    assert failure.message == "cannot reach https://llm.example: the HTTP proxy 127.0.0.1:9 refused"
-    assert failure.remedy == "check HTTPS_PROXY and NO_PROXY"
-
-
-@pytest.mark.parametrize("other", ["NO_PROXY", "HTTP_PROXY"])
-def test_the_proxy_that_refuses_is_named_and_not_another(
-    connect: Connect, monkeypatch: pytest.MonkeyPatch, other: str
-) -> None:
-    monkeypatch.setenv(other, "http://other.example")
-    assert "127.0.0.1:9 refused" in through("http://127.0.0.1:9", monkeypatch, connect).message
-
-
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "not a url"])
-def test_a_proxy_that_cannot_be_used_is_told_as_that(
-    connect: Connect, monkeypatch: pytest.MonkeyPatch, proxy: str
-) -> None:
-    assert "HTTPS_PROXY" in f"{(failure := through(proxy, monkeypatch, connect)).message} {failure.remedy}"
-
-
-@pytest.mark.parametrize("host", [".", "*.example"])
-def test_a_host_name_that_cannot_be_is_told_as_that(connect: Connect, host: str) -> None:
-    from litellmctl.foundation.urls import normalize
-
-    with pytest.raises(Failure):
-        connect(normalize(f"http://{host}")).get("/x")

@@ -109,3 +109,28 @@ def test_tls_through_a_proxy_trusts_what_the_context_trusts_and_always_asks_for_
         pool.cert_reqs, pool.ca_certs, pool.ca_cert_dir = "CERT_NONE", "/a", "/b"
         adapter.cert_verify(pool, URL, False, None)
         assert (pool.cert_reqs, pool.ca_certs, pool.ca_cert_dir) == ("CERT_REQUIRED", None, None)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "url", "sent"),
+    [
+        ("https://p.example", "https://p.example/x", True),
+        ("https://p.example", "https://p.example/", True),
+        ("https://p.example", "https://p.example.evil.example/x", False),
+        ("https://p.example", "https://p.example@evil.example/x", False),
+        ("https://p.example", "https://p.example:8443/x", False),
+        ("https://p.example", "http://p.example/x", False),
+        ("https://p.example/team", "https://p.example/team/x", True),
+        ("https://p.example/team", "https://p.example/teams", False),
+        ("https://p.example/team", "https://p.example/x", False),
+        ("https://p.example/team", "https://p.example/team/../x", False),
+        ("https://bücher.example", "https://bücher.example/x", True),
+        ("https://bücher.example", "https://xn--bcher-kva.example/x", True),
+        ("https://p.example/a b", "https://p.example/a b/x", True),
+    ],
+)
+def test_the_key_goes_only_below_the_url_that_it_was_given_for(base_url: str, url: str, sent: bool) -> None:
+    auth = BoundAuth(base_url, "sk-key", headers={"x-team": "blue"})
+    prepared = requests.Request("GET", url, auth=auth).prepare()
+    assert (prepared.headers.get("Authorization") == "Bearer sk-key") is sent
+    assert ("x-team" in prepared.headers) is sent

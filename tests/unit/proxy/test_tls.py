@@ -7,9 +7,11 @@ import subprocess
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -106,6 +108,19 @@ def test_a_bundle_replaces_all_other_authorities_even_after_requests_had_its_say
         pool = session.get_adapter(secure.url).poolmanager.connection_from_url(secure.url)  # type: ignore[attr-defined]
         context = pool.conn_kw.get("ssl_context") or pool.ssl_context
     assert context.get_ca_certs(binary_form=True) == [authority.der]
+
+
+def test_a_bundle_replaces_all_other_authorities(authority: Authority) -> None:
+    url = "https://llm.example.invalid"
+    with closing(make_session(url, Trust(str(authority.file), "test"), loopback=False)) as session:
+        adapter: Any = session.get_adapter(url)
+        # What a connection really uses, after requests has had its say about authorities.
+        request = requests.Request("GET", f"{url}/").prepare()
+        pool = adapter.get_connection_with_tls_context(request, verify=True)
+        adapter.cert_verify(pool, request.url, True, None)
+        connection = pool._get_conn()
+        assert connection.ca_certs is None
+        assert connection.ssl_context.cert_store_stats()["x509_ca"] == 1
 
 
 def test_neither_variable_nor_default_adds_to_a_bundle(

@@ -11,6 +11,7 @@ import pytest
 from litellmctl.errors import ConfigFailure, ExitCode
 from litellmctl.settings import key_command
 from litellmctl.settings.key_command import run_command
+from tests.effort import until
 
 SECRET = "sk-printed-by-the-command"
 
@@ -148,36 +149,34 @@ def test_a_command_that_hangs_is_ended_with_all_that_it_started(printing: str, r
     assert "did not finish within 0.5 s" in failure.message
     assert SECRET not in str(failure.as_dict())
     assert time.monotonic() - start < 5
-    group = int((tmp_path / "pid").read_text())
-    assert gone(group)
+    await_the_end(int((tmp_path / "pid").read_text()))
 
 
-def gone(group: int) -> bool:
-    """Whether no living process of the group is left, within two seconds."""
-    if not Path("/proc/self/stat").exists():
-        return True
-    deadline = time.monotonic() + 2
-    while time.monotonic() < deadline:
-        states = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                try:
-                    fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                except OSError:
-                    continue
-                if int(fields[2]) == group and fields[0] not in "ZX":
-                    states.append(entry.name)
-        if not states:
-            return True
-        time.sleep(0.02)
-    return False
+def await_the_end(group: int) -> None:
+    """Wait until no process of the group lives, which takes no longer than the system takes for signals."""
+    if Path("/proc/self/stat").exists():
+        until(lambda: not living(group), f"the end of process group {group}", 2)
+
+
+def living(group: int) -> list[str]:
+    """Return the processes of the group that have not ended."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[2]) == group and fields[0] not in "ZX":
+                found.append(entry.name)
+    return found
 
 
 def test_what_a_command_leaves_behind_does_not_hold_us_up(printing: str, tmp_path: Path) -> None:
     start = time.monotonic()
     assert run_command(f"{printing} 'echo $$ > {tmp_path}/pid; sleep 30 &'", named="x") == SECRET
     assert time.monotonic() - start < 5
-    assert gone(int((tmp_path / "pid").read_text()))
+    await_the_end(int((tmp_path / "pid").read_text()))
 
 
 def test_what_flees_into_its_own_session_and_holds_the_pipe_does_not_hold_us_up(printing: str) -> None:

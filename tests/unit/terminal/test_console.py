@@ -11,6 +11,7 @@ import pytest
 from litellmctl.errors import ConfigFailure, ExitCode, Failure, UsageFailure
 from litellmctl.terminal import console as console_module
 from litellmctl.terminal.console import RED, Console
+from tests.effort import until
 
 
 class Stream(io.TextIOWrapper):
@@ -239,18 +240,11 @@ def test_the_variable_forbids_questions(monkeypatch: pytest.MonkeyPatch) -> None
 # Progress
 
 
-def wait_for_progress(talk: Talk) -> None:
-    deadline = time.monotonic() + 5
-    while not talk._progress_shown:
-        assert time.monotonic() < deadline, talk.err.text
-        time.sleep(0.005)
-
-
 def test_a_person_who_waits_sees_a_status_line_that_goes_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(console_module, "_MOMENT_SECONDS", 0.01)
     talk = Talk(terminal=True)
     with talk.working("Asking \x1bhttps://llm.example.com ..."):
-        wait_for_progress(talk)
+        until(lambda: talk._progress_shown)
     assert talk.err.text == "Asking https://llm.example.com ...\r\x1b[K"
 
 
@@ -258,7 +252,7 @@ def test_a_note_takes_the_place_of_the_status_line(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(console_module, "_MOMENT_SECONDS", 0.01)
     talk = Talk(terminal=True)
     with talk.working("Asking ..."):
-        wait_for_progress(talk)
+        until(lambda: talk._progress_shown)
         talk.warn("careful")
     assert talk.err.text == "Asking ...\r\x1b[K\x1b[33mWarning:\x1b[0m careful\n"
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, TextIO
 
 import pytest
@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from litellmctl.terminal import hidden_input
 from litellmctl.terminal.hidden_input import read_hidden
+from tests.effort import until
 
 if sys.platform == "win32":
     pytest.skip("terminals of POSIX", allow_module_level=True)
@@ -76,13 +77,6 @@ def terminal() -> Iterator[Terminal]:
     opened = Terminal()
     yield opened
     opened.close()
-
-
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < end, "it never came to that"
-        time.sleep(0.005)
 
 
 def read(terminal: Terminal, *keys: str | bytes, pause: float = 0.0) -> str | None:
@@ -188,9 +182,7 @@ def test_lines_that_come_a_moment_later_do_not_reach_the_shell_either(terminal: 
 def test_keys_that_come_later_still_do_not_reach_the_shell(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     def type_on(_descriptor: int) -> bool:
         terminal.type("rm -rf /\r")
-        end = time.monotonic() + 5
-        while not terminal.waiting() and time.monotonic() < end:  # what is on its way cannot be flushed yet
-            time.sleep(0.01)
+        until(terminal.waiting)  # what is on its way cannot be flushed yet
         return False
 
     monkeypatch.setattr(hidden_input, "_more", type_on)

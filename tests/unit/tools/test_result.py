@@ -13,9 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litellmctl.errors import ExitCode, Failure, Unavailable
-from litellmctl.foundation.text import clean_text
-from litellmctl.tools.calls import make_folder, save
-from litellmctl.tools.result import Attachment, Result, failed, read_result
+from litellmctl.tools.result import Attachment, Result, failed, make_folder, read_result, save
 
 PIXEL = b"\x89PNG\r\n\x1a\n\x00"
 HOSTILE = [
@@ -273,44 +271,6 @@ def test_a_file_keeps_what_is_safe_of_its_name(uri: str, mime_type: str, name: s
 def test_files_are_numbered_as_their_blocks_are() -> None:
     pieces = list(result({"type": "text", "text": "x"}, *[{"type": "image", "mimeType": "image/png"}] * 2).pieces())
     assert [piece.name for piece in pieces if isinstance(piece, Attachment)] == ["02.png", "03.png"]
-
-
-# Text for a terminal
-
-
-@pytest.mark.parametrize(
-    ("text", "cleaned"),
-    [
-        ("plain", "plain"),
-        ("", ""),
-        ("a\tb\n\tc\n", "a\tb\n\tc\n"),
-        ("a\r\nb\rc\nd", "a\nb\nc\nd"),
-        ("\x1b[31mred\x1b[0m", "[31mred[0m"),
-        ("\x1b]0;title\x07", "]0;title"),
-        ("\x9b2J", "2J"),
-        ("a\x00b\x08\x7f", "ab"),
-        ("\u202egnp.exe\u202c \u2066x\u2069 \u200e\u200f", "gnp.exe x "),
-        ("a\x0bb\x0cc\x85d\u2028e\u2029f", "a b c d e f"),
-        ("half \ud800", "half \ufffd"),
-        ("ä日本🎉 \u200d", "ä日本🎉 \u200d"),
-    ],
-    ids=ascii,
-)
-def test_text_keeps_tabs_and_line_breaks_and_nothing_that_a_terminal_acts_on(text: str, cleaned: str) -> None:
-    assert clean_text(text) == cleaned
-
-
-@given(st.text(st.characters() | st.sampled_from("\x1b\x9b\t\r\n\x85\u202e\u2066\ud800\x00")))
-def test_cleaned_text_is_clean(text: str) -> None:
-    cleaned = clean_text(text)
-    assert clean_text(cleaned) == cleaned
-    assert not re.search(
-        "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", cleaned
-    )
-    assert cleaned.count("\n") == len(re.findall("\r\n|\r|\n", text))
-    assert cleaned.count("\t") == text.count("\t")
-    if text.isprintable():
-        assert cleaned == text
 
 
 # Saving
