@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code. Nothing here or below calls `sys.exit`."""
     # What is imported is no garbage: to look for it among that, thirty times, takes 3 % of a start.
-    gc.set_threshold(100_000)
+    gc.set_threshold(10_000)
     _open_closed_descriptors()
     arguments = sys.argv[1:] if arguments is None else arguments
     try:

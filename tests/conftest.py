@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +55,9 @@ def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the live tests first: other processes (`-n auto`) run the rest meanwhile. Deselect campaigns, skip the rest.
+    """Run the live tests first, while other processes (`-n auto`) run the rest.
 
-    Tests that need LiteLLM itself are skipped where the sandbox extra is not installed.
+    Campaigns are deselected unless one is wanted. Tests marked `sandbox` are skipped without the sandbox extra.
     """
     items.sort(key=lambda item: "live" not in item.path.parts)
     if os.environ.get("LITELLMCTL_CAMPAIGN") != "1":
@@ -248,9 +248,12 @@ def _processes(env: dict[str, str], *before: str, **options: Any) -> Iterator[St
 
     yield start
     for one in started:
-        if one.poll() is None:
-            one.kill()
-        one.communicate(timeout=30)
+        one.kill()  # which does nothing to one that has ended
+        one.wait(30)
+        for stream in (one.stdin, one.stdout, one.stderr):
+            if stream is not None:
+                with suppress(OSError):  # there may be something left to be written
+                    stream.close()
 
 
 @pytest.fixture

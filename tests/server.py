@@ -10,8 +10,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import IO, Any, NamedTuple
 
-_MAX_BODY = 2**22
-
 
 class Server(ThreadingHTTPServer):
     """Listens on a free port of 127.0.0.1, and answers after `begin`; `errors` are those of its handler."""
@@ -125,12 +123,12 @@ def read_head(stream: IO[bytes]) -> Head | None:
 
 
 def read_body(stream: IO[bytes], headers: dict[str, str]) -> bytes:
-    """Read a request's body, chunked or of a known length; of a very long one the beginning."""
+    """Read a request's body, chunked or of a known length."""
     if "chunked" not in headers.get("transfer-encoding", ""):
-        return stream.read(min(int(headers.get("content-length", "0")), _MAX_BODY))
+        return stream.read(int(headers.get("content-length", "0")))
     body = b""
     while size := int(stream.readline(100), 16):
-        body += stream.read(min(size, _MAX_BODY))
+        body += stream.read(size)
         stream.readline(10)
     stream.readline(10)
     return body

@@ -1,1 +1,1 @@
-"""Speed and memory against product.md section 8: `python -m tests.benchmarks` (never a test: time is not asserted)."""
+"""Speed and memory beside other programs: `python -m tests.benchmarks` (never a test: time is not asserted)."""

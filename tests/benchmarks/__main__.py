@@ -19,9 +19,9 @@ from tests.benchmarks.suite import BENCHMARKS, Benchmark, Result, Skipped, Stage
 
 _ABOUT = """\
 Compare litellmctl with baselines in the same environment, in turns (A B A B ...), and print the median of the pairs'
-ratios beside the bound of product.md section 8. Nothing is asserted: the exit code is 0 however long it takes, and 1
-only where a program that should be measured does not work. The output of what is measured goes into a pipe that is
-read to its end. Its environment has no variables of yours but PATH and the temporary folder.
+ratios beside the bound that each should stay within. Nothing is asserted: the exit code is 0 however long it takes,
+and 1 only where a program that should be measured does not work. The output of what is measured goes into a pipe that
+is read to its end. Its environment has no variables of yours but PATH and the temporary folder.
 """
 
 

@@ -1,4 +1,4 @@
-"""The benchmarks: which programs are compared, on what, and within which bound (product.md section 8)."""
+"""The benchmarks: which programs are compared, on what, and which bound each ratio should stay within."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +13,10 @@ from typing import Any
 import pytest
 import trustme
 
+from tests.answers import http
 from tests.conftest import Run
 from tests.fake_proxy import FakeProxy, row
+from tests.server import Listener, silent
 
 
 def sent(proxy: FakeProxy) -> str | None:
@@ -255,7 +256,7 @@ def test_a_helper_does_not_run_a_third_time(run: Run, fake: FakeProxy, tmp_path:
     assert count.read_text() == "x\nx\n"
 
 
-class Google:
+class Google(Listener):
     """A loopback HTTP proxy that answers for Google's token endpoint with a certificate of the test's authority."""
 
     def __init__(self, certificate: trustme.LeafCert, answer: bytes) -> None:
@@ -263,35 +264,19 @@ class Google:
         self._answer = answer
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         certificate.configure_cert(self._context)
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
+        super().__init__()
 
-    def _serve(self) -> None:
-        while True:
-            try:
-                plain, _ = self._socket.accept()
-            except OSError:
-                return
-            with plain:
-                self.asked.append(plain.recv(65536).split(b"\r\n")[0])
-                plain.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                with self._context.wrap_socket(plain, server_side=True) as secured:
-                    request = b""
-                    # The body may come in a record of its own.
-                    while b"grant_type=refresh_token" not in request and (some := secured.recv(65536)):
-                        request += some
-                    self.asked.append(request)
-                    secured.sendall(self._answer)
-
-    def close(self) -> None:
-        self._socket.close()
-
-
-def google_answer(status: str, body: dict[str, Any]) -> bytes:
-    data = json.dumps(body).encode()
-    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {len(data)}\r\n\r\n"
-    return head.encode() + data
+    def serve(self, connection: socket.socket) -> None:
+        """Connect to nobody, and be Google."""
+        self.asked.append(connection.recv(65536).split(b"\r\n")[0])
+        connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        with self._context.wrap_socket(connection, server_side=True) as secured:
+            request = b""
+            # The body may come in a record of its own.
+            while b"grant_type=refresh_token" not in request and (some := secured.recv(65536)):
+                request += some
+            self.asked.append(request)
+            secured.sendall(self._answer)
 
 
 ADC = {
@@ -320,7 +305,10 @@ def google(tmp_path: Path, env: dict[str, str]) -> Iterator[Any]:
     servers: list[Google] = []
 
     def start(status: str, body: dict[str, Any]) -> Google:
-        server = Google(authority.issue_cert("oauth2.googleapis.com"), google_answer(status, body))
+        server = Google(
+            authority.issue_cert("oauth2.googleapis.com"),
+            http(body, "Content-Type: application/json", "Connection: close", status=status),
+        )
         servers.append(server)
         env.update({"REQUESTS_CA_BUNDLE": str(bundle), "HTTPS_PROXY": server.url})
         return server
@@ -355,9 +343,9 @@ def test_google_that_never_answers_cannot_hold_us(
     run: Run, fake: FakeProxy, adc: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("litellmctl.auth.adc._SECONDS", 0.3)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
+    with silent() as url:
         start = time.monotonic()
-        result = run("models", "--json", exit=3, HTTPS_PROXY=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        result = run("models", "--json", exit=3, HTTPS_PROXY=url)
     assert result.error["code"] == "unreachable"
     assert time.monotonic() - start < 3
 

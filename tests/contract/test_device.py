@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 import subprocess
@@ -17,6 +16,7 @@ import pytest
 
 from tests.answers import answering, closing
 from tests.conftest import Run, Start
+from tests.contract.signing_in import assert_no_login, stored
 from tests.fake_proxy import FakeProxy, Request, error, row
 
 TOKEN, POLL_SECRET, LOGIN = "litellm_login_token-0123456789", "poll-secret-0123456789", "cli-0123456789"
@@ -65,21 +65,6 @@ def tells(proxy: FakeProxy) -> FakeProxy:
 
 def polls(proxy: FakeProxy) -> list[Request]:
     return [request for request in proxy.requests if request.path.startswith("/sso/cli/poll/")]
-
-
-def stored(home: Path) -> dict[str, Any]:
-    """Return the profile's login, and its secret under `secret`."""
-    (login,) = json.loads((home / "config" / "logins.json").read_text())["logins"].values()
-    secrets = json.loads((home / "config" / "secrets.json").read_text())["secrets"]
-    assert list(secrets) == [login["id"]]
-    return {**login, "secret": secrets[login["id"]]}
-
-
-def assert_nothing_is_stored(home: Path) -> None:
-    assert not (home / "config" / "secrets.json").exists()
-    if (home / "config" / "logins.json").exists():
-        assert json.loads((home / "config" / "logins.json").read_text())["logins"] == {}
-    assert not any(TOKEN.encode() in path.read_bytes() for path in home.rglob("*") if path.is_file())
 
 
 # The exchange
@@ -203,7 +188,7 @@ def test_a_variable_that_is_no_number_of_hours_is_exit_2_before_anybody_signs_in
         result = run("login", "--sso", "--json", exit=2, LITELLM_CLI_JWT_EXPIRATION_HOURS=hours)
         assert result.error["code"] == "config"
         assert "LITELLM_CLI_JWT_EXPIRATION_HOURS" in result.error["message"]
-        assert_nothing_is_stored(home)
+        assert_no_login(home, TOKEN)
     assert polls(fake) == []  # a ready one is answered once only, and would be lost
 
 
@@ -240,7 +225,7 @@ def test_a_start_that_fails(
     fake.on("/.well-known/litellm-ui-config", {"sso_configured": True})
     fake.on("/sso/cli/start", method="POST", **answer)
     assert run("login", "--sso", "--json", exit=exit).error["code"] == code
-    assert_nothing_is_stored(home)
+    assert_no_login(home, TOKEN)
 
 
 def test_a_start_that_lacks_something_is_exit_3(run: Run, fake: FakeProxy) -> None:
@@ -312,7 +297,7 @@ def test_polls_that_fail_for_ever_end_with_exit_3(
     starts(fake).on(POLL, times=None, **answer)
     assert run("login", "--sso", "--json", exit=3).error["code"] in {"bad_response", "server_error", "rate_limited"}
     assert 2 < len(polls(fake)) < 20
-    assert_nothing_is_stored(home)
+    assert_no_login(home, TOKEN)
 
 
 def test_only_polls_that_fail_one_after_another_are_too_many(run: Run, fake: FakeProxy) -> None:
@@ -328,7 +313,7 @@ def test_a_sign_in_that_is_over_is_exit_4_at_once(run: Run, fake: FakeProxy, hom
     starts(fake).on(POLL, PENDING).on(POLL, {"detail": "CLI login session not found or expired."}, status=status)
     assert run("login", "--sso", "--json", exit=4).error["code"] == "auth_failed"
     assert len(polls(fake)) == 2
-    assert_nothing_is_stored(home)
+    assert_no_login(home, TOKEN)
 
 
 def test_a_sign_in_that_nobody_finishes_ends_with_its_time(run: Run, fake: FakeProxy, home: Path) -> None:
@@ -338,7 +323,7 @@ def test_a_sign_in_that_nobody_finishes_ends_with_its_time(run: Run, fake: FakeP
     assert 0.9 < time.monotonic() - start < 2.9
     assert result.error["code"] == "auth_failed"
     assert not re.search(r"\b0 minutes", result.stderr)
-    assert_nothing_is_stored(home)
+    assert_no_login(home, TOKEN)
 
 
 @pytest.mark.parametrize(
@@ -349,13 +334,13 @@ def test_a_key_that_is_none_is_exit_3(run: Run, fake: FakeProxy, home: Path, key
     result = run("login", "--sso", "--json", exit=3)
     assert result.error["code"] == "bad_response"
     assert TOKEN not in result.stderr
-    assert_nothing_is_stored(home)
+    assert_no_login(home, TOKEN)
 
 
 def test_a_key_that_does_not_work_is_not_stored(run: Run, fake: FakeProxy, home: Path) -> None:
     starts(fake).on(POLL, NO_TEAM).on("/v1/models", **error(401, "no", "auth_error"))
     assert run("login", "--sso", "--json", exit=4).error["code"] == "auth_failed"
-    assert_nothing_is_stored(home)
+    assert_no_login(home, TOKEN)
 
 
 # Teams
@@ -384,7 +369,7 @@ def test_without_a_terminal_the_question_is_exit_2_with_the_teams(run: Run, fake
     assert "--team" in failure["remedy"]
     assert "lab-blue" in failure["message"]
     assert "lab-red" in failure["message"]
-    assert_nothing_is_stored(home)
+    assert_no_login(home, TOKEN)
 
 
 @pytest.mark.parametrize("details", [[RED, BLUE], [BLUE, RED]])
@@ -401,7 +386,7 @@ def test_at_a_terminal_the_teams_are_listed_by_name(
 def test_at_a_terminal_the_end_of_the_input_is_an_interruption(run: Run, fake: FakeProxy, home: Path) -> None:
     starts(fake).on(POLL, SELECTION)
     run("login", "--sso", terminal=True, stdin="", exit=130)
-    assert_nothing_is_stored(home)
+    assert_no_login(home, TOKEN)
 
 
 def test_teams_of_which_only_the_ids_are_known(run: Run, fake: FakeProxy, home: Path) -> None:
@@ -424,7 +409,7 @@ def test_a_team_of_others_is_exit_2(run: Run, fake: FakeProxy, home: Path) -> No
     failure = run("login", "--team", "nope", "--json", exit=2).error
     assert '"nope"' in failure["message"]
     assert "lab-blue" in failure["remedy"]
-    assert_nothing_is_stored(home)
+    assert_no_login(home, TOKEN)
 
 
 def test_a_name_that_two_teams_have_is_exit_2(run: Run, fake: FakeProxy, home: Path) -> None:
@@ -440,7 +425,7 @@ def test_a_team_that_the_proxy_refuses_is_exit_4(run: Run, fake: FakeProxy, home
     failure = run("login", "--team", "lab-red", "--json", exit=4).error
     assert "does not belong" in failure["message"]
     assert LOGIN not in failure["message"]
-    assert_nothing_is_stored(home)
+    assert_no_login(home, TOKEN)
 
 
 @pytest.mark.parametrize("found", [NO_TEAM, ready("lab-red")])
@@ -450,7 +435,7 @@ def test_another_team_than_the_one_that_was_asked_for(
     starts(fake).on(POLL, found)
     fake.on("/v1/models", {"data": []}, times=None).on("/key/info", {}, times=None).on("/user/info", {}, times=None)
     assert "lab-blue" in run("login", "--team", "lab-blue", "--json", exit=2).error["message"]
-    assert_nothing_is_stored(home)
+    assert_no_login(home, TOKEN)
 
 
 # The rest
@@ -497,7 +482,7 @@ def test_what_nobody_could_type_is_not_shown(run: Run, fake: FakeProxy, home: Pa
     error = run("login", "--sso", "--json", exit=3)
     assert error.error["code"] == "bad_response"
     assert len(error.stderr) < 1000
-    assert_nothing_is_stored(home)
+    assert_no_login(home, TOKEN)
 
 
 def test_a_poll_secret_that_the_proxy_repeats_is_not_shown(run: Run, fake: FakeProxy) -> None:

@@ -22,7 +22,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from tests.conftest import Run
-from tests.contract.signing_in import revokes
+from tests.contract.signing_in import assert_no_login, revokes, stored
 from tests.effort import until
 from tests.fake_proxy import FakeProxy, error, row
 from tests.server import free_port
@@ -48,18 +48,31 @@ class _Absent:
 ABSENT = _Absent()
 SECONDS = 20.0
 
-# The person: opens the link, and comes back with one query after another, each on a connection of its own. STATE and
-# OTHER stand for the right state and for the same one with its last character changed. Whoever starts it does not wait.
+# The person: opens what the browser is given, follows that to the link, and comes back with one query after another, each
+# on a connection of its own. STATE and OTHER stand for the right state and for the same one with its last character
+# changed. Whoever starts it does not wait.
 BROWSER = """#!{python} -SE
-import json, os, socket, sys
-from urllib.parse import parse_qs, urlsplit
-link, folder = sys.argv[1], {folder!r}
+import json, os, re, socket, sys, time
+from html import unescape
+from http.client import HTTPConnection
+from urllib.parse import parse_qs, unquote, urlsplit
+address, folder = sys.argv[1], {folder!r}
+with open(folder + "/addresses", "a") as file:
+    file.write(address + "\\n")
+parts, link = urlsplit(address), address
+if parts.scheme == "file":
+    link = unescape(re.search('<a href="([^"]*)"', open(unquote(parts.path)).read())[1])
+elif "state=" not in address and parts.hostname == "127.0.0.1":
+    connection = HTTPConnection(parts.netloc, timeout=10)
+    connection.request("GET", parts.path)
+    link = connection.getresponse().headers["Location"]
 with open(folder + "/links", "a") as file:
     file.write(link + "\\n")
 if os.fork():
     os._exit(0)
 for stream in range(3):
     os.dup2(os.open(os.devnull, os.O_RDWR), stream)
+time.sleep({pause})
 fields = parse_qs(urlsplit(link).query)
 state, back = fields["state"][0], urlsplit(fields["redirect_uri"][0])
 other = state[:-1] + ("A" if state[-1] != "A" else "B")
@@ -92,9 +105,13 @@ class Person:
         self.folder = folder
         folder.mkdir()
         self.browser = folder / "firefox"
-        self.browser.write_text(BROWSER.format(python=sys.executable, folder=str(folder)))
+        self.takes(0)
         self.browser.chmod(0o700)
         self.comes_back(RIGHT)
+
+    def takes(self, seconds: float) -> None:
+        """Come back after so many seconds."""
+        self.browser.write_text(BROWSER.format(python=sys.executable, folder=str(self.folder), pause=seconds))
 
     def comes_back(self, *queries: str) -> None:
         """Come back with these queries; what does not begin with ? is sent as it is."""
@@ -103,7 +120,15 @@ class Person:
     @property
     def links(self) -> list[str]:
         """The links that were opened."""
-        file = self.folder / "links"
+        return self._lines("links")
+
+    @property
+    def addresses(self) -> list[str]:
+        """What the browser was given to open, each of which led to a link."""
+        return self._lines("addresses")
+
+    def _lines(self, name: str) -> list[str]:
+        file = self.folder / name
         return file.read_text().splitlines() if file.exists() else []
 
     @property
@@ -202,24 +227,6 @@ def query_of(link: str) -> dict[str, str]:
 def files(home: Path) -> dict[str, str]:
     """Return all that the program has written, by name."""
     return {path.name: path.read_bytes().decode("latin-1") for path in home.rglob("*") if path.is_file()}
-
-
-def stored(home: Path) -> dict[str, Any]:
-    """Return the profile's login, and its secret under `secret`."""
-    logins = json.loads((home / "config" / "logins.json").read_text())
-    assert logins["discarded"] == []
-    secrets = json.loads((home / "config" / "secrets.json").read_text())["secrets"]
-    (login,) = logins["logins"].values()
-    assert list(secrets) == [login["id"]]
-    return {**login, "secret": secrets[login["id"]]}
-
-
-def assert_nothing_is_stored(home: Path) -> None:
-    assert not (home / "config" / "secrets.json").exists()
-    if (home / "config" / "logins.json").exists():
-        assert json.loads((home / "config" / "logins.json").read_text())["logins"] == {}
-    left = "".join(files(home).values())
-    assert not any(secret in left for secret in (TOKEN, REFRESH, CODE))
 
 
 def assert_not_listening(person: Person) -> None:
@@ -471,7 +478,7 @@ def test_a_port_that_is_taken_is_exit_2(run: Run, fake: FakeProxy, person: Perso
     assert "--callback-port" in result.error["remedy"]
     assert str(taken) in result.error["message"]
     assert person.links == []
-    assert_nothing_is_stored(home)
+    assert_no_login(home, TOKEN, REFRESH, CODE)
 
 
 def test_two_logins_at_once(fake: FakeProxy, person: Person, home: Path, start_login: StartLogin) -> None:
@@ -554,7 +561,7 @@ def test_nobody_comes(run: Run, fake: FakeProxy, person: Person, home: Path, mon
     person.comes_back()
     registers(offers(fake))
     assert run("login", "--sso", "--json", exit=4).error["code"] == "auth_failed"
-    assert_nothing_is_stored(home)
+    assert_no_login(home, TOKEN, REFRESH, CODE)
     assert_not_listening(person)
 
 
@@ -615,7 +622,7 @@ FOREIGN = [
 def assert_only_the_document_was_asked_for(proxy: FakeProxy, person: Person, home: Path) -> None:
     assert set(proxy.asked) == WELL_KNOWN
     assert person.links == []
-    assert_nothing_is_stored(home)
+    assert_no_login(home, TOKEN, REFRESH, CODE)
 
 
 @pytest.mark.parametrize("kind", FOREIGN)
@@ -847,7 +854,7 @@ def test_a_registration_that_fails(
     assert result.error["code"] == code
     assert "check the key" not in result.error["remedy"]  # there is none
     assert person.links == []
-    assert_nothing_is_stored(home)
+    assert_no_login(home, TOKEN, REFRESH, CODE)
 
 
 def test_a_registration_without_a_client_id(run: Run, fake: FakeProxy, person: Person) -> None:
@@ -879,7 +886,7 @@ def test_an_exchange_that_fails(
     assert "\x1b" not in result.stderr
     assert "Not signed in" in person.pages[0]
     assert len(fake.requests_for("/token")) == 1
-    assert_nothing_is_stored(home)
+    assert_no_login(home, TOKEN, REFRESH, CODE)
     assert_not_listening(person)
 
 
@@ -900,7 +907,7 @@ def test_an_exchange_that_redirects_is_not_followed(
         assert run("login", "--sso", "--json", exit=3).error["code"] == "bad_response"
     assert set(fake.asked) == {*WELL_KNOWN, "/register", "/token"}
     assert len(fake.requests_for("/token")) == 2
-    assert_nothing_is_stored(home)
+    assert_no_login(home, TOKEN, REFRESH, CODE)
 
 
 @pytest.mark.parametrize(
@@ -944,7 +951,7 @@ def test_an_answer_to_the_exchange_that_cannot_be_used_is_exit_3(
     assert TOKEN not in result.stderr
     assert len(fake.requests) == 4
     assert "Not signed in" in person.pages[0]
-    assert_nothing_is_stored(home)
+    assert_no_login(home, TOKEN, REFRESH, CODE)
 
 
 @pytest.mark.parametrize(
@@ -998,7 +1005,7 @@ def test_a_refusal_in_the_browser_is_exit_4(run: Run, fake: FakeProxy, person: P
     assert "Not signed in" in person.pages[0]
     assert "The user said[31m no" in person.pages[0]
     assert fake.requests_for("/token") == []
-    assert_nothing_is_stored(home)
+    assert_no_login(home, TOKEN, REFRESH, CODE)
 
 
 # After the grant
@@ -1027,7 +1034,7 @@ def test_a_token_that_does_not_work_is_not_stored_and_its_sign_in_is_ended(
     result = run("login", "--sso", "--json", exit=exit)
     assert_revoked(fake)
     assert "Not signed in" in person.pages[0]
-    assert_nothing_is_stored(home)
+    assert_no_login(home, TOKEN, REFRESH, CODE)
     assert TOKEN not in result.stderr
 
 
@@ -1036,7 +1043,7 @@ def test_a_sign_in_that_cannot_be_ended_either_is_said(run: Run, fake: FakeProxy
     revokes(fake, status=500)
     result = run("login", "--sso", exit=4)
     assert "could not be revoked" in result.stderr
-    assert_nothing_is_stored(home)
+    assert_no_login(home, TOKEN, REFRESH, CODE)
 
 
 def test_a_login_that_fails_leaves_what_was_stored_before(
@@ -1096,7 +1103,7 @@ def test_another_team_than_the_one_that_was_asked_for(
     assert "lab-blue" in result.error["message"]
     assert_revoked(fake)
     assert "Not signed in" in person.pages[0]
-    assert_nothing_is_stored(home)
+    assert_no_login(home, TOKEN, REFRESH, CODE)
 
 
 def test_a_virtual_key_in_place_of_the_token(run: Run, fake: FakeProxy, person: Person, home: Path) -> None:

@@ -101,19 +101,19 @@ def sent(proxy: FakeProxy) -> list[str]:
 
 
 def taking(proxy: FakeProxy, row: Any = NEW, *, back: Any = None) -> FakeProxy:
-    """Let the Skills API take a skill, and tell of it after (shared/contract/skills_post.json)."""
+    """Let the Skills API take a skill, and tell of it after (shapes/skills_post.json)."""
     proxy.on(f"{API}?{OWN}", row, method="POST")
     return proxy.on(f"{API}/{row['id']}?{OWN}", row if back is None else back)
 
 
 def success(row: Any, action: str = "created") -> dict[str, Any]:
-    """Return what the hub answers to POST and PUT (shared/contract/plugins_post.github.json)."""
+    """Return what the hub answers to POST and PUT (shapes/plugins_post.github.json)."""
     names = ("id", "name", "version", "description", "source", "enabled")
     return {"status": "success", "action": action, "plugin": {name: row[name] for name in names}}
 
 
 def done(name: str, action: str) -> dict[str, Any]:
-    """Return what the hub answers to DELETE, enable and disable (shared/contract/plugins_delete.json)."""
+    """Return what the hub answers to DELETE, enable and disable (shapes/plugins_delete.json)."""
     return {"status": "success", "message": f"Plugin '{name}' {action}"}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from tests.conftest import Result, Run
 from tests.effort import until
 from tests.live.conftest import Lab
 from tests.live.signing_in import PROGRAM, Between, Page, Person, Seen, Vault, Waiting
+from tests.server import free_port
 
 pytestmark = pytest.mark.database
 
@@ -227,8 +227,7 @@ def test_pkce_signs_in_and_logout_ends_it_at_the_proxy_too(
 
 
 def test_the_link_can_be_opened_by_hand(begin: Begin, lab: Lab, person: Person, check: Check) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     # The browser is one that fails, where it is started.
     options = ("--no-browser", "--callback-port", port, "--base-url", lab.url)
     login = begin("login", "--sso", *options, BROWSER="/bin/false")

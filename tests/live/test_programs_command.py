@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.answers import Respond
 from tests.conftest import Run
 from tests.fake_proxy import FakeProxy, row
 from tests.live.conftest import Lab
@@ -28,7 +29,7 @@ def program(env: dict[str, str], tmp_path: Path) -> Program:
     return programs(env, folder)
 
 
-def stream(*events: dict[str, Any]) -> Callable[[BaseHTTPRequestHandler], None]:
+def stream(*events: dict[str, Any]) -> Respond:
     """Answer with server-sent events, named as their types where they have one."""
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
@@ -43,7 +44,7 @@ def stream(*events: dict[str, Any]) -> Callable[[BaseHTTPRequestHandler], None]:
     return respond
 
 
-def chat(text: str) -> Callable[[BaseHTTPRequestHandler], None]:
+def chat(text: str) -> Respond:
     base = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
     return stream(
         {**base, "choices": [{"index": 0, "delta": {"role": "assistant", "content": text}, "finish_reason": None}]},
@@ -51,7 +52,7 @@ def chat(text: str) -> Callable[[BaseHTTPRequestHandler], None]:
     )
 
 
-def responses(text: str) -> Callable[[BaseHTTPRequestHandler], None]:
+def responses(text: str) -> Respond:
     part = {"type": "output_text", "text": text, "annotations": []}
     item = {"id": "m", "type": "message", "role": "assistant", "status": "completed", "content": [part]}
     usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}

@@ -1,20 +1,19 @@
-"""`env`: what other programs read is what signs in, whatever characters it has."""
+"""What `env` prints for a shell is read back as it was, whatever characters it has."""
 
 from __future__ import annotations
 
+import importlib.util
 import io
-import json
-import re
 import shutil
-import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from litellmctl.commands.env import FIELDS, SHELLS
-from tests.conftest import Run
+from litellmctl.commands.env import SHELLS
+from tests.shell_readers import QUOTES, read_fish, read_powershell, run_by
 
 HOSTILE = [
     *(
@@ -74,29 +73,12 @@ HOSTILE = [
 ]
 # A key is ASCII without control characters, and a URL is no more.
 VALUES = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E)) | st.text(st.sampled_from("'\"\\$` a"))
-NAMES = list(FIELDS)
-URL = "http://127.0.0.1:9/it's/$(touch${IFS}made)/`touch${IFS}made`/~;&"
 KEY = """sk-'"$HOME"'`touch made`\\'"\\$(touch made);#!*~ x"""
 
 
 def shells() -> list[str]:
     """Return the POSIX shells that this machine has."""
     return [path for name in ("sh", "bash", "dash", "zsh", "ksh", "busybox") if (path := shutil.which(name))]
-
-
-def run_by(shell: str, script: str, folder: Path) -> list[str]:
-    """Return what a shell prints, ended by null bytes."""
-    command = [shell, "sh"] if Path(shell).name == "busybox" else [shell]
-    done = subprocess.run(
-        [*command, "-c", script],
-        cwd=folder,
-        env={"HOME": "/home/of/somebody", "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        timeout=60,
-        check=True,
-    )
-    assert done.stderr == b""
-    return done.stdout.decode("ascii").split("\0")[:-1]
 
 
 def printed(values: list[str], kind: str) -> str:
@@ -114,7 +96,8 @@ def test_posix_shells_read_back_every_value(shell: str, tmp_path: Path) -> None:
 @settings(max_examples=15)
 @given(st.lists(VALUES, max_size=40))
 def test_sh_reads_back_all_values(values: list[str]) -> None:
-    assert run_by("/bin/sh", printed(values, "sh"), Path("/")) == values
+    with tempfile.TemporaryDirectory() as folder:
+        assert run_by("/bin/sh", printed(values, "sh"), Path(folder)) == values
 
 
 def test_sh_hands_the_variables_on(tmp_path: Path) -> None:
@@ -123,20 +106,6 @@ def test_sh_hands_the_variables_on(tmp_path: Path) -> None:
 
 
 # fish: in single quotes a backslash escapes itself and the quote, and nothing else is special
-
-
-def read_fish(line: str) -> tuple[str, str]:
-    match = re.fullmatch(r"set -gx (\w+) '(.*)'", line)
-    assert match
-    text, value = match[2], ""
-    while text:
-        if text[0] == "\\" and text[1:2] in {"\\", "'"}:
-            value, text = value + text[1], text[2:]
-        else:
-            assert text[0] != "'", "the quotes end here"
-            assert text != "\\", "the last quote is escaped"
-            value, text = value + text[0], text[1:]
-    return match[1], value
 
 
 @given(VALUES)
@@ -153,22 +122,8 @@ def test_a_real_fish_reads_back_every_value(tmp_path: Path) -> None:
 
 # PowerShell: in single quotes two quotes are one, and it takes four typographic ones for quotes too
 
-_QUOTES = "'\u2018\u2019\u201a\u201b"
 
-
-def read_powershell(line: str) -> tuple[str, str]:
-    match = re.fullmatch(r"\$Env:(\w+) = '(.*)'", line, re.DOTALL)
-    assert match
-    text, value = match[2], ""
-    while text:
-        if text[0] in _QUOTES:
-            assert text[1:2] in set(_QUOTES), "the quotes end here"
-            text = text[1:]
-        value, text = value + text[0], text[1:]
-    return match[1], value
-
-
-@given(VALUES | st.text(st.sampled_from(_QUOTES + "a$`")))
+@given(VALUES | st.text(st.sampled_from(QUOTES + "a$`")))
 @example("''")
 @example("\u2018'\u2019")
 def test_powershell_reads_back_all_values(value: str) -> None:
@@ -192,12 +147,14 @@ def test_a_shell_reads_back_what_is_in_a_dotenv_file(value: str, tmp_path: Path)
     assert list(tmp_path.glob("made")) == []
 
 
+@pytest.mark.skipif(importlib.util.find_spec("dotenv") is None, reason="no python-dotenv here")
 @given(st.text(st.sampled_from('abcXYZ0189 -_.~+/=:@%&?#$!*();,<>|[]{}^"`')) | st.text(st.sampled_from("ab' #\"=;")))
 @example("eyJhbGciOiJIUzI1NiJ9.e30.c2ln-_")
 @example("a #b")
 @example("it's")
 def test_python_dotenv_reads_back_what_keys_and_urls_are_made_of(value: str) -> None:
-    dotenv = pytest.importorskip("dotenv")
+    import dotenv
+
     stream = io.StringIO(f"{SHELLS['dotenv']('VALUE', value)}\nNEXT=1\n")
     read = dotenv.dotenv_values(stream=stream, interpolate=False)
     assert read == {"VALUE": value, "NEXT": "1"}
@@ -207,67 +164,3 @@ def test_python_dotenv_reads_back_what_keys_and_urls_are_made_of(value: str) -> 
 def test_a_usual_value_has_no_quotes_in_a_dotenv_file(value: str) -> None:
     # `docker run --env-file` takes quotes for a part of the value.
     assert SHELLS["dotenv"]("VALUE", value) == f"VALUE={value}"
-
-
-# The command
-
-
-@pytest.fixture
-def env(env: dict[str, str]) -> dict[str, str]:
-    """The environment of somebody with an unusual proxy and an unusual key."""
-    return {**env, "LITELLM_BASE_URL": URL, "LITELLM_API_KEY": KEY}
-
-
-EXPECTED = {
-    "OPENAI_BASE_URL": f"{URL}/v1",
-    "OPENAI_API_KEY": KEY,
-    "ANTHROPIC_BASE_URL": URL,
-    "ANTHROPIC_AUTH_TOKEN": KEY,
-    "LITELLM_BASE_URL": URL,
-    "LITELLM_API_KEY": KEY,
-}
-
-
-@pytest.mark.parametrize("arguments", [["env"], ["env", "sh"], ["env", "sh", "-o", "tsv"], ["env", "-o", "table"]])
-def test_eval_sets_the_six_variables(run: Run, tmp_path: Path, arguments: list[str]) -> None:
-    for terminal in (False, True):
-        script = run(*arguments, terminal=terminal)
-        ask = "\n".join(f"printf '%s\\0' \"${name}\"" for name in NAMES)
-        # As people run it: the output goes through a substitution.
-        quoted = "'" + script.replace("'", "'\\''") + "'"
-        assert run_by("/bin/sh", f'eval "$(printf %s {quoted})"\n{ask}', tmp_path) == list(EXPECTED.values())
-    assert list(tmp_path.glob("made")) == []
-
-
-def test_each_shell_gets_the_same_six(run: Run, tmp_path: Path) -> None:
-    assert dict(map(read_fish, run("env", "fish").splitlines())) == EXPECTED
-    assert dict(map(read_powershell, run("env", "powershell").splitlines())) == EXPECTED
-    (tmp_path / ".env").write_text(run("env", "dotenv"))
-    ask = "\n".join(f"printf '%s\\0' \"${name}\"" for name in NAMES)
-    assert run_by("/bin/sh", f". ./.env\n{ask}", tmp_path) == list(EXPECTED.values())
-
-
-def test_json_and_fields(run: Run) -> None:
-    assert run("env", "--json").json == EXPECTED
-    assert list(run("env", "fish", "--json").json) == NAMES
-    assert run("env", "--fields", "LITELLM_BASE_URL") == f"{URL}\n"
-
-
-def test_json_lines(run: Run) -> None:
-    assert json.loads(run("env", "-o", "jsonl")) == EXPECTED
-
-
-def test_it_says_nothing_else(run: Run) -> None:
-    for shell in SHELLS:
-        assert run("env", shell, terminal=True).stderr == ""
-        assert len(run("env", shell).splitlines()) == len(NAMES)
-
-
-@pytest.mark.parametrize("shell", ["bash", "cmd", "SH", ""])
-def test_a_shell_that_it_does_not_know_is_exit_2(run: Run, shell: str) -> None:
-    result = run("env", shell, exit=2)
-    assert (result, "powershell" in result.stderr) == ("", True)
-
-
-def test_nobody_signed_in_prints_nothing_to_evaluate(run: Run) -> None:
-    assert run("env", exit=4, LITELLM_API_KEY=None) == ""

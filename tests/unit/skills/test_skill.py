@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from litellmctl.errors import ExitCode, Rejected, UsageFailure
 from litellmctl.skills.skill import API, HUB, Skill, find, matching, ordered, read_api, read_hub, several
 
-# As a proxy of LiteLLM 1.106.2 answers (shared/contract/plugins_get.master.json and skills_get.list.json).
+# As a proxy of LiteLLM 1.106.2 answers (tests/contract/shapes/plugins_get.master.json and skills_get.list.json).
 HUB_ROW = {
     "id": "56cc3abc-bb92-4e43-a772-7119bc197bfb",
     "name": "greet",

@@ -14,7 +14,7 @@ from litellmctl.tools.arguments import Item, build, check, example, parse_item, 
 from litellmctl.tools.schema import Schema
 from tests.effort import less_than
 
-# The input schemas of the lab's tools (shared/contract/mcp_tools_list.master.json).
+# The input schemas of the lab's tools (tests/contract/shapes/mcp_tools_list.master.json).
 _ADDRESS = {
     "properties": {
         "street": {"title": "Street", "type": "string"},

@@ -1,0 +1,100 @@
+"""`refresh`: models and tools renewed at once, what changed, and what nothing that happens meanwhile can do."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Run, Start
+from tests.contract.caches import cache_file
+from tests.contract.tools import LIST, TWO, listings, offering, tool
+from tests.fake_proxy import FakeProxy, row
+
+
+def test_refresh_tells_what_changed(run: Run, proxy: FakeProxy) -> None:
+    proxy.models(row("old"), row("same", input_cost_per_token=1e-6))
+    proxy.models(row("new"), row("same", input_cost_per_token=2e-6))
+    proxy.models(row("new"), row("same", input_cost_per_token=2e-6))
+    first = run("refresh", "--json").json
+    assert (first["added"], first["removed"], first["models"], first["tools"]) == (["old", "same"], [], 2, None)
+    second = run("refresh", "--json").json
+    assert (second["added"], second["removed"]) == (["new"], ["old"])
+    assert [(change["id"], change["before"]["input"], change["after"]["input"]) for change in second["repriced"]] == [
+        ("same", 1, 2)
+    ]
+    assert "No changes." in run("refresh", terminal=True)
+
+
+def test_the_refresh_command_fails_and_keeps_the_cache(run: Run, proxy: FakeProxy, home: Path) -> None:
+    proxy.models(row("gpt"))
+    run("models")
+    before = cache_file(home).read_bytes()
+    proxy.on("/model/info", {}, status=500)
+    run("refresh", exit=3)
+    assert cache_file(home).read_bytes() == before
+
+
+def test_twenty_processes_refreshing_at_once_leave_one_whole_cache(proxy: FakeProxy, home: Path, start: Start) -> None:
+    proxy.models(*(row(f"model-{n}") for n in range(300)), times=20)
+    processes = [start("refresh") for _ in range(20)]
+    outputs = [process.communicate(timeout=120) for process in processes]
+    assert [(process.returncode, errors) for process, (_, errors) in zip(processes, outputs, strict=True)] == [
+        (0, "")
+    ] * 20
+    header, *lines = cache_file(home).read_text().splitlines()
+    assert (json.loads(header)["total"], len(lines)) == (300, 300)
+    names = sorted(path.name for path in (home / "cache").iterdir())
+    assert [name for name in names if not name.endswith(".lock")] == ["key", cache_file(home).name]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_kill_at_any_moment_leaves_the_cache_whole(
+    run: Run, proxy: FakeProxy, home: Path, start: Start, seed: int
+) -> None:
+    models = [row(f"model-{n}") for n in range(2000)]
+    proxy.models(*models, times=None)
+    run("models")
+    chance = random.Random(seed)
+    for _ in range(3):
+        process = start("refresh")
+        time.sleep(chance.uniform(0.1, 0.9))
+        process.kill()
+        process.wait()
+        assert len(run("models", "--json", "--offline").json) == 2000
+
+
+def test_refresh_renews_the_tools_and_counts_them(run: Run, proxy: FakeProxy) -> None:
+    proxy.models(row("gpt"), times=2)
+    offering(proxy, *TWO, times=1)
+    result = run("refresh", "--json")
+    assert result.json["tools"] == 2
+    assert run("mcp", "list", "--fields", "name") == "add\nping\n"
+    assert listings(proxy) == 1
+    offering(proxy, tool("new"), times=1)
+    assert ", and 1 MCP tools" in run("refresh", "-o", "table")
+    assert run("mcp", "list", "--fields", "name") == "new\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "warned"),
+    [(404, {"detail": "Not Found"}, False), (403, {"detail": "no"}, False), (500, {}, True), (200, b"<html>", True)],
+)
+def test_refresh_does_without_tools(run: Run, proxy: FakeProxy, status: int, body: Any, warned: bool) -> None:
+    proxy.models(row("gpt"))
+    proxy.on(LIST, body, status=status)
+    result = run("refresh", "--json")
+    assert (result.json["models"], result.json["tools"]) == (1, None)
+    assert ("Warning: the MCP tools could not be listed" in result.stderr) is warned
+
+
+def test_refresh_asks_for_no_tools_where_mcp_is_off(run: Run, proxy: FakeProxy) -> None:
+    run("config", "set", "mcp", "false")
+    offering(proxy, *TWO)
+    proxy.models(row("gpt"))
+    assert run("refresh", "--json").json["tools"] is None
+    assert proxy.asked == ["/model/info"]
