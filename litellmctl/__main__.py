@@ -6,7 +6,8 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from litellmctl.errors import Failure
@@ -17,8 +18,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code. Nothing here or below calls `sys.exit`."""
     # What is imported is no garbage: to look for it among that, thirty times, takes 3 % of a start.
     gc.set_threshold(10_000)
+    if arguments is None:
+        arguments = sys.argv[1:]
+        _silence_the_interpreter()
     _open_closed_descriptors()
-    arguments = sys.argv[1:] if arguments is None else arguments
+    code = _guarded(arguments)
+    # At its own end the interpreter would try once more, and turn a failure into 120: a code that is in no table.
+    stdout_failed, _ = _let_go(sys.stdout), _let_go(sys.stderr)
+    return code or (1 if stdout_failed else 0)
+
+
+def _guarded(arguments: Sequence[str]) -> int:
     try:
         if "_LITELLMCTL_COMPLETE" in os.environ:
             return _complete(os.environ["_LITELLMCTL_COMPLETE"])
@@ -30,7 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:  # also while modules are imported
         return _interrupted()
     except BrokenPipeError:
-        return _broken_pipe()
+        return 141
+    except Exception as error:  # not even our own modules can be loaded, or the failure be told
+        if _debugs():
+            raise
+        return _last_words(error, as_json="--json" in arguments)
 
 
 def _run(console: Console, arguments: list[str]) -> int:
@@ -86,15 +100,13 @@ def _failure_of(error: Exception) -> Failure:
         context = error.ctx if isinstance(error, click.UsageError) else None
         message = " ".join(error.format_message().split())
         return UsageFailure(message, remedy=f"{context.command_path if context else 'litellmctl'} --help")
-    if os.environ.get("LITELLMCTL_DEBUG") == "1":
+    if _debugs():
         import traceback
 
         traceback.print_exception(error)
-    return Failure(
-        "internal",
-        f"unexpected {type(error).__name__}: this is a bug in litellmctl",
-        remedy="run it again with LITELLMCTL_DEBUG=1, and report what that prints",
-    )
+    from litellmctl.foundation import unexpected
+
+    return unexpected.failure_of(error)
 
 
 def _complete(shell: str) -> int:
@@ -129,15 +141,50 @@ def _interrupted() -> int:
     return 130
 
 
-def _broken_pipe() -> int:
-    # Whatever is still buffered must not be flushed into the broken pipe at exit: that prints an error.
-    if sys.stdout is not None:
-        try:
+def _debugs() -> bool:
+    return os.environ.get("LITELLMCTL_DEBUG") == "1"
+
+
+def _silence_the_interpreter() -> None:
+    """Ignore the interpreter's warnings, which are for developers, even where an option makes them errors."""
+    if not _debugs():
+        import warnings
+
+        warnings.simplefilter("ignore")
+
+
+def _let_go(stream: TextIO | None) -> bool:
+    """Flush a stream for the last time; return whether that fails.
+
+    What is still in its buffer then goes to the null device, not once more to where it cannot be written.
+    """
+    if stream is None:
+        return False
+    try:
+        stream.flush()
+    except (OSError, ValueError):  # a closed one is a ValueError
+        with suppress(OSError, ValueError):
             null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, sys.stdout.fileno())
-        except (OSError, ValueError):
-            pass
-    return 141
+            os.dup2(null, stream.fileno())
+            os.close(null)
+            stream.flush()
+        return True
+    return False
+
+
+def _last_words(error: Exception, *, as_json: bool) -> int:
+    """Say, with nothing but the operating system, that nothing works."""
+    reason = "no memory is left" if isinstance(error, MemoryError) else type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        reason = error.strerror[:1].lower() + error.strerror[1:]
+    message, remedy = f"cannot go on: {reason}", "LITELLMCTL_DEBUG=1 litellmctl --version shows where"
+    text = f"Error: {message}\nTry:   {remedy}\n"
+    if as_json:
+        fields = f'"code":"system","message":"{message}","remedy":"{remedy}","status":null,"exit_code":1'
+        text = f'{{"error":{{{fields}}}}}\n'
+    with suppress(OSError):
+        os.write(2, text.encode())
+    return 1
 
 
 def _open_closed_descriptors() -> None:

@@ -170,7 +170,7 @@ class Catalogs:
         try:
             write(catalog)
         except OSError as error:
-            self._console.warn(f"the list cannot be cached: {error.filename or ''} {files.reason(error)}")
+            self._console.warn(f"the list cannot be cached: {files.sentence(error)}")
         except Failure as failure:
             self._console.warn(f"the list cannot be cached: {failure.message}")
 

@@ -64,6 +64,8 @@ class Connection:
         self._logins = logins
         self._listener = listener
         self._said_expiry = False
+        self._renewing: Client | None = None
+        self._ahead: float | None = None
 
     @cached_property
     def pair(self) -> Pair:
@@ -159,7 +161,9 @@ class Connection:
             return None
         from litellmctl.auth.stored_credential import Renewal, StoredCredential
 
-        renewal = Renewal(self._renew, self._listener.warn)
+        renewal = Renewal(
+            self._renew, self._listener.warn, self._prepare_renewal, self._clock_ahead, lambda: self._ahead
+        )
         return StoredCredential(self.profile.name, login, self._logins, self.vault(login.storage), renewal)
 
     def _stored_pair(self) -> Pair | None:
@@ -171,18 +175,39 @@ class Connection:
         base_url = credential.login.base_url
         return Pair(base_url, credential, self.profile.headers_for(base_url), self.profile.get("key_header"))
 
-    def _renew(self, login: Login, secret: Secret) -> Grant:
-        """Exchange a login's refresh token at its proxy."""
+    def _prepare_renewal(self, login: Login) -> None:
+        """Make the client for `_renew`, which takes a moment."""
         from litellmctl.auth.login_file import login_command
-        from litellmctl.proxy import pkce
+        from litellmctl.foundation.times import clock_difference
+
+        def look(response: requests.Response, **_: object) -> None:
+            self._ahead = clock_difference(response.headers.get("date"))
 
         self.require_online("renewing the token")
-        client = self.connect(login.base_url)
+        self._renewing = client = self.connect(login.base_url)
         client.refused_remedy = login_command(self.profile.name, login)
-        session, token = login.session, secret.refresh_token
+        client.session.hooks["response"].append(look)
+
+    def _renew(self, login: Login, secret: Secret) -> Grant:
+        """Exchange a login's refresh token at its proxy."""
+        from litellmctl.proxy import pkce
+
+        client, session, token = self._renewing, login.session, secret.refresh_token
+        assert client is not None
         assert session is not None
         assert token is not None
         return client.call(self.request_seconds, lambda client: pkce.refresh(client, session, token))
+
+    def _clock_ahead(self, login: Login) -> float | None:
+        """Ask a login's proxy by how many seconds this machine's clock is ahead; None where it does not say."""
+        from litellmctl.foundation.times import clock_difference
+
+        def ask(client: Client) -> float | None:
+            answer = client.get("/health/liveliness")
+            answer.close()
+            return clock_difference(answer.headers.get("date"))
+
+        return self.ask(login.base_url, None, ask)
 
     @property
     def request_seconds(self) -> float:

@@ -36,6 +36,7 @@ ERROR_CODES: dict[str, tuple[ExitCode, str]] = {
     "internal": (ExitCode.ERROR, "A bug in litellmctl."),
     "file": (ExitCode.ERROR, "A file could not be read or written."),
     "keyring": (ExitCode.ERROR, "The keyring is locked, does not answer, or lost what it was given."),
+    "system": (ExitCode.ERROR, "This machine has no thread, process, descriptor or memory left."),
     "sandbox": (ExitCode.ERROR, "The sandbox did not start or stop."),
     "usage": (ExitCode.USAGE, "A bad option or argument."),
     "config": (ExitCode.USAGE, "A bad setting in a file or a variable."),
@@ -149,10 +150,22 @@ class Rejected(Failure):
     """The proxy, or we on its behalf, refused the request (exit 5)."""
 
 
+# Pairs of characters that are compared for a suggestion, which takes a second at worst.
+_MAX_COMPARED = 2_000_000
+
+
 def suggestion(word: str, possible: list[str]) -> str:
     """Return ` Did you mean "x"?` for the nearest of `possible`, or nothing."""
     from difflib import get_close_matches  # only on the way to an error
 
-    lowered = {name.lower(): name for name in possible}
+    lowered: dict[str, str] = {}
+    room = _MAX_COMPARED
+    for name in possible:
+        # Two words take up to the product of their lengths; one with more than 7/3 of the other's is not near.
+        if 3 * len(name) <= 7 * len(word) and 3 * len(word) <= 7 * len(name):
+            room -= len(word) * len(name)
+            if room < 0:
+                break
+            lowered[name.lower()] = name
     near = get_close_matches(word.lower(), list(lowered), n=1, cutoff=0.6)
     return f' Did you mean "{lowered[near[0]]}"?' if near else ""

@@ -10,12 +10,17 @@ import litellmctl
 
 # -m does not do: with -P it does not find a checkout, and without -P it finds the files of the current folder first,
 # which may be anybody's.
-_MAIN = "import sys; sys.path.append(sys.argv.pop(1)); from litellmctl.__main__ import main; sys.exit(main())"
+_MAIN = "import sys; sys.path.append(sys.argv.pop(1)); from {} import main; sys.exit(main())"
 
 
 def command(*arguments: str) -> list[str]:
     """Return the words that run this program, from wherever it is installed, with these arguments."""
-    return [sys.executable, "-P", "-c", _MAIN, str(Path(litellmctl.__file__).parent.parent), *arguments]
+    return module("litellmctl.__main__", *arguments)
+
+
+def module(name: str, *arguments: str) -> list[str]:
+    """Return the words that run `main` of one of our modules."""
+    return [sys.executable, "-P", "-c", _MAIN.format(name), str(Path(litellmctl.__file__).parent.parent), *arguments]
 
 
 def token_command(profile: str, base_url: str) -> list[str]:
@@ -28,6 +33,6 @@ def executable() -> str | None:
     """Return the absolute path of the installed program; None where this runs without one."""
     name = "litellmctl.exe" if sys.platform == "win32" else "litellmctl"
     for path in (Path(sys.argv[0]), Path(sys.executable).with_name(name)):
-        if path.name == name and path.is_file():
+        if path.name == name and os.path.isfile(path):
             return os.path.abspath(path)
     return None

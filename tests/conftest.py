@@ -30,7 +30,8 @@ if sys.platform != "win32":
 HAS_SANDBOX = importlib.util.find_spec("litellm") is not None
 # Where hypothesis would keep its examples, were it not told otherwise.
 _HYPOTHESIS = Path(__file__).parents[1] / ".hypothesis"
-_CLEARED = ("LITELLM", "LITELLMCTL", "XDG_", "GOOGLE_APPLICATION", "CLOUDSDK", "LAB_")
+_CLEARED = ("LITELLM", "LITELLMCTL", "XDG_", "GOOGLE_APPLICATION", "CLOUDSDK", "LAB_", "PYTHON")
+_KEPT = ("PYTHONPATH", "PYTHONHOME")  # by which the interpreter finds what the tests import
 _CLEARED_NAMES = {
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"),
     *("SSL_CERT_DIR", "CI", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE"),
@@ -101,11 +102,11 @@ def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, py
 
 
 def clean_environment() -> dict[str, str]:
-    """Return the environment without what would change how the program behaves."""
+    """Return the environment without what would change how the program, or its interpreter, behaves."""
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(_CLEARED) and name.upper() not in _CLEARED_NAMES
+        if not (name.startswith(_CLEARED) or name.upper() in _CLEARED_NAMES) or name in _KEPT
     }
 
 

@@ -1,13 +1,37 @@
-"""Whether there is a browser here that a person could look at, and opening it."""
+"""Whether there is a browser here that a person could look at, and opening it.
+
+What it is given to open stands in its arguments, which every user of the machine can read. So it is given a file that
+only this user can read, and that leads to the link; or an address of ours that lets only this user in (`loopback`).
+"""
 
 from __future__ import annotations
 
+import os
+import secrets
+import shutil
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from litellmctl.settings import environment
 
 _TEXT_BROWSERS = {"lynx", "w3m", "links", "links2", "elinks", "www-browser"}
+# These open a file with whatever edits its kind, or have the browser on another machine.
+_OPENERS = {
+    "xdg-open",
+    "gio",
+    "gvfs-open",
+    "gnome-open",
+    "exo-open",
+    "sensible-browser",
+    "wslview",
+    "garcon-url-handler",
+}
+_SANDBOXES = {"snap", "flatpak"}
+_PATIENCE_SECONDS = 5.0
+_ABANDONED_SECONDS = 3600.0
 _CONTAINER_FILES = ("/.dockerenv", "/run/.containerenv")
 
 
@@ -25,6 +49,69 @@ def is_here() -> bool:
     else:
         has_screen = bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"))
     return has_screen
+
+
+def reads_files() -> bool:
+    """Whether the browser reads files of ours: not in a sandbox, nor where it is not known which browser it is.
+
+    Browsers out of snap and flatpak read neither hidden folders nor /tmp.
+    """
+    from litellmctl.foundation.threads import in_background
+
+    if sys.platform == "win32" or sys.platform == "darwin":
+        reads = True
+    else:
+        # In a thread, since the standard library asks the desktop, with no limit, which browser it prefers.
+        pending = in_background(_is_bare)
+        reads = pending.wait(_PATIENCE_SECONDS) and pending.result()
+    return reads
+
+
+def _is_bare() -> bool:
+    import webbrowser
+
+    try:
+        name = str(getattr(webbrowser.get(), "name", ""))
+    except (webbrowser.Error, OSError, ValueError):
+        return True
+    found = shutil.which(name)
+    if found is None or Path(name).name in _OPENERS or name.endswith(".sh"):
+        return False
+    if {*Path(found).parts, *Path(os.path.realpath(found)).parts} & _SANDBOXES:
+        return False
+    with suppress(OSError), open(found, "rb") as file:
+        start = file.read(4096)
+        return not (start.startswith(b"#!") and (b"/snap/" in start or b"flatpak" in start))
+    return True
+
+
+@contextmanager
+def file_to(link: str) -> Iterator[str]:
+    """Give the address of a file that leads to the link and that only this user can read; it is there for the body.
+
+    Raises OSError, or the failure, where no file can be made.
+    """
+    from litellmctl.auth.loopback_page import redirect
+    from litellmctl.foundation import files
+    from litellmctl.settings import paths
+
+    folder = os.path.join(paths.required_cache_dir(), "sign-in")
+    path = os.path.join(folder, f"{secrets.token_hex(8)}.html")
+    files.write_atomically(path, redirect(link))
+    try:
+        _forget_abandoned(folder)
+        yield Path(path).as_uri()
+    finally:
+        with suppress(OSError):
+            os.unlink(path)
+
+
+def _forget_abandoned(folder: str) -> None:
+    """Remove what a kill left: sign-ins that are over, since none waits for so long."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for left in entries:
+            if left.stat(follow_symlinks=False).st_mtime < time.time() - _ABANDONED_SECONDS:
+                os.unlink(left)
 
 
 def show(link: str) -> bool:

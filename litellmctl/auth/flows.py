@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from litellmctl.auth import browser
 from litellmctl.auth.new_token import MAX_CHARACTERS, NewToken, of_text
 from litellmctl.errors import AuthFailure, Failure, Rejected, Unavailable, UsageFailure
+from litellmctl.foundation.sentences import listed
 from litellmctl.proxy import account, device, pkce
 from litellmctl.proxy.oauth import NotOffered
 from litellmctl.settings import environment
@@ -158,6 +159,7 @@ class SignIn:
 
         if isinstance(outcome, Denied):
             said = f"{outcome.error}: {outcome.description}" if outcome.description else outcome.error
+            said = self._client.auth.hidden(said)
             raise AuthFailure(
                 "auth_failed", f"the sign-in was refused in the browser ({said})", remedy=self._choices.again
             )
@@ -177,7 +179,7 @@ class SignIn:
 
         port = self._choices.callback_port
         try:
-            self._callback = self._stack.enter_context(Callback(state, port))
+            self._callback = self._stack.enter_context(Callback(state, port, self._console.warn))
         except OSError as error:
             raise UsageFailure(
                 f"cannot listen on 127.0.0.1, port {port}: {(error.strerror or str(error)).lower()}",
@@ -244,7 +246,7 @@ class SignIn:
         if not self._console.can_prompt:
             raise UsageFailure(
                 "you are in several teams, and it cannot be asked here which one signs in: "
-                + ", ".join(team.id for team in teams),
+                + listed([team.id for team in teams]),
                 remedy="pass --team ID",
                 code="input_required",
             )
@@ -272,8 +274,31 @@ class SignIn:
 
     def _open(self, link: str) -> None:
         """Open the link, which was printed alone on its line for copying, where that was not declined."""
-        if self._choices.opens_browser and browser.is_here() and not browser.show(link):
-            self._console.note("No browser could be opened: open the link yourself.")
+        if self._choices.opens_browser and browser.is_here():
+            address = self._address_of(link)
+            if address is None or not browser.show(address):
+                self._console.note("No browser could be opened: open the link yourself.")
+
+    def _address_of(self, link: str) -> str | None:
+        """Return an address that leads this user's browser to the link, and nobody else's; None where there is none.
+
+        The link itself is not for the browser's arguments: another user who signs in there signs us in as themselves.
+        """
+        if not browser.reads_files() and (start := self._start_at(link)) is not None:
+            return start
+        try:
+            return self._stack.enter_context(browser.file_to(link))
+        except (OSError, Failure):
+            return self._start_at(link)
+
+    def _start_at(self, link: str) -> str | None:
+        from litellmctl.auth.loopback import Callback
+
+        try:
+            server = self._callback or self._stack.enter_context(Callback(secrets.token_urlsafe(32)))
+        except OSError:
+            return None
+        return server.start_at(link)
 
 
 def _words(seconds: float) -> str:
@@ -281,5 +306,5 @@ def _words(seconds: float) -> str:
 
 
 def _not_in(wanted: str, teams: list[device.Team]) -> UsageFailure:
-    listed = f"pass one of {', '.join(team.id for team in teams)}" if teams else "leave out --team"
-    return UsageFailure(f'you are not in the team "{wanted}"', remedy=listed)
+    remedy = f"pass one of {listed([team.id for team in teams])}" if teams else "leave out --team"
+    return UsageFailure(f'you are not in the team "{wanted}"', remedy=remedy)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from litellmctl.auth.credential import checked
+from litellmctl.auth.lifetime import Clock
 from litellmctl.auth.login_file import Login
 from litellmctl.auth.new_token import NewToken
 from litellmctl.auth.vault import Secret
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from litellmctl.terminal.console import Console
 
 T = TypeVar("T")
-
-# A clock that is off by less does no harm: tokens are renewed earlier than that.
-_CLOCK_SECONDS = 120.0
 
 
 class Ask(Protocol):
@@ -79,7 +77,7 @@ def log_in(
             owner = proxy.account_of(token)
             if token.kind == "api_key":
                 token = token._replace(expires_at=_later(parse_time(owner.key_expires), ahead))
-            login = _login(sign_in.base_url, token, owner)
+            login = _login(sign_in.base_url, token, owner, ahead)
             secret = Secret(login.base_url, token.token, login.issued_at, login.expires_at, token.refresh_token)
             kept = store.keep(profile, login, secret, storage)
         except BaseException:
@@ -205,9 +203,9 @@ class _Proxy:
 
 def _clock_ahead(date: str | None, console: Console) -> float:
     """Return by how many seconds our clock is ahead of the proxy's, and say so; 0 where that does no harm."""
-    ahead = clock_difference(date)
-    if ahead is None or abs(ahead) < _CLOCK_SECONDS:
-        return 0.0
+    ahead = Clock.of_difference(clock_difference(date)).ahead
+    if ahead == 0.0:
+        return ahead
     console.warn(
         f"this machine's clock is {abs(ahead) / 60:.0f} minutes {'ahead of' if ahead > 0 else 'behind'} the proxy's"
     )
@@ -223,8 +221,8 @@ def _wants_key(sign_in: SignIn, token: NewToken, virtual_key: bool | None, conso
     return console.confirm(question, flag="--virtual-key or --no-virtual-key", default=True)
 
 
-def _login(base_url: str, token: NewToken, owner: account.Account) -> Login:
-    """Return the login to store; a token that has ended is no login."""
+def _login(base_url: str, token: NewToken, owner: account.Account, ahead: float) -> Login:
+    """Return the login to store; a token that has ended is no login. `ahead` is how wrong this machine's clock is."""
     now = time.time()
     if token.expires_at is not None and token.expires_at <= now:
         raise AuthFailure("auth_failed", "this token has expired", remedy="get a new one, and sign in with that")
@@ -239,6 +237,7 @@ def _login(base_url: str, token: NewToken, owner: account.Account) -> Login:
         user_email=owner.user_email,
         team_id=token.team_id or owner.team_id,
         team_alias=token.team_alias or owner.team_alias,
+        clock=Clock.of_difference(ahead).text,
     )
     if token.session is None or token.refresh_token is None:
         return login

@@ -26,7 +26,8 @@ class Login(NamedTuple):
     """One sign-in: everything about it but its secret, which lies in the vault `storage` under `id`.
 
     `kind` is api_key, sso, pkce or virtual_key. Times are seconds since 1970 by this machine's clock; `expires_at` is
-    None where nobody said. The OAuth fields are those of RFC 8414 and RFC 7591.
+    None where nobody said. `clock` is what `lifetime.Clock` writes, of a clock that was wrong. The OAuth fields are
+    those of RFC 8414 and RFC 7591.
     """
 
     base_url: str
@@ -43,6 +44,7 @@ class Login(NamedTuple):
     token_endpoint: str | None = None
     revocation_endpoint: str | None = None
     resource: str | None = None
+    clock: str | None = None
 
     @property
     def session(self) -> Session | None:
@@ -76,36 +78,62 @@ _TIMES = ("issued_at", "expires_at")
 
 
 class LoginFile:
-    """`logins.json`. Whoever changes it, or a secret, holds its lock meanwhile."""
+    """`logins.json`. Whoever changes it, or a secret, holds its lock meanwhile.
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = os.fspath(folder)
-        self.path = os.path.join(folder, "logins.json")
+    Its folder is None for a user without a home, who has no logins.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str] | None, patience: float | None = None) -> None:
+        self._folder = None if folder is None else os.fspath(folder)
+        self._patience = patience
 
     @classmethod
     def of_user(cls) -> LoginFile:
         """Return the logins of this user."""
         return cls(paths.config_dir())
 
+    @property
+    def folder(self) -> str:
+        """Where the file lies. Raises a failure where there is no such folder."""
+        return self._folder or paths.required_config_dir()
+
+    @property
+    def path(self) -> str:
+        """The file. Raises a failure where there is no folder for it."""
+        return os.path.join(self.folder, "logins.json")
+
+    def waiting(self, seconds: float) -> LoginFile:
+        """Return the same file, with a lock that is waited for no longer than this."""
+        return LoginFile(self._folder, seconds)
+
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the lock of the logins and their secrets while the body runs."""
+        """Hold the lock of the logins and their secrets while the body runs.
+
+        Raises `LockHeld` where another process holds it for longer than was to be waited.
+        """
+        seconds = _LOCK_SECONDS if self._patience is None else self._patience
         with ExitStack() as held:
             try:
-                held.enter_context(files.locked(self.path, seconds=_LOCK_SECONDS))
+                held.enter_context(files.locked(self.path, seconds=seconds))
             except OSError as error:
                 raise _unwritable(self.path, error) from None
             yield  # outside: what goes wrong there, a connection say, is an OSError too
 
     def read(self) -> Logins:
         """Return the logins; none where there is no file. One that cannot be understood is left as it is: exit 2."""
+        if self._folder is None:
+            return Logins({}, {}, [])
         try:
             data = files.read(self.path)
         except (FileNotFoundError, NotADirectoryError):
             return Logins({}, {}, [])
         except OSError as error:
-            raise ConfigFailure(
-                f"cannot read {self.path}: {files.reason(error)}", remedy=f"make {self.path} readable"
+            from litellmctl.foundation import unexpected  # only on the way to an error
+
+            raise unexpected.exhausted(error) or ConfigFailure(
+                f"cannot read {files.place(error, self.path)}: {files.reason(error)}",
+                remedy=files.remedy(error, f"make {self.path} readable"),
             ) from None
         content = parse_json(data, self.path, _VERSION)
         logins = table(content, "logins", self.path)
@@ -207,5 +235,5 @@ def _mend(path: str) -> str:
 
 
 def _unwritable(path: str, error: OSError) -> Failure:
-    folder = os.path.dirname(path)
-    return Failure("file", f"cannot write {path}: {files.reason(error)}", remedy=f"make {folder} writable")
+    remedy = files.remedy(error, f"make {os.path.dirname(path)} writable")
+    return Failure("file", f"cannot write {files.place(error, path)}: {files.reason(error)}", remedy=remedy)

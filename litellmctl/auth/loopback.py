@@ -1,8 +1,12 @@
-"""The loopback end of a sign-in: a server on 127.0.0.1 to which the browser comes back (RFC 8252, section 7.3)."""
+"""The loopback end of a sign-in: a server on 127.0.0.1 to which the browser comes back (RFC 8252, section 7.3).
+
+Every user of the machine can connect to it. So it answers this user and root alone, where the system tells who it is.
+"""
 
 from __future__ import annotations
 
 import re
+import secrets
 import socket
 import sys
 import threading
@@ -15,7 +19,17 @@ from socketserver import ThreadingTCPServer
 from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qsl
 
-from litellmctl.auth.loopback_page import POLICY, Page, html, look_at_terminal, waiting
+from litellmctl.auth.loopback_owner import Owner, can_tell, owner_of
+from litellmctl.auth.loopback_page import (
+    POLICY,
+    Page,
+    another_user,
+    going_on,
+    html,
+    look_at_terminal,
+    unknown_user,
+    waiting,
+)
 from litellmctl.foundation.text import clean
 from litellmctl.foundation.threads import start_daemon
 
@@ -52,18 +66,39 @@ class Denied(NamedTuple):
 class Callback:
     """Waits for the browser, and keeps it waiting in turn, until somebody knows what to tell it.
 
-    Listens on 127.0.0.1, on any free port where `port` is 0; raises OSError where the port is taken.
+    Listens on 127.0.0.1, on any free port where `port` is 0; raises OSError where the port is taken. A port that was
+    chosen may be one that is forwarded here: then whoever comes in from elsewhere is let in too. `warn` takes a
+    sentence about whoever was not.
     """
 
-    def __init__(self, state: str, port: int = 0) -> None:
+    def __init__(self, state: str, port: int = 0, warn: Callable[[str], None] = lambda _: None) -> None:
         self._server = _Server(state, port)
+        self._warn = warn
         self.redirect_uri = f"http://{_HOST}:{self._server.port}{_PATH}"
         start_daemon(lambda: self._server.serve_forever(_SLICE_SECONDS))
 
     def wait(self, seconds: float) -> Code | Denied | None:
         """Return what the browser brought, None if it did not come in time."""
-        self._wait_until(lambda: self._server.result is not None, seconds)
-        return self._server.result
+        expires = time.monotonic() + seconds
+        while True:
+            left = expires - time.monotonic()
+            self._wait_until(lambda: self._server.result is not None or bool(self._server.untold), left)
+            while self._server.untold:
+                self._warn(self._server.untold.pop(0))
+            if self._server.result is not None or left <= 0:
+                return self._server.result
+
+    def start_at(self, link: str) -> str | None:
+        """Return an address of ours that leads this user's browser to the link, once; None where users look the same.
+
+        It stands in the browser's arguments, for all users to read: they are not let in.
+        """
+        if not can_tell(self._server.socket):
+            return None
+        path = f"/{secrets.token_urlsafe(32)}"
+        with self._server.changed:
+            self._server.starts[path] = link
+        return f"http://{_HOST}:{self._server.port}{path}"
 
     def finish(self, page: Page, seconds: float = 2.0) -> None:
         """Answer the browser with this page, and return when that is sent, or after `seconds`. The first page stays."""
@@ -119,7 +154,8 @@ class _Server(ThreadingTCPServer):
     """A thread for each connection, and what they and the sign-in share, under `changed`.
 
     `held` is how many browsers wait for the page. `loose` are the other connections, the oldest first: those are cut
-    off to make room, so that clients that say nothing cannot keep the right one out.
+    off to make room, so that clients that say nothing cannot keep the right one out. `strangers` are those of them that
+    are refused, with the page that says so, and `untold` is what the terminal is still to say of them.
     """
 
     # On Unix this only passes over connections that have ended; on Windows it would let two programs share the port.
@@ -134,6 +170,11 @@ class _Server(ThreadingTCPServer):
         self.page: Page | None = None
         self.held = 0
         self.loose: dict[Any, None] = {}
+        self.strangers: dict[Any, Page] = {}
+        self.untold: list[str] = []
+        self.starts: dict[str, str] = {}
+        self._is_forwarded = port != 0
+        self._said: set[Owner] = set()
         super().__init__((_HOST, port), _Request)
         self.port: int = self.server_address[1]
 
@@ -143,13 +184,29 @@ class _Server(ThreadingTCPServer):
         super().server_bind()
 
     def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002
+        """Say whether to read what a connection has to say. Its owner is looked up before: later it may be gone."""
+        owner = owner_of(request)
+        is_stranger = owner is Owner.ANOTHER or (owner is Owner.UNKNOWN and not self._is_forwarded)
         with self.changed:
+            if owner is Owner.GONE:
+                return False
             if len(self.loose) + self.held >= _MAX_CONNECTIONS:
-                if not self.loose:
+                if is_stranger or not self.loose:
                     return False
                 self.cut_off(next(iter(self.loose)))
             self.loose[request] = None
+            if is_stranger:
+                self._refuse(request, owner)
         return True
+
+    def _refuse(self, connection: Any, owner: Owner) -> None:
+        """Have a connection answered with why it is not let in, and the terminal say so once."""
+        page, text = _STRANGERS[owner]
+        self.strangers[connection] = page()
+        if owner not in self._said:
+            self._said.add(owner)
+            self.untold.append(text)
+            self.changed.notify_all()
 
     def cut_off(self, connection: socket.socket) -> None:
         """Wake the thread that reads from this connection, so that it ends. `changed` must be held."""
@@ -176,10 +233,23 @@ class _Server(ThreadingTCPServer):
     def close_request(self, request: Any) -> None:
         with self.changed:
             self.loose.pop(request, None)
+            self.strangers.pop(request, None)
         super().close_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: clients go away as they like, and stderr is the terminal's."""
+
+
+_STRANGERS = {
+    Owner.ANOTHER: (
+        another_user,
+        "another user of this machine connected to this sign-in, and was refused",
+    ),
+    Owner.UNKNOWN: (
+        unknown_user,
+        "a connection to this sign-in was refused: it cannot be told whose it is (--callback-port PORT lets it in)",
+    ),
+}
 
 
 class _Request(BaseHTTPRequestHandler):
@@ -193,8 +263,10 @@ class _Request(BaseHTTPRequestHandler):
         # A site whose name was made to point to 127.0.0.1 is not answered (DNS rebinding).
         hosts = [host.lower() for host in self.headers.get_all("Host", [])]
         port = "" if self.server.port == 80 else f":{self.server.port}"
-        if hosts not in ([f"{_HOST}{port}"], [f"localhost{port}"]):
+        if self.connection in self.server.strangers or hosts not in ([f"{_HOST}{port}"], [f"localhost{port}"]):
             self.send_error(400)
+        elif (link := self.server.starts.pop(path, None)) is not None:
+            self._answer(303, going_on(), location=link)
         elif path != _PATH:
             self.send_error(404)
         elif (result := _result(query, self.server.state)) is None:
@@ -205,10 +277,14 @@ class _Request(BaseHTTPRequestHandler):
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
         """Refuse a request, also one that the library cannot read, or has no method for (501)."""
+        refusal = self.server.strangers.get(self.connection)
+        if refusal is not None:
+            self._answer(403, refusal)
+            return
         status = {404: 404, 501: 405}.get(code, 400)
         self._answer(status, waiting() if self.server.result is None else look_at_terminal())
 
-    def _answer(self, status: int, page: Page) -> None:
+    def _answer(self, status: int, page: Page, *, location: str | None = None) -> None:
         body = html(page)
         self.request_version = self.protocol_version  # an answer to 0.9 would have no headers
         self.send_response_only(status)
@@ -219,6 +295,8 @@ class _Request(BaseHTTPRequestHandler):
         self.send_header("Referrer-Policy", "no-referrer")
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Connection", "close")
+        if location is not None:
+            self.send_header("Location", location)
         if status == 405:
             self.send_header("Allow", "GET")
         self.end_headers()

@@ -29,16 +29,18 @@ svg.bad { stroke: var(--bad); }
 h1 { margin-bottom: .75rem; font-size: 1.5rem; line-height: 1.25; font-weight: 600; }
 p { text-wrap: pretty; }
 p + p { margin-top: .5rem; color: var(--soft); }
+a { color: inherit; }
 footer { margin-top: 1.5rem; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--soft);
   font-size: .875rem; }
 @media (max-width: 30rem) { body { place-items: start center; } main { padding: 1.5rem; } }
 """
 
 # The style's own hash, so that nothing else can style, run or load anything, whatever gets into the text.
-POLICY = (
+_POLICY_OF_FILES = (
     f"default-src 'none'; style-src 'sha256-{b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    "base-uri 'none'; form-action 'none'"
 )
+POLICY = _POLICY_OF_FILES.replace("base-uri", "frame-ancestors 'none'; base-uri")  # which only a header can have
 
 _CHECK_MARK = "M7.5 12.5l3 3 6-6.5"
 _EXCLAMATION_MARK = "M12 7v6M12 16.5v.01"
@@ -88,8 +90,47 @@ def look_at_terminal() -> Page:
     )
 
 
+def going_on() -> Page:
+    """Return the page for a browser on its way to the link."""
+    return Page("Going on to the sign-in", "The page of the sign-in opens now.")
+
+
+def another_user() -> Page:
+    """Return the page for somebody else's browser."""
+    return Page(
+        "Not your sign-in",
+        "This sign-in belongs to another user of this machine. You were not signed in, and neither were they.\n"
+        "If it is your own, begun as another user: sign in again with --flow device.",
+        good=False,
+    )
+
+
+def unknown_user() -> Page:
+    """Return the page for a browser of which the system does not say whose it is."""
+    return Page(
+        "Not let in",
+        "It cannot be told which user of the machine this browser belongs to, so nobody was signed in.\n"
+        "If it is yours: sign in again with --callback-port 8765, or with --flow device.",
+        good=False,
+    )
+
+
+def redirect(link: str) -> bytes:
+    """Return a document for a file of ours, which takes the browser that opens it to the link."""
+    head = (
+        f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY_OF_FILES)}">\n'
+        '<meta name="referrer" content="no-referrer">\n'
+        f'<meta http-equiv="refresh" content="0; url={escape(link)}">\n'
+    )
+    return _document(going_on(), head, f'<p><a href="{escape(link)}">Open it yourself</a> if it does not.</p>\n')
+
+
 def html(page: Page) -> bytes:
     """Return the document, to be sent with `POLICY` as its Content-Security-Policy."""
+    return _document(page)
+
+
+def _document(page: Page, head: str = "", more: str = "") -> bytes:
     title = escape(clean(page.title))
     paragraphs = "".join(f"<p>{escape(clean(line))}</p>\n" for line in page.text.split("\n") if line.strip())
     kind, mark = ("good", _CHECK_MARK) if page.good else ("bad", _EXCLAMATION_MARK)
@@ -99,14 +140,14 @@ def html(page: Page) -> bytes:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>{title} - litellmctl</title>
+{head}<title>{title} - litellmctl</title>
 <style>{_STYLE}</style>
 </head>
 <body>
 <main>
 <svg class="{kind}" viewBox="1 1 22 22" aria-hidden="true"><circle cx="12" cy="12" r="10"/><path d="{mark}"/></svg>
 <h1>{title}</h1>
-{paragraphs}<footer>litellmctl</footer>
+{paragraphs}{more}<footer>litellmctl</footer>
 </main>
 </body>
 </html>

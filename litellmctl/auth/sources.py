@@ -119,6 +119,9 @@ class Resolver:
         from litellmctl.auth import adc
 
         path = paths.google_credentials_file()
+        if path is None:
+            self._warn(f"{named}: no home folder to look for Google's credentials in (set HOME, or CLOUDSDK_CONFIG)")
+            return None
         try:
             return adc.GoogleCredential(adc.read(path), f"{named} ({path})", self._google_session)
         except adc.UnusableADC as error:

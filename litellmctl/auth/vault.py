@@ -12,7 +12,7 @@ from litellmctl.auth.login_file import parse_json, table
 from litellmctl.errors import Failure, Unavailable
 from litellmctl.foundation import files
 from litellmctl.foundation.times import is_time
-from litellmctl.settings import environment
+from litellmctl.settings import environment, paths
 
 SERVICE = "litellmctl"
 STORAGES = ("keyring", "file")
@@ -158,6 +158,9 @@ class FileVault:
             data = files.read(self.path)
         except (FileNotFoundError, NotADirectoryError):
             return {}
+        except files.NotOurs as error:  # as what cannot be understood: not a matter of this secret alone
+            message = f"cannot use the stored secrets: {error.filename} {files.reason(error)}"
+            raise Failure("file", message, remedy=error.remedy) from None
         return table(parse_json(data, self.path, _VERSION), "secrets", self.path)
 
 
@@ -231,6 +234,8 @@ class KeyringVault:
     def _ask(self, work: Callable[[Any], Outcome]) -> Outcome:
         if (environment.get("LITELLMCTL_KEYRING") or "").lower() == "off":
             return NoKeyring("LITELLMCTL_KEYRING=off")
+        if paths.home_if_any() is None:
+            return NoKeyring("no home folder")  # keyring would take its settings from the current one
         import keyring  # noqa: F401  # reads files only, and its time is not to count
 
         from litellmctl.foundation.deadline import Deadline

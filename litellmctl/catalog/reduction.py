@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from litellmctl.catalog import facts
-from litellmctl.foundation.globs import covers
+from litellmctl.foundation.globs import Wildcards
 
 if TYPE_CHECKING:
     from litellmctl.catalog.facts import Facts
@@ -30,6 +30,8 @@ class Reducer:
         self._wildcards: dict[str, Facts] = {}
         self._expanded: dict[str, Facts] = {}
         self._covering: dict[str, str] = {}
+        self._covered: set[str] = set()
+        self._searched: Wildcards | None = None
         self._reasons: Counter[tuple[str, str]] = Counter()
 
     def deployment(self, row: object) -> None:
@@ -62,12 +64,16 @@ class Reducer:
         name = entry.get("id") if isinstance(entry, Mapping) else None
         if not isinstance(entry, Mapping) or not isinstance(name, str) or "*" in name:
             return
-        # The most specific wildcard is the one that the proxy routes by.
-        for wildcard in sorted(self._wildcards, key=lambda one: (-len(one), one)):
-            if covers(wildcard, name) and self._name(entry, "id"):
-                self._covering[name] = wildcard
-                self._add(self._expanded, name, facts.of_entry(entry))
-                return
+        if self._searched is None:
+            self._searched = Wildcards(self._wildcards)
+        wildcard = self._covering.get(name) or self._searched.covering(name)
+        if wildcard is None:
+            if self._searched.is_exhausted:
+                self.left_out("an entry", "the proxy has too many wildcards to find the one that covers it")
+        elif self._name(entry, "id"):
+            self._covering[name] = wildcard
+            self._covered.add(wildcard)
+            self._add(self._expanded, name, facts.of_entry(entry))
 
     def left_out(self, name: str, reason: str) -> None:
         """Take note of something that is not listed, and why."""
@@ -77,7 +83,7 @@ class Reducer:
     @property
     def wildcards(self) -> list[str]:
         """The wildcard rows that no name was found for yet."""
-        return [name for name in self._wildcards if name not in self._covering.values()]
+        return [name for name in self._wildcards if name not in self._covered]
 
     @property
     def reasons(self) -> list[str]:

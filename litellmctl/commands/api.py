@@ -110,7 +110,8 @@ def _printed(app: App, client: Client, answers: Iterator[Answer], path: str, *, 
         if app.console.stdout_is_terminal and not is_text:
             answer.close()
             raise UsageFailure(
-                f"the answer is {clean(kind)}, which is not for a terminal", remedy="litellmctl api ... > FILE"
+                f"the answer is {client.auth.hidden(kind)[:100]}, which is not for a terminal",
+                remedy="litellmctl api ... > FILE",
             )
         if include:
             lines = [f"HTTP {answer.status}", *(f"{name}: {value}" for name, value in answer.headers.items()), "", ""]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from litellmctl.commands.base import command, pass_app
-from litellmctl.foundation.text import clean
+from litellmctl.foundation.sentences import sentence
 from litellmctl.terminal.render import Listing, Row, Text
 
 if TYPE_CHECKING:
@@ -62,12 +62,13 @@ def _rows(app: App, checks: Checks) -> Iterator[Row]:
     for name, finding in examine(checks.in_order()):
         if finding.failure is not None and not app.failures:
             app.failures.append(finding.failure)
-        yield {"check": name, "status": finding.status, "detail": finding.detail, "remedy": finding.remedy}
+        remedy = finding.remedy and sentence(finding.remedy)
+        yield {"check": name, "status": finding.status, "detail": sentence(finding.detail), "remedy": remedy}
 
 
 def _line(row: Row) -> str:
     mark = _MARKS[row["status"]]
-    text = f"{mark} {row['check'].ljust(_WIDTH)} {clean(row['detail'])}"
+    text = f"{mark} {row['check'].ljust(_WIDTH)} {row['detail']}"
     if row["remedy"] and row["status"] in {"warn", "fail"}:
-        text += f"\n{'':{_WIDTH + 2}} Try: {clean(row['remedy'])}"
+        text += f"\n{'':{_WIDTH + 2}} Try: {row['remedy']}"
     return text

@@ -84,7 +84,7 @@ def export(
     """
     from litellmctl.exporters.receipts import Receipts, diff
     from litellmctl.exporters.registry import EXPORTERS
-    from litellmctl.settings.paths import config_dir
+    from litellmctl.settings.paths import required_config_dir
 
     if lists:
         return _listing(EXPORTERS)
@@ -93,9 +93,8 @@ def export(
     if [shows, writes, undoes].count(True) > 1:
         raise UsageFailure("--diff, --write and --undo are three things", remedy="choose one")
     exporter = EXPORTERS[tool]
-    receipts = Receipts(config_dir(), tool)
     if undoes:
-        for path in receipts.undo():
+        for path in Receipts(required_config_dir(), tool).undo():
             app.console.done(f"Restored {path}")
         return None
     made = _made(app, exporter, globs, provider_id, key_command, with_skills=with_skills)
@@ -103,6 +102,7 @@ def export(
         app.console.warn(warning)
     if not shows and not writes:
         return _printed(app, made)
+    receipts = Receipts(required_config_dir(), tool)
     planned = receipts.plan(made.files)
     if shows:
         return _text("\n".join(filter(None, map(diff, planned))))
@@ -174,7 +174,7 @@ def _report(app: App, written: Sequence[Planned], planned: Sequence[Planned], to
 
 def _listing(exporters: dict[str, Exporter]) -> Listing:
     from litellmctl.exporters.receipts import Receipts, is_installed
-    from litellmctl.settings.paths import config_dir
+    from litellmctl.settings.paths import required_config_dir
 
     rows = [
         {
@@ -182,7 +182,7 @@ def _listing(exporters: dict[str, Exporter]) -> Listing:
             "title": one.title,
             "installed": is_installed(one.program, one.folder()),
             "path": str(one.path()),
-            "writes": Receipts(config_dir(), name).count,
+            "writes": Receipts(required_config_dir(), name).count,
         }
         for name, one in exporters.items()
     ]

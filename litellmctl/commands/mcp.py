@@ -9,6 +9,7 @@ import click
 
 from litellmctl.commands.base import command, completes, group, pass_app
 from litellmctl.errors import Failure, Rejected, Unavailable, UsageFailure
+from litellmctl.foundation.sentences import cut, listed
 from litellmctl.foundation.text import clean, clean_text, short
 from litellmctl.terminal.render import Column, Data, Listing, Record, Row, Stream, Text
 from litellmctl.tools.tool import STYLES
@@ -24,6 +25,8 @@ _MAX_DESCRIPTION = 70
 # Of what is no text in a result: so much is named, and so much saved. A proxy may be malicious.
 _MAX_NAMED = 20
 _MAX_SAVED = 1000
+_MAX_WARNINGS = 20
+_MAX_WIDTH = 80
 
 FIELDS = {
     "server": "The MCP server's name.",
@@ -177,7 +180,7 @@ def show(app: App, *, tool: str, server_headers: Sequence[str]) -> Record:
     """Show a tool's parameters, and how it is called."""
     _take_headers(app, server_headers)
     found = _found(app, tool)
-    return Record(found._asdict(), _page(found))
+    return Record(found._asdict(), _page(app, found))
 
 
 @command(
@@ -277,11 +280,13 @@ def _printed(
         return Record(result.whole)
     if result.is_error:
         for text in texts:
-            for line in clean_text(text).split("\n"):
-                app.console.instruct(line)
+            app.console.quote(text)
         raise failed(tool.path)
     if not structured:
-        return Text("\n".join(map(clean_text, texts))) if texts else None
+        if not texts:
+            return None
+        text = "\n".join(map(clean_text, texts))
+        return Text(app.console.quoted(text) if app.console.stdout_is_terminal else text)
     if result.structured is None:
         raise Rejected("rejected", f"{tool.path} gave no structured content", remedy="leave out --structured")
     return Data(result.structured)
@@ -378,12 +383,13 @@ def _warn_of_servers(app: App, offer: Offer, asked: Sequence[Server], *, strict:
     for note in offer.notes:
         app.console.note(note)
     down = [server for server in asked if not server.is_ok]
-    for server in down:
-        app.console.warn(
-            f"the MCP server {server.name} is {server.status}{f': {server.error}' if server.error else ''}"
-        )
+    for server in down[:_MAX_WARNINGS]:
+        why = f": {cut(server.error)}" if server.error else ""
+        app.console.warn(f"the MCP server {cut(server.name)} is {server.status}{why}")
+    if len(down) > _MAX_WARNINGS:
+        app.console.warn(f"{len(down) - _MAX_WARNINGS:,} more MCP servers gave no answer (litellmctl mcp servers)")
     if strict and down:
-        names = ", ".join(server.name for server in down)
+        names = listed([server.name for server in down])
         app.failures.append(
             Unavailable("server_error", f"MCP servers without an answer: {names}", remedy="try again later")
         )
@@ -396,15 +402,15 @@ def _no_server(offer: Offer, name: str) -> Failure:
     return Rejected("not_found", f'no MCP server "{name}".{near}', remedy="litellmctl mcp servers")
 
 
-def _page(tool: Tool) -> str:
+def _page(app: App, tool: Tool) -> str:
     """Return a tool for a person: what it does, its parameters, an example."""
     from litellmctl.tools.arguments import example
     from litellmctl.tools.schema import Schema
 
     schema = Schema(tool.input_schema)
-    lines = [f"{clean(tool.path)}  ({tool.full_name})"]
+    lines = [app.console.quoted(f"{clean(tool.path)}  ({tool.full_name})")]
     if tool.description:
-        lines += ["", clean_text(tool.description.strip())]
+        lines += ["", app.console.quoted(tool.description.strip())]
     rows: list[Row] = [
         {
             "PARAMETER": parameter.name + (" (required)" if parameter.required else ""),
@@ -415,7 +421,7 @@ def _page(tool: Tool) -> str:
         }
         for parameter in schema.parameters()
     ]
-    lines += ["", *_aligned(rows)] if rows else ["", "It takes no parameters."]
+    lines += ["", app.console.quoted("\n".join(_aligned(rows)))] if rows else ["", "It takes no parameters."]
     lines += ["", "Example:", f"  {clean(example(schema, tool.path))}"]
     return "\n".join(lines)
 
@@ -424,7 +430,8 @@ def _aligned(rows: Sequence[Row]) -> list[str]:
     """Return a table of those columns that say anything."""
     names = [name for name in rows[0] if any(row[name] for row in rows)]
     cells = [names, *([clean(row[name]) for name in names] for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(names))]
+    # One long cell does not make all the others as long.
+    widths = [min(_MAX_WIDTH, max(len(line[column]) for line in cells)) for column in range(len(names))]
     pad: Callable[[Sequence[str]], str] = lambda line: "  ".join(  # noqa: E731
         text.ljust(width) for text, width in zip(line, widths, strict=True)
     )

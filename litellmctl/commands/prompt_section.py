@@ -9,6 +9,7 @@ import click
 
 from litellmctl.commands.base import command, completes, pass_app
 from litellmctl.errors import Failure, Rejected, Unavailable, suggestion
+from litellmctl.foundation.sentences import listed
 from litellmctl.foundation.text import counted
 from litellmctl.foundation.times import age_text
 from litellmctl.skills.prompt_section import STYLES, entry, section
@@ -65,11 +66,14 @@ def prompt_section(app: App, *, style: str, names: Sequence[str], max_bytes: int
     if made.left_out:
         app.console.warn(
             f"left out {counted(len(made.left_out), 'skill')} to stay within {max_bytes} bytes: "
-            f"{', '.join(one.name for one in made.left_out)}"
+            f"{listed([one.name for one in made.left_out])}"
         )
     if style == "json":
         return Stream(iter([made.text]))
-    return Text(made.text) if made.text or app.options.wants_json else None
+    if app.options.wants_json:
+        return Text(made.text)
+    text = app.console.quoted(made.text) if app.console.stdout_is_terminal else made.text
+    return Text(text) if text else None
 
 
 def _warn_of_stores(app: App, parts: dict[str, Part]) -> None:

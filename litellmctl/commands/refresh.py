@@ -55,7 +55,9 @@ def refresh(app: App, *, background: bool) -> Record | None:
     if app.catalogs.discovery_seconds == 0:
         raise UsageFailure("LITELLM_DISCOVERY_TIMEOUT_MS=0 switches looking for models off", remedy="unset it")
     from litellmctl.catalog.cache import changes
+    from litellmctl.settings.paths import required_cache_dir
 
+    required_cache_dir()  # this is about the cached list, so there must be a place for it
     app.connection.note_shadowed()
     before = app.catalogs.model_cache.read()
     catalog = app.catalogs.fetch_models()
@@ -79,8 +81,11 @@ def _in_background(app: App) -> None:
     from litellmctl.foundation import files
 
     lists = app.catalogs
+    lock_path = lists.model_cache.refresh_lock_path
+    if lock_path is None:
+        return
     try:
-        with files.locked(lists.model_cache.refresh_lock_path, seconds=0):
+        with files.locked(lock_path, seconds=0):
             _refresh_if_stale(lists.model_cache, lists.fetch_models)
             if lists.uses_mcp:
                 _refresh_if_stale(lists.tool_cache, lists.fetch_tools)

@@ -55,7 +55,8 @@ def _failing_properly(context: click.Context) -> Iterator[None]:
     except Interrupted as stop:
         context.exit(128 + stop.number)
     except OSError as error:
-        raise Failure("file", f"{error.filename or 'a file of the sandbox'}: {files.reason(error)}") from None
+        message = f"{error.filename or 'a file of the sandbox'}: {files.reason(error)}"
+        raise Failure("file", message, remedy=getattr(error, "remedy", None)) from None
 
 
 @command(

@@ -9,7 +9,8 @@ import click
 
 from litellmctl.commands.base import command, completes, group, pass_app
 from litellmctl.errors import Failure, Rejected, UsageFailure
-from litellmctl.foundation.text import clean, clean_text, short
+from litellmctl.foundation.sentences import listed
+from litellmctl.foundation.text import clean, short
 from litellmctl.skills.skill import STORES
 from litellmctl.terminal.render import Column, Data, Listing, Record, fact_lines
 
@@ -218,9 +219,9 @@ def delete(app: App, *, names: Sequence[str], yes: bool) -> None:
     if targets and not yes:
         for failure in app.failures:  # told again at the end, but a person should know before the answer
             app.console.warn(failure.message)
-        listed = ", ".join(f"{skill.label} ({skill.store})" for skill in targets)
-        noun = "the skill" if len(targets) == 1 else f"these {len(targets)} skills"
-        if not app.console.confirm(f"Delete {noun} of {app.connection.pair.base_url}: {listed}?", flag="--yes"):
+        labels = listed([f"{skill.label} ({skill.store})" for skill in targets])
+        noun = "the skill" if len(targets) == 1 else f"these {len(targets):,} skills"
+        if not app.console.confirm(f"Delete {noun} of {app.connection.pair.base_url}: {labels}?", flag="--yes"):
             raise Failure("interrupted", "nothing was deleted")
     _each(app, targets, stores.delete, "Deleted")
 
@@ -415,9 +416,9 @@ def _record(app: App, skill: Skill) -> Record:
     from litellmctl.skills.hub_entry import source_text
 
     row = {**dict.fromkeys(SHOW_FIELDS), **skill.row, **skill.more}
-    lines = [f"{clean(skill.label)}  ({skill.store}, {'enabled' if skill.enabled else 'disabled'})"]
+    lines = [app.console.quoted(f"{clean(skill.label)}  ({skill.store}, {'enabled' if skill.enabled else 'disabled'})")]
     if skill.description:
-        lines += ["", clean_text(skill.description.strip())]
+        lines += ["", app.console.quoted(skill.description.strip())]
     facts = {**row, "source": source_text(skill.source), "author": _person(row["author"])}
     facts["keywords"] = ", ".join(map(str, row["keywords"])) if isinstance(row["keywords"], list) else row["keywords"]
     shown = [name for name in SHOW_FIELDS if name not in {"name", "store", "enabled", "description"} and facts[name]]

@@ -7,6 +7,7 @@ import shutil
 import socket
 import sys
 import time
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 
 from litellmctl.doctor.runner import OK, SKIP, WARN, Check, Finding
 from litellmctl.errors import AuthFailure, ConfigFailure, Failure, Rejected, Unavailable
+from litellmctl.foundation import files
 from litellmctl.foundation.times import age_text, timestamp
 from litellmctl.settings import environment
 
@@ -52,6 +54,7 @@ class Checks:
             Check("skills", ["credential"], self._skills),
             Check("sign_in", ["proxy"], self._sign_in),
             Check("keyring", [], self._keyring),
+            Check("files", [], self._files),
             Check("caches", way, self._caches),
             Check("variables", way, self._variables),
             Check("program", [], self._program),
@@ -148,7 +151,6 @@ class Checks:
 
     def _proxy(self) -> Finding:
         from litellmctl.proxy import account
-        from litellmctl.proxy.client import decode
 
         def ask(client: Client) -> str | None:
             path = "/health/liveliness"
@@ -156,7 +158,7 @@ class Checks:
             self._date = answer.headers.get("date"), time.time()
             if answer.status != 200:
                 raise client.failure(answer, path)
-            decode(answer.read(), f"{client.base_url}{path}")
+            answer.json(f"{client.base_url}{path}")
             return account.version(client)
 
         version = self._client(with_key=False).call(self._seconds, ask)
@@ -275,10 +277,22 @@ class Checks:
             return Finding(OK, f"none ({outcome.reason}): login keeps secrets in a file that only you may read")
         return Finding(OK, outcome.where)
 
+    def _files(self) -> Finding:
+        from litellmctl.doctor.our_files import exposure, holds_secret
+        from litellmctl.settings import paths
+
+        is_secret = False
+        with suppress(Failure):
+            is_secret = holds_secret(self._app.config)
+        return exposure(paths.config_dir(), paths.cache_dir(), config_is_secret=is_secret)
+
     def _caches(self) -> Finding:
         from litellmctl.settings.paths import cache_dir
 
-        folder = Path(cache_dir())
+        named = cache_dir()
+        if named is None:
+            return Finding(WARN, "nothing is cached: no home folder", 'export LITELLMCTL_CACHE_DIR="$(mktemp -d)"')
+        folder = Path(named)
         # Not Path.exists(), which raises what os.path.exists() answers: a folder that may not be entered, say.
         there = next((path for path in (folder, *folder.parents) if os.path.exists(path)), folder)
         if not os.path.isdir(there) or not os.access(there, os.W_OK):
@@ -330,6 +344,7 @@ def _same(one: str, other: str) -> bool:
     try:
         if os.path.samefile(one, other):
             return True
-        return Path(one).read_bytes() == Path(other).read_bytes()
+        # Whoever has a folder in PATH may have put a pipe there.
+        return files.read(os.path.realpath(one), foreign=True) == files.read(os.path.realpath(other), foreign=True)
     except OSError:
         return False

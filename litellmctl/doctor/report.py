@@ -1,4 +1,7 @@
-"""The report of the checks for an issue: nothing in it says whose it is, or where."""
+"""The report of the checks for an issue: nothing in it says whose it is, or where.
+
+What the proxy said, and what was found about it, may name any host, user or deployment: only our own words are kept.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from urllib.request import getproxies
 
 from litellmctl import __version__
 from litellmctl.errors import Failure
-from litellmctl.foundation.text import clean
+from litellmctl.foundation.sentences import sentence
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
@@ -23,10 +26,19 @@ if TYPE_CHECKING:
     from litellmctl.terminal.render import Row
 
 _PACKAGES = ("click", "requests", "urllib3", "keyring", "truststore")
-_ADDRESS = r"[\w.+-]+@[\w-]+\.[\w.-]+"
+# Each begins where nothing that it could begin with stands before it, so that a text is walked through once.
+_ADDRESS = r"(?<![\w.+-])[\w.+-]+@[\w-]+\.[\w.-]+"
 _KEY = r"\b(?:sk-|eyJ|litellm_login_)[\w.-]+"
 _IP = r"\b\d{1,3}(?:\.\d{1,3}){3}\b|(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){2,}[0-9A-Fa-f]{0,4}(?:%\w+)?(?![\w:])"
-_URL = r"(?<=://)(?:[^\s/@]*@)?(?!HOST\b)[^\s/:,;\"')\\|]+|(?<=://)\[[^\]\s]*\]"
+_URL = r"(?<=://)(?:[^\s/@]*@)?(?!HOST\b)[^\s/:,;\"')\\|]+|(?<=://)\[[^\]\s/]*\]"
+# The checks of this machine, whose findings are all in our words or the user's.
+_LOCAL = frozenset(
+    ("configuration", "name_resolution", "clock", "keyring", "files", "caches", "variables", "program"),
+)
+_ISSUER = r'issued by ".*"'
+# What is ours to the end: why there was no answer, and a version.
+_OURS = r"cannot reach .*|.* answers: LiteLLM (?:\d[\w.+-]{0,30}|\(it does not tell its version\))"
+_LEFT_OUT = " (what else was said is left out)"
 
 
 def report_text(app: App, rows: Sequence[Row]) -> str:
@@ -40,7 +52,7 @@ def report_text(app: App, rows: Sequence[Row]) -> str:
     ]
     hidden = _hidden(app)
     for row in rows:
-        detail = clean(row["detail"]).replace("|", "\\|")
+        detail = _our_words(row["check"], sentence(row["detail"])).replace("|", "\\|")
         for text, stand_in in hidden:
             # A short host or profile, such as `litellm`, may be a part of other words.
             flags = re.IGNORECASE if re.search(r"[./\\]", text) else 0
@@ -51,10 +63,20 @@ def report_text(app: App, rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+def _our_words(check: str, detail: str) -> str:
+    """Return what we say ourselves in a finding: what others say comes behind a colon or in quotation marks."""
+    if check == "tls":  # of which only the issuer is somebody else's
+        return re.sub(_ISSUER, "issued by AUTHORITY", detail)
+    if check in _LOCAL or re.fullmatch(_OURS, detail):
+        return detail
+    ours = re.split(r': |"', detail, maxsplit=1)[0]
+    return detail if ours == detail else f"{ours.rstrip()}{_LEFT_OUT}"
+
+
 def _hidden(app: App) -> list[tuple[str, str]]:
     """Return the texts that tell whose report this is, the longest first, and what stands for each."""
-    home = str(paths.home())
-    found: list[tuple[str, str]] = [(home, "~")] if len(home) > 1 else []
+    home = paths.home_if_any()
+    found: list[tuple[str, str]] = [(home, "~")] if home and len(home) > 1 else []
     with suppress(Exception):  # whatever a system says that has no name for its user
         found.append((getpass.getuser(), "USER"))
     try:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from litellmctl.errors import Failure
+from litellmctl.foundation import unexpected
 from litellmctl.foundation.threads import Pending, in_background
 
 OK, WARN, FAIL, SKIP = "ok", "warn", "fail", "skip"
@@ -59,4 +60,4 @@ def _finding(check: Check, pending: Mapping[str, Pending[Finding]]) -> Finding:
     except Failure as failure:
         return Finding.of(failure)
     except Exception as error:  # noqa: BLE001
-        return Finding.of(Failure("internal", f"unexpected {type(error).__name__}: this is a bug in litellmctl"))
+        return Finding.of(unexpected.failure_of(error))

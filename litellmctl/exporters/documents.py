@@ -135,13 +135,19 @@ def _with_blocks(before: str, changes: Sequence[Change]) -> str:
         assert isinstance(one, Block)
         begin, end = _BEGIN.format(name=one.name), _END.format(name=one.name)
         block = f"{begin}\n{one.text.rstrip()}\n{end}\n"
-        pattern = rf"^{re.escape(begin)}\r?$.*?^{re.escape(end)}\r?$\n?"
-        if re.search(pattern, text, re.MULTILINE | re.DOTALL):
-            text = re.sub(pattern, lambda _: block, text, count=1, flags=re.MULTILINE | re.DOTALL)  # noqa: B023
+        first = _line(begin).search(text)
+        last = first and _line(end).search(text, first.end())
+        if first and last:
+            text = text[: first.start()] + block + text[last.end() :].removeprefix("\n")
         else:
             gap = "" if not text or text.endswith(("\n\n", "\n\r\n")) else "\n" if text.endswith("\n") else "\n\n"
             text = f"{text}{gap}{block}"
     return text
+
+
+def _line(words: str) -> re.Pattern[str]:
+    """Return the pattern of a line that is just these words: two of them, and no pattern of all that is between."""
+    return re.compile(rf"^{re.escape(words)}\r?$", re.MULTILINE)
 
 
 _EDITORS: dict[str, Sequence[Callable[[str, Sequence[Set | Put], Any], str | None]]] = {

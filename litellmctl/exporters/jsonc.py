@@ -146,15 +146,23 @@ def _column(text: str, position: int) -> str:
 
 def _indent_of(text: str, node: JsonNode) -> str | None:
     """Return by how much the file indents: the first member that begins a line tells."""
-    own = _column(text, node.start)
     for key_start, value in node.members.values():
-        line = text[text.rfind("\n", 0, key_start) + 1 : key_start]
-        if "\n" in text[node.start : key_start] and line.startswith(own) and not line.strip(" \t") and line != own:
-            return line[len(own) :]
+        start = _line_start(text, key_start)
+        if start is not None and start > node.start:
+            own, column = _column(text, node.start), text[start:key_start]
+            if column.startswith(own) and column != own:
+                return column[len(own) :]
         inner = _indent_of(text, value)
         if inner is not None:
             return inner
     return None
+
+
+def _line_start(text: str, position: int) -> int | None:
+    """Return where the line of a position begins if only white space is before it: a whole file may be one line."""
+    while position and text[position - 1] in " \t":
+        position -= 1
+    return position if text[position - 1 : position] == "\n" else None
 
 
 def _skip(text: str, position: int) -> int:

@@ -32,7 +32,7 @@ class Pi(Exporter):
     def path(self) -> Path:
         """Return models.json of PI_CODING_AGENT_DIR."""
         named = environment.get("PI_CODING_AGENT_DIR")
-        return (Path(named).expanduser() if named else paths.home() / ".pi" / "agent") / "models.json"
+        return (Path(paths.expanded(named)) if named else paths.home() / ".pi" / "agent") / "models.json"
 
     def export(self, provider: Provider) -> Export:
         """Return the provider with its models."""

@@ -49,7 +49,7 @@ class Planned(NamedTuple):
     @property
     def made_folders(self) -> list[Path]:
         """The folders that writing it makes, the innermost first."""
-        return [folder for folder in self.path.parents if not folder.exists()]
+        return [folder for folder in self.path.parents if not os.path.exists(folder)]
 
     @property
     def is_new(self) -> bool:
@@ -143,7 +143,7 @@ class Receipts:
             try:
                 stack.enter_context(files.locked(self._folder / self._name))
             except OSError as error:
-                raise _cannot(self._folder, "write", files.reason(error)) from None
+                raise _own(error, self._folder, "write") from None
             for left in self._folder.glob(f".{self._name}.*.tmp"):  # by a kill: a receipt's name does not come again
                 with suppress(OSError):
                     left.unlink()
@@ -176,9 +176,9 @@ class Receipts:
         ]
         receipt = {"written_at": timestamp(time.time()), "files": entries}
         try:
-            files.write_atomically(path, json.dumps(receipt, indent=1).encode(), durable=True)
+            files.write_atomically(path, json.dumps(receipt, indent=1).encode(), durable=True, follow=False)
         except OSError as error:
-            raise _cannot(path, "write", files.reason(error)) from None
+            raise _own(error, path, "write") from None
         return path
 
 
@@ -219,7 +219,7 @@ def _masked(line: str, secrets: Sequence[str]) -> str:
 
 def _entries(receipt: Path) -> list[_Written]:
     try:
-        found: Any = json.loads(receipt.read_bytes())["files"]
+        found: Any = json.loads(files.read(receipt, follow=False))["files"]
         return [
             _Written(
                 _path(one["path"]),
@@ -229,6 +229,8 @@ def _entries(receipt: Path) -> list[_Written]:
             )
             for one in found
         ]
+    except files.NotOurs as error:
+        raise _own(error, receipt, "read") from None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise Failure("file", f"the receipt {receipt} cannot be read", remedy="restore the file by hand") from None
 
@@ -243,19 +245,17 @@ def _path(text: str) -> Path:
 def _read(path: Path) -> bytes | None:
     """Return a file's bytes; None where there is none."""
     try:
-        if path.exists() and not path.is_file():
-            raise _cannot(path, "read", "it is not a file")
-        with path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
+        return files.read(path, foreign=True, limit=_MAX_BYTES)
     except FileNotFoundError:
         if path.is_symlink():
             raise _cannot(path, "read", "it is a link to nothing") from None
         return None
+    except IsADirectoryError:
+        raise _cannot(path, "read", "it is not a file") from None
+    except files.NotOurs as error:
+        raise _cannot(path, "read", f"it {files.reason(error)}") from None
     except OSError as error:
         raise _cannot(path, "read", files.reason(error)) from None
-    if len(data) > _MAX_BYTES:
-        raise _cannot(path, "read", "it is larger than 64 MiB")
-    return data
 
 
 def _require_writable(path: Path) -> None:
@@ -275,7 +275,7 @@ def _require_writable(path: Path) -> None:
 
 def _write(path: Path, data: bytes) -> None:
     try:
-        files.write_atomically(path, data, durable=True, private=False)
+        files.write_atomically(path, data, durable=True, private=False, foreign=True)
     except OSError as error:
         raise _cannot(path, "write", files.reason(error)) from None
 
@@ -296,6 +296,13 @@ def _cannot(path: Path, verb: str, why: str) -> Failure:
     )
 
 
+def _own(error: OSError, path: Path, verb: str) -> Failure:
+    """Return the failure of a file of ours, which is the one that the error names where that is not as we make it."""
+    if isinstance(error, files.NotOurs):
+        return Failure("file", f"cannot {verb} {error.filename}: it {files.reason(error)}", remedy=error.remedy)
+    return _cannot(path, verb, files.reason(error))
+
+
 def is_installed(program: str, folder: Path) -> bool:
     """Whether a program is there: its executable is found, or its folder exists."""
-    return shutil.which(program) is not None or folder.is_dir()
+    return shutil.which(program) is not None or os.path.isdir(folder)

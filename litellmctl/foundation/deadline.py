@@ -13,6 +13,8 @@ from litellmctl.foundation.threads import SLICE_SECONDS, in_background, start_da
 
 T = TypeVar("T")
 
+# A wait of one slice that took so much longer: this process was stopped, or the machine slept.
+_AWAY_SECONDS = 2.0
 _LONGER = "give it longer with --timeout SECONDS"
 
 
@@ -23,6 +25,7 @@ class Deadline:
         self.seconds = seconds
         self._expires = None if seconds is None else time.monotonic() + seconds
         self._lock = threading.Lock()
+        self._looked_at: float | None = None
         self._pauses = 0
         self._paused_at = 0.0
 
@@ -42,8 +45,15 @@ class Deadline:
         return left is not None and left <= 0
 
     def _left(self) -> float | None:
-        """Return the seconds that are left, None where there is no limit; while it is paused none of them pass."""
+        """Return the seconds that are left, None where there is no limit; while it is paused none of them pass.
+
+        Nor while this process is stopped: what has come meanwhile, a token say, is not to be thrown away.
+        """
         with self._lock:
+            if self._looked_at is not None:  # by `run`, in every slice
+                looked_at, self._looked_at = self._looked_at, time.monotonic()
+                if self._looked_at - looked_at > _AWAY_SECONDS and self._expires is not None and not self._pauses:
+                    self._expires += self._looked_at - looked_at
             now = self._paused_at if self._pauses else time.monotonic()
             return None if self._expires is None else self._expires - now
 
@@ -75,9 +85,13 @@ class Deadline:
         It runs in a daemon thread, which is abandoned then: sockets have time-outs for one wait, not for a call, and
         name resolution has none.
         """
+        self._looked_at = time.monotonic()
         pending = in_background(function)
-        while not pending.wait(self.remaining(SLICE_SECONDS)):
-            pass
+        try:
+            while not pending.wait(self.remaining(SLICE_SECONDS)):
+                pass
+        finally:
+            self._looked_at = None
         return pending.result()
 
     def watched(self, items: Iterator[T], silence: float, stop: Callable[[], object]) -> Iterator[T]:

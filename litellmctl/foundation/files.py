@@ -1,4 +1,8 @@
-"""Reading and writing our files so that a kill at any moment, or a second process, leaves each one whole."""
+"""Reading and writing our files: whole after a kill at any moment, and no other user's, pipe or device among them.
+
+All of our files are opened here. One that is not as we would have made it is refused, before it is opened and again
+once it is open: what was checked is what is read. On Windows, whose owners and modes are others, only its kind counts.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from litellmctl.errors import Failure
 
@@ -20,13 +24,142 @@ if TYPE_CHECKING:
 
 LOCK_SECONDS = 10.0
 ABANDONED_SECONDS = 600
+MAX_BYTES = 256 * 2**20
+_MAX_LINKS = 40  # as Linux has it
+_KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+# Nothing waits for the other end of a pipe, no link is followed, and no terminal becomes ours.
+CAREFULLY = sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_NOFOLLOW", "O_NOCTTY", "O_BINARY"))
 _NEW = "litellmctl"  # what temporary files are called that have no file's name yet
 
 
-def read(path: AnyPath) -> bytes:
-    """Return the file's content. Raises OSError."""
-    with open(path, "rb") as file:
-        return file.read()
+class LockHeld(Failure):
+    """Another process holds a lock, and did so for as long as was waited for it."""
+
+
+class NotOurs(OSError):
+    """A file is not as we make ours: another user's, a link where none belongs, or no file at all.
+
+    `strerror` says what it is instead, as "belongs to alice (uid 1001), not to you"; `remedy` what helps.
+    """
+
+    def __init__(self, what: str, path: str, remedy: str | None = None, *, number: int = errno.EINVAL) -> None:
+        super().__init__(number, what, path)
+        self.remedy = remedy or f"move {path} away"
+
+
+def read(path: AnyPath, *, follow: bool = True, foreign: bool = False, limit: int = MAX_BYTES) -> bytes:
+    """Return the content of one of our files, `limit` bytes at most; never wait for it.
+
+    A symbolic link of the user's own, or of root's, is followed, unless `follow` is false. `foreign` is for files of
+    other programs, which may be anybody's. Raises OSError: NotOurs, with its remedy, for what we would not have made.
+    """
+    descriptor = _open(path, follow=follow, foreign=foreign)
+    try:
+        size, left, chunks = os.fstat(descriptor).st_size, limit + 1, []
+        if size <= limit:
+            # Not by the size alone, which is 0 for the endless files that a kernel makes up.
+            while left and (chunk := os.read(descriptor, min(max(size, 2**16) + 1, left))):
+                chunks.append(chunk)
+                left -= len(chunk)
+    finally:
+        os.close(descriptor)
+    if size > limit or not left:
+        raise NotOurs(f"is larger than {limit // 2**20} MiB", os.fspath(path), number=errno.EFBIG)
+    return b"".join(chunks)
+
+
+def opened(path: AnyPath, *, follow: bool = True, foreign: bool = False) -> BinaryIO:
+    """Return one of our files, open for reading. The rest is as with `read`."""
+    return os.fdopen(_open(path, follow=follow, foreign=foreign), "rb")
+
+
+def _open(path: AnyPath, *, follow: bool, foreign: bool) -> int:
+    target, found = _resolved(path, follow=follow, foreign=foreign)
+    if found is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(path))
+    descriptor = os.open(target, os.O_RDONLY | CAREFULLY)
+    try:
+        require_file(os.fstat(descriptor), target, foreign=foreign)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def require_file(found: os.stat_result, path: str, *, link: str | None = None, foreign: bool = False) -> None:
+    """Refuse what is not a file, and, unless `foreign`, what belongs to another user. Raises OSError.
+
+    `link` is the link that leads to `path`, and what is to be moved away then.
+    """
+    named = link or path
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), named)
+    if not stat.S_ISREG(found.st_mode):
+        raise NotOurs(f"is not a file, but {_KINDS.get(stat.S_IFMT(found.st_mode), 'something else')}", named)
+    if not foreign and is_strangers(found):
+        remedy = f"move {named} away{_or_chown(path)}"
+        raise NotOurs(f"belongs to {_owner(found)}, not to you", path, remedy, number=errno.EPERM)
+
+
+def is_strangers(found: os.stat_result) -> bool:
+    """Whether it belongs to another user, who is not root: root could read and write ours anyway."""
+    return sys.platform != "win32" and found.st_uid not in {0, os.geteuid()}
+
+
+def remedy(error: OSError, otherwise: str) -> str:
+    """Return what helps against the error: its own remedy where it has one."""
+    return error.remedy if isinstance(error, NotOurs) else otherwise
+
+
+def place(error: OSError, path: str) -> str:
+    """Return the file that an error is about, which need not be `path`: a link's target, or a lock."""
+    return error.filename if isinstance(error, NotOurs) else path
+
+
+def _resolved(path: AnyPath, *, follow: bool, foreign: bool) -> tuple[str, os.stat_result | None]:
+    """Return where the links of a path lead, and what is there; None where nothing is. Raises OSError.
+
+    A link of another user's could lead us to any of our own files.
+    """
+    target = os.fspath(path)
+    for hops in range(_MAX_LINKS):
+        try:
+            found = os.lstat(target)
+        except FileNotFoundError:
+            if hops and os.path.exists(path):  # as /dev/stdin, whose target is no name
+                raise NotOurs("is not a file, but a symbolic link to something else", os.fspath(path)) from None
+            return target, None
+        if not stat.S_ISLNK(found.st_mode):
+            require_file(found, target, link=os.fspath(path), foreign=foreign)
+            return target, found
+        if not follow:
+            raise NotOurs("is a symbolic link, which is not followed here", target)
+        if is_strangers(found):
+            raise NotOurs(f"is a symbolic link that belongs to {_owner(found)}, not to you", target, number=errno.EPERM)
+        target = os.path.join(os.path.dirname(target), os.readlink(target))
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fspath(path))
+
+
+def _owner(found: os.stat_result) -> str:
+    """Return whose it is, for a person: `alice (uid 1001)`, or the number alone where there is no name."""
+    words = f"uid {found.st_uid}"
+    if sys.platform != "win32":
+        with suppress(ImportError, KeyError):
+            import pwd
+
+            words = f"{pwd.getpwuid(found.st_uid).pw_name} ({words})"
+    return words
+
+
+def _or_chown(path: str) -> str:
+    """Return the other way out for a file of another user, whose content is not to be trusted unseen."""
+    words = ""
+    if sys.platform != "win32":
+        import shlex
+
+        sudo = "sudo " if os.geteuid() != 0 else ""
+        words = f" or, if you know what is in it: {sudo}chown {os.geteuid()} {shlex.quote(path)}"
+    return words
 
 
 def make_private_dir(folder: AnyPath) -> None:
@@ -41,28 +174,38 @@ def make_private_dir(folder: AnyPath) -> None:
                 raise
 
 
-def write_atomically(path: AnyPath, data: bytes, *, durable: bool = False, private: bool = True) -> None:
+def write_atomically(
+    path: AnyPath,
+    data: bytes,
+    *,
+    durable: bool = False,
+    private: bool = True,
+    follow: bool = True,
+    foreign: bool = False,
+) -> None:
     """Replace the file's content in one step; a new file is created 0600.
 
-    A symbolic link is followed and its target replaced. An existing file keeps its mode and owner, except that
-    `private` takes group's and others' rights away. `durable` also survives a power cut. What a kill in the middle of
-    an earlier write left behind is removed, so whoever calls it is the file's only writer, or holds its lock. Raises
+    A symbolic link is followed and its target replaced, unless `follow` is false. What `read` would refuse is not
+    replaced; `foreign` is for files of other programs, which keep their owner. An existing file keeps its mode, except
+    that `private` takes group's and others' rights away. `durable` also survives a power cut. What a kill in the middle
+    of an earlier write left behind is removed, so whoever calls it is the file's only writer, or holds its lock. Raises
     OSError; the old content is then still there, and no temporary file is left.
     """
-    target = os.path.realpath(path)
-    folder, name = os.path.split(target)
+    target, old = _resolved(path, follow=follow, foreign=foreign)
+    folder, name = _split(target)
     make_private_dir(folder)
-    forget_temporaries(target)  # first: on a full disk they are in the way
+    _forget_temporaries(folder, name)  # first: on a full disk they are in the way
     temporary = _temporary(folder, name)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | CAREFULLY, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            _take_over(target, file.fileno(), private=private)
+            if old is not None:
+                _take_over(old, file.fileno(), private=private)
             file.write(data)
             file.flush()
             if durable:
                 os.fsync(file.fileno())
-        os.replace(temporary, target)
+        os.replace(temporary, os.path.join(folder, name))
         if durable:
             _sync_folder(folder)
     except BaseException:
@@ -120,7 +263,18 @@ def _rename_to_new(temporary: str, path: str) -> None:
 
 def forget_temporaries(path: AnyPath) -> None:
     """Remove what kills in the middle of `write_atomically` left behind. Whoever calls it holds the file's lock."""
-    folder, name = os.path.split(os.path.realpath(path))
+    with suppress(OSError):
+        target, _ = _resolved(path, follow=True, foreign=True)
+        _forget_temporaries(*_split(target))
+
+
+def _split(target: str) -> tuple[str, str]:
+    """Return the folder, without links, and the name in it."""
+    folder, name = os.path.split(target)
+    return os.path.realpath(folder), name
+
+
+def _forget_temporaries(folder: str, name: str) -> None:
     with suppress(OSError):
         for left in os.listdir(folder):
             if left.startswith(f".{name}.") and _is_temporary(left[len(name) + 2 :]):
@@ -149,13 +303,9 @@ def _sync_folder(folder: str) -> None:
                 os.close(descriptor)
 
 
-def _take_over(target: str, descriptor: int, *, private: bool) -> None:
+def _take_over(old: os.stat_result, descriptor: int, *, private: bool) -> None:
     """Give a new file the mode and owner of the one that it replaces; on Windows they come from the folder."""
     if sys.platform != "win32":
-        try:
-            old = os.stat(target)
-        except OSError:
-            return
         mode = stat.S_IMODE(old.st_mode)
         os.fchmod(descriptor, mode & 0o700 if private else mode)
         if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
@@ -167,15 +317,17 @@ def _take_over(target: str, descriptor: int, *, private: bool) -> None:
 def locked(path: AnyPath, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     """Hold the lock beside `path` while the body runs. `*.lock` files stay: removing them would be a race.
 
-    Raises OSError where the folder cannot be written, and a failure of code `file` where another process holds the
-    lock for longer than `seconds`.
+    Raises OSError where the lock cannot be made or is not ours, and `LockHeld`, of code `file`, where another process
+    holds it for longer than `seconds`.
     """
     import warnings
 
     import filelock
 
+    name = f"{os.fspath(path)}.lock"
     make_private_dir(os.path.dirname(os.path.abspath(path)))
-    lock = filelock.FileLock(f"{os.fspath(path)}.lock", timeout=seconds, mode=0o600)
+    _make_lock_file(name)
+    lock = filelock.FileLock(name, timeout=seconds, mode=0o600)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)
@@ -184,11 +336,48 @@ def locked(path: AnyPath, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
         # Newer versions of filelock warn, and go on with a file that a kill would leave behind as a lock for ever.
         raise OSError(errno.ENOLCK, "the file system has no locks", str(path)) from None
     except filelock.Timeout:
-        raise Failure("file", f"another process holds the lock of {path}", remedy="try again") from None
+        raise LockHeld("file", f"another process holds the lock of {path}", remedy="try again") from None
     try:
         yield
     finally:
         lock.release()
+
+
+def _make_lock_file(path: str) -> None:
+    """Make a lock's file, and see that it can be locked. Raises OSError where one of them cannot be done.
+
+    filelock would try again until its time-out, and say that another process holds the lock.
+    A link is not followed: older versions of filelock empty whatever file it leads to.
+    """
+    _resolved(path, follow=False, foreign=False)
+    if sys.platform != "win32":  # where one that is locked cannot be opened twice
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | CAREFULLY, 0o600)
+        try:
+            require_file(os.fstat(descriptor), path)
+            _require_locks(descriptor, path)
+        finally:
+            os.close(descriptor)
+
+
+def _require_locks(descriptor: int, path: str) -> None:
+    if sys.platform != "win32":
+        import fcntl
+
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return  # it is held now, so it can be
+        except OSError as error:
+            number = errno.ENOLCK if error.errno == errno.ENOSYS else error.errno
+            if number in {errno.ENOLCK, errno.EOPNOTSUPP}:
+                raise OSError(number, "the file system has no locks", path) from None
+            raise OSError(error.errno, f"it cannot be locked: {reason(error)}", path) from None
+
+
+def sentence(error: OSError) -> str:
+    """Return the file, what is wrong with it, and the error's own remedy where it has one."""
+    own = f"; {error.remedy}" if isinstance(error, NotOurs) else ""
+    return f"{error.filename or ''} {reason(error)}{own}".strip()
 
 
 def reason(error: OSError) -> str:

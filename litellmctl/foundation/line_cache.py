@@ -29,14 +29,16 @@ class LineCache:
 
     `kind` begins the file's name; `schema` is the version of what is in it. The identity goes into the name as a keyed
     hash: changing a key, a command, a header or the URL makes another file, and nothing of a secret can be guessed
-    from it. The key of the hash lies in the same folder.
+    from it. The key of the hash lies in the same folder. Where `folder` is None nothing is cached.
     """
 
     kind: str
     schema: int
 
-    def __init__(self, folder: str | os.PathLike[str], profile: str, base_url: str, identity: Sequence[str]) -> None:
-        self._folder = os.fspath(folder)
+    def __init__(
+        self, folder: str | os.PathLike[str] | None, profile: str, base_url: str, identity: Sequence[str]
+    ) -> None:
+        self._folder = None if folder is None else os.fspath(folder)
         self._profile = profile
         self._base_url = base_url
         self._identity = identity
@@ -48,7 +50,7 @@ class LineCache:
         if path is None:
             return None
         try:
-            head, _, rest = files.read(path).partition(b"\n")
+            head, _, rest = files.read(path, follow=False).partition(b"\n")
             header = json.loads(head)
             # Not splitlines(): names may hold other line separators than the one between records.
             *lines, end = rest.decode().split("\n")
@@ -62,7 +64,8 @@ class LineCache:
     def write_lines(self, header: dict[str, Any], lines: Sequence[str]) -> None:
         """Replace the header and the lines. Raises OSError; what was there is then still there."""
         path = self._file(create=True)
-        assert path is not None
+        if path is None or self._folder is None:
+            return
         rest = "".join([f"{line}\n" for line in lines]).encode()
         own = {
             "schema": self.schema,
@@ -71,10 +74,10 @@ class LineCache:
             "crc32": zlib.crc32(rest),
         }
         with files.locked(os.path.join(self._folder, self.kind)):
-            files.write_atomically(path, json.dumps({**header, **own}).encode() + b"\n" + rest)
+            files.write_atomically(path, json.dumps({**header, **own}).encode() + b"\n" + rest, follow=False)
             with suppress(OSError):
                 os.unlink(_failed(path))
-            self._forget_old()
+            self._forget_old(self._folder)
 
     def drop(self) -> None:
         """Forget what is cached; a cache that cannot be removed stays."""
@@ -87,7 +90,7 @@ class LineCache:
         """Whether a background refresh failed within the last ten minutes."""
         path = self._file(create=False)
         try:
-            return path is not None and time.time() - os.stat(_failed(path)).st_mtime < RETRY_SECONDS
+            return path is not None and time.time() - os.lstat(_failed(path)).st_mtime < RETRY_SECONDS
         except OSError:
             return False
 
@@ -96,16 +99,16 @@ class LineCache:
         path = self._file(create=False)
         if path is not None:
             with suppress(OSError):
-                files.write_atomically(_failed(path), b"")
+                files.write_atomically(_failed(path), b"", follow=False)
 
     @property
-    def refresh_lock_path(self) -> str:
-        """The file beside which the lock of background refreshes lies."""
-        return os.path.join(self._folder, f"refresh-{self._profile}")
+    def refresh_lock_path(self) -> str | None:
+        """The file beside which the lock of background refreshes lies; None where nothing is cached."""
+        return None if self._folder is None else os.path.join(self._folder, f"refresh-{self._profile}")
 
     def _file(self, *, create: bool) -> str | None:
-        if self._path is None:
-            key = self._key(create=create)
+        if self._path is None and self._folder is not None:
+            key = self._key(self._folder, create=create)
             if key is None:
                 return None
             text = json.dumps([self._base_url, *self._identity])
@@ -113,27 +116,34 @@ class LineCache:
             self._path = os.path.join(self._folder, f"{self.kind}-{self._profile}-{digest}.jsonl")
         return self._path
 
-    def _key(self, *, create: bool) -> bytes | None:
-        """Return the key of the hash. Whoever comes second reads the first one's: links never replace."""
-        path = os.path.join(self._folder, "key")
+    def _key(self, folder: str, *, create: bool) -> bytes | None:
+        """Return the key of the hash, None where there is none. Raises OSError where it should be made and cannot be.
+
+        One that a link leads to may be known to others, who then could try which secret is behind a name.
+        """
+        path = os.path.join(folder, "key")
         with suppress(OSError):
-            key = files.read(path)
+            key = files.read(path, follow=False, limit=_KEY_BYTES)
             if len(key) == _KEY_BYTES:
                 return key
         if not create:
             return None
         with files.locked(path):
-            if not os.path.exists(path) or os.stat(path).st_size != _KEY_BYTES:
-                files.write_atomically(path, os.urandom(_KEY_BYTES))
-            return files.read(path)
+            with suppress(FileNotFoundError):
+                key = files.read(path, follow=False)  # somebody else was quicker
+                if len(key) == _KEY_BYTES:
+                    return key
+            key = os.urandom(_KEY_BYTES)
+            files.write_atomically(path, key, follow=False)
+            return key
 
-    def _forget_old(self) -> None:
+    def _forget_old(self, folder: str) -> None:
         """Remove what nobody renewed for a month, and what a kill in the middle of a write left behind.
 
         Lists of our kind are written by who holds its lock, as we do; of anything else nobody knows who writes it.
         """
         now = time.time()
-        for name in os.listdir(self._folder):
+        for name in os.listdir(folder):
             if name.startswith(f".{self.kind}-") and ".jsonl." in name:
                 seconds = 0
             elif name.startswith(".") and name.endswith(".tmp"):
@@ -142,9 +152,9 @@ class LineCache:
                 seconds = _FORGET_SECONDS
             else:
                 continue
-            path = os.path.join(self._folder, name)
+            path = os.path.join(folder, name)
             with suppress(OSError):
-                if seconds == 0 or os.stat(path).st_mtime < now - seconds:
+                if seconds == 0 or os.lstat(path).st_mtime < now - seconds:
                     os.unlink(path)
 
 

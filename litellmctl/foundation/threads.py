@@ -51,7 +51,17 @@ class Pending(Generic[B]):
 
 def start_daemon(work: Callable[[], object]) -> None:
     """Run `work` in a thread that ends with the program."""
-    threading.Thread(target=work, daemon=True).start()
+    _start(threading.Thread(target=work, daemon=True))
+
+
+def _start(thread: threading.Thread) -> None:
+    """Start a thread. Raises a failure of code `system` where the machine has none left."""
+    try:
+        thread.start()
+    except (RuntimeError, MemoryError):
+        from litellmctl.foundation import unexpected
+
+        raise unexpected.no_thread() from None
 
 
 def in_background(make: Callable[[], B]) -> Pending[B]:
@@ -65,7 +75,7 @@ def after(seconds: float, work: Callable[[], object]) -> threading.Timer:
     """Run `work` in a daemon thread in so many seconds, unless the timer is cancelled before."""
     timer = threading.Timer(seconds, work)
     timer.daemon = True
-    timer.start()
+    _start(timer)
     return timer
 
 

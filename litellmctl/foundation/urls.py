@@ -6,7 +6,8 @@ import re
 
 from litellmctl.errors import UsageFailure
 
-_LOOPBACK = r"localhost|127(\.\d{1,3}){3}|::1"
+# How often a server and those in front of it may decode a path, and more.
+_MAX_DECODED = 8
 _PORTS = {"http": 80, "https": 443}
 # What most URLs are, in their canonical form but for slashes at the end: scheme, host, port and path.
 _PLAIN = r"(https?)://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::([1-9][0-9]{0,4}))?((?:/[A-Za-z0-9._~-]+)*)/*"
@@ -61,17 +62,79 @@ def _without_v1(path: str) -> str:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether the URL's host is this machine by its name or address."""
+    """Whether the URL's host is this machine for sure: `localhost`, or a loopback address in its usual form.
+
+    Not `localhost.`, `NAME.localhost` or `127.999.999.999`, which are names that some resolvers ask DNS for; not
+    `127.1`, `0x7f.1` or `127.0.0.01`, which are addresses to some and not to others; and not `0.0.0.0`.
+    """
     plain = re.fullmatch(_PLAIN, url)
     if plain:
-        return re.fullmatch(_LOOPBACK, plain[2]) is not None
-    from urllib.parse import urlsplit
+        host = plain[2]
+    else:
+        from urllib.parse import urlsplit
+
+        try:
+            host = urlsplit(url).hostname or ""
+        except ValueError:  # which `normalize` tells of
+            return False
+    if host in {"localhost", "127.0.0.1", "::1"}:
+        return True
+    if not host.startswith("127.") and ":" not in host:
+        return False
+    from ipaddress import IPv6Address, ip_address  # it takes 3 ms to import
 
     try:
-        host = urlsplit(url).hostname
-    except ValueError:  # which `normalize` tells of
+        address = ip_address(host)
+    except ValueError:
         return False
-    return re.fullmatch(_LOOPBACK, host or "") is not None
+    if not isinstance(address, IPv6Address):
+        return address.is_loopback
+    # A zone could name another interface. Mapped addresses never leave the machine: its IPv4 takes them.
+    mapped = address.ipv4_mapped
+    return address.scope_id is None and (address.is_loopback if mapped is None else mapped.is_loopback)
+
+
+def is_below(url: str, base_url: str) -> bool:
+    """Whether a URL is below the base URL, however often its path is decoded and whatever resolves its dot segments.
+
+    Servers take `%2e%2e`, `..;x=1`, a backslash or two slashes each in their own way: where one of these ways may lead
+    above the base URL, it is not below.
+    """
+    base = base_url.rstrip("/") + "/"
+    if not url.startswith(base):
+        return False
+    from urllib.parse import unquote
+
+    path = re.split("[?#]", url[len(base) :], maxsplit=1)[0]
+    for _ in range(_MAX_DECODED):
+        if _climbs(path):
+            return False
+        # What else decodes to a dot, a slash and a backslash: UTF-8 that is too long, and the escapes of IIS.
+        known = re.sub("(?i)%u00", "%", re.sub("(?i)%c0%ae", ".", re.sub("(?i)%c0%af|%c1%9c", "/", path)))
+        decoded = unquote(known)
+        if decoded == path:
+            return True
+        path = decoded
+    return False
+
+
+def _climbs(path: str) -> bool:
+    """Whether dot segments of a relative path lead above where it starts."""
+    if not path.isascii():
+        from unicodedata import normalize
+
+        path = normalize("NFKC", path)  # there are other full stops
+    depth = 0
+    for segment in re.split(r"[/\\]", path):
+        # Some servers cut off parameters, some white space, and some end a text at a NUL.
+        name = re.split("[;?#]", segment, maxsplit=1)[0]
+        if re.sub("[^!-~]", "", name) == "..":
+            depth -= 1
+        elif re.sub(r"[\x00-\x20.\x7f]", "", name):
+            depth += 1
+        if depth < 0:
+            return True
+    return False
 
 
 def require_secure(url: str, *, allowed: bool) -> None:

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from litellmctl.errors import AuthFailure, Failure
 from litellmctl.foundation.threads import together
-from litellmctl.proxy.client import CATALOG_BYTES, decode, not_litellm
+from litellmctl.proxy.client import CATALOG_BYTES
 from litellmctl.proxy.error_answers import failure_of, words_of
-from litellmctl.proxy.json_stream import Malformed, rows
 from litellmctl.proxy.oauth import fields_of, optional_text, token_of
 
 if TYPE_CHECKING:
@@ -64,10 +63,7 @@ def verify(client: Client) -> Verified:
     answer = client.get(_MODELS, cap=CATALOG_BYTES)
     date = answer.headers.get("date")
     if answer.status == 200:
-        try:
-            count = sum(1 for _ in rows(answer.chunks, is_bare=False))  # none of them is kept
-        except Malformed as error:
-            raise not_litellm(f"{client.base_url}{_MODELS}", error.start.encode("utf-8", "replace")) from None
+        count = sum(1 for _ in answer.rows(f"{client.base_url}{_MODELS}", is_bare=False))  # none of them is kept
         return Verified(count, None if count else "this key may use no model", date)
     failure = client.failure(answer, _MODELS)
     if answer.status == 422:
@@ -124,7 +120,7 @@ def has_single_sign_on(client: Client) -> bool | None:
     if answer.status != 200:
         answer.close()
         return None
-    found = fields_of(decode(answer.read(), f"{client.base_url}{path}"), client.base_url).get("sso_configured")
+    found = fields_of(answer.json(f"{client.base_url}{path}"), client.base_url).get("sso_configured")
     return found if isinstance(found, bool) else None
 
 
@@ -138,18 +134,19 @@ def make_key(client: Client, alias: str, team_id: str | None) -> VirtualKey:
     if answer.status != 200:
         raise client.failure(answer, path)
     where = f"{client.base_url}{path}"
-    fields = fields_of(decode(answer.read(), where), where)
+    fields = fields_of(answer.json(where, tokens=["key"]), where)
     return VirtualKey(token_of(fields, "key", where), optional_text(fields, "expires"))
 
 
 def delete_key(client: Client, key: str) -> None:
     """Delete a key, by itself; one that the proxy does not know any more, or that has expired, is gone already."""
     path = "/key/delete"
+    client.auth.keep(key)
     answer = client.send("POST", path, json={"keys": [key]})
-    body = answer.read()
     if answer.status == 200:
-        fields_of(decode(body, f"{client.base_url}{path}"), f"{client.base_url}{path}")
+        fields_of(answer.json(f"{client.base_url}{path}"), f"{client.base_url}{path}")
         return
+    body = answer.read()
     words, kind = words_of(body)
     # A gateway's web page says nothing about the key.
     is_gone = answer.status == 404 and words is not None
@@ -160,7 +157,7 @@ def delete_key(client: Client, key: str) -> None:
             url=client.base_url,
             path=path,
             headers=answer.headers,
-            hide=lambda text: client.auth.hidden(text, key),
+            hide=client.auth.hidden,
         )
 
 
@@ -171,7 +168,7 @@ def _asked(client: Client, path: str) -> dict[str, Any]:
         if answer.status != 200:
             answer.close()
             return {}
-        return _object(decode(answer.read(), path))
+        return _object(answer.json(path))
     except AuthFailure:
         raise
     except Failure:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +15,9 @@ import urllib3
 
 from litellmctl.errors import CHECK_THE_KEY, Failure, Unavailable
 from litellmctl.foundation.deadline import Deadline
-from litellmctl.foundation.urls import host_of, origin
+from litellmctl.foundation.threads import SLICE_SECONDS, in_background
+from litellmctl.foundation.urls import host_of, is_below, origin
+from litellmctl.proxy import json_stream
 from litellmctl.proxy.error_answers import failure_of
 from litellmctl.proxy.no_answer import no_answer
 
@@ -38,20 +42,57 @@ _MAX_RETRY_AFTER = 10.0
 _LOOK = "check the base URL, and the log of the proxy or of the gateway in front of it"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
+_MAX_SHOWN = 500
 
 
 @dataclass
 class Answer:
-    """An answer whose body has not been read yet. `chunks` yields the decoded body, no longer than the cap."""
+    """An answer whose body has not been read yet. `chunks` yields the decoded body, no longer than the cap.
+
+    Whoever reads what it says reads `json` or `rows`, of which `auth` takes out what is secret.
+    """
 
     status: int
     headers: Mapping[str, str]
     chunks: Iterator[bytes] = field(repr=False)
     close: Callable[[], None] = field(repr=False)
+    auth: BoundAuth = field(repr=False)
 
     def read(self) -> bytes:
         """Return the whole body."""
         return b"".join(self.chunks)
+
+    def json(self, where: str, *, tokens: Sequence[str] = ()) -> Any:
+        """Return the JSON of the body, in which nothing repeats a secret; `where` names in errors what was asked.
+
+        `tokens` are the names of an object in which secrets were asked for: those are left, and found nowhere else.
+        """
+        body = self.read()
+        try:
+            text = body.decode(json.detect_encoding(body), "surrogatepass")
+            value = json.loads(text)
+            given = {name: value.pop(name) for name in tokens if name in value} if isinstance(value, dict) else {}
+            self.auth.keep(*(token for token in given.values() if isinstance(token, str)))
+            hidden = self.auth.data.hidden_in_json(text, value)
+        except (ValueError, RecursionError):
+            raise not_litellm(where, body) from None
+        return {**hidden, **given} if given else hidden
+
+    def rows(
+        self,
+        where: str,
+        key: str = "data",
+        *,
+        is_bare: bool = True,
+        max_values: int | None = None,
+        rest: dict[str, Any] | None = None,
+    ) -> Iterator[Any]:
+        """Yield the rows of the body (see `json_stream.rows`), in which nothing repeats a secret."""
+        hide = self.auth.data.hidden_in_json
+        try:
+            yield from json_stream.rows(self.chunks, key, is_bare=is_bare, max_values=max_values, rest=rest, hide=hide)
+        except json_stream.Malformed as error:
+            raise not_litellm(where, error.start.encode("utf-8", "replace")) from None
 
     def read_error(self) -> bytes:
         """Return the body of an error; nothing where it is larger than any error is, or ends early."""
@@ -142,7 +183,7 @@ class Client:
         answer = self.get(path, params, cap=cap)
         if answer.status != 200:
             raise self.failure(answer, path)
-        return decode(answer.read(), f"{self.base_url}{path}")
+        return answer.json(f"{self.base_url}{path}")
 
     def send(
         self,
@@ -163,7 +204,7 @@ class Client:
         an address that nobody checked. With `files` the form is sent as multipart; a `body` that is a file is sent as
         it is read.
         """
-        url = path if "://" in path else self.base_url + path
+        url = self.base_url + path if path.startswith("/") else path
         if origin(url) != origin(self.base_url):
             raise Unavailable("bad_response", f"{url} is not at {self.base_url}: nothing was sent", remedy=_LOOK)
         answer = self._send(
@@ -171,23 +212,19 @@ class Client:
         )
         if answer.status in _REDIRECTS:
             answer.close()
-            target = self.auth.hidden(_origin_of(_joined(url, answer.headers.get("location", ""))))
+            target = self._shown(_origin_of(_joined(url, answer.headers.get("location", ""))))
             raise Unavailable(
                 "bad_response",
-                f"{url} redirects to {target}, where what was sent does not belong",
+                f"{self._shown(url)} redirects to {target}, where what was sent does not belong",
                 remedy=_LOOK,
                 status=answer.status,
                 may_have_acted=False,
             )
         return answer
 
-    def failure(self, answer: Answer, path: str, *secrets: str) -> Failure:
-        """Return the failure that an answer's status and body mean; `secrets` were sent too, and are not shown."""
-        body = answer.read_error()
-
-        def hide(text: str) -> str:
-            return self.auth.hidden(text, *secrets)
-
+    def failure(self, answer: Answer, path: str) -> Failure:
+        """Return the failure that an answer's status and body mean."""
+        body, hide = answer.read_error(), self.auth.hidden
         failure = failure_of(answer.status, body, url=self.base_url, path=path, headers=answer.headers, hide=hide)
         return failure.changed(remedy=self.refused_remedy) if failure.code == "auth_failed" else failure
 
@@ -212,10 +249,10 @@ class Client:
                 return answer
             answer.close()
             target = _joined(url, answer.headers.get("location", ""))
-            if not target.startswith(self.base_url + "/"):
+            if not is_below(target, self.base_url):
                 raise Unavailable(
                     "bad_response",
-                    f"{self.base_url}{path} redirects to {self.auth.hidden(_origin_of(target))}, "
+                    f"{self.base_url}{path} redirects to {self._shown(_origin_of(target))}, "
                     "which the key was not given for",
                     remedy="use the proxy's own base URL; a gateway in front of it may ask for a sign-in",
                     status=answer.status,
@@ -226,9 +263,9 @@ class Client:
     def _send(self, method: str, url: str, params: Params | None, cap: int | None, **options: Any) -> Answer:
         start = time.monotonic()
         # A path out of a redirect may repeat what was sent.
-        shown = self.auth.hidden(url.removeprefix(self.base_url).split("?")[0])
+        shown = self._shown(url.removeprefix(self.base_url).split("?")[0])
         try:
-            response = self.session.request(
+            response = self._begun(
                 method,
                 url,
                 params=params,
@@ -247,13 +284,33 @@ class Client:
             self.on_request(method, shown, failure.code, time.monotonic() - start)
             raise failure from None
         self.on_request(method, shown, str(response.status_code), time.monotonic() - start)
-        return Answer(response.status_code, response.headers, self._body(response, cap), response.close)
+        return Answer(response.status_code, response.headers, self._body(response, cap), response.close, self.auth)
+
+    def _begun(self, method: str, url: str, *, data: Any = None, **options: Any) -> requests.Response:
+        """Send a request, and return what answers it when its headers are there.
+
+        A time-out of a socket is for one read, and headers that trickle are many; where no deadline ends that wait, the
+        time of silence does. Nobody waits for the proxy while we read what is to be sent.
+        """
+        if self.deadline.seconds is not None:
+            return self.session.request(method, url, data=data, **options)
+        sent = _Sent(data)
+        body = sent if hasattr(data, "read") else data
+        pending = in_background(lambda: self.session.request(method, url, data=body, **options))
+        while not pending.wait(SLICE_SECONDS):
+            if time.monotonic() > sent.at + self.read_seconds:
+                raise TimeoutError
+        return pending.result()
+
+    def _shown(self, text: str) -> str:
+        """Return a text of the proxy's as it may stand in a sentence."""
+        return self.auth.hidden(text)[:_MAX_SHOWN]
 
     def _body(self, response: requests.Response, cap: int | None) -> Iterator[bytes]:
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in {"", "identity", "gzip", "deflate"}:
             response.close()
-            encoding = self.auth.hidden(encoding)[:40]
+            encoding = self._shown(encoding)[:40]
             raise Unavailable("bad_response", f'{self.base_url} answered with the encoding "{encoding}"', remedy=_LOOK)
         pieces = _pieces(response.raw, as_they_come=cap is None)
         if cap is None:  # it is read as it is printed, by nobody who could be abandoned
@@ -281,6 +338,32 @@ class Client:
             response.close()
 
 
+class _Sent:
+    """A file that is read as it is sent. `at` is when that was done last, infinite while it is done."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.at = time.monotonic()
+
+    def read(self, size: int = -1) -> bytes:
+        """Read from the file."""
+        self.at = math.inf
+        try:
+            data: bytes = self._file.read(size)
+        finally:
+            self.at = time.monotonic()
+        return data
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the rest of the file."""
+        while piece := self.read(_CHUNK):
+            yield piece
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what requests asks of the file to learn how large it is."""
+        return getattr(self._file, name)
+
+
 def _pieces(body: Any, *, as_they_come: bool) -> Iterator[bytes]:
     """Yield the decoded body. `stream` waits for as much as it was asked for, unless the body is in chunks."""
     if not as_they_come or body.chunked or not hasattr(body, "read1"):
@@ -288,16 +371,6 @@ def _pieces(body: Any, *, as_they_come: bool) -> Iterator[bytes]:
         return
     while chunk := body.read1(_CHUNK, decode_content=True):
         yield chunk
-
-
-def decode(body: bytes, where: str) -> Any:
-    """Return the JSON of a body; anything else is not LiteLLM's answer."""
-    import json
-
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        raise not_litellm(where, body) from None
 
 
 def not_litellm(where: str, body: bytes) -> Unavailable:

@@ -11,7 +11,6 @@ from urllib.parse import quote, urlencode
 
 from litellmctl.errors import AuthFailure
 from litellmctl.foundation.urls import origin
-from litellmctl.proxy.client import decode
 from litellmctl.proxy.oauth import (
     Grant,
     NotOffered,
@@ -84,7 +83,7 @@ def start(client: Client) -> Started | NotOffered:
         return NotOffered("this proxy has no device code")
     if answer.status != 200:
         raise client.failure(answer, START_PATH)
-    fields = fields_of(decode(answer.read(), where), where)
+    fields = fields_of(answer.json(where, tokens=["poll_secret"]), where)
     login_id, user_code = (text_of(fields, name, where) for name in ("login_id", "user_code"))
     if max(len(login_id), len(user_code)) > _MAX_SHOWN:
         raise unexpected(where, "its login_id or user_code is too long")
@@ -113,10 +112,11 @@ def poll(client: Client, started: Started, team: str | None = None) -> Pending |
     """
     path = f"/sso/cli/poll/{quote(started.login_id, safe='')}"
     shown = f"{client.base_url}/sso/cli/poll"
+    client.auth.keep(started.poll_secret)
     headers = {_SECRET_HEADER: started.poll_secret}
     answer = client.get(path, {"team_id": team} if team else None, headers=headers)
     if answer.status == 403 and team:
-        raise client.failure(answer, "/sso/cli/poll", started.poll_secret)
+        raise client.failure(answer, "/sso/cli/poll")
     if answer.status in {400, 403, 404, 410}:
         answer.close()
         raise AuthFailure(
@@ -126,8 +126,8 @@ def poll(client: Client, started: Started, team: str | None = None) -> Pending |
             status=answer.status,
         )
     if answer.status != 200:
-        raise client.failure(answer, "/sso/cli/poll", started.poll_secret)
-    fields = fields_of(decode(answer.read(), shown), shown)
+        raise client.failure(answer, "/sso/cli/poll")
+    fields = fields_of(answer.json(shown, tokens=["key"]), shown)
     status = fields.get("status")
     if status == "pending":
         return Pending()

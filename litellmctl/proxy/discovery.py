@@ -9,14 +9,16 @@ from typing import Any, Protocol
 from litellmctl.errors import AuthFailure, Failure, Rejected, Unavailable
 from litellmctl.foundation.globs import covers
 from litellmctl.foundation.threads import together
-from litellmctl.proxy.client import BODY_BYTES, CATALOG_BYTES, Answer, Client, decode, not_litellm
+from litellmctl.proxy.client import BODY_BYTES, CATALOG_BYTES, Answer, Client, not_litellm
 from litellmctl.proxy.error_answers import HOPELESS_TYPES, words_of
-from litellmctl.proxy.json_stream import MAX_KEPT, Malformed, rows
+from litellmctl.proxy.json_stream import MAX_KEPT
 
 _ELSEWHERE = frozenset({401, 403, 404})
 _PARALLEL = 32
 # JSON values that one endpoint's rows may have, those of a wildcard's models among them.
 _MAX_OF_ONE = 100_000
+# Comparisons of a healthy endpoint's model with the rows that have its id: usually one or two for each.
+_MAX_COMPARED = 2_000_000
 
 
 class Collector(Protocol):
@@ -87,12 +89,9 @@ def _each(
     client: Client, path: str, answer: Answer, take: Callable[[Any], None], *, max_values: int | None = None
 ) -> int:
     count = 0
-    try:
-        for row in rows(answer.chunks, max_values=max_values):
-            take(row)
-            count += 1
-    except Malformed as error:
-        raise not_litellm(f"{client.base_url}{path}", error.start.encode("utf-8", "replace")) from None
+    for row in answer.rows(f"{client.base_url}{path}", max_values=max_values):
+        take(row)
+        count += 1
     return count
 
 
@@ -119,8 +118,9 @@ def _expand(client: Client, collector: Collector, say: Callable[[str], None]) ->
     except (Unavailable, AuthFailure, Rejected) as failure:
         client.deadline.remaining(0)  # a deadline that has passed is no failure of /v1/models
         why = f"its models could not be listed: {failure.message}"
+    left = set(collector.wildcards)
     for name in wildcards:
-        if name in collector.wildcards:
+        if name in left:
             collector.left_out(name, why)
 
 
@@ -158,19 +158,23 @@ def _from_health(client: Client, collector: Collector, say: Callable[[str], None
     if isinstance(answer, tuple):
         say(f"/health: {answer[0].message}")
         return answer
-    body = answer.read()
-    report = decode(body, f"{client.base_url}/health")
+    report = answer.json(f"{client.base_url}/health")
     endpoints = report.get("healthy_endpoints") if isinstance(report, dict) else None
     unhealthy = report.get("unhealthy_endpoints") if isinstance(report, dict) else None
     if not isinstance(endpoints, list):
-        raise not_litellm(f"{client.base_url}/health", body)
+        raise not_litellm(f"{client.base_url}/health", b"{}")
     unhealthy = unhealthy if isinstance(unhealthy, list) else []
     say(f"/health: {len(endpoints)} healthy endpoints, {len(unhealthy)} others")
     details = _details(client, {_text(endpoint, "model_id") for endpoint in endpoints} - {None})
     told: set[tuple[str | None, str | None]] = set()
+    compared = 0
     for endpoint in endpoints:
         model_id = _text(endpoint, "model_id")
         known = details.get(model_id or "", [])
+        compared += len(known) * (1 + len(_text(endpoint, "model") or "") // 64)
+        if compared > _MAX_COMPARED:
+            collector.left_out("an endpoint", "too many deployments share its id")
+            continue
         for row in known:
             named = _of_wildcard(row, endpoint)
             # The models of a wildcard share one id, and a deployment may be named twice.
@@ -212,12 +216,12 @@ def _details(client: Client, ids: set[str | None]) -> dict[str, list[Any]]:
                 model_id = waiting.get_nowait()
                 answer = client.get("/model/info", {"litellm_model_id": model_id})
                 if answer.status == 200:
-                    found[model_id] = list(rows(answer.chunks, max_values=_MAX_OF_ONE))
+                    found[model_id] = list(answer.rows("/model/info", max_values=_MAX_OF_ONE))
                 else:
                     answer.read_error()
             except Empty:
                 return
-            except (Failure, Malformed):
+            except Failure:
                 continue  # listed with its facts unknown
 
     together(*[work] * min(_PARALLEL, len(ids)))

@@ -77,7 +77,7 @@ def failure_of(
             words=words,
         )
     if status == 429:
-        after = headers.get("retry-after", "")
+        after = hide(headers.get("retry-after", ""))[:10]
         wait = f" (retry after {after} s)" if after.isascii() and after.isdigit() else ""
         return Unavailable(
             "rate_limited",

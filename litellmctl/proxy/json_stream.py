@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 # More than any proxy has; a list of more is there to fill the memory.
@@ -36,14 +36,16 @@ def rows(
     is_bare: bool = True,
     max_values: int | None = None,
     rest: dict[str, Any] | None = None,
+    hide: Callable[[str, Any], Any] = lambda _, value: value,
 ) -> Iterator[Any]:
     """Yield the elements of the array under `key` in a JSON object (or of a bare array, if it may be), each decoded.
 
     Raises `Malformed` where the body is not such an object, ends early, or goes on after its end; elements that came
     before have been yielded by then. So it does where there are too many rows, or one is too large. Whoever keeps the
-    rows says by `max_values` how many JSON values may be in them. `rest` takes the object's other values.
+    rows says by `max_values` how many JSON values may be in them. `rest` takes the object's other values. `hide` makes
+    of each value's JSON and the value what is to be known of it.
     """
-    text = _Text(chunks, max_values)
+    text = _Text(chunks, max_values, hide)
     opening = text.next_char()
     if opening == "[" and is_bare:
         yield from _array(text)
@@ -99,9 +101,10 @@ def _array(text: _Text) -> Iterator[Any]:
 class _Text:
     """The body as text that is read from the front; what was read is let go."""
 
-    def __init__(self, chunks: Iterable[bytes], max_values: int | None = None) -> None:
+    def __init__(self, chunks: Iterable[bytes], max_values: int | None, hide: Callable[[str, Any], Any]) -> None:
         self._chunks = iter(chunks)
         self._left = max_values
+        self._hide = hide
         self._utf8 = codecs.getincrementaldecoder("utf-8-sig")("replace")
         self._text = ""
         self._at = 0
@@ -145,8 +148,11 @@ class _Text:
                 self._left -= 1 + sum(self._text.count(mark, self._at, end) for mark in ",[{")
                 if self._left < 0:
                     raise Malformed(self.start)
-            self._at = end
-            return value
+            start, self._at = self._at, end
+            try:
+                return self._hide(self._text[start:end], value)
+            except RecursionError:
+                raise Malformed(self.start) from None
 
     def _may_go_on(self, end: int) -> bool:
         """Whether a number that ends here may go on in the next chunk: `12`, but also `12.` and `12e-`."""

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from litellmctl.errors import AuthFailure, Failure, Rejected, Unavailable
-from litellmctl.proxy.client import decode, not_litellm
+from litellmctl.proxy.client import not_litellm
 
 if TYPE_CHECKING:
     from litellmctl.proxy.client import Client
@@ -26,6 +26,7 @@ def tools(client: Client) -> dict[str, Any]:
         raise not_litellm(f"{client.base_url}{_LIST}", b"{}")
     if answer.get("error") and not answer["tools"] and not answer.get("server_outcomes"):
         message = answer.get("message")
+        # Words of a server's, which was sent what the headers say.
         words = client.auth.hidden(message) if isinstance(message, str) else "no reason given"
         if "access_denied" in words or "not allowed" in words:
             raise AuthFailure(
@@ -76,7 +77,7 @@ def call(client: Client, seconds: float, server_id: str, name: str, arguments: d
 def _answer(client: Client, body: dict[str, Any]) -> Any:
     answer = client.send("POST", _CALL, json=body)
     if answer.status == 200:
-        return decode(answer.read(), f"{client.base_url}{_CALL}")
+        return answer.json(f"{client.base_url}{_CALL}")
     failed = client.failure(answer, _CALL)
     words = (failed.words or "").removeprefix(_WRAPPER)
     # It has a status of 500 for a tool that it does not know; what a tool itself did not find is another matter.

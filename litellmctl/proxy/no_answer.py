@@ -12,8 +12,11 @@ import requests
 import urllib3
 
 from litellmctl.errors import Unavailable
+from litellmctl.foundation.text import short
 from litellmctl.foundation.urls import host_of
 from litellmctl.proxy import tls
+
+_MAX_ISSUER = 200
 
 
 def no_answer(error: BaseException, base_url: str, http_proxy: str | None, seconds: Callable[[], float]) -> Unavailable:
@@ -60,7 +63,7 @@ def _not_trusted(
 ) -> Unavailable:
     parts = urlsplit(base_url)
     shown = tls.certificate(parts.hostname or "", parts.port or 443, seconds()) if seconds else None
-    issued = f' (issued by "{shown.issuer}")' if shown else ""
+    issued = f' (issued by "{short(shown.issuer, _MAX_ISSUER)}")' if shown else ""
     return Unavailable(
         "tls",
         f"the certificate of {base_url}{issued} is not trusted: {error.verify_message}",

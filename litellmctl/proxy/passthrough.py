@@ -8,11 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from litellmctl.errors import Failure, Unavailable, UsageFailure
 from litellmctl.foundation.text import counted
-from litellmctl.foundation.urls import origin
+from litellmctl.foundation.urls import is_below, origin
 
 if TYPE_CHECKING:
     from litellmctl.proxy.client import Answer, Client, Params
@@ -26,14 +25,12 @@ _HEAD_BYTES = 2**16
 
 def path_of(text: str, base_url: str) -> str:
     """Return a path below the base URL, from a path or a URL; the key goes nowhere else."""
-    before_query = re.split("[?#]", text, maxsplit=1)[0]
-    if "://" not in before_query:
-        path = text if text.startswith("/") else f"/{text}"
-    elif origin(text) == origin(base_url) and f"{before_query}/".startswith(f"{base_url}/"):
-        path = text.removeprefix(base_url) or "/"
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text):
+        path = text.removeprefix(base_url) if origin(text) == origin(base_url) else text
+        path = f"/{path}" if path == "" or path.startswith(("?", "#")) else path
     else:
-        path = None
-    if path is None or ".." in unquote(before_query).split("/"):
+        path = text if text.startswith("/") else f"/{text}"
+    if not path.startswith("/") or not is_below(base_url + path, base_url):
         raise UsageFailure(f"{text} is not at {base_url}: the key goes nowhere else", remedy="give the path only")
     return path
 

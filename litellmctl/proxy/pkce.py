@@ -10,13 +10,12 @@ import secrets
 import shlex
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from litellmctl.errors import AuthFailure, Unavailable, UsageFailure
+from litellmctl.foundation.text import short
 from litellmctl.foundation.urls import normalize, origin
-from litellmctl.proxy.client import decode
 from litellmctl.proxy.error_answers import failure_of, words_of
 from litellmctl.proxy.oauth import (
     Grant,
@@ -35,7 +34,11 @@ if TYPE_CHECKING:
 
 DISCOVERY_PATH = "/.well-known/litellm-cli-auth"
 _CONTRACT_VERSION = 1
+_MAX_URL = 2000
 _SECRET_FIELDS = ("code", "code_verifier", "refresh_token", "token")
+_TOKENS = ("access_token", "refresh_token")
+# Of a URL that is not the proxy's, in a sentence.
+_MAX_SHOWN = 200
 
 
 class Endpoints(NamedTuple):
@@ -78,7 +81,7 @@ def discover(client: Client) -> Endpoints | NotOffered:
         return NotOffered("this proxy has no PKCE sign-in")
     if answer.status != 200:
         raise client.failure(answer, DISCOVERY_PATH)
-    document = fields_of(decode(answer.read(), where), where)
+    document = fields_of(answer.json(where), where)
     version = document.get("contract_version")
     if version != _CONTRACT_VERSION or isinstance(version, bool):
         return NotOffered("this proxy's PKCE sign-in is of another contract version")
@@ -88,13 +91,15 @@ def discover(client: Client) -> Endpoints | NotOffered:
     issuer = text_of(document, "issuer", where)
     if _canonical(issuer) != client.base_url:
         own = _canonical(issuer)
-        use = f"--base-url {shlex.quote(own)}" if own else "--flow device"
-        raise _foreign(where, f"it is issued for {issuer}", f"litellmctl login --sso {use}")
+        use = f"--base-url {shlex.quote(own)}" if own and len(own) <= _MAX_SHOWN else "--flow device"
+        raise _foreign(where, f"it is issued for {short(issuer, _MAX_SHOWN)}", f"litellmctl login --sso {use}")
     names = ("authorization_endpoint", "token_endpoint", "registration_endpoint", "revocation_endpoint", "resource")
     urls = [text_of(document, name, where) for name in names]
     for name, url in zip(names, urls, strict=True):
         if origin(url) is None or origin(url) != origin(client.base_url):
-            raise _foreign(where, f"its {name} is at {url}", "litellmctl login --sso --flow device")
+            raise _foreign(where, f"its {name} is at {short(url, _MAX_SHOWN)}", "litellmctl login --sso --flow device")
+        if len(url) > _MAX_URL:  # it is a part of the link that a person opens or copies
+            raise unexpected(where, f"its {name} has more than {_MAX_URL:,} characters")
     return Endpoints(*urls)
 
 
@@ -176,12 +181,12 @@ def revoke(client: Client, session: Session, refresh_token: str) -> None:
 
 
 def _post(client: Client, url: str, *, form: Mapping[str, str] | None = None, json: Any = None) -> dict[str, Any]:
+    # What is sent signs somebody in, and some servers repeat it.
+    client.auth.keep(*((form or {}).get(name, "") for name in _SECRET_FIELDS))
     answer = client.send("POST", url, form=form, json=json)
-    body = answer.read()
     if answer.status in {200, 201}:
-        return fields_of(decode(body, url), url)
-    # What was sent signs somebody in, and some servers repeat it.
-    hide = partial(_hidden, client, form or {})
+        return fields_of(answer.json(url, tokens=_TOKENS), url)
+    body, hide = answer.read(), client.auth.hidden
     words, _ = words_of(body, hide)
     if answer.status in {400, 401, 403} and words is not None:
         raise AuthFailure(
@@ -192,10 +197,6 @@ def _post(client: Client, url: str, *, form: Mapping[str, str] | None = None, js
         )
     path = urlsplit(url).path
     raise failure_of(answer.status, body, url=client.base_url, path=path, headers=answer.headers, hide=hide)
-
-
-def _hidden(client: Client, form: Mapping[str, str], text: str) -> str:
-    return client.auth.hidden(text, *(form.get(name, "") for name in _SECRET_FIELDS))
 
 
 def _grant(answer: dict[str, Any], where: str) -> Grant:

@@ -13,6 +13,8 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from litellmctl import __version__
+from litellmctl.foundation.hiding import Hider
+from litellmctl.foundation.urls import is_below
 
 if TYPE_CHECKING:
     import ssl
@@ -20,8 +22,10 @@ if TYPE_CHECKING:
     from litellmctl.proxy import tls
 
 CONNECTIONS = 32
-# What is shorter stands in many a text by chance.
-_MIN_SECRET = 7
+# What a header says that is named so is no secret, unless its name says that too: other texts hold it for good reasons.
+_TELLS = r"(?i)\b(accept|agent|content|customer|email|encoding|lang|language|model|models|name|org|organization|project"
+_TELLS += r"|region|tag|tags|team|tenant|toolsets|type|user|version)\b"
+_IS_SECRET = r"(?i)auth|cookie|cred|jwt|key|pass|secret|session|sign|token"  # noqa: S105  # a pattern
 
 
 class NoAuth(AuthBase):
@@ -49,30 +53,47 @@ class BoundAuth(AuthBase):
     ) -> None:
         # As requests will write it (punycode, percent-encoding), so that the comparison below holds.
         self._base = requests.Request("GET", base_url + "/").prepare().url or base_url
-        self.key = key
         self._key_header = key_header
         self._headers = dict(headers or {})
+        self._secrets: set[str] = set()
+        # What the proxy says is data to go on with, while what it says went wrong is only shown.
+        self.data, self._words = Hider([]), Hider(self._headers.values())
+        self.keep(*(value for name, value in self._headers.items() if _is_secret(name)))
+        self._key: str | None = None
+        self.key = key
         self.renew: Callable[[], str | None] | None = renew
         self._lock = threading.Lock()
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Attach the key, unless the request goes elsewhere."""
-        if (request.url or "").startswith(self._base):
+        if is_below(request.url or "", self._base):
             bearer = self._key_header.lower() == "authorization"
             request.headers.update(self._headers)
             if self.key is not None:
                 request.headers[self._key_header] = f"Bearer {self.key}" if bearer else self.key
         return request
 
-    def hidden(self, text: str, *more: str) -> str:
-        """Return a text without the key, the headers' values and `more`, which some proxies repeat in errors.
+    @property
+    def key(self) -> str | None:
+        """The key; one that it had before is still a secret."""
+        return self._key
 
-        Whatever its case, since host names have none.
-        """
-        for secret in (self.key or "", *self._headers.values(), *more):
-            if len(secret) > _MIN_SECRET:
-                text = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)
-        return text
+    @key.setter
+    def key(self, key: str | None) -> None:
+        self._key = key
+        self.keep(*([] if key is None else [key]))
+
+    def keep(self, *secrets: str) -> None:
+        """Keep secret from now on what is sent besides the key, or was given instead of it."""
+        if self._secrets.issuperset(secrets):
+            return
+        self._secrets = {*self._secrets, *secrets}
+        self.data = Hider(self._secrets)
+        self._words = Hider([*self._secrets, *self._headers.values()])
+
+    def hidden(self, text: str) -> str:
+        """Return a text without all that is secret and all values of headers, which some proxies repeat in errors."""
+        return self._words.hidden(text)
 
     def renewed(self, refused: str | None) -> bool:
         """Fetch a newer key than the one that was refused, at most once; return whether there is one."""
@@ -84,6 +105,12 @@ class BoundAuth(AuthBase):
             if key is not None:
                 self.key = key
             return key is not None
+
+
+def _is_secret(name: str) -> bool:
+    """Whether a header's value is kept out of data too."""
+    words = name.replace("_", "-")
+    return re.search(_TELLS, words) is None or re.search(_IS_SECRET, words) is not None
 
 
 class _Adapter(HTTPAdapter):

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from litellmctl.errors import AuthFailure, Failure, Rejected, Unavailable
-from litellmctl.proxy.client import decode, not_litellm
-from litellmctl.proxy.json_stream import MAX_KEPT, Malformed, rows
+from litellmctl.proxy.client import not_litellm
+from litellmctl.proxy.json_stream import MAX_KEPT
 
 if TYPE_CHECKING:
     from litellmctl.proxy.client import Answer, Client, Upload
@@ -152,10 +152,8 @@ def _rows(client: Client, path: str, params: Mapping[str, str], key: str) -> tup
 
 def _read_rows(client: Client, answer: Answer, path: str, key: str) -> tuple[list[Any], dict[str, Any]]:
     rest: dict[str, Any] = {}
-    try:
-        return list(rows(answer.chunks, key, is_bare=False, max_values=MAX_KEPT, rest=rest)), rest
-    except Malformed as error:
-        raise not_litellm(f"{client.base_url}{path}", error.start.encode("utf-8", "replace")) from None
+    where = f"{client.base_url}{path}"
+    return list(answer.rows(where, key, is_bare=False, max_values=MAX_KEPT, rest=rest)), rest
 
 
 def _change(
@@ -172,7 +170,7 @@ def _change(
     key = client.auth.key
     answer = client.send(method, path, params=params, form=form, files=files, json=json)
     if answer.status in {200, 201}:
-        return decode(answer.read(), f"{client.base_url}{path}")
+        return answer.json(f"{client.base_url}{path}")
     failure = _explained(_refusal(client, answer, method, path))
     if failure.code == "auth_failed" and failure.status == 401:
         with client.deadline.paused(), suppress(Failure):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from litellmctl.errors import ConfigFailure
+from litellmctl.settings import paths
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -31,7 +32,7 @@ class Trust:
 
             return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        path = os.path.expanduser(self.bundle)
+        path = paths.expanded(self.bundle)
         try:
             if os.path.isdir(path):
                 context.load_verify_locations(capath=path)

@@ -84,9 +84,9 @@ def _proxy(
 
 def _kept_log(log: Path) -> str | None:
     """Save the log of a proxy that did not start; return the remedy that says where, None where that failed."""
-    kept = resident.folder() / "failed.log"
     try:
-        files.write_atomically(kept, log.read_bytes())
-    except OSError:
+        kept = resident.folder() / "failed.log"
+        files.write_atomically(kept, files.read(log, follow=False), follow=False)
+    except (OSError, Failure):
         return None
     return f"see {kept}"

@@ -113,8 +113,8 @@ def require_extra() -> None:
 
 def last_lines(log: Path, count: int) -> list[str]:
     """Return the last lines of a log, without colours and control characters. Raises OSError."""
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - _LOG_BYTES))
+    with files.opened(log, follow=False) as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - _LOG_BYTES))
         text = file.read(_LOG_BYTES).decode("utf-8", "replace")
     return [clean(_SGR.sub("", line)).rstrip() for line in text.splitlines()[-count:]]
 
@@ -127,7 +127,7 @@ def _launched(folder: Path, note: Callable[[str], None]) -> Proxy:
     files.make_private_dir(home)
     own = variables.of_proxy(environment.snapshot(), home, key)
     config = folder / "config.yaml"
-    files.write_atomically(config, _config(own).encode())
+    files.write_atomically(config, _config(own).encode(), follow=False)
     log.unlink(missing_ok=True)
     words = [sys.executable, "-P", str(_HERE / "serve.py"), str(config), str(port)]
     hidden = 0

@@ -13,7 +13,7 @@ from litellmctl.errors import Failure
 from litellmctl.foundation import files
 from litellmctl.sandbox import process, proxy
 from litellmctl.sandbox.interruptions import Interruptions
-from litellmctl.settings.paths import cache_dir
+from litellmctl.settings import paths
 
 _LAST_SECOND = 2**40
 
@@ -36,7 +36,7 @@ class Resident:
 
 def folder() -> Path:
     """Return where its files are."""
-    return Path(cache_dir()) / "sandbox"
+    return Path(paths.required_cache_dir()) / "sandbox"
 
 
 def log() -> Path:
@@ -50,8 +50,10 @@ def _state() -> Path:
 
 def running() -> Resident | None:
     """Return the sandbox that is up. A note about it that cannot be read, or is out of date, counts as none."""
+    if paths.cache_dir() is None:
+        return None
     try:
-        resident = Resident(**json.loads(_state().read_bytes()))
+        resident = Resident(**json.loads(files.read(_state(), follow=False)))
     except (OSError, ValueError, TypeError, RecursionError):
         return None
     return resident if _is_whole(resident) and resident.is_running else None
@@ -82,7 +84,7 @@ def up(seconds: float, note: Callable[[str], None]) -> tuple[Resident, bool]:
                 resident = Resident(
                     started.base_url, started.key, started.pid, process.start_time(started.pid) or "", time.time()
                 )
-                files.write_atomically(_state(), json.dumps(asdict(resident)).encode())
+                files.write_atomically(_state(), json.dumps(asdict(resident)).encode(), follow=False)
                 started.stay()
             except BaseException:
                 started.stop()

@@ -10,6 +10,8 @@ import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 
+from litellmctl.settings.key_command import CHAIN
+
 # What programs need to run at all, and what Python needs to find the packages that we found.
 _NEEDED = (
     "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH",
@@ -58,7 +60,7 @@ def of_command(user: Mapping[str, str], base_url: str, key: str, folder: Path) -
     if shutil.which("litellmctl", path=path) is None:
         path = os.pathsep.join([path, sysconfig.get_path("scripts")])
     return {
-        **{name: value for name, value in user.items() if not name.upper().startswith("LITELLM")},
+        **{name: value for name, value in user.items() if not name.upper().startswith("LITELLM") or name == CHAIN},
         "PATH": path,
         "LITELLM_BASE_URL": base_url,
         "LITELLM_API_KEY": key,

@@ -71,26 +71,40 @@ class Profile(NamedTuple):
 
 
 class Config:
-    """What config.toml says. Reading it never changes it; a file that cannot be parsed is exit 2."""
+    """What config.toml says. Reading it never changes it; a file that cannot be parsed is exit 2.
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = os.fspath(path)
+    Its path is None for a user without a home, who has no settings.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None) -> None:
+        self._path = None if path is None else os.fspath(path)
 
     @classmethod
     def of_user(cls) -> Config:
         """Return the config of this user."""
-        return cls(os.path.join(paths.config_dir(), "config.toml"))
+        folder = paths.config_dir()
+        return cls(None if folder is None else os.path.join(folder, "config.toml"))
+
+    @property
+    def path(self) -> str:
+        """The file. Raises a failure where there is no folder for it."""
+        return self._path or os.path.join(paths.required_config_dir(), "config.toml")
 
     @cached_property
     def table(self) -> dict[str, Any]:
         """The file's content, each key known and of its type."""
+        if self._path is None:
+            return {}
         try:
             data = files.read(self.path)
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except OSError as error:
-            raise ConfigFailure(
-                f"cannot read {self.path}: {files.reason(error)}", remedy=f"make {self.path} readable"
+            from litellmctl.foundation import unexpected  # only on the way to an error
+
+            raise unexpected.exhausted(error) or ConfigFailure(
+                f"cannot read {files.place(error, self.path)}: {files.reason(error)}",
+                remedy=files.remedy(error, f"make {self.path} readable"),
             ) from None
         return parse(data, self.path)
 
@@ -108,8 +122,12 @@ class Config:
     def profile(self, name: str) -> Profile:
         """Return the profile of that name; `default` always exists."""
         if name not in self.profile_names:
+            try:
+                path = self.path
+            except ConfigFailure as failure:
+                raise failure.because(f'no profile "{name}"') from None
             raise UsageFailure(
-                f'no profile "{name}" in {self.path}.{suggestion(name, self.profile_names)}',
+                f'no profile "{name}" in {path}.{suggestion(name, self.profile_names)}',
                 remedy=f"litellmctl config set profiles.{name}.base_url https://..."
                 if re.fullmatch(PROFILE_NAME, name)
                 else "litellmctl config list --profiles",

@@ -135,8 +135,8 @@ def _edit(config: Config, change: Callable[[Any, NewTable], bool], *, private: b
             files.write_atomically(config.path, data, durable=True, private=private)
     except OSError as error:
         raise ConfigFailure(
-            f"cannot write {config.path}: {files.reason(error)}",
-            remedy=f"see that {os.path.dirname(config.path)} can be written and has space left",
+            f"cannot write {files.place(error, config.path)}: {files.reason(error)}",
+            remedy=files.remedy(error, f"see that {os.path.dirname(config.path)} can be written and has space left"),
         ) from None
     return True
 

@@ -31,6 +31,7 @@ VARIABLES: dict[str, str] = {
     "LITELLMCTL_KEYRING": "off: keep secrets in a file that only you may read, not in the keyring.",
     "LITELLMCTL_CONFIG_DIR": "Where config.toml and the stored logins lie (~/.config/litellmctl).",
     "LITELLMCTL_CACHE_DIR": "Where caches lie (~/.cache/litellmctl).",
+    "LITELLMCTL_KEY_COMMANDS": "Set for a command that prints a key: which of them run, so that none runs itself.",
     "LITELLMCTL_NO_INPUT": "Set: never prompt, as --no-input.",
     "LITELLMCTL_DEBUG": "1: show the traceback of an unexpected error.",
     "GOOGLE_APPLICATION_CREDENTIALS": "Google's own: the application default credentials file.",

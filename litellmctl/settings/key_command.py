@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from litellmctl.errors import ConfigFailure
+from litellmctl.settings import environment
 
 if TYPE_CHECKING:
     import subprocess
@@ -16,34 +17,67 @@ if TYPE_CHECKING:
 SECONDS = 10.0
 _OUTPUT_LIMIT = 64 * 1024
 _REST_SECONDS = 0.2
+# Which commands run, for those that they run: checksums, since a command may hold a secret.
+CHAIN = "LITELLMCTL_KEY_COMMANDS"
+_MOST_UNDER_WAY = 10
+# Kills its process group when its stdin ends. A shell starts in a tenth of the time, but some containers have none.
+_WATCHER = ["/bin/sh", "-c", "read -r end; kill -9 0"]
+_WATCHER_WITHOUT_SHELL = [sys.executable, "-I", "-S", "-c", "import os; os.read(0, 1); os.killpg(0, 9)"]
 
 
 def run_command(command: str, *, named: str) -> str:
     """Run a command without a shell and return the one line that it prints.
 
-    Ten seconds, stdin closed, its stderr dropped. Errors name the command, never its output.
+    Ten seconds, stdin closed, its stderr dropped. Errors name the command, never its output. `named` is the setting
+    that the command is from: one that comes back to its own setting is refused, however many others are between.
     """
-    process = _start(_words(command, named), command, named)
+    running = _start(_words(command, named), _environment(command, named), command, named)
     try:
-        output = _output(process)
+        output = _output(running)
     finally:
-        _end(process)
+        running.end()
     if output is None:
         raise ConfigFailure(
             f"{named} did not finish within {SECONDS:g} s: {command}", remedy=f"run it by hand: {command}"
         )
     if len(output) > _OUTPUT_LIMIT:
         raise ConfigFailure(f"{named} printed more than a key: {command}", remedy="print the key alone")
-    if process.returncode != 0:
-        raise ConfigFailure(
-            f"{named} failed with exit code {process.returncode}: {command}", remedy=f"run it by hand: {command}"
-        )
+    if (code := running.process.returncode) != 0:
+        raise ConfigFailure(f"{named} failed with exit code {code}: {command}", remedy=_by_hand(command))
     lines = output.decode("utf-8", "replace").strip().splitlines()
     if not lines:
-        raise ConfigFailure(f"{named} printed nothing: {command}", remedy=f"run it by hand: {command}")
+        raise ConfigFailure(f"{named} printed nothing: {command}", remedy=_by_hand(command))
     if len(lines) > 1:
         raise ConfigFailure(f"{named} printed several lines: {command}", remedy="print the key alone")
     return lines[0]
+
+
+def _by_hand(command: str) -> str:
+    # Its stderr was dropped, on which litellmctl may have said that it came back to this very setting.
+    hint = " (litellmctl in it must read another profile than this one)" if "litellmctl" in command else ""
+    return f"run it by hand: {command}{hint}"
+
+
+def _environment(command: str, named: str) -> dict[str, str]:
+    """Return the command's environment, in which it is noted. Raises a failure where it is noted already.
+
+    A setting of the same name with another command, in another config file say, is another one.
+    """
+    import zlib
+
+    own = f"{zlib.crc32(f'{named}={command}'.encode('utf-8', 'surrogatepass')):08x}"
+    under_way = [one for one in (environment.get(CHAIN) or "").split(",") if one]
+    if own in under_way:
+        raise ConfigFailure(
+            f"{named} runs itself: {command}",
+            remedy="let its litellmctl read another profile (--profile NAME), or a stored login (--auth stored)",
+        )
+    if len(under_way) >= _MOST_UNDER_WAY:
+        raise ConfigFailure(
+            f"{named} is the command of a command, {len(under_way)} deep: {command}",
+            remedy="let each profile have a key of its own",
+        )
+    return {**environment.snapshot(), CHAIN: ",".join([*under_way, own])}
 
 
 def _words(command: str, named: str) -> list[str]:
@@ -62,26 +96,84 @@ def _words(command: str, named: str) -> list[str]:
     return words
 
 
-def _start(words: list[str], command: str, named: str) -> subprocess.Popen[bytes]:
-    import subprocess
+class _Running:
+    """A command in a process group of its own, which ends with us, however we end.
 
+    No handler of signals does that: there is none for SIGKILL, none runs while the main thread is busy in C, and a
+    thread may install none. So a process of the group waits for the end of its stdin, and that end is ours alone. What
+    left the group is out of reach.
+    """
+
+    def __init__(self, words: list[str], own: dict[str, str]) -> None:
+        import subprocess
+
+        self._watcher: subprocess.Popen[bytes] | None = None
+        if sys.platform != "win32":
+            # Before the command, so that there is no moment without it, and without a variable that holds a key.
+            self._watcher = subprocess.Popen(
+                _WATCHER if os.path.exists(_WATCHER[0]) else _WATCHER_WITHOUT_SHELL,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={},
+                process_group=0,
+            )
+        try:
+            self.process = subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=own,
+                process_group=None if self._watcher is None else self._watcher.pid,
+            )
+        except BaseException:
+            self._dismiss_watcher()
+            raise
+
+    def end(self) -> None:
+        """End the command, with all that is in its group, where it still runs."""
+        if self.process.poll() is None:
+            self.kill()
+            self.process.wait()
+        self._dismiss_watcher()
+
+    def kill(self) -> None:
+        """Kill all that is in the group."""
+        import signal
+
+        with suppress(OSError):
+            if sys.platform == "win32" or self._watcher is None:
+                self.process.kill()
+            else:
+                os.killpg(self._watcher.pid, signal.SIGKILL)
+
+    def _dismiss_watcher(self) -> None:
+        """End it by itself: what the command left behind, an agent say, may stay."""
+        if self._watcher is not None:
+            self._watcher.kill()
+            self._watcher.wait()
+            assert self._watcher.stdin is not None
+            self._watcher.stdin.close()
+
+
+def _start(words: list[str], own: dict[str, str], command: str, named: str) -> _Running:
     try:
-        return subprocess.Popen(
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            # Its own group, so that what it started can be ended with it.
-            process_group=None if sys.platform == "win32" else 0,
-        )
+        return _Running(words, own)
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError):
+            from litellmctl.foundation import unexpected
+
+            exhausted = unexpected.no_process(error)
+            if exhausted is not None:
+                raise exhausted.because(f"{named} cannot be run") from None
         reason = getattr(error, "strerror", None) or error
         raise ConfigFailure(
             f"{named} cannot be run ({reason}): {command}", remedy="give the command by its whole path"
         ) from None
 
 
-def _output(process: subprocess.Popen[bytes]) -> bytes | None:
+def _output(running: _Running) -> bytes | None:
     """Return what the process prints, one byte over the limit at the most, or None when its time is over.
 
     Not communicate(): that gathers without bound, and waits for grandchildren that hold the pipe.
@@ -90,6 +182,7 @@ def _output(process: subprocess.Popen[bytes]) -> bytes | None:
 
     from litellmctl.foundation.threads import in_background
 
+    process = running.process
     stdout = process.stdout
     assert stdout is not None
     output = bytearray()
@@ -99,7 +192,11 @@ def _output(process: subprocess.Popen[bytes]) -> bytes | None:
             while len(output) <= _OUTPUT_LIMIT and (chunk := os.read(stdout.fileno(), _OUTPUT_LIMIT)):
                 output.extend(chunk)
 
-    reader = in_background(read)
+    try:
+        reader = in_background(read)
+    except BaseException:
+        stdout.close()
+        raise
     deadline = time.monotonic() + SECONDS
     while not reader.wait(0.05) and process.poll() is None and time.monotonic() < deadline:
         pass  # short waits, since Windows delivers Ctrl-C only between them
@@ -108,25 +205,9 @@ def _output(process: subprocess.Popen[bytes]) -> bytes | None:
             process.wait(max(0.1, deadline - time.monotonic()))
     elif process.poll() is not None and not reader.wait(_REST_SECONDS):
         # It has said what it has to say, and something that it left behind holds the pipe.
-        _kill_group(process.pid)
+        running.kill()
         reader.wait(_REST_SECONDS)
     return bytes(output) if process.poll() is not None or len(output) > _OUTPUT_LIMIT else None
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        _kill_group(process.pid)
-        process.wait()
-
-
-def _kill_group(pid: int) -> None:
-    import signal
-
-    with suppress(OSError):
-        if sys.platform == "win32":
-            os.kill(pid, signal.SIGTERM)
-        else:
-            os.killpg(pid, signal.SIGKILL)
 
 
 def _needs_shell(command: str) -> bool:

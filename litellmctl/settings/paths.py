@@ -1,4 +1,8 @@
-"""Where our files lie. Our own paths are texts: pathlib takes 5 ms of every start to import (Python 3.11)."""
+"""Where our files lie. Our own paths are texts: pathlib takes 5 ms of every start to import (Python 3.11).
+
+Nothing is ever looked for in the current folder, which may be anybody's checkout: without a home, as in a container
+whose user is in no user database, there are no files of ours but where a variable says.
+"""
 
 from __future__ import annotations
 
@@ -6,36 +10,49 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from litellmctl.errors import ConfigFailure
 from litellmctl.settings import environment
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 APP = "litellmctl"
+_CONFIG, _CACHE = "LITELLMCTL_CONFIG_DIR", "LITELLMCTL_CACHE_DIR"
 
 
-def config_dir() -> str:
-    """Return the folder of config.toml and the stored logins. Nothing is created."""
-    return _folder("LITELLMCTL_CONFIG_DIR", "XDG_CONFIG_HOME", ".config", "user_config_dir")
+def config_dir() -> str | None:
+    """Return the folder of config.toml and the stored logins; None without a home. Nothing is created."""
+    return _folder(_CONFIG, "XDG_CONFIG_HOME", ".config", "user_config_dir")
 
 
-def cache_dir() -> str:
-    """Return the folder of the caches; deleting it is always safe. Nothing is created."""
-    return _folder("LITELLMCTL_CACHE_DIR", "XDG_CACHE_HOME", ".cache", "user_cache_dir")
+def cache_dir() -> str | None:
+    """Return the folder of the caches; deleting it is always safe. None without a home. Nothing is created."""
+    return _folder(_CACHE, "XDG_CACHE_HOME", ".cache", "user_cache_dir")
 
 
-def google_credentials_file() -> Path:
-    """Return where Google's application default credentials lie, by Google's own rule."""
+def required_config_dir() -> str:
+    """Return the folder of config.toml and the stored logins. Raises a failure that names the variables."""
+    return _required(config_dir(), "no folder for the config file and the logins", _CONFIG)
+
+
+def required_cache_dir() -> str:
+    """Return the folder of the caches. Raises a failure that names the variables."""
+    return _required(cache_dir(), "no folder for caches", _CACHE)
+
+
+def google_credentials_file() -> Path | None:
+    """Return where Google's application default credentials lie, by Google's own rule; None without a home."""
     from pathlib import Path
 
     named = environment.get("GOOGLE_APPLICATION_CREDENTIALS")
     if named:
         return Path(named)
     folder = environment.get("CLOUDSDK_CONFIG")
-    if folder is None and sys.platform == "win32":
-        folder = os.path.join(environment.get("APPDATA") or "", "gcloud")
-    base = Path(folder) if folder else home() / ".config" / "gcloud"
-    return base / "application_default_credentials.json"
+    if folder is None:
+        base = environment.get("APPDATA") if sys.platform == "win32" else home_if_any()
+        below = ["gcloud"] if sys.platform == "win32" else [".config", "gcloud"]
+        folder = None if base is None else os.path.join(base, *below)
+    return None if folder is None else Path(folder) / "application_default_credentials.json"
 
 
 def xdg_config_home() -> Path:
@@ -47,13 +64,27 @@ def xdg_config_home() -> Path:
 
 
 def home() -> Path:
-    """Return the user's home."""
+    """Return the user's home. Raises a failure where there is none."""
     from pathlib import Path
 
-    return Path(_home())
+    return Path(_required(home_if_any(), "no home folder"))
 
 
-def _folder(own: str, xdg: str, below_home: str, windows: str) -> str:
+def home_if_any() -> str | None:
+    """Return the user's home; None where there is none, or HOME is a path below the current folder."""
+    found = os.path.expanduser("~")  # itself, where HOME is unset and the user is in no user database
+    return found if os.path.isabs(found) else None
+
+
+def expanded(path: str) -> str:
+    """Return a path of the user's with `~` replaced. Raises a failure where nobody knows the home that it names."""
+    found = os.path.expanduser(path)
+    if path.startswith("~") and not os.path.isabs(found):
+        raise _homeless(f"{path} is below a home folder that is not known")
+    return found
+
+
+def _folder(own: str, xdg: str, below_home: str, windows: str) -> str | None:
     named = environment.get(own)
     if named:
         return os.path.abspath(named)
@@ -65,11 +96,19 @@ def _folder(own: str, xdg: str, below_home: str, windows: str) -> str:
 
         folder = str(getattr(platformdirs, windows)(APP, appauthor=False))
     else:
-        folder = os.path.join(_home(), below_home, APP)
+        folder = os.path.join(home_if_any() or "", below_home, APP)
+    return folder if os.path.isabs(folder) else None
+
+
+def _required(folder: str | None, message: str, *variables: str) -> str:
+    if folder is None:
+        raise _homeless(message, *variables)
     return folder
 
 
-def _home() -> str:
-    found = os.path.expanduser("~")
-    # No HOME and no entry in the user database, as in some containers.
-    return os.getcwd() if found == "~" else found
+def _homeless(message: str, *variables: str) -> ConfigFailure:
+    variable = "USERPROFILE" if sys.platform == "win32" else "HOME"
+    is_set = environment.get(variable) is not None
+    why = "is not an absolute path" if is_set else "is not set, and this user is not in the user database"
+    remedy = " or ".join(f"export {name}=/a/folder" for name in (variable, *variables))
+    return ConfigFailure(f"{message}: {variable} {why}", remedy=remedy)

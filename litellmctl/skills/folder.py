@@ -10,12 +10,14 @@ import struct
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import IO, NamedTuple
 
 from litellmctl.errors import Failure, UsageFailure
 from litellmctl.foundation import files
+from litellmctl.foundation.tree import OpenFolder
 from litellmctl.skills.manifest import FILE_NAME, Manifest, read_manifest
 
 # What LiteLLM 1.106 serves to those who install a skill from it.
@@ -57,14 +59,15 @@ def read_folder(source: str, stdin: IO[bytes] | None) -> Folder:
         raise UsageFailure("the name of the skill's folder or file is empty")
     if "\0" in source:
         raise UsageFailure("no file's name holds a NUL character")
-    path = Path(source)
+    shown = str(Path(source))
     try:
-        if path.is_dir():
-            entries, skipped = _of_directory(path)
+        kind = os.stat(source).st_mode
+        if stat.S_ISDIR(kind):
+            entries, skipped = _of_directory(shown)
             return _folder(entries, source, skipped)
-        if not stat.S_ISREG(path.stat().st_mode):
+        if not stat.S_ISREG(kind):
             raise UsageFailure(f"{source} is neither a folder nor a file")
-        with path.open("rb") as file:
+        with files.opened(os.path.realpath(source), foreign=True) as file:
             return _of_data(_bounded(file, source), source)
     except OSError as error:
         raise UsageFailure(
@@ -119,48 +122,78 @@ def _folder(entries: dict[str, SkillFile], where: str, skipped: Sequence[str] = 
     return Folder(entries, read_manifest(found.data, f"{where}: {FILE_NAME}"), skipped)
 
 
-def _of_directory(top: Path) -> tuple[dict[str, SkillFile], list[str]]:
-    """Return the files of a folder, and what was left out."""
-    real_top = os.path.realpath(top)
+def _of_directory(top: str) -> tuple[dict[str, SkillFile], list[str]]:
+    """Return the files of a folder, and what was left out.
+
+    A link is one more name of a file that is read here anyway, so that it cannot lead to anything else.
+    """
     skipped: list[str] = []
     entries: dict[str, SkillFile] = {}
+    links: dict[str, tuple[str, os.stat_result]] = {}
+    by_identity: dict[tuple[int, int], SkillFile] = {}
     size = 0
-    for path, name in _walked(top, "", skipped):
-        if len(entries) == MAX_FILES:
-            raise _too_many(str(top))
-        checked = _checked_name(name, str(top))
-        target = os.path.realpath(path)
-        if path.is_symlink() and os.path.commonpath([real_top, target]) != real_top:
+    with OpenFolder.at(top) as opened, closing(_walked(opened, "", skipped)) as found:
+        for folder, item, name in found:
+            if len(entries) + len(links) == MAX_FILES:
+                raise _too_many(top)
+            checked = _checked_name(name, top)
+            status = folder.status(item)
+            if stat.S_ISLNK(status.st_mode):
+                links[checked] = folder.path_of(item), folder.status(item, follow=True)
+                continue
+            _require_file(folder.path_of(item), status)
+            with folder.file(item) as file:
+                status = os.fstat(file.fileno())
+                data = file.read(MAX_BYTES - size + 1)
+            size += len(data)
+            if size > MAX_BYTES:
+                raise _too_large(top)
+            entries[checked] = SkillFile(data, bool(status.st_mode & stat.S_IXUSR) and sys.platform != "win32")
+            by_identity[status.st_dev, status.st_ino] = entries[checked]
+    for name, (path, status) in links.items():
+        _require_file(path, status)
+        linked = by_identity.get((status.st_dev, status.st_ino))
+        if linked is None:
             raise UsageFailure(
                 f"{path} is a link to a file outside of the skill", remedy="copy the file into its folder"
             )
-        mode = path.stat().st_mode  # what a link leads to
-        if not stat.S_ISREG(mode):
-            raise UsageFailure(f"{path} is no file, but a pipe, socket or device", remedy="take it out of the folder")
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES - size + 1)
-        size += len(data)
+        size += len(linked.data)
         if size > MAX_BYTES:
-            raise _too_large(str(top))
-        entries[checked] = SkillFile(data, bool(mode & stat.S_IXUSR) and sys.platform != "win32")
+            raise _too_large(top)
+        entries[name] = linked
     return entries, sorted(skipped)
 
 
-def _walked(folder: Path, above: str, skipped: list[str]) -> Iterator[tuple[Path, str]]:
-    """Yield the files below a folder with their names in it, as they come: a folder may hold millions."""
-    with os.scandir(folder) as found:
-        for item in found:
-            name = f"{above}{item.name}"
-            if item.name in _NOT_PACKED:
-                skipped.append(name)
-            elif item.is_symlink() and item.is_dir():
-                raise UsageFailure(f"{item.path} is a link to a folder", remedy="copy that folder into the skill's")
-            elif item.is_dir():
-                if name.count("/") >= 50:
-                    raise UsageFailure(f"{item.path} is nested too deeply")
-                yield from _walked(Path(item.path), f"{name}/", skipped)
-            else:
-                yield Path(item.path), name
+def _walked(folder: OpenFolder, above: str, skipped: list[str]) -> Generator[tuple[OpenFolder, str, str], None, None]:
+    """Yield the files and links below a folder as they come: where each is, its name there, and that below the top."""
+    for item in folder.names():
+        name = f"{above}{item}"
+        if item in _NOT_PACKED:
+            skipped.append(name)
+            continue
+        status = folder.status(item)
+        if _is_link(status) and stat.S_ISDIR(folder.status(item, follow=True).st_mode):
+            path = folder.path_of(item)
+            raise UsageFailure(f"{path} is a link to a folder", remedy="copy that folder into the skill's")
+        if stat.S_ISDIR(status.st_mode):
+            if name.count("/") >= 50:
+                raise UsageFailure(f"{folder.path_of(item)} is nested too deeply")
+            with folder.folder(item) as below:
+                yield from _walked(below, f"{name}/", skipped)
+        else:
+            yield folder, item, name
+
+
+def _is_link(status: os.stat_result) -> bool:
+    """Whether it is a link, or a junction, as Windows has for folders."""
+    junction = sys.platform == "win32" and status.st_reparse_tag == stat.IO_REPARSE_TAG_MOUNT_POINT
+    return stat.S_ISLNK(status.st_mode) or junction
+
+
+def _require_file(path: str, status: os.stat_result) -> None:
+    """Refuse what would be waited for."""
+    if not stat.S_ISREG(status.st_mode):
+        raise UsageFailure(f"{path} is no file, but a pipe, socket or device", remedy="take it out of the folder")
 
 
 def _of_zip(data: bytes, where: str) -> tuple[dict[str, SkillFile], list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from litellmctl.errors import UsageFailure
 from litellmctl.foundation.text import dump_json
@@ -13,7 +13,7 @@ from litellmctl.skills.folder import slug
 from litellmctl.skills.manifest import checked_text
 
 NAME = r"[a-z0-9][a-z0-9-]*"
-_REPOSITORY = r"(?![.-])[A-Za-z0-9_.-]+/(?!\.{1,2}(?:@|$))[A-Za-z0-9_.-]+"
+_REPOSITORY = r"(?![.-])[A-Za-z0-9_.-]+/(?!-|\.{1,2}(?:@|$))[A-Za-z0-9_.-]+"
 _REF = r"[A-Za-z0-9_][A-Za-z0-9_./+-]*"
 # What the hub takes: no "..", no leading slash, nothing encoded.
 _PATH = r"[a-zA-Z0-9][a-zA-Z0-9._-]*(/[a-zA-Z0-9][a-zA-Z0-9._-]*)*"
@@ -21,6 +21,7 @@ _HOMEPAGE = r"https?://[^\s]+"
 _PERSON = r"([^<>]+)(?:<([^<>\s]+@[^<>\s]+)>)?"
 _SHA256 = r"[0-9a-fA-F]{64}"
 _SSH = r"[A-Za-z0-9_][A-Za-z0-9_.-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[!-9;-~]+"
+_MAX_ENCODED = 5
 _FORMS = "github:OWNER/REPO[@REF], a git URL, git+URL#PATH, or archive:URL"
 
 
@@ -110,6 +111,7 @@ def _github(text: str) -> dict[str, str]:
 def _checked_url(url: str, form: str, *, insecure: bool, ssh: bool = True) -> str:
     """Return a URL that everybody may read: the marketplace is served without a key."""
     if ssh and re.fullmatch(_SSH, url):
+        _refuse_options(url.replace(":", "/", 1), form)
         return url
     scheme, _, rest = url.partition("://")
     user, mark, _ = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")
@@ -133,4 +135,23 @@ def _checked_url(url: str, form: str, *, insecure: bool, ssh: bool = True) -> st
         raise UsageFailure(
             f"--source {form}: {url!r} is no URL of {' or '.join(sorted(schemes))}", remedy=f"use {_FORMS}"
         )
+    _refuse_options(f"{parts.netloc}/{parts.path}", form)
     return url
+
+
+def _refuse_options(place: str, form: str) -> None:
+    """Refuse `USER@HOST:PORT/PATH` where a program that agents fetch it with would take a part of it for an option.
+
+    ssh takes a user or a host that begins with "-" so, and what git starts there a path; encoded, once or more, too.
+    """
+    for _ in range(_MAX_ENCODED):
+        host, _, path = place.partition("/")
+        if any(part.startswith("-") for part in (*re.split("[@:]", host), path.lstrip("/"))):
+            raise UsageFailure(
+                f'--source {form}: a user, host or path that begins with "-" would be an option of ssh or git',
+                remedy=f"use {_FORMS}",
+            )
+        before, place = place, unquote(place)
+        if before == place:
+            return
+    raise UsageFailure(f"--source {form}: the URL is encoded too often", remedy=f"use {_FORMS}")

@@ -9,16 +9,14 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from litellmctl.foundation.ignorable import without_hidden
 from litellmctl.foundation.text import clean, clean_text, dump_json
 
 STYLES = ("xml", "markdown", "json")
 _SENTENCE = "LiteLLM Skills Gateway provided these active skills. Use them as additional guidance when relevant."
 _NO_DESCRIPTION = "No description provided."
-# Invisible to people and read by models: tag characters, zero-width ones, soft hyphens, annotations, noncharacters.
-_INVISIBLE = (
-    "[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
-    "\U000e0000-\U000e0fff]"
-)
+# Not ignorable, and invisible too: annotations and noncharacters.
+_INVISIBLE = "[\ufff9-\ufffb\ufffe\uffff]"
 _MARKDOWN = r"([\\`*_\[\]])"
 
 
@@ -70,7 +68,7 @@ def _sorted(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def _visible(text: str) -> str:
-    return text if text.isascii() else re.sub(_INVISIBLE, "", text)
+    return text if text.isascii() else without_hidden(re.sub(_INVISIBLE, "", text))
 
 
 def _escaped(text: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from litellmctl.errors import Failure, Rejected, UsageFailure, suggestion
+from litellmctl.foundation.sentences import listed
 from litellmctl.foundation.times import optional_timestamp, parse_time
 
 HUB, API = "hub", "api"
@@ -120,8 +121,8 @@ def find(skills: Sequence[Skill], text: str) -> Skill:
 
 def several(matches: Sequence[Skill], text: str) -> Failure:
     """Return the failure for a name that several skills have."""
-    listed = ", ".join(f"{skill.id} ({skill.store})" for skill in ordered(matches))
-    return UsageFailure(f'"{text}" is the name of {len(matches)} skills: {listed}', remedy="use the id")
+    ids = listed([f"{skill.id} ({skill.store})" for skill in ordered(matches)])
+    return UsageFailure(f'"{text}" is the name of {len(matches):,} skills: {ids}', remedy="use the id")
 
 
 def _text(row: dict[str, Any], name: str) -> str | None:

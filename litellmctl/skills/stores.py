@@ -207,7 +207,7 @@ class Stores:
         try:
             self._cache.write(parts)
         except OSError as error:
-            self._warn(f"the skills cannot be cached: {error.filename or ''} {files.reason(error)}")
+            self._warn(f"the skills cannot be cached: {files.sentence(error)}")
         except Failure as failure:
             self._warn(f"the skills cannot be cached: {failure.message}")
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from functools import cached_property
 from typing import IO, TextIO
 
 from litellmctl.errors import Failure, UsageFailure
+from litellmctl.foundation.sentences import bounded, sentence
 from litellmctl.foundation.text import clean, clean_text, dump_json
 
 BOLD, RED, YELLOW = "1", "31", "33"
@@ -19,6 +21,12 @@ _MOMENT_SECONDS = 0.3
 _PROGRESS_SECONDS = 0.2
 _MAX_WIDTH = 100
 _MAX_DIGITS = 10
+# More are not printed one a line: a person would not read them, and the question scrolls away.
+_MAX_CHOICES = 100
+_MAX_LINK = 8000
+# What makes a terminal show text elsewhere than it stands, and what else it acts on, but our styles and ends of lines.
+_BIDIRECTIONAL = "[\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+_ACTS = f"(\x1b\\[(?:0|1|31|33)m|\r\n)|[\x00-\x08\x0b-\x1f\x7f-\x9f]|{_BIDIRECTIONAL}"
 
 
 class Console:
@@ -80,7 +88,7 @@ class Console:
     def write_bytes(self, data: bytes) -> None:
         """Write a piece of data to stdout as it is; to a terminal only what it does not act on."""
         if self.stdout_is_terminal or getattr(self.stdout, "buffer", None) is None:
-            self.write(clean_text(self._decoder.decode(data)))
+            self.write(clean_text(re.sub(_BIDIRECTIONAL, _escaped, self._decoder.decode(data))))
             return
         assert self.stdout is not None
         with _full_disk_is_a_failure():
@@ -103,7 +111,7 @@ class Console:
     def note(self, text: str) -> None:
         """Say something in passing, on stderr."""
         if not self.quiet:
-            self._say(clean(text))
+            self._say(sentence(text))
 
     def hint(self, text: str) -> None:
         """Say something in passing that helps a person at a terminal, and nobody else."""
@@ -113,7 +121,7 @@ class Console:
     def warn(self, text: str) -> None:
         """Say that something is not as it should be, on stderr."""
         if not self.quiet:
-            self._say(f"{self.style('Warning:', YELLOW, stream=self.stderr)} {clean(text)}")
+            self._say(f"{self.style('Warning:', YELLOW, stream=self.stderr)} {sentence(text)}")
 
     def done(self, text: str) -> None:
         """Say that a change was made, on stderr."""
@@ -126,16 +134,17 @@ class Console:
 
     def trace(self, text: str) -> None:
         """Print one line of what -v asked for, whatever `quiet` says."""
-        self._say(clean(text))
+        self._say(sentence(text))
 
     def error(self, failure: Failure) -> None:
         """Print the two-line error, or its JSON line."""
         if self.json_errors:
-            self._say(dump_json({"error": failure.as_dict()}))
+            texts = {"message": bounded(failure.message), "remedy": failure.remedy and bounded(failure.remedy)}
+            self._say(dump_json({"error": {**failure.as_dict(), **texts}}))
             return
-        self._say(f"{self.style('Error:', RED, stream=self.stderr)} {clean(failure.message)}")
+        self._say(f"{self.style('Error:', RED, stream=self.stderr)} {sentence(failure.message)}")
         if failure.remedy:
-            self._say(f"{self.style('Try:', BOLD, stream=self.stderr)}   {clean(failure.remedy)}")
+            self._say(f"{self.style('Try:', BOLD, stream=self.stderr)}   {sentence(failure.remedy)}")
 
     def help(self, text: str) -> None:
         """Print a help page that nobody asked for by name, on stderr."""
@@ -167,18 +176,34 @@ class Console:
             return
         self._progress_at = now
         if text:
-            self._say(clean(text), end="")
+            self._say(sentence(text), end="")
             self._progress_shown = True
         elif self._progress_shown:
             self._say("", end="")
 
     def _show_progress(self, text: str) -> None:
-        self._say(clean(text), end="")
+        self._say(sentence(text), end="")
         self._progress_shown = True
 
     def instruct(self, text: str) -> None:
-        """Tell a person what to do for the program to go on, on stderr, whatever `quiet` says. Never coloured."""
-        self._say(clean(text))
+        """Tell a person what to do for the program to go on, on stderr, whatever `quiet` says. Never coloured.
+
+        A link, which is one word, is of no use when it is cut.
+        """
+        is_link = len(text) <= _MAX_LINK and text.isascii() and " " not in text
+        self._say(clean(text) if is_link else sentence(text))
+
+    def quote(self, text: str) -> None:
+        """Print on stderr, whatever `quiet` says, what somebody else said, so that no line of it reads as ours."""
+        from litellmctl.terminal.quotation import quoted  # here and below: not for what most runs print
+
+        self._say(quoted(text, _columns(self.stderr) if self.stderr_is_terminal else None))
+
+    def quoted(self, text: str) -> str:
+        """Return a text of somebody else's that is printed on stdout, so that no line of it reads as ours."""
+        from litellmctl.terminal.quotation import quoted
+
+        return quoted(text, _columns(self.stdout) if self.stdout_is_terminal else None)
 
     def confirm(self, question: str, *, flag: str, default: bool = False) -> bool:
         """Ask a yes-or-no question. Where that is not possible: exit 2, naming the flag to pass. No answer is no."""
@@ -200,15 +225,24 @@ class Console:
 
         self._require_prompt(question, flag)
         assert self.stdin is not None
-        answer = read_hidden(self.stdin, lambda: self._say(f"{clean(question)} (hidden): ", end=""))
+        answer = read_hidden(self.stdin, lambda: self._say(f"{sentence(question)} (hidden): ", end=""))
         self._say("")
         return _given(answer or "")
 
     def choose(self, question: str, options: Sequence[str], *, flag: str, default: int | None = None) -> int:
-        """Ask for one of several options by its number; return its index. What is no such number asks again."""
+        """Ask for one of several options by its number; return its index. What is no such number asks again.
+
+        Of too many to read: exit 2, naming the flag to pass.
+        """
         self._require_prompt(question, flag)
+        if len(options) > _MAX_CHOICES:
+            raise UsageFailure(
+                f"{question} There are {len(options):,} to choose from, too many to list",
+                remedy=f"pass {flag}",
+                code="input_required",
+            )
         for number, option in enumerate(options, 1):
-            self._say(f"  {number}  {clean(option)}")
+            self._say(f"  {number}  {sentence(option)}")
         proposed = "" if default is None else str(default + 1)
         shown = f"{question} [{proposed}]: " if proposed else f"{question}: "
         while True:
@@ -220,15 +254,16 @@ class Console:
         """Return all of stdin, at most `limit` characters."""
         if self.stdin is None:
             return ""
-        try:
+        with _reading(self.stdin):
             return self.stdin.read(limit)
-        except UnicodeDecodeError:
-            raise UsageFailure("what was given on stdin is not text") from None
 
     @property
     def stdin_bytes(self) -> IO[bytes] | None:
         """Stdin, for data that is read as it comes."""
-        return getattr(self.stdin, "buffer", None)
+        if self.stdin is None:
+            return None
+        with _reading(self.stdin):
+            return getattr(self.stdin, "buffer", None)
 
     @property
     def stdin_is_terminal(self) -> bool:
@@ -239,8 +274,9 @@ class Console:
         """Return the line that is typed, with its end; nothing where the input ended."""
         self._require_prompt(question, flag)
         assert self.stdin is not None
-        self._say(clean(shown), end="")
-        return self.stdin.readline()
+        self._say(sentence(shown), end="")
+        with _reading(self.stdin):
+            return self.stdin.readline()
 
     def _require_prompt(self, question: str, flag: str) -> None:
         if not self.can_prompt or self.stdin is None:
@@ -250,10 +286,10 @@ class Console:
         # Messages are a courtesy: a stderr that is closed or full never changes what the command does.
         if self.stderr is None:
             return
-        if self._progress_shown:
-            text = f"\r\x1b[K{text}"
-            self._progress_shown = False
         with suppress(OSError, ValueError):
+            if self._progress_shown:
+                self._progress_shown = False
+                self.stderr.write("\r\x1b[K")
             _write(self.stderr, text + end, terminal=self.stderr_is_terminal)
             self.stderr.flush()
 
@@ -288,6 +324,22 @@ def _full_disk_is_a_failure() -> Iterator[None]:
         ) from None
 
 
+@contextmanager
+def _reading(stdin: TextIO) -> Iterator[None]:
+    """Refuse a stdin that cannot be read, such as one that is open for writing only, and one that is not text."""
+    try:
+        with suppress(ValueError):  # not a descriptor but a program that plays one
+            os.read(stdin.fileno(), 0)
+        yield
+    except UnicodeError:
+        named = getattr(stdin, "encoding", None) or "utf-8"
+        remedy = "unset PYTHONIOENCODING" if os.environ.get("PYTHONIOENCODING") else f"give it in {named}"
+        raise UsageFailure(f"what was given on stdin is not text in {named}", remedy=remedy) from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise Failure("file", f"cannot read stdin: {reason}", remedy="give the input with a pipe, or < FILE") from None
+
+
 def _is_terminal(stream: IO[str] | None) -> bool:
     try:
         return stream is not None and stream.isatty()
@@ -295,12 +347,30 @@ def _is_terminal(stream: IO[str] | None) -> bool:
         return False
 
 
+def _columns(stream: TextIO | None) -> int:
+    """Return how wide a terminal is: 80 where it does not say."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80 if stream is not None else 80
+    except (OSError, ValueError):
+        return 80
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
+
+
 def _write(stream: TextIO, text: str, *, terminal: bool) -> None:
     buffer = getattr(stream, "buffer", None)
     if buffer is None or terminal:
+        if terminal:  # one way for all: data, sentences and prompts, in every format
+            text = re.sub(_ACTS, lambda match: match[1] or _escaped(match), text)
         # A terminal knows its own encoding; what it cannot show becomes a question mark, never a traceback.
         encoding = getattr(stream, "encoding", None) or "utf-8"
-        stream.write(text.encode(encoding, "replace").decode(encoding, "replace"))
+        with suppress(UnicodeError, LookupError):  # some, as idna, replace nothing: they get UTF-8 too
+            stream.write(text.encode(encoding, "replace").decode(encoding, "replace"))
+            return
+    if buffer is None:
+        stream.write(text)
         return
     _write_all(buffer, text.encode("utf-8", "replace"))
 

@@ -10,6 +10,7 @@ from litellmctl.foundation.text import clean, dump_json, too_deep
 
 Row = dict[str, Any]
 
+_LABEL = 20
 FORMATS = ("table", "tsv", "csv", "jsonl", "json")
 
 
@@ -237,6 +238,12 @@ def _field_column(name: str) -> Column:
     return Column(name.upper(), lambda row: _cell(pick(row, name)))
 
 
+def _cells(row: Row, columns: Sequence[Column]) -> list[str]:
+    """Return the cells of a table's row, which must not read like an error of ours: `Error: ...`."""
+    first, *others = (column.cell(row) or "?" for column in columns)
+    return [f'"{first}"' if ": " in first[:_LABEL] else first, *others]
+
+
 def _table(rows: list[Row], columns: Sequence[Column], header: Callable[[str], str]) -> Iterator[str]:
     if not rows:
         return
@@ -244,7 +251,7 @@ def _table(rows: list[Row], columns: Sequence[Column], header: Callable[[str], s
 
     tabulate.MIN_PADDING = 0
     text = tabulate.tabulate(
-        [[column.cell(row) or "?" for column in columns] for row in rows],
+        [_cells(row, columns) for row in rows],
         headers=[column.header for column in columns],
         tablefmt="plain",
         disable_numparse=True,

@@ -13,7 +13,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from litellmctl.errors import UsageFailure
+from litellmctl.foundation.sentences import cut
 from litellmctl.tools.schema import json_text
+from litellmctl.tools.validation import TooHard
 
 if TYPE_CHECKING:
     from litellmctl.tools.schema import Problem, Schema
@@ -23,6 +25,9 @@ _MAX_DEPTH = 4
 # A text becomes an array in arrays no deeper than this: checking what is deeper takes a hostile schema too much time.
 _MAX_ARRAY_DEPTH = 2
 _MAX_SAMPLE = 1000
+# What an error names: so many problems, each at a place of so many characters.
+_MAX_PROBLEMS = 20
+_MAX_WORDS = 200
 _ITEM = r"(?P<name>[^=]*?)(?P<json>:?)=(?P<text>.*)"
 
 # Reads what stands behind an @, or stdin for "-".
@@ -85,7 +90,7 @@ def build(schema: Schema, items: Sequence[Item], base: dict[str, Any]) -> dict[s
     for item in items:
         grouped.setdefault(item.name, []).append(item)
     for name, group in grouped.items():
-        path = [name] if name in schema.names or name in base else name.split(".")
+        path = [name] if name in schema.fields or name in base else name.split(".")
         if not all(path):
             raise UsageFailure(f'"{name}" is no name of an argument', remedy="write a.b for the field b of a")
         part: Any = schema.whole
@@ -101,13 +106,23 @@ def build(schema: Schema, items: Sequence[Item], base: dict[str, Any]) -> dict[s
 
 def check(schema: Schema, arguments: dict[str, Any], path: str) -> None:
     """Refuse arguments that do not fit, naming everything at once, and no value."""
-    problems = schema.problems(arguments)
+    try:
+        problems = schema.problems(arguments)
+    except TooHard:
+        raise UsageFailure(
+            f"the arguments cannot be checked: the schema of {cut(path, _MAX_WORDS)} takes too long",
+            remedy="pass --no-check to send them unchecked",
+        ) from None
     if problems:
-        raise UsageFailure("; ".join(map(_words, problems)), remedy=f"litellmctl mcp show {shlex.quote(path)}")
+        more = f"; and {len(problems) - _MAX_PROBLEMS} more" if len(problems) > _MAX_PROBLEMS else ""
+        raise UsageFailure(
+            "; ".join(map(_words, problems[:_MAX_PROBLEMS])) + more,
+            remedy=f"litellmctl mcp show {shlex.quote(path)}",
+        )
 
 
 def _words(problem: Problem) -> str:
-    return f"{problem.where or 'the arguments object'} {problem.expected}"
+    return f"{cut(problem.where, _MAX_WORDS) or 'the arguments object'} {problem.expected}"
 
 
 def _property(schema: Schema, part: Any, name: str) -> Any:

@@ -52,7 +52,6 @@ class Caller:
         stdin: IO[bytes] | None,
     ) -> None:
         self._tool = tool
-        self._schema = Schema(tool.input_schema)
         self._connect = connect
         self._current = current
         self._forget = forget
@@ -70,7 +69,8 @@ class Caller:
 
     def arguments(self, base: dict[str, Any], items: Sequence[Item]) -> dict[str, Any]:
         """Return the arguments: the whole object, and over it the single items; checked, unless told not to."""
-        arguments = build(self._schema, items, base)
+        schema = Schema(self._tool.input_schema)  # one for each call: each has its own number of steps
+        arguments = build(schema, items, base)
         try:
             size = len(json.dumps(arguments, ensure_ascii=False).encode())
         except UnicodeEncodeError:
@@ -80,7 +80,7 @@ class Caller:
         if size > MAX_BYTES:
             raise UsageFailure(f"the arguments are larger than {MAX_BYTES // 2**20} MiB")
         if self._checks:
-            check(self._schema, arguments, self._tool.path)
+            check(schema, arguments, self._tool.path)
         return arguments
 
     def read_object(self, text: str) -> dict[str, Any]:

@@ -1,24 +1,32 @@
 """A tool's schema, as far as a command line needs it: what each parameter takes, and whether arguments fit.
 
-Schemas come from anybody. Nothing here follows a reference out of the schema, or a chain of references for ever.
+Schemas come from anybody. Nothing here follows a reference out of the schema, or a chain of references for ever, and
+all that is done with one schema is a small multiple of its size: beyond that, no more of it is understood.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import islice
 from typing import Any, NamedTuple
 
 from litellmctl.errors import suggestion
+from litellmctl.foundation.sentences import cut, listed
+from litellmctl.tools import validation
 
 _MAX_HOPS = 50
 _MAX_OPTIONS = 100
-_MAX_PATTERNS = 20
 _MAX_PROBLEMS = 100
-_MAX_BRANCHES = 10_000
+# Of so many unknown names the nearest known one is looked for.
+_MAX_SUGGESTIONS = 5
+_MAX_WORD = 100
+# Steps that the walks through one schema may take, in all and for each value in it.
+_STEPS = 10_000
+_STEPS_FOR_EACH = 20
+# Characters of one schema's texts, which many parameters may refer to.
+_MAX_SHOWN = 4 * 2**20
 _TYPES = ("integer", "number", "boolean", "null", "array", "object", "string")
 
 
@@ -41,11 +49,32 @@ class Problem(NamedTuple):
 
 
 class Schema:
-    """The schema of a tool's arguments; one that is missing or no object allows anything."""
+    """The schema of a tool's arguments; one that is missing or no object allows anything.
+
+    Its walks share a number of steps. When those are spent, `is_exhausted`: what is asked then is not found, or "any".
+    """
 
     def __init__(self, schema: Any) -> None:
         self.whole: dict[str, Any] = schema if isinstance(schema, dict) else {}
-        self._words: dict[tuple[int, int], str] = {}
+        self._steps_taken = 0
+        self._shown = 0
+        # By the id of a schema, with the schema: another one might get its id after it.
+        self._alternatives: dict[int, tuple[Any, list[dict[str, Any]]]] = {}
+        self._words: dict[tuple[int, int], tuple[Any, str]] = {}
+
+    @cached_property
+    def _steps(self) -> int:
+        return _STEPS + _STEPS_FOR_EACH * sum(map(len, validation.containers(self.whole)))
+
+    def take(self, steps: int) -> bool:
+        """Whether so many steps are left; they are taken."""
+        self._steps_taken += steps
+        return self._steps_taken <= self._steps
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether no steps are left: not all of the schema was understood."""
+        return not self.take(0)
 
     @property
     def top(self) -> dict[str, Any]:
@@ -55,14 +84,18 @@ class Schema:
     @cached_property
     def _shapes(self) -> list[dict[str, Any]]:
         """The simple schemas that the arguments object is one of."""
-        return list(self.alternatives(self.whole)) or [{}]
+        return self.alternatives(self.whole) or [{}]
 
     @cached_property
     def fields(self) -> dict[str, Any]:
         """The parameters' schemas by their names."""
         found: dict[str, Any] = {}
         for shape in self._shapes:
-            found = {**self.properties(shape), **found}
+            properties = self.properties(shape)
+            if not self.take(len(properties)):
+                break
+            for name, part in properties.items():
+                found.setdefault(name, part)
         return found
 
     @property
@@ -70,11 +103,16 @@ class Schema:
         """The parameters' names."""
         return list(self.fields)
 
-    @property
+    @cached_property
     def required(self) -> list[str]:
         """The names of those that have to be given."""
-        first, *others = (_required(shape) for shape in self._shapes)
-        return [name for name in dict.fromkeys(first) if all(name in names for names in others)]
+        first, *others = map(_required, self._shapes)
+        for names in others:
+            if not first or not self.take(len(first) + len(names)):
+                return []
+            known = set(names)
+            first = [name for name in first if name in known]
+        return list(dict.fromkeys(first))
 
     @property
     def is_closed(self) -> bool:
@@ -83,7 +121,7 @@ class Schema:
             isinstance(shape.get("properties"), dict) or shape.get("additionalProperties") is False
             for shape in self._shapes
         )
-        return mentions and not any(map(_is_open, self._shapes))
+        return mentions and not any(map(_is_open, self._shapes)) and not self.is_exhausted
 
     def resolved(self, schema: Any) -> dict[str, Any]:
         """Return the schema with its `$ref`s followed inside this document; {} where that leads nowhere."""
@@ -93,48 +131,38 @@ class Schema:
             reference = schema.get("$ref")
             if not isinstance(reference, str):
                 return schema
-            schema = self._pointed_at(reference)
+            if not self.take(1 + reference.count("/")):
+                return {}
+            schema = validation.pointed_at(self.whole, reference)
         return {}
-
-    def _pointed_at(self, reference: str) -> Any:
-        if reference != "#" and not reference.startswith("#/"):
-            return None
-        if "%" in reference:
-            from urllib.parse import unquote
-
-            reference = unquote(reference)
-        found: Any = self.whole
-        for part in reference[2:].split("/") if reference != "#" else ():
-            key = part.replace("~1", "/").replace("~0", "~")
-            if isinstance(found, list) and re.fullmatch("[0-9]{1,6}", key) and int(key) < len(found):
-                found = found[int(key)]
-            else:
-                found = found.get(key) if isinstance(found, dict) else None
-        return found
 
     def properties(self, schema: dict[str, Any]) -> dict[str, Any]:
         """Return the properties of an object's schema."""
         found = schema.get("properties")
         return found if isinstance(found, dict) else {}
 
-    def alternatives(
-        self, schema: Any, depth: int = 0, seen: frozenset[int] | set[int] = frozenset()
-    ) -> Iterator[dict[str, Any]]:
-        """Yield the simple schemas that a schema is one of, in its own order: `anyOf`, `oneOf`, lists of types.
+    def alternatives(self, schema: Any) -> list[dict[str, Any]]:
+        """Return the simple schemas that a schema is one of, in its own order: `anyOf`, `oneOf`, lists of types.
 
         What stands beside those, or together in `allOf`, is part of each. An option is looked into once only: one that
         is made of itself would never end.
         """
+        key = id(schema)
+        if key not in self._alternatives:
+            self._alternatives[key] = schema, list(self._simple(schema, 0, set()))
+        found = self._alternatives[key][1]
+        return found if self.take(1 + len(found)) else []
+
+    def _simple(self, schema: Any, depth: int, seen: set[int]) -> Iterator[dict[str, Any]]:
         schema = self.resolved(schema)
-        seen = seen if isinstance(seen, set) else set()
-        if depth > _MAX_HOPS:
+        if depth > _MAX_HOPS or not self.take(1 + len(schema)):
             return
         together = schema.get("allOf")
         if isinstance(together, list):
             joined = _except("allOf", schema)
             for part in together[:_MAX_OPTIONS]:
-                joined = _joined(joined, self.resolved(part))
-            yield from self.alternatives(joined, depth + 1, seen)
+                joined = self._joined(joined, self.resolved(part))
+            yield from self._simple(joined, depth + 1, seen)
             return
         for keyword in ("anyOf", "oneOf"):
             options = schema.get(keyword)
@@ -143,33 +171,47 @@ class Schema:
                 for option in map(self.resolved, options[:_MAX_OPTIONS]):
                     if id(option) not in seen:
                         seen.add(id(option))
-                        yield from self.alternatives(_joined(rest, option), depth + 1, seen)
+                        yield from self._simple(self._joined(rest, option), depth + 1, seen)
                 return
         types = schema.get("type")
         if isinstance(types, list):
-            yield from ({**schema, "type": one} for one in types if one in _TYPES)
+            yield from ({**schema, "type": one} for one in types if one in _TYPES and self.take(len(schema)))
         else:
             yield schema
 
+    def _joined(self, one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+        """Return the schema of what fits both, as far as a command line needs it."""
+        properties = [schema["properties"] for schema in (one, other) if isinstance(schema.get("properties"), dict)]
+        required = [*_required(one), *_required(other)]
+        if not self.take(len(one) + len(other) + len(required) + sum(map(len, properties))):
+            return {}
+        joined = {**one, **other}
+        if len(properties) == 2:
+            joined["properties"] = {**properties[0], **properties[1]}
+        if required:
+            joined["required"] = required
+        return joined
+
     def type_words(self, schema: Any, depth: int = 0) -> str:
         """Return what a schema takes, in words: `integer`, `array of string`, `string or null`."""
-        words: list[str] = []
+        words: dict[str, None] = {}
         for one in self.alternatives(schema):
             kind = one.get("type")
             if kind == "array" and isinstance(one.get("items"), dict) and depth < 3:
                 items = self.resolved(one["items"])
                 key = id(items), depth
                 if key not in self._words:
-                    self._words[key] = self.type_words(items, depth + 1)
-                word = f"array of {self._words[key]}"
+                    self._words[key] = items, self.type_words(items, depth + 1)
+                word = f"array of {self._words[key][1]}"
             elif isinstance(kind, str):
-                word = kind
+                word = cut(kind, _MAX_WORD)
             elif "const" in one or isinstance(one.get("enum"), list):
                 word = "value"
             else:
                 word = "object" if "properties" in one else "any"
-            if word not in words:
-                words.append(word)
+            words[word] = None
+            if len(words) > _MAX_LISTED:
+                return f"{' or '.join(islice(words, _MAX_LISTED))} or ..."
         return " or ".join(words) or "any"
 
     def allowed(self, schema: Any) -> list[Any]:
@@ -177,7 +219,7 @@ class Schema:
         values: list[Any] = []
         for one in self.alternatives(schema):
             if isinstance(one.get("enum"), list):
-                values += one["enum"]
+                values += one["enum"] if self.take(len(one["enum"])) else []
             elif "const" in one:
                 values.append(one["const"])
         return values
@@ -187,31 +229,41 @@ class Schema:
         required = dict.fromkeys(self.required)
         rows = []
         for name, raw in {**self.fields, **{name: {} for name in required if name not in self.fields}}.items():
-            schema = {**self.resolved(raw), **(raw if isinstance(raw, dict) else {})}
+            resolved = self.resolved(raw)
+            schema = {**resolved, **raw} if isinstance(raw, dict) and raw is not resolved else resolved
             described = schema.get("description")
             rows.append(
                 Parameter(
                     name=name,
                     type=self.type_words(raw),
                     required=name in required,
-                    default=json_text(schema["default"]) if "default" in schema else "",
-                    allowed=", ".join(map(json_text, self.allowed(raw))),
-                    description=described if isinstance(described, str) else "",
+                    default=self._text(json_text, schema["default"]) if "default" in schema else "",
+                    allowed=self._text(lambda values: ", ".join(map(json_text, values)), self.allowed(raw)),
+                    description=self._text(str, described) if isinstance(described, str) else "",
                 )
             )
         return sorted(rows, key=lambda row: not row.required)
 
+    def _text(self, shown: Callable[[Any], str], value: Any) -> str:
+        """Return a text for people; "" after too many: all parameters may refer to the same long one."""
+        if self._shown > _MAX_SHOWN:
+            return ""
+        text = shown(value)
+        self._shown += len(text)
+        return text
+
     def problems(self, arguments: dict[str, Any]) -> list[Problem]:
         """Return everything that is wrong with the arguments, as far as the schema can be understood.
 
-        Of each kind of mistake, a hundred at most.
+        Of each kind of mistake, a hundred at most. Raises `validation.TooHard` where that cannot be found out.
         """
         missing = [name for name in self.required if name not in arguments]
         found = [Problem(name, f"is required ({self.type_of(name)})") for name in missing[:_MAX_PROBLEMS]]
         if self.is_closed:
-            known = self.names
             strange = [name for name in arguments if name not in self.fields]
-            found += [Problem(name, _unknown(name, known)) for name in strange[:_MAX_PROBLEMS]]
+            found += _unknown(strange[:_MAX_PROBLEMS], self.fields)
+        if self.is_exhausted:
+            raise validation.TooHard
         names = {problem.where for problem in found}
         return found + [problem for problem in self._mismatches(arguments) if problem.where not in names]
 
@@ -219,21 +271,28 @@ class Schema:
         """Return what a parameter takes, in words."""
         return self.type_words(self.fields.get(name))
 
-    def _mismatches(self, arguments: dict[str, Any]) -> Iterator[Problem]:
-        validator = _validator(self.whole)
-        if validator is None:
-            return
+    def _mismatches(self, arguments: dict[str, Any]) -> list[Problem]:
+        """Return what the validator finds: here, where it certainly does so soon, else in another process."""
+        effort = validation.effort(self.whole, arguments)
+        if effort.is_quick:
+            validator = validation.validator_of(self.whole)
+            if validator is None or validation.fits(validator, arguments):
+                return []
+            if effort.is_quickly_explained:
+                return self.explained(validator, arguments)
+        found = validation.problems_elsewhere(self.whole, arguments)
+        if found is None or (effort.is_quick and not found):
+            return [Problem("", "does not fit the tool's schema")]
+        return [Problem(*one) for one in found]
+
+    def explained(self, validator: Any, arguments: dict[str, Any]) -> list[Problem]:
+        """Return why arguments that do not fit do not; how long that takes is not bounded."""
         try:
-            if validator.is_valid(arguments):
-                return
-            if _branches(self.whole, arguments) > _MAX_BRANCHES:
-                yield Problem("", "does not fit the tool's schema")
-                return
-            errors = list(islice(validator.iter_errors(arguments), _MAX_PROBLEMS))
+            errors = islice(validator.iter_errors(arguments), _MAX_PROBLEMS)
+            problems = (problem for error in errors for problem in self._explained(error))
+            return [Problem(where, cut(expected)) for where, expected in islice(problems, _MAX_PROBLEMS)]
         except (ValueError, RecursionError):
-            return  # half a character, or nested too deeply to be looked at: the server's to judge
-        for error in errors:
-            yield from self._explained(error)
+            return []  # half a character, or nested too deeply to be looked at: the server's to judge
 
     def _explained(self, error: Any) -> Iterator[Problem]:
         kind = error.kind
@@ -242,8 +301,9 @@ class Schema:
         if kind.name == "required":
             yield Problem(".".join([*path, kind.property]), "is required")
         elif kind.name in {"additionalProperties", "unevaluatedProperties"}:
-            known = list(self.properties(schema))
-            yield from (Problem(".".join([*path, name]), _unknown(name, known)) for name in kind.unexpected)
+            known = self.properties(schema) if isinstance(schema, dict) else {}
+            for name, expected in _unknown(kind.unexpected[:_MAX_PROBLEMS], known):
+                yield Problem(".".join([*path, name]), expected)
         elif kind.name == "falseSchema" and error.schema_path[-1:] == ["additionalProperties"]:
             if path or not self.is_closed:  # else told above, by name
                 yield Problem(".".join(path), "takes no fields")
@@ -280,15 +340,14 @@ class Schema:
                 return f"is not {_with_article(words)}"
         if kind.name in {"enum", "const"}:
             allowed = kind.options if kind.name == "enum" else [kind.expected_value]
-            return f"is not one of {', '.join(map(json_text, allowed[:_MAX_LISTED]))}"
+            return f"is not one of {', '.join(cut(json_text(one), _MAX_WORD) for one in allowed[:_MAX_LISTED])}"
         if kind.name == "falseSchema":
             return "is not allowed"
         if kind.name == "propertyNames":
             return "has a field whose name does not fit"
-        return f"does not fit: {error.message.replace(_MASK, 'the value', 1)}"
+        return f"does not fit: {error.message.replace(validation.MASK, 'the value', 1)}"
 
 
-_MASK = "\u2026"
 _MAX_LISTED = 20
 # Where a name may be mentioned that `properties` does not have.
 _ELSEWHERE = ("patternProperties", "if", "dependentSchemas", "dependencies", "$dynamicRef")
@@ -316,55 +375,14 @@ def _except(keyword: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in schema.items() if name != keyword}
 
 
-def _joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of what fits both, as far as a command line needs it."""
-    joined = {**one, **other}
-    properties = [schema["properties"] for schema in (one, other) if isinstance(schema.get("properties"), dict)]
-    if len(properties) == 2:
-        joined["properties"] = {**properties[0], **properties[1]}
-    required = [*_required(one), *_required(other)]
-    if required:
-        joined["required"] = required
-    return joined
-
-
-def _unknown(name: str, known: list[str]) -> str:
-    near = suggestion(name, known)
-    if near:
-        return f"is not one of its parameters.{near}"
-    listed = f"there are {', '.join(known)}" if known else "it takes none"
-    return f"is unknown: {listed}"
-
-
-def _branches(schema: dict[str, Any], arguments: dict[str, Any]) -> int:
-    """Return how often an explanation may have to look at a value, at worst: each of the alternatives at each depth.
-
-    Whether arguments fit is soon found out, whatever the schema; why not may take for ever, and nothing interrupts it.
-    """
-    widest = 1
-    for value in _nodes(schema):
-        if isinstance(value, dict):
-            options = [value.get(keyword) for keyword in ("anyOf", "oneOf")]
-            widest = max(widest, *(len(some) for some in options if isinstance(some, list)), 1)
-    depth = 0
-    level: list[Any] = [arguments]
-    while level and depth < _MAX_HOPS:
-        depth += 1
-        level = [inner for outer in level for inner in _inside(outer)]
-    return int(widest**depth)
-
-
-def _nodes(value: Any) -> Iterator[Any]:
-    waiting = [value]
-    while waiting:
-        value = waiting.pop()
-        yield value
-        waiting.extend(_inside(value))
-
-
-def _inside(value: Any) -> list[Any]:
-    values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return [inner for inner in values if isinstance(inner, dict | list)]
+def _unknown(names: list[str], known: dict[str, Any]) -> list[Problem]:
+    """Return what is wrong with names that are not among the known ones."""
+    there = f"is unknown: there are {listed(known)}" if known else "is unknown: it takes none"
+    found = []
+    for number, name in enumerate(names):
+        near = suggestion(name, list(known)) if number < _MAX_SUGGESTIONS else ""
+        found.append(Problem(name, f"is not one of its parameters.{near}" if near else there))
+    return found
 
 
 def _is_another_type(branch: list[Any], error: Any) -> bool:
@@ -373,44 +391,3 @@ def _is_another_type(branch: list[Any], error: Any) -> bool:
 
 def _with_article(words: str) -> str:
     return f"an {words}" if words[:1] in "aeio" else f"a {words}"
-
-
-def _validator(schema: dict[str, Any]) -> Any:
-    """Return a validator, or None where the schema is none that can be checked here: the server knows better then.
-
-    It fetches nothing, and its regular expressions take linear time; a pattern that those cannot express is taken out.
-    """
-    import jsonschema_rs
-
-    schema = {name: value for name, value in schema.items() if name != "$schema" or isinstance(value, str)}
-    for _ in range(_MAX_PATTERNS):
-        try:
-            return jsonschema_rs.validator_for(
-                schema, offline=True, pattern_options=jsonschema_rs.RegexOptions(), mask=_MASK
-            )
-        except jsonschema_rs.ValidationError as error:
-            path = list(error.instance_path)
-            keyword = path[-1] if path else None
-            if keyword == "pattern" or (len(path) > 1 and path[-2] == "patternProperties"):
-                rest = _without(schema, path)
-                if rest is not None:
-                    schema = rest
-                    continue
-            return None
-        except (ValueError, RecursionError):
-            return None
-    return None
-
-
-def _without(schema: dict[str, Any], path: list[str | int]) -> dict[str, Any] | None:
-    """Return the schema without what is at a path; None where nothing is, as with paths that begin at an `$id`."""
-    copied = schema.copy()
-    place: Any = copied
-    try:
-        for key in path[:-1]:
-            place[key] = place[key].copy()
-            place = place[key]
-        del place[path[-1]]
-    except (LookupError, TypeError, AttributeError):
-        return None
-    return copied

@@ -271,6 +271,16 @@ def test_the_url_of_another_proxy_is_refused(run: Run, proxy: FakeProxy, url: st
     assert proxy.requests == []
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize(
+    "path", ["/x?u=http://evil.example/", "x?u=https://evil.example", "/x/http://evil.example/", "/x#a://b"]
+)
+def test_a_url_in_a_path_or_a_query_is_no_other_host(run: Run, proxy: FakeProxy, method: str, path: str) -> None:
+    proxy.on("/x", {}, method=method, times=None).on("/x/http://evil.example/", {}, method=method, times=None)
+    run("api", "-X", method, path)
+    assert only(proxy).headers["Authorization"] == BEARER
+
+
 @pytest.mark.parametrize("path", ["//evil.example/x", "/\r\nX-Evil: 1", "@evil.example/x", "/%0d%0aX-Evil: 1", "\\x"])
 def test_a_strange_path_stays_a_path_of_this_proxy(run: Run, proxy: FakeProxy, path: str) -> None:
     run("api", path, exit=5)  # the fake proxy knows none of these
@@ -290,10 +300,15 @@ def test_a_proxy_below_a_path(run: Run, proxy: FakeProxy) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/../key/info", "{url}/team/../key/info", "/a/../../key/info", "/%2e%2e/key/info", "/.%2E/key/info", ".."]
+    "path",
+    [
+        *("/../key/info", "{url}/team/../key/info", "/a/../../key/info", "/%2e%2e/key/info", "/.%2E/key/info", ".."),
+        *("/..;/key/info", "/..\\key/info", "/%252e%252e/key/info", "{url}/team/%2e%2e/key/info", "/..%2Fkey/info?x=1"),
+    ],
 )
-def test_a_path_that_climbs_out_is_refused(run: Run, proxy: FakeProxy, path: str) -> None:
-    run("api", path.format(url=proxy.url), exit=2, LITELLM_BASE_URL=f"{proxy.url}/team")
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_path_that_climbs_out_is_refused(run: Run, proxy: FakeProxy, path: str, method: str) -> None:
+    run("api", path.format(url=proxy.url), "-X", method, exit=2, LITELLM_BASE_URL=f"{proxy.url}/team")
     assert proxy.requests == []
 
 
@@ -456,7 +471,7 @@ def test_a_binary_answer_is_refused_on_a_terminal(run: Run, proxy: FakeProxy, ki
         (b"", ""),
         (b"\x1b[2J\x1b]0;title\x07a\x9b31mb\tc\r\nd\x00\x08\n", "[2J]0;titlea31mb\tc\nd\n"),
         (b"\xff\xfe\n", "\ufffd\ufffd\n"),
-        ("a\u202eb \u00fc\n".encode(), "ab \u00fc\n"),
+        ("a\u202eb \u00fc\n".encode(), "a\\u202eb \u00fc\n"),
     ],
 )
 def test_text_is_made_safe_for_a_terminal(run: Run, proxy: FakeProxy, sent: bytes, shown: str) -> None:

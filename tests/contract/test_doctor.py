@@ -36,7 +36,7 @@ PKCE, SIGN_IN = "/.well-known/litellm-cli-auth", "/.well-known/litellm-ui-config
 HUB, API = "/claude-code/plugins", "/v1/skills"
 CHECKS = [
     *("configuration", "name_resolution", "tls", "proxy", "clock", "credential", "discovery"),
-    *("mcp", "skills", "sign_in", "keyring", "caches", "variables", "program"),
+    *("mcp", "skills", "sign_in", "keyring", "files", "caches", "variables", "program"),
 ]
 NEED_PROXY = ["clock", "credential", "discovery", "mcp", "skills", "sign_in"]
 NEED_CREDENTIAL = ["discovery", "mcp", "skills"]
@@ -218,6 +218,137 @@ def test_a_bad_config_file(doctor: Doctor, proxy: FakeProxy, home: Path, what: s
     assert statuses(result) == {"configuration": "fail", **expected}
     assert {found(result)[check]["detail"] for check in expected} == {"needs configuration"}
     assert proxy.requests == []
+
+
+# --- our own files
+
+
+@pytest.fixture
+def ours(home: Path) -> Path:
+    """Files as we make them: return the folder above those of the configuration and the caches."""
+    for name, content in (
+        ("config/config.toml", b"[profiles.default]\nmcp = true\n"),
+        ("config/secrets.json", b'{"version": 1, "secrets": {}}'),
+        ("config/exports/pi.000001.json", b"{}"),
+        ("cache/key", bytes(32)),
+        ("cache/models-x.jsonl", b""),
+        ("cache/sandbox/state.json", b"{}"),
+    ):
+        path = home / name
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.parent.chmod(0o700)
+        path.write_bytes(content)
+        path.chmod(0o600)
+    return home
+
+
+def test_files_that_only_the_user_may_read(doctor: Doctor, proxy: FakeProxy, ours: Path) -> None:
+    healthy(proxy)
+    assert found(doctor())["files"] == {
+        "check": "files",
+        "status": "ok",
+        "detail": "only you may write them, and read what is secret",
+        "remedy": None,
+    }
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes of POSIX")
+@pytest.mark.parametrize(
+    ("name", "mode", "what"),
+    [
+        ("config/secrets.json", 0o640, "read"),
+        ("config/secrets.json", 0o604, "read"),
+        ("config/secrets.json", 0o666, "written"),
+        ("config/config.toml", 0o666, "written"),
+        ("config/config.toml", 0o644, None),
+        ("config/exports/pi.000001.json", 0o644, "read"),
+        ("cache/key", 0o644, "read"),
+        ("cache/models-x.jsonl", 0o644, None),
+        ("cache/models-x.jsonl", 0o620, "written"),
+        ("cache/sandbox/state.json", 0o644, "read"),
+        ("config", 0o770, "written"),
+        ("config", 0o755, None),
+        ("config/exports", 0o702, "written"),
+        ("cache", 0o777, "written"),
+        ("cache/sandbox", 0o1777, "written"),
+        (".", 0o777, "written"),
+        (".", 0o1777, None),
+    ],
+)
+def test_files_that_others_may_read_or_write(
+    doctor: Doctor, proxy: FakeProxy, ours: Path, name: str, mode: int, what: str | None
+) -> None:
+    healthy(proxy)
+    (ours / name).chmod(mode)
+    before = found(doctor())["files"]
+    if what is None:
+        assert before["status"] == "ok"
+        return
+    assert (before["status"], before["detail"]) == ("warn", f"{ours / name} may be {what} by others")
+    assert re.fullmatch(rf"chmod (go-rwx|go-w|o-w) {re.escape(str(ours / name))}", before["remedy"])
+    subprocess.run(before["remedy"], shell=True, check=True, timeout=10)
+    assert found(doctor())["files"]["status"] == "ok"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes of POSIX")
+@pytest.mark.parametrize(
+    ("value", "is_secret"), [("sk-literal-0123456789", True), ("$NAME", False), ("!op read", False)]
+)
+def test_a_config_file_that_holds_a_key_is_a_secret(
+    doctor: Doctor, proxy: FakeProxy, ours: Path, value: str, is_secret: bool
+) -> None:
+    healthy(proxy)
+    config = ours / "config" / "config.toml"
+    config.write_text(f'[profiles.other]\nheaders = {{ x-key = "{value}" }}\n')
+    config.chmod(0o644)
+    finding = found(doctor())["files"]
+    assert finding["status"] == ("warn" if is_secret else "ok")
+    assert finding["remedy"] == (f"chmod go-rwx {config}" if is_secret else None)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes of POSIX")
+def test_one_command_fixes_what_others_may_do_and_many_are_counted(
+    doctor: Doctor, proxy: FakeProxy, ours: Path
+) -> None:
+    healthy(proxy)
+    for name in ("config/secrets.json", "config/config.toml", "cache", "cache/key", "cache/models-x.jsonl"):
+        (ours / name).chmod(0o777)
+    finding = found(doctor())["files"]
+    assert finding["detail"].endswith("; and 2 more")
+    subprocess.run(finding["remedy"], shell=True, check=True, timeout=10)
+    assert found(doctor())["files"]["status"] == "ok"
+
+
+@pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("name", ["config/secrets.json", "cache/key", "config", "cache/sandbox", "."])
+def test_files_of_another_user(doctor: Doctor, proxy: FakeProxy, ours: Path, name: str) -> None:
+    healthy(proxy)
+    os.chown(ours / name, 12345, 12345)
+    finding = found(doctor())["files"]
+    assert finding["status"] == "warn"
+    assert finding["detail"] == f"{ours / name} belongs to another user (uid 12345)"
+    assert finding["remedy"].startswith(f"see what is in {ours / name}")
+
+
+@pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() != 0, reason="only root gives files away")
+def test_a_link_of_another_user(doctor: Doctor, proxy: FakeProxy, ours: Path) -> None:
+    healthy(proxy)
+    (ours / "config" / "logins.json").symlink_to("/etc/hostname")
+    os.chown(ours / "config" / "logins.json", 12345, 12345, follow_symlinks=False)
+    (ours / "config" / "logins.json").rename(ours / "config" / "other.json")
+    assert found(doctor())["files"]["detail"] == f"{ours / 'config' / 'other.json'} belongs to another user (uid 12345)"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
+@pytest.mark.timeout(60)
+def test_a_pipe_of_our_name_in_the_path_is_not_waited_for(
+    doctor: Doctor, proxy: FakeProxy, env: dict[str, str], tmp_path: Path
+) -> None:
+    healthy(proxy)
+    (tmp_path / "first").mkdir()
+    os.mkfifo(tmp_path / "first" / "litellmctl", 0o755)
+    env["PATH"] = f"{tmp_path / 'first'}{os.pathsep}{env['PATH']}"
+    assert found(doctor())["program"]["status"] == "warn"
 
 
 def test_logins_that_are_damaged(doctor: Doctor, proxy: FakeProxy, home: Path) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import datetime
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -1288,6 +1289,71 @@ def test_a_key_that_ends_soon_by_a_clock_that_is_an_hour_behind_can_be_used(
     sign_in(run, fake, *(["--virtual-key"] if kind == "virtual_key" else []), key=token)
     assert login_of(home)["kind"] == kind
     assert login_of(home)["expires_at"] == pytest.approx(time.time() + 30 * 60, abs=5)
+
+
+@pytest.mark.parametrize("kind", ["sso", "api_key", "virtual_key"])
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize(
+    ("ahead", "then", "age", "is_good"),
+    [
+        (26, 0, 1, True),
+        (26, 0, 25, False),
+        (26, 0, 27, False),
+        (26, 0, 49, False),
+        (26, 26, 1, True),
+        (26, 26, 25, False),
+        (-26, 0, 1, True),
+        (-26, 0, 25, False),
+        (-26, -26, 1, True),
+        (-26, -26, 25, False),
+        (0, -26, 1, True),
+        (0, -26, 25, False),
+    ],
+)
+def test_a_token_that_has_ended_is_not_printed_though_the_clock_was_26_hours_off(
+    run: Run,
+    fake: FakeProxy,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    restarted: bool,
+    ahead: int,
+    then: int,
+    age: int,
+    is_good: bool,
+) -> None:
+    begun = time.time()
+    clock = {"ahead": ahead * HOUR, "age": 0, "start": 1_700_000_000}
+
+    def proxys_time() -> float:
+        return begun + clock["age"]
+
+    def date(body: Any) -> bytes:
+        return http(body, "Content-Type: application/json", f"Date: {formatdate(proxys_time(), usegmt=True)}")
+
+    def answer(handler: Any) -> None:
+        handler.wfile.write(date({"data": [{"id": "gpt"}]}))
+
+    monkeypatch.setattr(time, "time", lambda: proxys_time() + clock["ahead"])
+    monkeypatch.setattr("litellmctl.auth.lifetime.booted_at", lambda: float(clock["start"] + clock["ahead"]))
+    fake.on("/v1/models", respond=answer, times=None).models(row("gpt"), times=None)
+    fake.on("/health/liveliness", respond=answer, times=None)
+    ends = at(begun + DAY)
+    tell(fake, info={"expires": ends})
+    if kind == "virtual_key":
+        fake.on("/key/generate", {"key": MADE, "expires": ends}, method="POST")
+    token = KEY if kind == "api_key" else json_web_token(exp=int(begun) + DAY)
+    sign_in(run, fake, *(["--virtual-key"] if kind == "virtual_key" else []), key=token)
+    assert login_of(home)["kind"] == kind
+    clock.update(ahead=then * HOUR, age=age * HOUR, start=clock["start"] + 600 * restarted)
+    result = run("token", "--json", exit=0 if is_good else 4)
+    if is_good:
+        assert result.json["token"] == (MADE if kind == "virtual_key" else token)
+        ending = datetime.fromisoformat(result.json["expires_at"]).timestamp()
+        assert ending == pytest.approx(begun + DAY + then * HOUR, abs=5)
+    else:
+        assert result.error["code"] == "auth_required"
+        assert result.error["remedy"].startswith("litellmctl login")
 
 
 # Once signed in

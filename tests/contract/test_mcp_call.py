@@ -386,6 +386,56 @@ def test_everything_that_is_wrong_is_said_at_once_and_nothing_sent(run: Run, too
     assert calls(tools) == []
 
 
+def _tree(keyword: str, depth: int) -> dict[str, Any]:
+    """Return a schema of a few kilobytes, of which a validator looks at 2 ** depth leaves."""
+    parts = {f"d{level}": {keyword: [{"$ref": f"#/$defs/d{level + 1}"}] * 2} for level in range(depth)}
+    leaf: dict[str, Any] = {"type": "object"} if keyword == "allOf" else {"type": "string"}
+    return {"properties": {"a": {"$ref": "#/$defs/d0"}}, "$defs": {**parts, f"d{depth}": leaf}}
+
+
+ENDLESS = {
+    "allOf": (_tree("allOf", 45), "a:={}"),
+    "oneOf": (_tree("oneOf", 40), "a:=1"),
+    "a pattern": ({"properties": {"a": {"pattern": "[xy]*x[xy]{20000}z"}}}, f"a={'xyxxy' * 20_000}"),
+}
+
+
+@pytest.mark.parametrize("shape", ENDLESS)
+def test_a_check_that_takes_too_long_is_refused_and_naming_no_check_sends_it(
+    run_process: Run, proxy: FakeProxy, shape: str
+) -> None:
+    schema, item = ENDLESS[shape]
+    result_of(offering(proxy, tool("slow", schema)), answer("ok"))
+    result = run_process("mcp", "call", "slow", item, "--json", exit=2)
+    assert result.error["message"] == "the arguments cannot be checked: the schema of lab/slow takes too long"
+    assert "--no-check" in result.error["remedy"]
+    assert calls(proxy) == []
+    assert run_process("mcp", "call", "slow", item, "--no-check") == "ok\n"
+
+
+@pytest.mark.parametrize("shape", ENDLESS)
+def test_ctrl_c_ends_a_check_at_once(run: Run, proxy: FakeProxy, start: Start, shape: str) -> None:
+    schema, item = ENDLESS[shape]
+    offering(proxy, tool("slow", schema))
+    run("mcp", "list")
+    process = start("mcp", "call", "slow", item, stdin=subprocess.DEVNULL)
+    time.sleep(1.5)  # in the middle of the check, which takes five seconds; earlier it must end as well
+    begin = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=10)
+    assert (process.returncode, stdout, stderr) == (130, "", "")
+    assert time.monotonic() - begin < 1.5
+    assert calls(proxy) == []
+
+
+def test_what_a_schema_says_at_length_is_cut_in_an_error(run: Run, proxy: FakeProxy) -> None:
+    names = {"n" * 1000 + str(number): {} for number in range(1000)}
+    offering(proxy, tool("long", {"properties": {"a": {"type": "string", "pattern": f"^{'b' * 1_000_000}$"}, **names}}))
+    for item in ("a=x", "b=x"):
+        result = run("mcp", "call", "long", item, exit=2)
+        assert len(result.stderr) < 2000
+
+
 def test_without_a_check_arguments_go_as_they_are(run: Run, tools: FakeProxy) -> None:
     result_of(tools, answer("ok"), times=2)
     run("mcp", "call", "convert", "unit=kelvin", "other=1", "value=x", "--no-check")

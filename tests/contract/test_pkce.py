@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 import signal
 import socket
@@ -61,7 +62,10 @@ with open(folder + "/addresses", "a") as file:
     file.write(address + "\\n")
 parts, link = urlsplit(address), address
 if parts.scheme == "file":
-    link = unescape(re.search('<a href="([^"]*)"', open(unquote(parts.path)).read())[1])
+    path = unquote(parts.path)
+    link = unescape(re.search('<a href="([^"]*)"', open(path).read())[1])
+    modes = ["%o" % (os.stat(one).st_mode & 0o777) for one in (path, os.path.dirname(path))]
+    open(folder + "/mode", "w").write(" ".join(modes))
 elif "state=" not in address and parts.hostname == "127.0.0.1":
     connection = HTTPConnection(parts.netloc, timeout=10)
     connection.request("GET", parts.path)
@@ -101,17 +105,25 @@ os.rename(folder + "/pages.part", folder + "/pages")
 class Person:
     """Whoever signs in, with a browser that does what it was told to."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, env: dict[str, str]) -> None:
         self.folder = folder
+        self._env = env
         folder.mkdir()
-        self.browser = folder / "firefox"
-        self.takes(0)
-        self.browser.chmod(0o700)
+        self.uses("firefox")
         self.comes_back(RIGHT)
+
+    def uses(self, name: str, script: str = BROWSER) -> None:
+        """Have a browser with this path."""
+        self.browser = self.folder / name
+        self._env["BROWSER"] = str(self.browser)
+        self._script = script
+        self.takes(0)
 
     def takes(self, seconds: float) -> None:
         """Come back after so many seconds."""
-        self.browser.write_text(BROWSER.format(python=sys.executable, folder=str(self.folder), pause=seconds))
+        self.browser.parent.mkdir(parents=True, exist_ok=True)
+        self.browser.write_text(self._script.format(python=sys.executable, folder=str(self.folder), pause=seconds))
+        self.browser.chmod(0o700)
 
     def comes_back(self, *queries: str) -> None:
         """Come back with these queries; what does not begin with ? is sent as it is."""
@@ -145,8 +157,7 @@ def person(tmp_path: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch)
     """A person at this machine, whose browser comes back with a code."""
     for name in ("SSH_CONNECTION", "SSH_TTY", "DISPLAY", "WAYLAND_DISPLAY", "KUBERNETES_SERVICE_HOST"):
         env.pop(name, None)
-    one = Person(tmp_path / "person")
-    env["BROWSER"] = str(one.browser)
+    one = Person(tmp_path / "person", env)
     env["LITELLMCTL_KEYRING"] = "off"
     # What the standard library keeps of the variables, once in a process.
     monkeypatch.setattr(webbrowser, "_tryorder", None)
@@ -382,6 +393,122 @@ def test_a_browser_that_does_not_open_is_said_and_the_link_still_works(
     assert "nobody signed in" in result.error["message"]
 
 
+def test_the_link_is_not_in_the_arguments_but_in_a_file_for_the_user_alone_and_for_that_time_only(
+    run: Run, fake: FakeProxy, person: Person, home: Path
+) -> None:
+    person.takes(0.3)
+    folder = home / "cache" / "sign-in"
+    folder.mkdir(parents=True, mode=0o700)
+    (folder / "left-by-a-kill.html").touch()
+    os.utime(folder / "left-by-a-kill.html", (0, 0))
+    signs_in(fake)
+    run("login", "--sso")
+    (address,), (link,) = person.addresses, person.links
+    assert re.fullmatch(rf"file://{re.escape(str(folder))}/[0-9a-f]{{16}}\.html", address)
+    assert not any(value in address for value in query_of(link).values())
+    assert (person.folder / "mode").read_text() == "600 700"
+    assert list(folder.iterdir()) == []
+
+
+SANDBOXED = {
+    "snap": ("snap/bin/firefox", BROWSER),
+    "flatpak": ("flatpak/exports/bin/org.mozilla.firefox", BROWSER),
+    "wrapper of a snap": ("firefox", BROWSER + "\n# exec /snap/bin/firefox\n"),
+    "wrapper of a flatpak": ("chromium", BROWSER + "\n# exec flatpak run org.chromium.Chromium\n"),
+    "opener": ("xdg-open", BROWSER),
+    "elsewhere": ("helpers/browser.sh", BROWSER),
+}
+needs_owners = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells whose a connection is")
+
+
+@needs_owners
+@pytest.mark.parametrize("kind", SANDBOXED)
+def test_a_browser_that_does_not_read_our_files_gets_an_address_of_ours(
+    run: Run, fake: FakeProxy, person: Person, home: Path, kind: str
+) -> None:
+    name, script = SANDBOXED[kind]
+    person.uses(name, script.replace("{python} -SE\n", "{python} -SE\n# " + script[len(BROWSER) :].strip() + "\n"))
+    signs_in(fake)
+    run("login", "--sso")
+    (address,), (link,) = person.addresses, person.links
+    assert re.fullmatch(r"http://127\.0\.0\.1:[0-9]+/[A-Za-z0-9_-]{43,}", address)
+    assert address.startswith(query_of(link)["redirect_uri"].removesuffix("/callback"))
+    assert not any(value in address for value in query_of(link).values() if len(value) > 10 and value != fake.url)
+    assert stored(home)["kind"] == "pkce"
+    assert not (home / "cache" / "sign-in").exists()
+
+
+@needs_owners
+def test_where_no_file_can_be_made_the_browser_gets_an_address_of_ours(
+    run: Run, fake: FakeProxy, person: Person, home: Path
+) -> None:
+    (home / "cache").mkdir(mode=0o700)
+    (home / "cache" / "sign-in").touch()
+    signs_in(fake)
+    run("login", "--sso")
+    assert person.addresses[0].startswith("http://127.0.0.1:")
+    assert stored(home)["kind"] == "pkce"
+
+
+@pytest.fixture
+def no_owners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that does not tell whose a connection is, as in some sandboxes."""
+    monkeypatch.setattr("litellmctl.auth.loopback_owner._TABLES", [str(tmp_path / "none")] * 2)
+
+
+@needs_owners
+@pytest.mark.usefixtures("no_owners")
+@pytest.mark.parametrize("kind", ["plain", "snap"])
+def test_whoever_cannot_be_told_is_refused_and_the_person_is_told_what_lets_them_in(
+    run: Run, fake: FakeProxy, person: Person, home: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr("litellmctl.auth.flows._WAIT_SECONDS", 2)
+    if kind in SANDBOXED:
+        person.uses(SANDBOXED[kind][0])
+    registers(offers(fake))
+    result = run("login", "--sso", exit=4)
+    assert "it cannot be told whose it is (--callback-port PORT lets it in)" in result.stderr
+    assert person.pages[0].startswith("HTTP/1.0 403 ")
+    assert "--callback-port" in person.pages[0]
+    assert person.addresses[0].startswith("file:")
+    assert_no_login(home, TOKEN, REFRESH, CODE)
+    tells(grants(registers(offers(fake))))
+    (person.folder / "pages").unlink()
+    run("login", "--sso", "--callback-port", str(free_port()))
+    assert "Signed in" in person.pages[0]
+    assert stored(home)["kind"] == "pkce"
+
+
+# Passes connections on, as the program that SSH runs for a user does with a forwarded port.
+FORWARDER = """
+import socket, sys, threading
+def pass_on(one, other):
+    while some := one.recv(65536):
+        other.sendall(some)
+    other.shutdown(socket.SHUT_WR)
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+while True:
+    here, _ = server.accept()
+    there = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+    for pair in ((here, there), (there, here)):
+        threading.Thread(target=pass_on, args=pair, daemon=True).start()
+"""
+
+
+def test_a_forwarded_port(fake: FakeProxy, person: Person, home: Path, start_login: StartLogin) -> None:
+    signs_in(fake)
+    port = free_port()
+    ssh = {"SSH_CONNECTION": "192.0.2.1 50000 192.0.2.2 22", "SSH_TTY": "/dev/pts/0"}
+    waiting = start_login("--flow", "pkce", "--callback-port", str(port), **ssh)
+    with subprocess.Popen([sys.executable, "-c", FORWARDER, str(port)], stdout=subprocess.PIPE, text=True) as forwarder:
+        assert forwarder.stdout
+        assert "Signed in" in waiting.get(RIGHT, int(forwarder.stdout.readline()))
+        forwarder.kill()
+    waiting.end(0)
+    assert stored(home)["kind"] == "pkce"
+
+
 class Waiting:
     """A login of its own process that waits for its browser; `link` is what it printed."""
 
@@ -409,11 +536,11 @@ class Waiting:
     def _links(self) -> list[str]:
         return [line.strip() for line in self.lines if line.startswith("http")]
 
-    def get(self, query: str) -> str:
-        """Come back, and return what the browser shows."""
+    def get(self, query: str, port: int | None = None) -> str:
+        """Come back, through another port where one is given, and return what the browser shows."""
         fields = query_of(self.link)
         back = urlsplit(fields["redirect_uri"])
-        with socket.create_connection((back.hostname, back.port), SECONDS) as connection:
+        with socket.create_connection((back.hostname, port or back.port), SECONDS) as connection:
             path = back.path + query.replace("STATE", fields["state"])
             connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {back.netloc}\r\n\r\n".encode())
             page = b""

@@ -736,7 +736,12 @@ def test_a_cache_that_is_a_folder_or_a_link(run: Run, proxy: FakeProxy, home: Pa
     path, moved = cache_file(home, "skills"), tmp_path / "moved.jsonl"
     path.rename(moved)
     path.symlink_to(moved)
-    assert run("prompt-section") == before
+    kept = moved.read_bytes()
+    two(proxy)
+    result = run("prompt-section")
+    assert result == before
+    assert result.stderr.startswith("Warning: the skills cannot be cached: ")
+    assert moved.read_bytes() == kept  # what a link leads to is nobody's cache
     path.unlink()
     path.mkdir()
     two(proxy)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import stat
 import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +24,7 @@ from litellmctl.auth.vault import FileVault, Found, Missing, Secret
 from tests.answers import Gate, after, answering, late
 from tests.conftest import Run, Start
 from tests.contract.signing_in import revokes
+from tests.effort import until
 from tests.fake_proxy import FakeProxy, error, row
 from tests.logins import CLIENT, DAY, ID, OLD, OLD_REFRESH, Files
 from tests.server import nobody
@@ -141,6 +145,60 @@ def test_twenty_processes_at_once_make_one_refresh(fake: FakeProxy, files: Files
     ends = [end_of(process) for process in [start("token") for _ in range(20)]]
     assert ends == [(0, f"{NEW}\n", "")] * 20
     assert len(fake.requests) == 1
+
+
+# Stopped in the middle: Ctrl-Z, SIGSTOP, a laptop's sleep
+
+
+class OneUse:
+    """A proxy that gives a new pair for each refresh token, and ends the session where one is used again."""
+
+    def __init__(self, fake: FakeProxy) -> None:
+        self.asked: list[str] = []
+        self.is_over = False
+        self.reached = threading.Event()
+        self._fake = fake
+        fake.on("/token", method="POST", respond=answering(self._grant, after=0.3), times=None)
+
+    def _grant(self, _: BaseHTTPRequestHandler) -> Any:
+        refresh = self._fake.requests_for("/token")[len(self.asked)].form["refresh_token"]
+        self.is_over = self.is_over or refresh in self.asked
+        self.asked.append(refresh)
+        self.reached.set()
+        number = len(self.asked)
+        return (
+            {} if self.is_over else {**GRANT, "access_token": f"token-{number}", "refresh_token": f"refresh-{number}"}
+        )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is stopped there")
+@pytest.mark.parametrize("left", [DUE, ENDED])
+def test_a_process_that_is_stopped_while_it_renews_keeps_what_came_meanwhile(
+    fake: FakeProxy, files: Files, start: Start, left: float
+) -> None:
+    files.keep(fake.url, left=left)
+    proxy = OneUse(fake)
+    stopped = start("token", "--timeout", "2")
+    until(lambda: fake.requests_for("/token"))
+    stopped.send_signal(signal.SIGSTOP)
+    assert proxy.reached.wait(SECONDS)
+    begin = time.monotonic()
+    if left == DUE:  # whoever has a good token does not wait for it
+        code, stdout, stderr = end_of(start("token"))
+        assert (code, stdout) == (0, f"{OLD}\n")
+        assert "Warning: the token was not renewed" in stderr
+        assert "another process is renewing the token" in stderr
+        assert time.monotonic() - begin < 20
+        waiting = None
+    else:
+        waiting = start("token")
+    time.sleep(max(0.0, 3 - (time.monotonic() - begin)))  # longer than its time-out
+    stopped.send_signal(signal.SIGCONT)
+    assert end_of(stopped) == (0, "token-1\n", "")
+    assert waiting is None or end_of(waiting) == (0, "token-1\n", "")
+    assert end_of(start("token")) == (0, "token-1\n", "")
+    assert (proxy.asked, proxy.is_over) == ([OLD_REFRESH], False)
+    assert files.secret.refresh_token == "refresh-1"
 
 
 # When it fails

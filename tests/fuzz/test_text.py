@@ -21,9 +21,11 @@ from litellmctl.foundation import times
 from litellmctl.foundation.text import clean, clean_text, dump_json
 from litellmctl.foundation.urls import origin
 from litellmctl.proxy import passthrough
+from litellmctl.proxy.client import Answer
 from litellmctl.proxy.error_answers import failure_of, words_of
 from litellmctl.proxy.oauth import NotOffered
 from litellmctl.proxy.pkce import discover
+from litellmctl.proxy.session import BoundAuth
 from litellmctl.terminal import hidden_input
 from litellmctl.terminal.console import Console
 from litellmctl.terminal.render import FORMATS, Layout, Listing, Record, render
@@ -187,16 +189,6 @@ documents = objects(
 )  # fmt: skip
 
 
-class Answer:
-    status = 200
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-
-    def read(self) -> bytes:
-        return self._body
-
-
 class Client:
     base_url = BASE
 
@@ -204,7 +196,7 @@ class Client:
         self._body = body
 
     def get(self, _path: str) -> Answer:
-        return Answer(self._body)
+        return Answer(200, {}, iter([self._body]), lambda: None, BoundAuth(BASE, "sk-fuzz-0123456789"))
 
 
 @fuzz(damaged(documents.map(as_json)), share=2)

@@ -31,10 +31,15 @@ pages = browser.visit(sys.argv[1], **json.loads(sys.argv[2]))
 print(json.dumps([[page.status_code, page.url, page.text] for page in pages]))
 """
 _BROWSER = """#!{python}
-import subprocess, sys
+import re, subprocess, sys
+from html import unescape
+from urllib.parse import unquote, urlsplit
+# It is given a file that leads to the link.
+page = open(unquote(urlsplit(sys.argv[1]).path)).read()
+link = unescape(re.search('<a href="([^"]*)"', page)[1])
 # As a desktop does it: the window stays, the command that opened it is over at once.
 subprocess.Popen(
-    [sys.executable, {player!r}, sys.argv[1], {options!r}], stdin=subprocess.DEVNULL,
+    [sys.executable, {player!r}, link, {options!r}], stdin=subprocess.DEVNULL,
     stdout=open({pages!r}, "wb"), stderr=subprocess.STDOUT, start_new_session=True,
 )
 """

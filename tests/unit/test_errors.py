@@ -12,6 +12,7 @@ from litellmctl.errors import (
     UsageFailure,
     suggestion,
 )
+from tests.effort import less_than
 
 
 def test_every_exit_code_is_explained_and_has_its_documented_number() -> None:
@@ -60,3 +61,19 @@ def test_a_failure_as_json_has_all_keys() -> None:
 )
 def test_the_nearest_word_is_suggested_whatever_its_case(word: str, expected: str) -> None:
     assert suggestion(word, ["claude", "GPT-4o"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "names"),
+    [
+        ("ab" * 500, ["ba" * 500 + str(number) for number in range(1000)]),
+        ("abcdefghij" * 5, ["jihgfedcba" * 5 + str(number) for number in range(30_000)]),
+        ("model", [f"modle-{number}" for number in range(100_000)]),
+        ("x" * 1_000_000, ["x" * 999_999]),
+        ("x", ["x" * 1_000_000] * 1000),
+    ],
+    ids=["long", "alike", "many", "endless", "one of them endless"],
+)
+def test_a_suggestion_takes_a_second_at_most_whatever_the_names(word: str, names: list[str]) -> None:
+    with less_than(1.5):
+        suggestion(word, names)

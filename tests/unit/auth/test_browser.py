@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import stat
 import sys
 import threading
 import time
@@ -115,3 +117,80 @@ def test_a_browser_that_stays_in_the_foreground_does_not_keep_us(monkeypatch: py
     assert browser.show(LINK) is True
     assert time.monotonic() - start < 6
     closed.set()
+
+
+# What it is given
+
+
+@pytest.mark.parametrize(
+    ("name", "script", "reads"),
+    [
+        ("firefox", "exit", True),
+        ("google-chrome", "exit", True),
+        ("snap/bin/firefox", "exit", False),
+        ("var/lib/flatpak/exports/bin/org.mozilla.firefox", "exit", False),
+        ("firefox", "exec /snap/bin/firefox", False),
+        ("chromium", "exec /usr/bin/flatpak run org.chromium.Chromium", False),
+        ("xdg-open", "exit", False),
+        ("wslview", "exit", False),
+        ("helpers/browser.sh", "exit", False),
+    ],
+)
+def test_which_browsers_read_our_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, script: str, reads: bool
+) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    named(path.parent, script, monkeypatch)
+    (path.parent / "firefox").rename(path)
+    monkeypatch.setenv("BROWSER", str(path))
+    assert browser.reads_files() is reads
+    for platform in ("darwin", "win32"):
+        monkeypatch.setattr(sys, "platform", platform)
+        assert browser.reads_files() is True
+
+
+def test_a_link_to_the_program_of_a_sandbox_is_one_of_its_browsers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    named(tmp_path, "exit", monkeypatch)
+    (tmp_path / "firefox").rename(tmp_path / "snap")
+    (tmp_path / "firefox").symlink_to("snap")
+    assert browser.reads_files() is False
+
+
+def test_where_no_browser_is_found_nothing_is_known_of_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(webbrowser, "_tryorder", [])
+    assert browser.reads_files() is True
+    monkeypatch.undo()
+    monkeypatch.setattr(webbrowser, "get", lambda: threading.Event().wait(20))
+    monkeypatch.setattr(browser, "_PATIENCE_SECONDS", 0.1)
+    assert browser.reads_files() is False
+
+
+def test_the_file_is_for_the_user_alone_and_goes_again(tmp_path: Path) -> None:
+    folder = tmp_path / "cache" / "sign-in"
+    with browser.file_to(LINK) as address:
+        (path,) = folder.iterdir()
+        assert address == path.as_uri()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert "code_challenge" in path.read_text()
+        assert "code_challenge" not in address
+        with browser.file_to(LINK) as other:
+            assert other != address
+    assert list(folder.iterdir()) == []
+    with browser.file_to(LINK):
+        for left in folder.iterdir():
+            left.unlink()
+
+
+def test_what_a_kill_left_goes_with_the_next_file_and_what_others_are_using_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "cache" / "sign-in"
+    folder.mkdir(parents=True)
+    for name, age in (("old.html", 3700), ("new.html", 600)):
+        (folder / name).touch()
+        os.utime(folder / name, (time.time() - age,) * 2)
+    with browser.file_to(LINK):
+        assert len(list(folder.iterdir())) == 2
+    assert [left.name for left in folder.iterdir()] == ["new.html"]

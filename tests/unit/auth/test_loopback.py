@@ -18,16 +18,20 @@ from hypothesis import strategies as st
 
 from litellmctl.auth import loopback as module
 from litellmctl.auth.loopback import Callback, Code, Denied
+from litellmctl.auth.loopback_owner import Owner
 from litellmctl.auth.loopback_page import (
     POLICY,
     Page,
+    another_user,
     html,
     look_at_terminal,
     not_signed_in,
     signed_in,
+    unknown_user,
     waiting,
 )
 from tests.effort import until
+from tests.server import free_port
 
 STATE = "s3-Gx_~."
 RIGHT = f"/callback?code=abc123&state={STATE}"
@@ -570,3 +574,122 @@ def test_a_code_comes_through_as_it_is(code: str, state: str) -> None:
 def test_an_empty_state_never_fits() -> None:
     assert module._result("code=a&state=", "") is None
     assert module._result("code=a", "") is None
+
+
+# Who comes in
+
+
+def owned(monkeypatch: pytest.MonkeyPatch, *owners: Owner) -> None:
+    """Let the connections belong to these, one after the other, and then to us."""
+    left = list(owners)
+    monkeypatch.setattr(module, "owner_of", lambda _: left.pop(0) if left else Owner.OURS)
+
+
+@pytest.mark.parametrize(
+    ("owner", "page", "said"),
+    [
+        (Owner.ANOTHER, another_user(), "another user of this machine connected to this sign-in, and was refused"),
+        (
+            Owner.UNKNOWN,
+            unknown_user(),
+            "a connection to this sign-in was refused: it cannot be told whose it is (--callback-port PORT lets it in)",
+        ),
+    ],
+)
+@pytest.mark.parametrize("target", [RIGHT, "/favicon.ico", f"/callback?error=access_denied&state={STATE}"])
+def test_whoever_is_not_us_is_refused_and_told_so_and_so_is_the_terminal_once(
+    monkeypatch: pytest.MonkeyPatch, owner: Owner, page: Page, said: str, target: str
+) -> None:
+    owned(monkeypatch, owner, owner)
+    told: list[str] = []
+    with Callback(STATE, warn=told.append) as callback:
+        for method in ("GET", "POST"):
+            with socket.create_connection(("127.0.0.1", port_of(callback)), timeout=4) as stranger:
+                ask(stranger, target, method=method)
+                assert answer(stranger)[::2] == (403, html(page))
+        assert callback.wait(0.1) is None
+        assert told == [said]
+        with socket.create_connection(("127.0.0.1", port_of(callback)), timeout=4) as browser:
+            ask(browser)
+            assert callback.wait(4) == Code("abc123")
+            callback.finish(DONE)
+            assert answer(browser).body == html(DONE)
+    assert told == [said]
+
+
+@pytest.mark.parametrize(
+    ("owner", "is_let_in"), [(Owner.OURS, True), (Owner.UNKNOWN, True), (Owner.ANOTHER, False), (Owner.GONE, False)]
+)
+def test_a_port_that_was_chosen_lets_in_who_cannot_be_told(
+    monkeypatch: pytest.MonkeyPatch, owner: Owner, is_let_in: bool
+) -> None:
+    owned(monkeypatch, owner)
+    with (
+        Callback(STATE, free_port()) as callback,
+        socket.create_connection(("127.0.0.1", port_of(callback)), timeout=4) as browser,
+    ):
+        ask(browser)
+        assert callback.wait(1) == (Code("abc123") if is_let_in else None)
+
+
+def test_who_has_closed_already_is_not_read(
+    monkeypatch: pytest.MonkeyPatch, callback: Callback, connect: Connect
+) -> None:
+    owned(monkeypatch, Owner.GONE)
+    gone = connect()
+    ask(gone)
+    assert is_cut_off(gone)
+    assert_still_works(callback, connect)
+
+
+def test_strangers_cannot_keep_us_out(monkeypatch: pytest.MonkeyPatch, callback: Callback, connect: Connect) -> None:
+    owned(monkeypatch, *[Owner.ANOTHER] * 30)
+    strangers = [connect() for _ in range(30)]
+    assert is_cut_off(strangers[-1])  # the first ones have the room, and do not make any
+    assert_still_works(callback, connect)
+
+
+def test_the_start_leads_to_the_link_once(callback: Callback, connect: Connect) -> None:
+    link = "https://llm.example.com/authorize?state=s&a=b"
+    start = callback.start_at(link)
+    if not sys.platform.startswith("linux"):
+        assert start is None
+        return
+    assert start is not None
+    assert "state" not in start
+    path = start.removeprefix(f"http://127.0.0.1:{port_of(callback)}")
+    assert re.fullmatch(r"/[A-Za-z0-9_-]{43,}", path)
+    assert path != (callback.start_at(link) or "").removeprefix(f"http://127.0.0.1:{port_of(callback)}")
+    for host in ("evil.example", f"evil.example:{port_of(callback)}"):
+        other = connect()
+        ask(other, path, host=host)
+        assert answer(other).status == 400
+    for status in (303, 404):
+        browser = connect()
+        ask(browser, path)
+        got = answer(browser)
+        assert (got.status, got.headers.get("location")) == (status, link.lower() if status == 303 else None)
+        assert got.headers["referrer-policy"] == "no-referrer"
+    assert_still_works(callback, connect)
+
+
+@pytest.mark.parametrize("owner", [Owner.ANOTHER, Owner.UNKNOWN])
+def test_the_start_leads_nobody_else_to_the_link_and_stays_for_us(
+    monkeypatch: pytest.MonkeyPatch, callback: Callback, connect: Connect, owner: Owner
+) -> None:
+    start = callback.start_at("https://llm.example.com/authorize")
+    if start is None:
+        pytest.skip("owners cannot be told here")
+    owned(monkeypatch, owner)
+    path = start.removeprefix(f"http://127.0.0.1:{port_of(callback)}")
+    stranger, browser = connect(), connect()
+    ask(stranger, path)
+    got = answer(stranger)
+    assert (got.status, got.headers.get("location")) == (403, None)
+    ask(browser, path)
+    assert answer(browser).status == 303
+
+
+def test_where_owners_cannot_be_told_there_is_no_start(monkeypatch: pytest.MonkeyPatch, callback: Callback) -> None:
+    monkeypatch.setattr(module, "can_tell", lambda _: False)
+    assert callback.start_at("https://llm.example.com/authorize") is None

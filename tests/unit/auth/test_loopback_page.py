@@ -5,13 +5,29 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import b64encode
+from html import unescape
 
 import pytest
 
-from litellmctl.auth.loopback_page import POLICY, Page, html, look_at_terminal, not_signed_in, signed_in, waiting
+from litellmctl.auth.loopback_page import (
+    POLICY,
+    Page,
+    another_user,
+    going_on,
+    html,
+    look_at_terminal,
+    not_signed_in,
+    redirect,
+    signed_in,
+    unknown_user,
+    waiting,
+)
 
 DONE = signed_in("https://llm.example.com", "anna")
-ALL_PAGES = [DONE, signed_in("http://127.0.0.1:4000", None), not_signed_in("no"), waiting(), look_at_terminal()]
+ALL_PAGES = [
+    *(DONE, signed_in("http://127.0.0.1:4000", None), not_signed_in("no"), waiting(), look_at_terminal()),
+    *(another_user(), unknown_user(), going_on()),
+]
 
 
 @pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: page.title)
@@ -63,7 +79,7 @@ def test_pages_say_what_happened_also_without_colour() -> None:
     marks = {page.good: re.findall(r' d="([^"]+)"', html(page).decode()) for page in ALL_PAGES}
     assert [len(mark) for mark in marks.values()] == [1, 1]
     assert marks[True] != marks[False]
-    assert [page.good for page in ALL_PAGES] == [True, True, False, False, False]
+    assert [page.good for page in ALL_PAGES] == [True, True, False, False, False, False, False, True]
 
 
 def test_what_is_written_can_be_read_in_light_and_dark() -> None:
@@ -83,3 +99,17 @@ def luminance(colour: str) -> float:
     parts = [int(colour[start : start + 2], 16) / 255 for start in (0, 2, 4)]
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize(
+    "link", ["https://llm.example.com/a?b=c&state=d", "https://x/'\"><script>alert(1)</script>&amp;"]
+)
+def test_the_file_leads_to_the_link_and_loads_nothing(link: str) -> None:
+    text = redirect(link).decode()
+    (refresh,) = re.findall(r'<meta http-equiv="refresh" content="0; url=([^"]*)">', text)
+    (anchor,) = re.findall(r'<a href="([^"]*)"', text)
+    assert unescape(refresh) == unescape(anchor) == link
+    assert '<meta name="referrer" content="no-referrer">' in text
+    (policy,) = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', text)
+    assert unescape(policy) == POLICY.replace("frame-ancestors 'none'; ", "")
+    assert not re.search(r"<script|<link|<img|<form|src=|style=|url\(|@import|\son\w+=", text, re.IGNORECASE)

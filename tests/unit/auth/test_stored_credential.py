@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from litellmctl.auth import stored_credential as module
 from litellmctl.auth.login_file import Login, LoginFile, Logins
 from litellmctl.auth.stored_credential import Renewal, StoredCredential
 from litellmctl.auth.vault import FileVault, Missing, Refused, Secret
@@ -46,6 +51,7 @@ class Stored:
         self.file, self.vault = LoginFile(folder), Vault(folder)
         self.asked: list[Secret] = []
         self.warned: list[str] = []
+        self.questions: list[str] = []
         self.grant = grant or Grant(NEW, LIFE, "new-refresh")
         self.login = login._replace(**changes)
         self.file.write(Logins({"work": self.login}, {}, []))
@@ -249,3 +255,190 @@ def test_a_login_that_was_ended_or_is_another_proxys_now_is_exit_4(
         stored.credential.secret()
     assert caught.value.remedy == "try again"
     assert (stored.asked, stored.credential.identity()) == ([], "id")
+
+
+# A clock that was wrong
+
+DAY, OFF = 86400.0, 26 * 3600.0
+
+
+def wrong(
+    folder: Path, ahead: float, *, issued: float, told: bool = True, now: float | None = None, **changes: Any
+) -> Stored:
+    """Return a login of a day, made at `issued` by a clock that was `ahead`; `now` is how far ahead it is today."""
+    clock = f"{ahead:.0f} 1" if told and ahead else None
+    stored = Stored(folder, issued + ahead + DAY, Grant(NEW, DAY, "new-refresh"), clock=clock, **changes)
+    login = stored.login._replace(issued_at=issued + ahead)
+    stored.file.write(Logins({"work": login}, {}, []))
+    stored.vault.put("id", Secret(URL, OLD, issued + ahead, issued + ahead + DAY, "old-refresh"))
+
+    def ask(login: Login) -> float | None:
+        stored.questions.append(login.id)
+        return now
+
+    renewal = Renewal(stored._ask, stored.warned.append, clock_ahead=ask)
+    stored.credential = StoredCredential("work", login, stored.file, stored.vault, renewal)
+    return stored
+
+
+@pytest.mark.parametrize("can_renew", [True, False])
+@pytest.mark.parametrize(
+    ("ahead", "age", "told", "now", "is_good", "asks"),
+    [
+        # signed in ahead, then put right: a token of the future until 26 hours later
+        (OFF, 1, True, 0.0, True, False),
+        (OFF, 25, True, 0.0, False, False),
+        (OFF, 27, True, 0.0, False, True),
+        (OFF, 49, True, 0.0, False, True),
+        (OFF, 1, False, 0.0, False, True),  # what was recorded cannot be trusted, and the proxy's clock says so
+        (OFF, 25, False, 0.0, False, True),
+        # signed in behind, then put right
+        (-OFF, 1, True, 0.0, True, True),
+        (-OFF, 25, True, 0.0, False, False),
+        # signed in while it was right, then set: back, and ahead, which ends a token too early
+        (0.0, 25, True, -OFF, False, True),
+        (0.0, 1, True, -OFF, True, True),
+        (0.0, 1, True, None, False, True),
+        # as wrong as ever, after a restart
+        (OFF, 1, True, OFF, True, True),
+        (-OFF, 1, True, -OFF, True, False),
+    ],
+)
+def test_a_token_of_a_clock_that_was_or_is_26_hours_off(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ahead: float,
+    age: float,
+    told: bool,
+    now: float | None,
+    is_good: bool,
+    asks: bool,
+    can_renew: bool,
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: NOW)
+    is_set_back = not ahead and (now is None or now < 0)
+    shown = now if now is not None else -OFF
+    issued = NOW - (shown if ahead or is_set_back else 0.0) - age * 3600
+    stored = wrong(tmp_path, ahead, issued=issued, told=told, now=now, **({} if can_renew else {"client_id": None}))
+    if is_good:
+        assert stored.credential.secret() == OLD
+    elif can_renew:
+        assert stored.credential.secret() == NEW
+    else:
+        with pytest.raises(AuthFailure, match=r"has expired") as caught:
+            stored.credential.secret()
+        assert caught.value.remedy == "litellmctl login --sso --profile work"
+    assert len(stored.asked) == (can_renew and not is_good)
+    assert bool(stored.questions) is asks
+
+
+def test_where_the_proxy_cannot_be_asked_for_the_time_a_token_in_doubt_is_not_used(tmp_path: Path) -> None:
+    stored = wrong(tmp_path, OFF, issued=NOW - 27 * 3600)
+
+    def down(_: Login) -> float | None:
+        raise Failure("unreachable", "it is down", remedy="look")
+
+    renewal = Renewal(stored._ask, stored.warned.append, clock_ahead=down)
+    credential = StoredCredential("work", stored.credential.login, stored.file, stored.vault, renewal)
+    with pytest.raises(Failure, match=r"^cannot tell whether .* has expired, .*: it is down$"):
+        credential.secret()
+    assert stored.asked == []
+
+
+def test_a_renewal_by_a_wrong_clock_keeps_how_wrong_it_was(tmp_path: Path) -> None:
+    stored = Stored(tmp_path, NOW)
+    renewal = Renewal(stored._ask, stored.warned.append, seen_ahead=lambda: OFF)
+    credential = StoredCredential("work", stored.login, stored.file, stored.vault, renewal)
+    assert credential.secret() == NEW
+    login = stored.file.login("work")
+    assert login is not None
+    assert login.clock is not None
+    assert login.clock.startswith(f"{OFF:.0f} ")
+    assert credential.secret() == NEW
+    assert len(stored.asked) == 1
+
+
+# A process that was stopped while it renewed
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Iterator[None]:
+    """A process that holds the lock of the logins, and does not go on."""
+    script = "import sys, time; from litellmctl.auth.login_file import LoginFile\n"
+    script += "with LoginFile(sys.argv[1]).locked(): print('held', flush=True); time.sleep(600)"
+    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline() == "held\n"
+            yield
+        finally:
+            process.kill()
+
+
+@pytest.mark.usefixtures("held")
+def test_who_waits_takes_what_was_renewed_though_the_lock_is_still_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LOOK_SECONDS", 0.2)
+    stored = Stored(tmp_path, NOW - 1)
+    renewed = Secret(URL, NEW, NOW, NOW + LIFE, "new-refresh")
+    timer = threading.Timer(0.5, lambda: stored.vault.put("id", renewed))
+    timer.start()
+    begin = time.monotonic()
+    assert stored.credential.secret() == NEW
+    assert time.monotonic() - begin < 20
+    timer.join()
+    assert (stored.asked, stored.warned) == ([], [])
+
+
+@pytest.mark.usefixtures("held")
+def test_who_has_a_good_token_uses_it_and_warns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert module._PATIENCE_SECONDS <= 5
+    monkeypatch.setattr(module, "_PATIENCE_SECONDS", 0.2)
+    stored = Stored(tmp_path, NOW + 100)
+    begin = time.monotonic()
+    assert stored.credential.secret() == OLD
+    assert time.monotonic() - begin < 10
+    assert stored.asked == []
+    (warning,) = stored.warned
+    assert warning.startswith(
+        "the token was not renewed, and is good for a while: another process is renewing the token"
+    )
+
+
+@pytest.mark.usefixtures("held")
+def test_who_has_none_waits_and_says_what_holds_it_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert module._LOCK_SECONDS >= 60
+    monkeypatch.setattr(module, "_LOCK_SECONDS", 0.3)
+    stored = Stored(tmp_path, NOW - 1)
+    with pytest.raises(Failure, match=r"^another process is renewing the token") as caught:
+        stored.credential.secret()
+    assert caught.value.code == "file"
+    assert "fg" in (caught.value.remedy or "")
+
+
+def test_who_wakes_up_looks_at_the_vault_before_it_sends_the_refresh_token(tmp_path: Path) -> None:
+    stored = Stored(tmp_path, NOW)
+    renewed = Secret(URL, "by another", NOW, NOW + LIFE, "other-refresh")
+
+    def sleep(_: Login) -> None:
+        stored.vault.put("id", renewed)  # by another machine, which took over the lock meanwhile
+
+    renewal = Renewal(stored._ask, stored.warned.append, prepare=sleep)
+    credential = StoredCredential("work", stored.login, stored.file, stored.vault, renewal)
+    assert credential.secret() == "by another"
+    assert stored.asked == []
+
+
+def test_a_token_that_others_keep_changing_is_given_up(tmp_path: Path) -> None:
+    stored = Stored(tmp_path, NOW - 1)
+    tokens = iter(range(100))
+
+    def change(_: Login) -> None:
+        stored.vault.put("id", Secret(URL, f"token-{next(tokens)}", NOW - LIFE - 1, NOW - 1, "other-refresh"))
+
+    renewal = Renewal(stored._ask, stored.warned.append, prepare=change)
+    credential = StoredCredential("work", stored.login, stored.file, stored.vault, renewal)
+    with pytest.raises(Failure, match=r"^other processes keep changing the token$"):
+        credential.secret()
+    assert stored.asked == []

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from litellmctl.catalog.model import Model
 from litellmctl.catalog.reduction import Reducer
+from tests.effort import less_than
 
 JUNK = st.none() | st.booleans() | st.integers(-2, 2) | st.floats() | st.text(max_size=3) | st.just([]) | st.just({})
 FLAGS = ["function_calling", "reasoning", "vision", "low_reasoning_effort"]
@@ -281,3 +282,26 @@ def test_an_endpoint_of_which_only_the_model_is_known_is_listed_with_facts_unkno
         False,
     )
     assert reducer.reasons == ["left out an entry (3 times): it has no name"]
+
+
+@pytest.mark.parametrize("size", [10, 100, 3000])
+def test_as_many_wildcards_as_names_are_all_expanded(size: int) -> None:
+    with less_than(0.5 + size * 1e-3):
+        reducer = expanded(
+            [row(f"p{number}/*") for number in range(size)], [{"id": f"p{number}/x"} for number in range(size)]
+        )
+        assert len(list(reducer.models("model_info"))) == size
+        assert (reducer.wildcards, reducer.reasons) == ([], [])
+
+
+def test_names_that_are_not_compared_with_too_many_wildcards_are_told_of() -> None:
+    with less_than(6):
+        reducer = expanded(
+            [row("*a" * 100 + f"*b{number}") for number in range(3000)],
+            [{"id": "a" * 400 + str(number)} for number in range(3000)],
+        )
+        assert list(reducer.models("model_info")) == []
+        assert len(reducer.wildcards) == 3000
+    (reason,) = reducer.reasons
+    assert reason.startswith("left out an entry (")
+    assert reason.endswith("the proxy has too many wildcards to find the one that covers it")

@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from litellmctl.errors import ConfigFailure
 from litellmctl.exporters.documents import changed
 from litellmctl.exporters.exporter import Block, Change, FileChange, Fill, Put, Set
+from tests.effort import less_than
 
 PATH = Path("/home/me/their.file")
 NASTY = [
@@ -409,3 +410,12 @@ def test_a_null_in_the_place_of_an_object_of_json_is_an_empty_one(change: Change
     after = json.loads(edit("json", '{"own": null, "theirs": null}', change))
     assert after["theirs"] is None
     assert list(after["own"]) == ["a"]
+
+
+@pytest.mark.parametrize("size", [10, 100, 1000, 100_000])
+def test_blocks_that_are_begun_and_never_ended_take_linear_time(size: int) -> None:
+    block = Block("aider", "export X=1")
+    before = "# >>> litellmctl aider >>>\n" * size
+    with less_than(0.05 + size * 1e-5):
+        after = changed(FileChange(PATH, "text", [block]), before)
+    assert after.startswith(before)

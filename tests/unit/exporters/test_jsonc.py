@@ -210,3 +210,11 @@ def test_takes_no_time_for_what_is_long() -> None:
         after = with_members('{"a": 1, ' + " " * 100_000 + "/* */" * 20_000 + "}", ["models"], members)
         after = with_members(after, ["models"], members)
     assert parse(after).value == {"a": 1, "models": members}
+
+
+@pytest.mark.parametrize("size", [10, 100, 1000, 30_000])
+def test_a_file_of_one_line_is_changed_in_linear_time(size: int) -> None:
+    text = "{" + ", ".join(f'"k{number}": {{"a": 1}}' for number in range(size)) + "}"
+    with less_than(0.1 + size * 1e-4):
+        after = with_members(text, ["p"], {"x": 1})
+    assert after.startswith(text[:-1])

@@ -80,3 +80,18 @@ def test_a_pause_inside_gives_what_runs_more_time() -> None:
         return "done"
 
     assert deadline.run(work) == "done"
+
+
+def test_the_time_in_which_this_process_was_stopped_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    away = [0.0]
+    monotonic = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: monotonic() + away[0])
+    deadline = Deadline(5)
+
+    def work() -> float:
+        away[0] = 100.0  # as after SIGSTOP and SIGCONT
+        return deadline.remaining(1000)
+
+    assert 3 < deadline.run(work) <= 5
+    away[0] = 200.0  # and where nobody looks, time passes as it does
+    assert deadline.is_over

@@ -1,20 +1,44 @@
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import shlex
+import socket
 import stat
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import filelock
 import pytest
 
 from litellmctl.errors import ExitCode, Failure
-from litellmctl.foundation.files import locked, make_private_dir, reason, write_atomically, write_new
+from litellmctl.foundation.files import (
+    NotOurs,
+    is_strangers,
+    locked,
+    make_private_dir,
+    opened,
+    read,
+    reason,
+    remedy,
+    write_atomically,
+    write_new,
+)
+
+try:
+    import pwd
+except ImportError:  # Windows
+    pwd = None  # type: ignore[assignment]
+
+STRANGER = 12345
+LINUX = sys.platform == "linux"
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="modes and links of POSIX")
 
@@ -69,12 +93,246 @@ def test_a_file_without_secrets_keeps_its_mode(tmp_path: Path, before: int) -> N
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give files away")
-def test_the_owner_stays(tmp_path: Path) -> None:
+def test_the_owner_of_another_programs_file_stays(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.touch()
     os.chown(file, 12345, 23456)
-    write_atomically(file, b"new")
+    write_atomically(file, b"new", foreign=True)
     assert (file.stat().st_uid, file.stat().st_gid) == (12345, 23456)
+
+
+# What is not as we make it
+
+Give = Callable[[Path], None]
+Touch = Callable[[Path], object]
+TOUCHES: dict[str, Touch] = {
+    "read": read,
+    "write": lambda path: write_atomically(path, b"new"),
+    "lock": lambda path: locked(path.with_suffix("")).__enter__(),
+    "read, no links": lambda path: read(path, follow=False),
+    "write, no links": lambda path: write_atomically(path, b"new", follow=False),
+}
+each_touch = pytest.mark.parametrize("touch", TOUCHES.values(), ids=TOUCHES)
+LINKS = {name: TOUCHES[name] for name in ("read", "write")}
+
+
+def _socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        os.chdir(path.parent)  # a socket's whole path must be short
+        listener.bind(path.name)
+
+
+SPOILED: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a pipe": (os.mkfifo, "is not a file, but a named pipe"),
+    "a socket": (_socket, "is not a file, but a socket"),
+    "a link to a device": (lambda path: path.symlink_to("/dev/zero"), "is not a file, but a device"),
+    "a link to a terminal": (lambda path: path.symlink_to("/dev/tty"), "is not a file, but a device"),
+    "a folder": (Path.mkdir, "is a directory"),
+    "a link to a folder": (lambda path: path.symlink_to("/proc/self" if LINUX else "/"), "is a directory"),
+}
+
+
+@pytest.fixture
+def strangers(monkeypatch: pytest.MonkeyPatch) -> Give:
+    """Return what makes a file another user's: in truth for root, else by letting us be somebody else from then on."""
+
+    def give(path: Path) -> None:
+        if os.geteuid() == 0:
+            os.chown(path, STRANGER, -1, follow_symlinks=False)
+        else:
+            monkeypatch.setattr(os, "geteuid", lambda: STRANGER)
+
+    return give
+
+
+def owner_in_words() -> str:
+    return f"uid {STRANGER}" if os.geteuid() == 0 else f"{pwd.getpwuid(os.getuid()).pw_name} (uid {os.getuid()})"
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a path in a folder of ours, as long as that of a lock."""
+    folder = tmp_path / "folder"
+    folder.mkdir(0o700)
+    monkeypatch.chdir(folder)
+    return folder / "logins.json.lock"
+
+
+@pytest.mark.timeout(20)
+@each_touch
+@pytest.mark.parametrize("spoiled", SPOILED)
+def test_what_is_no_file_is_refused_and_not_waited_for(file: Path, spoiled: str, touch: Touch) -> None:
+    spoil, words = SPOILED[spoiled]
+    spoil(file)
+    before = os.lstat(file)
+    with pytest.raises(OSError) as error:  # noqa: PT011
+        touch(file)
+    linked = file.is_symlink() and touch not in LINKS.values()
+    assert reason(error.value) == ("is a symbolic link, which is not followed here" if linked else words)
+    assert error.value.filename == str(file)
+    assert os.path.samestat(before, os.lstat(file))
+    assert os.listdir(file.parent) == [file.name]
+    if isinstance(error.value, NotOurs):
+        assert remedy(error.value, "") == f"move {file} away"
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.skipif(not LINUX, reason="the files of Linux's /proc")
+@pytest.mark.parametrize("name", ["pagemap", "mem", "clear_refs", "environ", "fd/0", "task", "no such file"])
+@pytest.mark.parametrize("touch", LINKS.values(), ids=LINKS)
+def test_a_link_into_proc_holds_nobody(file: Path, name: str, touch: Touch) -> None:
+    file.symlink_to(f"/proc/self/{name}")
+    with contextlib.suppress(OSError):
+        touch(file)
+    assert os.listdir(file.parent) == [file.name]
+
+
+@pytest.mark.timeout(20)
+def test_an_endless_file_is_read_up_to_the_limit(file: Path) -> None:
+    file.touch()
+    os.truncate(file, 2**40)
+    with pytest.raises(NotOurs, match="is larger than 256 MiB"):
+        read(file)
+    file.write_bytes(b"x" * 2**20)
+    assert len(read(file, limit=2**20)) == 2**20
+    with pytest.raises(NotOurs, match="is larger than 0 MiB"):
+        read(file, limit=2**20 - 1)
+
+
+@each_touch
+def test_another_users_file_is_neither_read_nor_written(file: Path, strangers: Give, touch: Touch) -> None:
+    file.write_bytes(b"theirs")
+    whose = owner_in_words()
+    strangers(file)
+    before = file.stat()
+    with pytest.raises(NotOurs) as error:
+        touch(file)
+    assert (error.value.errno, reason(error.value)) == (errno.EPERM, f"belongs to {whose}, not to you")
+    assert error.value.filename == str(file)
+    assert error.value.remedy.startswith(f"move {file} away or, if you know what is in it: ")
+    assert error.value.remedy.endswith(f"chown {os.geteuid()} {file}")
+    assert (file.read_bytes(), os.listdir(file.parent)) == (b"theirs", [file.name])
+    assert (file.stat().st_uid, file.stat().st_ino, file.stat().st_mode) == (
+        *(before.st_uid, before.st_ino, before.st_mode),
+    )
+
+
+def test_a_name_in_the_remedy_can_be_pasted(tmp_path: Path, strangers: Give) -> None:
+    file = tmp_path / "it's mine; really"
+    file.touch()
+    strangers(file)
+    with pytest.raises(NotOurs) as error:
+        read(file)
+    assert shlex.split(error.value.remedy.partition("in it: ")[2])[-1] == str(file)
+
+
+@pytest.mark.parametrize("touch", LINKS.values(), ids=LINKS)
+@pytest.mark.parametrize("steps", [1, 2])
+def test_another_users_link_leads_nowhere(file: Path, strangers: Give, touch: Touch, steps: int) -> None:
+    precious = file.with_name("precious")
+    precious.write_bytes(b"precious")
+    link = file
+    if steps == 2:
+        link = file.with_name("step")
+        file.symlink_to(link)
+    link.symlink_to(precious)
+    strangers(link)
+    with pytest.raises(NotOurs, match="is a symbolic link that belongs to ") as error:
+        touch(file)
+    if os.getuid() == 0:
+        assert error.value.filename == str(link)
+    assert precious.read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("touch", LINKS.values(), ids=LINKS)
+def test_ones_own_link_to_another_users_file(file: Path, strangers: Give, touch: Touch) -> None:
+    theirs = file.with_name("theirs")
+    theirs.write_bytes(b"theirs")
+    file.symlink_to("theirs")
+    strangers(theirs)
+    with pytest.raises(NotOurs) as error:
+        touch(file)
+    if os.getuid() == 0:
+        assert error.value.filename == str(theirs)
+        assert error.value.remedy == f"move {file} away or, if you know what is in it: chown 0 {theirs}"
+    assert theirs.read_bytes() == b"theirs"
+
+
+def test_roots_files_are_as_good_as_ones_own() -> None:
+    """The kernel's view of a file is made up here: nobody but root can make one of root's."""
+    for uid, mine in ((0, True), (os.geteuid(), True), (STRANGER, False)):
+        found = os.stat_result((stat.S_IFREG | 0o644, 1, 1, 1, uid, 0, 0, 0, 0, 0))
+        assert is_strangers(found) is not mine
+
+
+def test_links_in_a_circle(file: Path) -> None:
+    file.symlink_to(file.with_name("other"))
+    file.with_name("other").symlink_to(file)
+    for touch in LINKS.values():
+        with pytest.raises(OSError, match=os.strerror(errno.ELOOP)):
+            touch(file)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("spoiled", ["a pipe", "a link to a device", "a link", "a socket", "a folder"])
+def test_a_file_that_is_replaced_between_looking_and_opening(
+    file: Path, monkeypatch: pytest.MonkeyPatch, spoiled: str
+) -> None:
+    file.write_bytes(b"ours")
+    precious = file.with_name("precious")
+    precious.write_bytes(b"precious")
+    spoil = SPOILED[spoiled][0] if spoiled in SPOILED else (lambda path: path.symlink_to(precious))
+    really = os.open
+
+    def swapping(path: str, *rest: Any, **more: Any) -> int:
+        if path == str(file):
+            file.unlink()
+            spoil(file)
+        return really(path, *rest, **more)
+
+    monkeypatch.setattr(os, "open", swapping)
+    with pytest.raises(OSError):  # noqa: PT011
+        read(file)
+
+
+def test_another_users_file_in_the_place_of_ours_between_looking_and_opening(
+    file: Path, strangers: Give, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_bytes(b"ours")
+    theirs = file.with_name("theirs")
+    theirs.write_bytes(b"theirs")
+    really = os.open
+
+    def swapping(path: str, *rest: Any, **more: Any) -> int:
+        if path == str(file):
+            strangers(theirs)
+            os.replace(theirs, file)
+        return really(path, *rest, **more)
+
+    monkeypatch.setattr(os, "open", swapping)
+    with pytest.raises(NotOurs, match="belongs to "):
+        read(file)
+
+
+def test_no_descriptor_is_left_open(file: Path, strangers: Give) -> None:
+    file.write_bytes(b"x")
+    before = len(os.listdir("/dev/fd"))
+    for _ in range(5):
+        read(file)
+        with opened(file) as reader:
+            assert reader.read() == b"x"
+    os.mkfifo(file.with_name("pipe"))
+    for path in (file.with_name("pipe"), file.with_name("nothing")):
+        with pytest.raises(OSError):  # noqa: PT011
+            read(path)
+    assert len(os.listdir("/dev/fd")) == before
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.skipif(not LINUX, reason="Linux's /proc")
+def test_a_lock_that_cannot_be_made_is_said_at_once() -> None:
+    with pytest.raises(FileNotFoundError), locked("/proc/self/logins.json", seconds=60):
+        raise AssertionError("never inside")
 
 
 @pytest.mark.parametrize("durable", [False, True])
@@ -265,7 +523,11 @@ def test_a_lock_that_is_never_released_is_a_failure_that_names_the_file(tmp_path
     assert (failure.value.code, failure.value.exit_code) == ("file", ExitCode.ERROR)
 
 
-@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EIO, errno.EOPNOTSUPP])
+@pytest.mark.parametrize(
+    "number",
+    # filelock takes EACCES, and older versions any number, for a lock that another process holds.
+    [errno.ENOSYS, errno.ENOLCK, errno.EIO, errno.EOPNOTSUPP, errno.EACCES, errno.EPERM, errno.EINVAL, errno.ESTALE],
+)
 def test_a_file_system_without_locks_is_an_error_at_once_and_nothing_is_held(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:

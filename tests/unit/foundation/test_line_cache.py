@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,38 @@ def test_a_damaged_key_of_the_hash_is_made_anew(cache: CatalogCache, folder: Pat
     CatalogCache(folder, "default", URL, IDENTITY).write(catalog())
     assert CatalogCache(folder, "default", URL, IDENTITY).read() is not None
     assert len((folder / "key").read_bytes()) == 32
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and pipes of POSIX")
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", ["key", "models-*.jsonl", "key.lock", "models.lock"])
+@pytest.mark.parametrize("kind", ["a link to ours", "a pipe", "a device", "a folder"])
+def test_what_is_in_the_place_of_a_file_of_the_cache_is_not_used(
+    cache: CatalogCache, folder: Path, tmp_path: Path, name: str, kind: str
+) -> None:
+    cache.write(catalog())
+    [path] = folder.glob(name)
+    known = tmp_path / "known"
+    path.rename(known)
+    before = known.read_bytes()
+    make: dict[str, Callable[[], object]] = {
+        "a link to ours": lambda: path.symlink_to(known),
+        "a pipe": lambda: os.mkfifo(path),
+        "a device": lambda: path.symlink_to("/dev/zero"),
+        "a folder": path.mkdir,
+    }
+    make[kind]()
+    after = CatalogCache(folder, "default", URL, IDENTITY)
+    assert (after.read() is None) is (not name.endswith(".lock"))
+    if name == "key.lock":
+        (folder / "key").unlink()
+        after = CatalogCache(folder, "default", URL, IDENTITY)
+    after.failed_recently()
+    after.note_failure()
+    with pytest.raises(OSError) as error:  # noqa: PT011
+        after.write(catalog())
+    assert error.value.filename == str(path)
+    assert known.read_bytes() == before
 
 
 def test_a_truncated_file_is_no_cache(cache: CatalogCache, folder: Path) -> None:

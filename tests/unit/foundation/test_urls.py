@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from litellmctl.errors import ExitCode, UsageFailure
-from litellmctl.foundation.urls import host_of, is_loopback, normalize, origin, require_secure
+from litellmctl.foundation.urls import host_of, is_below, is_loopback, normalize, origin, require_secure
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,13 @@ def test_v1_twice_is_normal_too() -> None:
     assert normalize(once) == once
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.1.2.3", "[::1]"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("localhost", "LOCALHOST", "127.0.0.1", "127.1.2.3", "127.255.255.255", "127.0.0.0"),
+        *("[::1]", "[0:0:0:0:0:0:0:1]", "[0000::0001]", "[::0.0.0.1]", "[::FFFF:127.0.0.1]", "[::ffff:7f00:1]"),
+    ],
+)
 def test_this_machine_may_be_asked_over_plain_http(host: str) -> None:
     url = normalize(f"http://{host}:4000")
     assert is_loopback(url)
@@ -151,10 +157,29 @@ def test_this_machine_may_be_asked_over_plain_http(host: str) -> None:
         "127.0.0",
         "0.0.0.0",
         "[::2]",
+        # Names that DNS may answer.
+        *("127.999.999.999", "127.0.0.256", "127.0.0.1.", "localhost.", "sub.localhost", "localhost.localdomain"),
+        *(
+            "127.0.0.1.nip.io",
+            "127.0.0.x",
+            "127.0.0.-1",
+            "127..0.1.example",
+            "l\u24decalhost",
+            "\u0661\u0662\u0667.0.0.1",
+        ),
+        # Addresses in ways of writing that not every resolver reads alike.
+        *("127.1", "127.0.1", "0x7f.1", "0x7f000001", "2130706433", "0177.0.0.1", "127.0.0.01", "017700000001"),
+        # Other addresses, and other interfaces.
+        *("[::]", "[::127.0.0.1]", "[::ffff:10.0.0.1]", "[64:ff9b::7f00:1]", "[fe80::1]", "[::1%25lo]", "[::1%lo]"),
     ],
 )
 def test_another_machine_may_be_asked_over_plain_http_only_where_that_is_allowed(host: str) -> None:
-    url = normalize(f"http://{host}/llm")
+    url = f"http://{host}/llm"
+    assert not is_loopback(url)
+    try:
+        url = normalize(url)
+    except UsageFailure:
+        return  # nor is it a base URL
     assert not is_loopback(url)
     with pytest.raises(UsageFailure, match="plain HTTP") as failure:
         require_secure(url, allowed=False)
@@ -197,3 +222,44 @@ def test_an_origin_is_scheme_host_and_port_however_they_are_written(
 )
 def test_a_host_is_shown_with_its_port_and_without_credentials(url: str, host: str) -> None:
     assert host_of(url) == host
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("x", "", "a/../b", "a/b/../../c", "a/./b", "..a", "a..", "...", "a//b", "a;b/c", "%2e%2ea", "a/%2e%2e/b"),
+        *("caf%C3%A9", "100%", "%zz", "a%2Fb", "?to=../../..", "#../..", "a?b=%2e%2e/%2e%2e/", "\u00e9/../b"),
+    ],
+)
+def test_what_stays_below_a_url_is_below_it(path: str) -> None:
+    assert is_below(f"https://llm.example.com/team/{path}", "https://llm.example.com/team")
+    assert is_below(f"https://llm.example.com/{path}", "https://llm.example.com")
+
+
+DOTS = ["..", "%2e%2e", ".%2E", "%252e%252e", "%25252e.", "..;", "..;a=1", "%2e%2e%3b", "..%00", "..%20", "%u002e."]
+DOTS += ["..%3f", "%c0%ae%c0%ae", "\uff0e\uff0e", "\u2025", "%ef%bc%8e."]
+
+
+@pytest.mark.parametrize("dots", DOTS)
+@pytest.mark.parametrize("slash", ["/", "\\", "%2f", "%2F", "%5c", "%255C", "%c0%af", "//", "/./", "/%2e/"])
+@pytest.mark.parametrize("before", ["", "a/../", "/", ".//", "a/b/../%2e%2e/", "%2e/"])
+def test_what_may_lead_above_a_url_is_not_below_it(before: str, dots: str, slash: str) -> None:
+    url = f"https://llm.example.com/team/{before}{dots}{slash}admin"
+    assert not is_below(url, "https://llm.example.com/team")
+
+
+def test_what_is_encoded_without_end_is_not_below() -> None:
+    assert not is_below(f"https://llm.example.com/team/%{'25' * 20}2e", "https://llm.example.com/team")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https://llm.example.com/teams/x", "https://llm.example.com/team", "https://llm.example.com/", ""),
+        *("https://llm.example.com.evil.example/team/x", "https://llm.example.com:444/team/x"),
+        *("http://llm.example.com/team/x", "https://me@llm.example.com/team/x", "//llm.example.com/team/x"),
+        *("https://llm.example.com/TEAM/x", "https://llm.example.com@evil.example/team/x"),
+    ],
+)
+def test_what_is_elsewhere_is_not_below(url: str) -> None:
+    assert not is_below(url, "https://llm.example.com/team")

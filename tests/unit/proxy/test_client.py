@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import gzip
+import io
+import json
+import re
+import socket
 import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 
@@ -14,6 +18,7 @@ import pytest
 from litellmctl import __version__
 from litellmctl.errors import AuthFailure, ExitCode, Failure, Rejected, Unavailable
 from litellmctl.foundation.deadline import Deadline
+from litellmctl.proxy import client as client_module
 from litellmctl.proxy.client import Client
 from litellmctl.proxy.session import BoundAuth, make_session
 from litellmctl.proxy.tls import Trust
@@ -266,6 +271,68 @@ def test_a_stream_that_trickles_and_says_nothing_cannot_hold_us(
     assert time.monotonic() - start < 3
 
 
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "more"),
+    [
+        (b"HTTP/1.1 200 OK\r\nX: ", b"x"),
+        (b"HTTP/1.1 200 OK\r\n", b"X: x\r\n"),
+        (b"HTTP/1.1 200 ", b"O"),
+        (b"", CONTINUE),
+    ],
+    ids=["a header", "headers", "the status", "100 Continue"],
+)
+def test_headers_that_trickle_cannot_hold_us_without_a_limit(connect: Connect, first: bytes, more: bytes) -> None:
+    with speaking(first, more) as url:
+        client = connect(url, seconds=None)
+        client.read_seconds = 0.5
+        told = outcomes(client)
+        began = time.monotonic()
+        with pytest.raises(Unavailable) as failure:
+            client.get("/x", cap=None)
+        assert time.monotonic() - began < 5
+    assert (failure.value.code, failure.value.may_have_acted) == ("timeout", True)
+    assert told == [("GET", "/x", "timeout")]
+
+
+@contextmanager
+def speaking(first: bytes, more: bytes) -> Iterator[str]:
+    """Yield the URL of a server that says one thing, and then another 150 times."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                connection, _ = server.accept()
+                with connection:
+                    connection.sendall(first)
+                    for _ in range(150):
+                        time.sleep(0.05)
+                        connection.sendall(more)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_reading_what_is_sent_is_no_silence_of_the_proxy(serve: Serve, connect: Connect) -> None:
+    class Slow(io.RawIOBase):
+        """Takes longer to read than the proxy may be silent."""
+
+        left = 4
+
+        def read(self, _size: int = -1) -> bytes:
+            time.sleep(0.4)
+            self.left -= 1
+            return b"x" if self.left else b""
+
+    bodies = []
+    server = serve(lambda request: (bodies.append(request.body), Reply(body={}))[1])
+    client = connect(server.url, seconds=None)
+    client.read_seconds = 0.6
+    assert client.send("POST", "/x", body=Slow()).read() == b"{}"  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("encoding", ["identity", "gzip", "deflate", "GZIP"])
 def test_a_body_is_decoded_and_its_decoded_size_is_limited(serve: Serve, connect: Connect, encoding: str) -> None:
     pack = {"gzip": gzip.compress, "deflate": zlib.compress}.get(encoding.lower(), bytes)
@@ -300,6 +367,47 @@ def test_half_a_body_is_no_answer(serve: Serve, connect: Connect, reply: Reply) 
     with pytest.raises(Unavailable, match="ended its answer in the middle") as failure:
         connect(server.url).get("/x").read()
     assert failure.value.code == "bad_response"
+
+
+# What repeats a secret
+
+SECRET = "sk-secret-0123456789"
+
+
+def test_nothing_that_is_read_of_an_answer_repeats_a_secret(serve: Serve, connect: Connect) -> None:
+    said = {"data": [{"name": f"a{SECRET}"}, {SECRET: "x"}], "other": SECRET.upper(), "has_more": True}
+    server = serve(lambda _: Reply(body=said))
+    client = connect(server.url, BoundAuth(server.url, SECRET))
+    rows = [{"name": "a***"}, {"***": "x"}]
+    assert client.get_json("/x") == {"data": rows, "other": "***", "has_more": True}
+    rest: dict[str, object] = {}
+    assert list(client.get("/x").rows("/x", rest=rest)) == rows
+    assert rest == {"other": "***", "has_more": True}
+    assert json.loads(client.get("/x").read()) == said, "as it came"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32-be"])
+def test_it_is_found_in_whatever_encoding_json_may_have(serve: Serve, connect: Connect, encoding: str) -> None:
+    server = serve(lambda _: Reply(body=json.dumps({"a": SECRET}).encode(encoding)))
+    assert connect(server.url, BoundAuth(server.url, SECRET)).get_json("/x") == {"a": "***"}
+
+
+def test_a_token_that_was_asked_for_is_left_and_repeated_nowhere_else(serve: Serve, connect: Connect) -> None:
+    server = serve(lambda _: Reply(body={"user": "u-tok-0123456789", "token": "tok-0123456789", "old": SECRET}))
+    client = connect(server.url, BoundAuth(server.url, SECRET))
+    found = client.get("/x").json("/x", tokens=["token", "none"])
+    assert found == {"user": "u-***", "token": "tok-0123456789", "old": "***"}
+    assert client.auth.hidden("tok-0123456789") == "***"
+
+
+def test_nobody_reads_an_answer_but_by_json_and_rows() -> None:
+    """What is decoded elsewhere would go round what hides secrets; the other two read errors, and what the next page is."""
+    folder = Path(client_module.__file__).parent
+    decoding = {path.name for path in folder.glob("*.py") if "json.loads(" in path.read_text("utf-8")}
+    assert decoding == {"client.py", "error_answers.py", "passthrough.py"}
+    for path in folder.parent.rglob("*.py"):
+        if path != folder / "client.py":
+            assert not re.search(r"json_stream import .*\brows\b|json_stream\.rows", path.read_text("utf-8")), path
 
 
 # Redirects
@@ -345,21 +453,40 @@ def test_a_redirect_to_another_origin_is_not_followed(serve: Serve, connect: Con
     assert elsewhere.requests == []
 
 
-@pytest.mark.parametrize("location", ["", "http://[", "ftp://127.0.0.1/x", "javascript:x", "/other", "../../x"])
+@pytest.mark.parametrize(
+    "location",
+    [
+        *("", "http://[", "ftp://127.0.0.1/x", "javascript:x", "/other", "../../x", "//127.0.0.1/team/x"),
+        *("/team/%2e%2e/admin", "/team/.%2E/admin", "/team/%252e%252e/admin", "/team/a/%2e%2e%2f..%2fadmin"),
+        *("/team/..;/admin", "/team/..;a=1/admin", "/team/..\\admin", "/team/..%5cadmin", "/team/%c0%ae%c0%ae/admin"),
+        *("HOST/team/%2e%2e/admin", "HOST/team/../admin", "HOST@127.0.0.1/team/x", "HOST\\@127.0.0.1/team/x"),
+    ],
+)
 def test_a_redirect_to_nowhere_or_above_the_base_url_is_not_followed(
     serve: Serve, connect: Connect, location: str
 ) -> None:
-    server = serve(lambda _: redirect(location))
+    server = serve(lambda _: redirect(location.replace("HOST", server.url)))
     with pytest.raises(Unavailable) as failure:
         connect(f"{server.url}/team").get("/x")
     assert (failure.value.code, server.paths) == ("bad_response", ["/team/x"])
 
 
-def test_a_redirect_that_climbs_above_the_base_url_gets_no_key(serve: Serve, connect: Connect) -> None:
-    server = serve(lambda request: redirect(f"{server.url}/team/../admin") if request.path == "/team/x" else Reply())
+@pytest.mark.parametrize("path", ["/../admin", "/%2e%2e/admin", "/..;/admin", "/%252e%252e/admin", "/..%5cadmin"])
+def test_a_request_that_climbs_above_the_base_url_gets_no_key(serve: Serve, connect: Connect, path: str) -> None:
+    server = serve(lambda _: Reply())
+    connect(f"{server.url}/team").send("POST", path).read()
+    assert ["Authorization" in request.headers for request in server.requests] == [False]
+
+
+@pytest.mark.parametrize(
+    "location", ["/team/x/../y", "x/%2e%2e/y", "/team/a%2Fb", "/team/%C3%A9?to=/../..", "y#/../.."]
+)
+def test_a_redirect_whose_dots_stay_below_the_base_url_is_followed(
+    serve: Serve, connect: Connect, location: str
+) -> None:
+    server = serve(replies(redirect(location), Reply()))
     connect(f"{server.url}/team").get("/x").read()
-    assert server.paths == ["/team/x", "/admin"]
-    assert "Authorization" not in server.requests[1].headers
+    assert ["Authorization" in request.headers for request in server.requests] == [True, True]
 
 
 def test_redirects_in_circles_end(serve: Serve, connect: Connect) -> None:

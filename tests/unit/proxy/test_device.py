@@ -11,6 +11,7 @@ from litellmctl.proxy import device
 from litellmctl.proxy.client import Answer, Client
 from litellmctl.proxy.device import Ready, Started, Team, TeamWanted, _teams
 from litellmctl.proxy.oauth import Grant, NotOffered
+from litellmctl.proxy.session import BoundAuth
 
 RED = {"team_id": "lab-red", "team_alias": "Red team", "team_models": []}
 BLUE = {"team_id": "lab-blue", "team_alias": "Blue team", "team_models": []}
@@ -30,7 +31,7 @@ class OneAnswer(NamedTuple):
 
     def send(self, method: str, path: str) -> Answer:
         assert (method, path) == ("POST", "/sso/cli/start")
-        return Answer(200, {}, iter([json.dumps(self.fields).encode()]), lambda: None)
+        return Answer(200, {}, iter([json.dumps(self.fields).encode()]), lambda: None, BoundAuth(self.base_url, None))
 
 
 @pytest.mark.parametrize(
@@ -112,3 +113,18 @@ def test_whatever_stands_there_is_a_list_of_teams(listed: Any, details: Any) -> 
 )
 def test_what_is_secret_is_not_shown(value: Any) -> None:
     assert "hidden" not in f"{value!r} {value} {[value]}"
+
+
+def test_nothing_that_a_sign_in_shows_repeats_its_secret() -> None:
+    secret = "poll-secret-0123456789"
+    fields = {
+        "login_id": f"cli {secret}",
+        "poll_secret": secret,
+        "user_code": secret.upper(),
+        "verification_uri_complete": f"https://llm.example.com/sso?of={secret}",
+    }
+    started = device.start(cast("Client", OneAnswer(fields)))
+    assert not isinstance(started, NotOffered)
+    assert started.poll_secret == secret
+    assert (started.login_id, started.user_code) == ("cli ***", "***")
+    assert started.link == "https://llm.example.com/sso?of=***"

@@ -16,8 +16,9 @@ from litellmctl.auth.new_token import NewToken
 from litellmctl.errors import Unavailable
 from litellmctl.proxy import pkce
 from litellmctl.proxy.client import Answer, Client
-from litellmctl.proxy.oauth import Grant, NotOffered
+from litellmctl.proxy.oauth import Grant, NotOffered, Session
 from litellmctl.proxy.pkce import Attempt, Challenge, Endpoints
+from litellmctl.proxy.session import BoundAuth
 
 HOST = "https://llm.example.com"
 
@@ -31,7 +32,9 @@ class OneAnswer(NamedTuple):
 
     def get(self, path: str) -> Answer:
         assert path == "/.well-known/litellm-cli-auth"
-        return Answer(self.status, {}, iter([json.dumps(self.document).encode()]), lambda: None)
+        return Answer(
+            self.status, {}, iter([json.dumps(self.document).encode()]), lambda: None, BoundAuth(self.base_url, None)
+        )
 
 
 def discover(base_url: str, document: Any) -> Endpoints | NotOffered:
@@ -160,3 +163,22 @@ def test_whatever_the_document_holds_is_an_answer_or_a_failure(value: Any, name:
     with suppress(Unavailable):
         found = discover(HOST, value if name is None else document(HOST, **{name: value}))
         assert isinstance(found, NotOffered) or all(isinstance(url, str) for url in found)
+
+
+def test_whom_a_token_is_for_repeats_no_token_and_a_refresh_token_may_stay_the_same() -> None:
+    token, refresh = "new-token-0123456789", "old-refresh-0123456789"
+    fields = {"access_token": token, "refresh_token": refresh, "expires_in": 60}
+    fields |= {"user_id": f"u {token}", "team_id": f"t {refresh}".upper()}
+
+    class Refreshing(NamedTuple):
+        """As much of a client as `refresh` takes."""
+
+        auth: BoundAuth
+        base_url: str = HOST
+
+        def send(self, _method: str, _url: str, **_: Any) -> Answer:
+            return Answer(200, {}, iter([json.dumps(fields).encode()]), lambda: None, self.auth)
+
+    client, session = Refreshing(BoundAuth(HOST, None)), Session("c", f"{HOST}/token", f"{HOST}/revoke", HOST)
+    assert tuple(pkce.refresh(cast("Client", client), session, refresh)) == (token, 60.0, refresh, "u ***", "T ***")
+    assert client.auth.hidden(f"{token} {refresh}") == "*** ***"

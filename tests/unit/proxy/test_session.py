@@ -29,7 +29,8 @@ URL = "https://llm.example.com"
 )
 def test_the_key_the_headers_values_and_what_else_is_named_are_hidden_in_any_case(text: str, shown: str) -> None:
     auth = BoundAuth(URL, "sk-12345", headers={"x-team": "team-blue", "x-odd": "a.b+c*d?", "x-short": "short"})
-    assert auth.hidden(text, "87654321") == shown
+    auth.keep("87654321")
+    assert auth.hidden(text) == shown
 
 
 def test_where_there_is_no_key_nothing_is_hidden() -> None:
@@ -39,6 +40,25 @@ def test_where_there_is_no_key_nothing_is_hidden() -> None:
 def test_a_text_of_seven_characters_is_too_short_to_be_hidden_and_one_of_eight_is_not() -> None:
     assert BoundAuth(URL, "1234567").hidden("12345678") == "12345678"
     assert BoundAuth(URL, "12345678").hidden("12345678") == "***"
+
+
+def test_a_key_that_was_renewed_stays_hidden() -> None:
+    auth = BoundAuth(URL, "sk-first-0123456789", renew=lambda: "sk-second-0123456789")
+    assert auth.renewed(auth.key)
+    assert auth.hidden("sk-first-0123456789, sk-second-0123456789") == "***, ***"
+
+
+SECRET_NAMES = ["x-secret", "cf-access-client-id", "x-mcp-github-authorization", "Cookie", "x-odd", "x-user-token"]
+OPEN_NAMES = ["x-team", "X-User-Id", "x_model", "x-litellm-tags", "Accept-Language", "User-Agent", "x-mcp-lab-toolsets"]
+
+
+@pytest.mark.parametrize("name", [*SECRET_NAMES, *OPEN_NAMES])
+def test_data_holds_what_a_header_says_that_is_named_for_no_secret(name: str) -> None:
+    """A team may have the name that a header says; in an error it is hidden all the same."""
+    auth = BoundAuth(URL, None, headers={name: "what-it-says"})
+    alias = "***" if name in SECRET_NAMES else "what-it-says"
+    assert auth.data.hidden_in({"alias": "what-it-says"}) == {"alias": alias}
+    assert auth.hidden("no what-it-says") == "no ***"
 
 
 def test_of_many_threads_that_were_refused_one_renews_the_key_for_all() -> None:

@@ -47,6 +47,11 @@ class TestEnvironments:
         assert own["EDITOR"] == "vi"
         assert own["OPENAI_API_KEY"] == "sk-1"
 
+    def test_command_is_told_which_key_commands_run(self, tmp_path: Path):
+        user = {**self.USER, "LITELLMCTL_KEY_COMMANDS": "0123abcd"}
+        own = variables.of_command(user, "http://127.0.0.1:1", "sk-own", tmp_path)
+        assert own["LITELLMCTL_KEY_COMMANDS"] == "0123abcd"
+
     @posix
     def test_program_is_found(self, tmp_path: Path):
         path = variables.of_command({"PATH": "/nowhere"}, "", "", tmp_path)["PATH"]

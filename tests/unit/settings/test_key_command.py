@@ -1,19 +1,27 @@
 from __future__ import annotations
 
+import errno
 import gc
+import os
+import re
+import signal
+import subprocess
 import sys
+import threading
 import time
 import warnings
 from pathlib import Path
 
 import pytest
 
-from litellmctl.errors import ConfigFailure, ExitCode
+from litellmctl.errors import ConfigFailure, ExitCode, Failure
 from litellmctl.settings import key_command
-from litellmctl.settings.key_command import run_command
+from litellmctl.settings.key_command import CHAIN, run_command
 from tests.effort import until
 
 SECRET = "sk-printed-by-the-command"
+# Prints the number of the process group (Linux), in shell.
+GROUP = '{ cut -d" " -f5 /proc/$$/stat || echo 0; }'
 
 
 def refused(text: str) -> ConfigFailure:
@@ -145,11 +153,11 @@ def test_a_command_that_prints_without_end_is_stopped_at_once(printing: str) -> 
 @pytest.mark.parametrize("rest", ["sleep 30", "exec >&-; sleep 30", "sleep 30 & wait"])
 def test_a_command_that_hangs_is_ended_with_all_that_it_started(printing: str, rest: str, tmp_path: Path) -> None:
     start = time.monotonic()
-    failure = refused(f"{printing} 'echo $$ > {tmp_path}/pid; {rest}'")
+    failure = refused(f"{printing} '{GROUP} > {tmp_path}/group; {rest}'")
     assert "did not finish within 0.5 s" in failure.message
     assert SECRET not in str(failure.as_dict())
     assert time.monotonic() - start < 5
-    await_the_end(int((tmp_path / "pid").read_text()))
+    await_the_end(int((tmp_path / "group").read_text()))
 
 
 def await_the_end(group: int) -> None:
@@ -174,15 +182,104 @@ def living(group: int) -> list[str]:
 
 def test_what_a_command_leaves_behind_does_not_hold_us_up(printing: str, tmp_path: Path) -> None:
     start = time.monotonic()
-    assert run_command(f"{printing} 'echo $$ > {tmp_path}/pid; sleep 30 &'", named="x") == SECRET
+    assert run_command(f"{printing} '{GROUP} > {tmp_path}/group; sleep 30 &'", named="x") == SECRET
     assert time.monotonic() - start < 5
-    await_the_end(int((tmp_path / "pid").read_text()))
+    await_the_end(int((tmp_path / "group").read_text()))
 
 
 def test_what_flees_into_its_own_session_and_holds_the_pipe_does_not_hold_us_up(printing: str) -> None:
     start = time.monotonic()
     assert run_command(f"{printing} 'setsid sleep 3 &'", named="x") == SECRET
     assert time.monotonic() - start < 2.5
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
+def test_an_agent_that_a_command_leaves_behind_stays(printing: str, tmp_path: Path) -> None:
+    agent = f"sleep 30 >/dev/null & echo $! > {tmp_path}/agent"
+    assert run_command(f"{printing} '{agent}'", named="x") == SECRET
+    pid = int((tmp_path / "agent").read_text())
+    os.kill(pid, 0)
+    os.kill(pid, signal.SIGKILL)
+
+
+def test_nothing_that_was_started_beside_a_command_is_left() -> None:
+    assert run_command("echo key", named="x") == "key"
+    refused("no-such-command")
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no group of processes")
+def test_a_system_without_a_shell_runs_commands_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_command, "_WATCHER", ["/no/shell"])
+    assert run_command("echo größe", named="x") == "größe"
+
+
+@pytest.mark.parametrize("name", ["_WATCHER", "_WATCHER_WITHOUT_SHELL"])
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no group of processes")
+def test_the_group_ends_when_nobody_holds_the_other_end(name: str) -> None:
+    with subprocess.Popen(getattr(key_command, name), stdin=subprocess.PIPE, env={}, process_group=0) as watcher:
+        beside = subprocess.Popen(["sleep", "30"], process_group=watcher.pid)
+        assert watcher.stdin is not None
+        watcher.stdin.close()
+        assert beside.wait(20) == watcher.wait(20) == -signal.SIGKILL
+
+
+def chain_of(named: str, command: str = "sh -c 'echo $LITELLMCTL_KEY_COMMANDS'") -> str:
+    return run_command(command, named=named)
+
+
+def test_a_command_is_told_which_commands_run_and_nothing_of_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = chain_of("profiles.a.api_key")
+    monkeypatch.setenv(CHAIN, first)
+    second = chain_of("profiles.b.api_key")
+    assert second.startswith(f"{first},")
+    assert re.fullmatch(r"[0-9a-f]{8},[0-9a-f]{8}", second)
+
+
+def test_a_command_that_comes_back_to_its_own_setting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CHAIN, chain_of("profiles.a.api_key"))
+    monkeypatch.setenv(CHAIN, chain_of("profiles.b.api_key"))
+    for named in ("profiles.a.api_key", "profiles.b.api_key"):
+        with pytest.raises(ConfigFailure, match=f"^{named} runs itself: sh") as failure:
+            chain_of(named)
+        assert "--profile" in str(failure.value.remedy)
+
+
+def test_another_command_under_the_same_name_is_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CHAIN, chain_of("LITELLM_API_KEY_HELPER"))
+    assert run_command("echo inner", named="LITELLM_API_KEY_HELPER") == "inner"
+
+
+def test_commands_of_commands_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(10):
+        monkeypatch.setenv(CHAIN, chain_of(f"profiles.p{number}.api_key"))
+    with pytest.raises(ConfigFailure, match="the command of a command, 10 deep"):
+        chain_of("profiles.last.api_key")
+
+
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM])
+def test_a_machine_that_has_no_process_left_is_not_the_commands_fault(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_process(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("subprocess.Popen", no_process)
+    with pytest.raises(Failure, match=r"^profiles.a.api_key cannot be run: out of resources: ") as failure:
+        chain_of("profiles.a.api_key")
+    assert failure.value.code == "system"
+
+
+def test_a_command_whose_output_no_thread_can_read_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_thread(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    with pytest.raises(Failure, match="no thread can be started"):
+        run_command("sleep 30", named="x")
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
 
 
 def test_leaves_no_open_pipe_behind() -> None:

@@ -341,6 +341,84 @@ def test_a_pipe_in_a_folder_is_refused_and_not_waited_for(top: Path) -> None:
 
 
 @posix
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "into", ["a pipe", "a link to a pipe", "a device", "a link outside", "a link to a folder", "nothing"]
+)
+@pytest.mark.parametrize("what", ["docs", "docs/a.md"])
+def test_what_is_swapped_between_looking_and_opening_brings_nothing_in(
+    top: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, into: str
+) -> None:
+    write(top, {"docs/a.md": b"text"})
+    write(tmp_path / "outside", {"a.md": b"secret"})
+    os.mkfifo(tmp_path / "pipe")
+    places = {"a link to a pipe": tmp_path / "pipe", "a device": Path("/dev/zero"), "a link to a folder": Path("/")}
+    outside = tmp_path / "outside" if what == "docs" else tmp_path / "outside" / "a.md"
+    swapped = top / what
+    really = os.open
+
+    def swapping(path: Any, *rest: Any, **more: Any) -> int:
+        if str(path) == swapped.name and swapped.exists() and not swapped.is_symlink():
+            swapped.rename(tmp_path / "aside")
+            if into == "a pipe":
+                os.mkfifo(swapped)
+            elif into != "nothing":
+                swapped.symlink_to(places.get(into, outside))
+        return really(path, *rest, **more)
+
+    monkeypatch.setattr(os, "open", swapping)
+    assert str(swapped) in refused(top).message
+    assert (tmp_path / "aside").exists()
+
+
+@posix
+@pytest.mark.timeout(60)
+def test_a_folder_that_is_swapped_for_a_link_again_and_again(top: Path, tmp_path: Path) -> None:
+    names = [str(number) for number in range(20)]
+    write(top, {f"docs/{name}": b"text" for name in names})
+    write(tmp_path / "outside", dict.fromkeys(names, b"secret"))
+    (tmp_path / "link").symlink_to(tmp_path / "outside")
+    docs, aside, link, stop = top / "docs", tmp_path / "aside", tmp_path / "link", threading.Event()
+
+    def swap() -> None:
+        while not stop.is_set():
+            for one, other in ((docs, aside), (link, docs), (docs, link), (aside, docs)):
+                one.rename(other)
+
+    thread = threading.Thread(target=swap, daemon=True)
+    thread.start()
+    try:
+        found = [outcome(lambda: read(top)) for _ in range(300)]
+    finally:
+        stop.set()
+        thread.join(10)
+    for one in found:
+        if isinstance(one, str):
+            assert str(docs) in one
+        else:
+            assert set(files(one).values()) <= {SKILL, b"text"}
+
+
+@posix
+@pytest.mark.parametrize("to", [".git/config", "node_modules/x/README.md"])
+def test_a_link_to_a_file_that_is_left_out_is_refused(top: Path, to: str) -> None:
+    write(top, {to: b"text"})
+    (top / "a").symlink_to(to)
+    assert refused(top).message == f"{top / 'a'} is a link to a file outside of the skill"
+
+
+@posix
+def test_links_count_as_files_and_their_bytes_as_theirs(top: Path) -> None:
+    write(top, {"large": b"x" * (30 * MIB)})
+    (top / "again").symlink_to("large")
+    assert "larger than 50 MiB" in refused(top).message
+    (top / "large").write_bytes(b"")
+    for number in range(MAX_FILES - 2):
+        (top / f"link-{number}").symlink_to("large")
+    assert "holds more than 1000 files" in refused(top).message
+
+
+@posix
 def test_a_socket_in_a_folder(monkeypatch: pytest.MonkeyPatch, top: Path) -> None:
     monkeypatch.chdir(top)  # a socket's whole path must be short
     with socket.socket(socket.AF_UNIX) as listener:

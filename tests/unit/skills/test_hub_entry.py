@@ -425,3 +425,68 @@ def test_a_fact_is_unicode_of_at_most_1_mib(fact: str) -> None:
         failure = refused_entry(**{fact: [text] if fact == "keywords" else text})
         assert failure.message.startswith(named)
         assert problem in failure.message
+
+
+OPTION = "-oProxyCommand=x"
+OPTIONS = [
+    f"ssh://{OPTION}/a",
+    f"ssh://git@{OPTION}/a",
+    "ssh://-l@git.example.com/a",
+    f"ssh://{OPTION}@git.example.com/a",
+    f"ssh://a@{OPTION}@git.example.com/a",
+    f"ssh://git@{OPTION}:22/a",
+    f"ssh://git.example.com/{OPTION}",
+    f"ssh://git.example.com//{OPTION}",
+    "ssh://git.example.com/--upload-pack=x",
+    f"https://{OPTION}/a",
+    f"https://git.example.com/{OPTION}",
+    f"git@git.example.com:{OPTION}",
+    f"git@git.example.com:/{OPTION}",
+    f"git@{OPTION}:a",
+    f"-l@git.example.com:{OPTION}",
+]
+
+
+def encoded(text: str, times: int) -> str:
+    """Return a text whose leading "-" is percent-encoded, so many times."""
+    return text.replace("-", "%" + "25" * (times - 1) + "2d") if times else text
+
+
+@pytest.mark.parametrize("times", [0, 1, 2, 3])
+@pytest.mark.parametrize("form", ["{}", "git+{}#skills/review", "archive:{}"])
+@pytest.mark.parametrize("url", OPTIONS)
+def test_no_part_of_a_source_can_be_an_option(url: str, form: str, times: int) -> None:
+    refused(form.format(encoded(url, times)))
+    refused(form.format(encoded(url, times).replace("%2d", "%2D")))
+    refused(form.format(encoded(url, times)), insecure=True)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        *(f"github:{name}" for name in ("-a/b", "a/-b", "a/b@-x", "%2da/b", "a/b@%2dx")),
+        *(f"git+https://git.example.com/a.git#{path}" for path in ("-x", "a/-x", "%2dx", "a/%2dx")),
+        *("-x", "--upload-pack=x", f"ext::ssh {OPTION}", "file:///-x", "git://-x/a", "git+git://-x/a#b"),
+        "ssh://git.example.com/%" + "25" * 20 + "2dx",
+    ],
+)
+def test_nor_of_the_other_forms(source: str) -> None:
+    refused(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "https://gitlab.example.com/team/skills/-/archive/main/skills.zip",
+        "https://a-b.example.com/c-d/-e.git",
+        "ssh://git-x@a-b.example.com:22/c-d.git",
+        "git@a-b.example.com:c-d/e-f.git",
+        "https://git.example.com/a%20b.git",
+    ],
+)
+def test_a_dash_elsewhere_is_none(source: str) -> None:
+    assert read_source(source, None)["url"] == source
+
+
+def test_the_refusal_says_why() -> None:
+    assert 'begins with "-"' in refused(f"ssh://{OPTION}/a").message

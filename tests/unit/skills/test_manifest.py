@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 
@@ -444,3 +445,25 @@ def test_a_text_of_a_form_may_have_1_mib() -> None:
 def test_a_text_of_a_form_holds_whole_characters(text: str) -> None:
     with pytest.raises(UsageFailure, match=r"^--description holds half a character"):
         checked_text(text, "--description")
+
+
+# What a parser of YAML has most work with, and what a pattern for the front matter has, of about n characters.
+MATTERS = {
+    "aliases": lambda n: "a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 8)}]\n" for i in range(1, n // 60)),
+    "merged": lambda n: "a0: &a0 {x: y}\n" + "".join(f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 8)}]}}\n" for i in range(1, n // 70)),
+    "brackets": lambda n: "a: " + "[" * n,
+    "braces": lambda n: "a: " + "{" * n,
+    "items": lambda n: f"a: [{'x,' * (n // 2)}",
+    "dashes": lambda n: "a:\n" + "- " * (n // 2),
+    "questions": lambda n: "? " * (n // 2),
+    "lines": lambda n: "a: x" + "\n  x" * (n // 4),
+    "nearly ends": lambda n: "--- x\n" * (n // 6),
+    "spaces that nearly end": lambda n: "---" + " " * n + "x",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", MATTERS)
+@pytest.mark.parametrize("size", [60, 600, 6000, 60_000])
+def test_front_matter_takes_bounded_time_whatever_it_is_made_of(shape: str, size: int) -> None:
+    with less_than(6), contextlib.suppress(UsageFailure):
+        read_manifest(f"---\nname: x\n{MATTERS[shape](size)}\n---\nDo it.\n".encode(), "SKILL.md")

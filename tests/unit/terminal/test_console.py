@@ -281,3 +281,115 @@ def test_nobody_else_sees_a_status_line(change: str, monkeypatch: pytest.MonkeyP
 def test_a_width_of_thousands_of_digits_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "9" * 5000)
     assert 48 <= Console(None, None, None).width <= 98
+
+
+TEXTS = ("x" * 10**6, "a name " * 10**5, "\x1b]0;t\x07" * 10**5)
+
+
+@pytest.mark.parametrize("name", ["note", "warn", "done", "trace", "hint", "instruct"])
+@pytest.mark.parametrize("text", TEXTS)
+def test_no_sentence_prints_a_text_of_a_stranger_whole(name: str, text: str) -> None:
+    talk = Talk(terminal=True)
+    getattr(talk, name)(f"the server {text} is down")
+    assert "the server " in talk.err.text
+    assert talk.err.text.endswith(" is down\n")
+    assert len(talk.err.text) < 800
+
+
+@pytest.mark.parametrize("json_errors", [False, True])
+@pytest.mark.parametrize("text", TEXTS)
+def test_no_error_and_no_remedy_prints_one_whole(json_errors: bool, text: str) -> None:
+    talk = Talk()
+    talk.json_errors = json_errors
+    talk.error(Failure("internal", f"{text}, not this proxy", remedy=f"litellmctl login --base-url {text}"))
+    assert len(talk.err.text) < (9000 if text.startswith("\x1b") and json_errors else 2000)
+    assert ", not this proxy" in talk.err.text
+    assert talk.err.text.count("\n") == (1 if json_errors else 2)
+
+
+def test_no_question_and_no_choice_prints_one_whole() -> None:
+    talk = Talk("y\n\n1\n", terminal=True)
+    assert talk.confirm(f"Delete {TEXTS[0]}?", flag="--yes")
+    assert talk.ask("Proxy URL", flag="--base-url", default=TEXTS[0]) == TEXTS[0]
+    assert talk.choose(TEXTS[1], [TEXTS[0], TEXTS[1]], flag="--team") == 0
+    assert len(talk.err.text) < 5 * 800
+    assert "[y/N] " in talk.err.text
+
+
+@pytest.mark.parametrize("count", [101, 20_000])
+def test_too_many_choices_are_counted_and_the_flag_is_named(count: int) -> None:
+    talk = Talk("1\n", terminal=True)
+    with pytest.raises(UsageFailure, match=f"{count:,}") as refused:
+        talk.choose("Which team?", [f"team {number}" for number in range(count)], flag="--team ID")
+    assert (refused.value.code, refused.value.remedy, talk.err.text) == ("input_required", "pass --team ID", "")
+
+
+def test_a_hundred_choices_are_listed() -> None:
+    talk = Talk("100\n", terminal=True)
+    assert talk.choose("Which team?", [f"team {number}" for number in range(100)], flag="--team ID") == 99
+
+
+def test_a_link_is_not_cut() -> None:
+    talk = Talk()
+    link = f"https://litellm.example.com/authorize?state={'s' * 3000}"
+    talk.instruct(link)
+    assert talk.err.text == f"{link}\n"
+    talk.instruct(link + "x" * 10**6)
+    assert len(talk.err.text) < 4000
+
+
+ACTING = [
+    "\u202e",
+    "\u2066",
+    "\u200f",
+    "\u061c",
+    "\u2028",
+    "\x9b",
+    "\x7f",
+    "\x00",
+    "\r",
+    "\x1b[2J",
+    "\x1b[8m",
+    "\x1b]0;t\x07",
+]
+
+
+@pytest.mark.parametrize("text", ACTING)
+def test_data_that_act_on_a_terminal_are_shown_as_escapes(text: str) -> None:
+    talk = Talk(terminal=True)
+    talk.write(f'+ "gpt{text}x"\n')
+    assert talk.out.text == f'+ "gpt\\u{ord(text[0]):04x}{text[1:-1] if text[-1] == chr(7) else text[1:]}' + (
+        '\\u0007x"\n' if text[-1] == chr(7) else 'x"\n'
+    )
+    talk.json_errors = True
+    talk.error(Failure("internal", f"a{text}b"))
+    assert text[0] not in talk.err.text
+    assert json.loads(talk.err.text)["error"]["message"] == f"a{text}b"
+
+
+@pytest.mark.parametrize("text", ACTING)
+def test_piped_data_stay_as_they_are(text: str) -> None:
+    talk = Talk()
+    talk.write(f"a{text}b\n")
+    talk.write_bytes(f"a{text}b\n".encode())
+    assert talk.out.bytes == 2 * f"a{text}b\n".encode()
+
+
+def test_our_own_styles_and_ends_of_lines_reach_the_terminal() -> None:
+    talk = Talk(terminal=True)
+    talk.write(f"{talk.style('NAME', RED)}\t中 größe ❤️\r\n")
+    assert talk.out.text == "\x1b[31mNAME\x1b[0m\t中 größe ❤️\r\n"
+
+
+def test_bytes_for_a_terminal_show_what_would_turn_a_text() -> None:
+    talk = Talk(terminal=True)
+    talk.write_bytes('{"a": "b\u202ec"}\n'.encode())
+    assert talk.out.text == '{"a": "b\\u202ec"}\n'
+
+
+def test_what_a_tool_says_of_its_failure_reads_like_nothing_of_ours() -> None:
+    for terminal in (False, True):
+        talk = Talk(terminal=terminal)
+        talk.quiet = True
+        talk.quote("it broke\nTry:   curl evil\x1b[31m")
+        assert talk.err.text == "  it broke\n  Try:   curl evil[31m\n"

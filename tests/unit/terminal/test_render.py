@@ -186,3 +186,10 @@ def test_rows_are_printed_as_they_come() -> None:
         assert taken == [0]
         list(pieces)
         assert taken == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["Error: x", "Try: y", "Warning:  z"])
+def test_a_name_in_a_table_does_not_read_like_an_error_of_ours(name: str) -> None:
+    rows = [{"id": name}, {"id": "llama3:8b"}, {"id": "https://x"}]
+    lines = printed(Listing(rows, [Column("ID", lambda row: row["id"])]), "table").splitlines()
+    assert lines == ["ID", f'"{name}"', "llama3:8b", "https://x"]

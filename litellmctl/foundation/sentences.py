@@ -1,0 +1,54 @@
+"""What stands in a sentence: texts of strangers are cut there; of many names some are named and the rest counted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from itertools import islice
+
+from litellmctl.foundation.text import clean
+
+# Of a longer sentence the beginning and the end are shown: who it is about comes first, and "and 1,977 more" last.
+MAX_WORDS = 500
+_END = 200
+_MAX_NAMES = 20
+_MAX_NAME = 100
+_MAX_LISTED = 400
+# What pads a line until a terminal begins the next row with what follows.
+_PADDING = r"\s{4,}"
+
+
+def cut(text: str, length: int = MAX_WORDS) -> str:
+    """Return `text`, of at most `length` characters: an ellipsis stands for what is cut off."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def sentence(text: str) -> str:
+    """Return `text` on one line, safe for a terminal, whatever strangers' texts are in it.
+
+    No word of it has more than 500 characters; of more than 700 characters the first 500 and the last 199 are left.
+    """
+    return bounded(re.sub(_PADDING, " ", clean(text)))
+
+
+def bounded(text: str) -> str:
+    """Return `text` with the length of a sentence."""
+    if len(text) <= MAX_WORDS:
+        return text
+    if len(text) > MAX_WORDS + _END:
+        text = f"{text[:MAX_WORDS]} … {text[1 - _END :]}"
+    return re.sub(r"\S+", lambda word: cut(word[0]), text)
+
+
+def listed(names: Collection[str]) -> str:
+    """Return names for a sentence: `a, b and 1,977 more`; all of them where they are few and short."""
+    shown: list[str] = []
+    room = _MAX_LISTED
+    for name in islice(names, _MAX_NAMES):
+        short = cut(clean(name), _MAX_NAME)
+        room -= len(short) + 2
+        if shown and room < 0:
+            break
+        shown.append(short)
+    more = len(names) - len(shown)
+    return f"{', '.join(shown)}{f' and {more:,} more' if more else ''}"

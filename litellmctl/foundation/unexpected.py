@@ -1,0 +1,73 @@
+"""Errors that no command expected: a machine that has nothing left, a system that refuses, or a bug of ours."""
+
+from __future__ import annotations
+
+import errno
+
+from litellmctl.errors import Failure
+
+# What the operating system says when nothing is left.
+_EXHAUSTED = {
+    errno.EMFILE: "this process may not open more files",
+    errno.ENFILE: "this machine cannot open more files",
+    errno.ENOMEM: "no memory is left",
+}
+_REMEDY = "end other programs, or raise the limit (ulimit -a shows the limits)"
+# What a thread or a module takes at least: where that cannot be had, the lack of memory is what went wrong.
+_LITTLE_BYTES = 16 * 2**20
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Return the failure for any error that nobody expected."""
+    failure = exhausted(error)
+    if failure is not None:
+        return failure
+    if isinstance(error, OSError) and error.strerror:
+        named = f" {error.filename}" if isinstance(error.filename, str) else ""
+        return Failure(
+            "file",
+            f"cannot use{named or ' a file'}: {error.strerror[:1].lower()}{error.strerror[1:]}",
+            remedy=f"see that you may use{named}" if named else "LITELLMCTL_DEBUG=1 shows which file",
+        )
+    return Failure(
+        "internal",
+        f"unexpected {type(error).__name__}: this is a bug in litellmctl",
+        remedy="run it again with LITELLMCTL_DEBUG=1, and report what that prints",
+    )
+
+
+def exhausted(error: BaseException) -> Failure | None:
+    """Return the failure for an error that says, or that something which caused it says, that nothing is left."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, MemoryError):
+            return _out_of(_EXHAUSTED[errno.ENOMEM])
+        if isinstance(seen, OSError) and seen.errno in _EXHAUSTED:
+            return _out_of(_EXHAUSTED[seen.errno])
+        seen = seen.__cause__ or seen.__context__
+    # Without memory an import fails for reasons of its own, and the interpreter for none that it can name.
+    if isinstance(error, ImportError | SystemError | RuntimeError) and not _has_memory():
+        return _out_of(_EXHAUSTED[errno.ENOMEM])
+    return None
+
+
+def no_thread() -> Failure:
+    """Return the failure for a thread that cannot be started."""
+    return _out_of("no thread can be started" if _has_memory() else _EXHAUSTED[errno.ENOMEM])
+
+
+def no_process(error: OSError) -> Failure | None:
+    """Return the failure for a process that cannot be started; None where its program is the reason."""
+    # Elsewhere the same number says that there is nothing to read yet.
+    return _out_of("no process can be started") if error.errno == errno.EAGAIN else exhausted(error)
+
+
+def _has_memory() -> bool:
+    try:
+        return len(bytearray(_LITTLE_BYTES)) == _LITTLE_BYTES
+    except MemoryError:
+        return False
+
+
+def _out_of(what: str) -> Failure:
+    return Failure("system", f"out of resources: {what}", remedy=_REMEDY)
