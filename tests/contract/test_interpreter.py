@@ -257,3 +257,15 @@ def test_a_machine_that_has_no_memory_left_is_said_to_have_none(env: dict[str, s
         error = json.loads(found.stderr.splitlines()[-1])["error"]
         assert error["code"] == "system"
         assert "memory" in error["message"]
+
+
+@pytest.mark.parametrize(("call", "frozen"), [("main()", True), ("main(['--version'])", False)])
+def test_garbage_is_not_looked_for_where_the_process_ends(
+    env: dict[str, str], tmp_path: Path, call: str, frozen: bool
+) -> None:
+    """It takes an eighth of `token`; whoever calls `main` in a program of theirs keeps their garbage collection."""
+    code = f"import gc, sys; from litellmctl.__main__ import main; sys.argv[1:] = ['--version']; {call}; print(gc.get_freeze_count() > 0)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.splitlines()[-1] == str(frozen)
