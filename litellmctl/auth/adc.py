@@ -85,6 +85,7 @@ class GoogleCredential(Credential):
         from google.oauth2.credentials import Credentials
 
         from litellmctl.foundation.deadline import Deadline
+        from litellmctl.foundation.hiding import Hider
 
         credentials: Any = Credentials.from_authorized_user_info(self.info)  # type: ignore[no-untyped-call]
         request = Request(self.session())
@@ -98,6 +99,7 @@ class GoogleCredential(Credential):
             ) from None
         except exceptions.GoogleAuthError as error:
             reason = next((text for text in error.args if isinstance(text, str)), type(error).__name__)
+            reason = Hider(str(self.info[name]) for name in _FIELDS).hidden(reason)  # what was sent, and may come back
             raise AuthFailure(
                 "auth_failed", f"Google refused an access token for {self.origin}: {reason}", remedy=LOGIN
             ) from None

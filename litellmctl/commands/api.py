@@ -90,6 +90,7 @@ def api(
         own_headers["Content-Type"] = "application/json"
     timeout = app.options.timeout
     client = app.connection.client().within(timeout, silence=timeout or SILENT_SECONDS)
+    client.auth.keep_headers(own_headers)
     if paginate:
         return Bytes(_printed(app, client, pages(client, where, params, own_headers), where, include=include))
     try:

@@ -58,7 +58,7 @@ class BoundAuth(AuthBase):
         self._secrets: set[str] = set()
         # What the proxy says is data to go on with, while what it says went wrong is only shown.
         self.data, self._words = Hider([]), Hider(self._headers.values())
-        self.keep(*(value for name, value in self._headers.items() if _is_secret(name)))
+        self.keep_headers(self._headers)
         self._key: str | None = None
         self.key = key
         self.renew: Callable[[], str | None] | None = renew
@@ -90,6 +90,10 @@ class BoundAuth(AuthBase):
         self._secrets = {*self._secrets, *secrets}
         self.data = Hider(self._secrets)
         self._words = Hider([*self._secrets, *self._headers.values()])
+
+    def keep_headers(self, headers: Mapping[str, str]) -> None:
+        """Keep secret what these headers say, but those that are named for what is no secret."""
+        self.keep(*(value for name, value in headers.items() if _is_secret(name)))
 
     def hidden(self, text: str) -> str:
         """Return a text without all that is secret and all values of headers, which some proxies repeat in errors."""

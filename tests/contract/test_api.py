@@ -898,3 +898,13 @@ def test_the_help_shows_three_real_uses(run: Run) -> None:
     shown = run("api", "--help")
     for use in ("api /key/info", "api /v1/chat/completions -f model=", "api /team/new -f team_alias="):
         assert f"$ litellmctl {use}" in shown
+
+
+@pytest.mark.parametrize(("header", "value"), [("x-api-token", "t0p-secret-value"), ("x-anything", "t0p-secret-value")])
+def test_a_header_of_ones_own_that_is_repeated_in_an_error_is_not_shown(
+    run: Run, proxy: FakeProxy, header: str, value: str
+) -> None:
+    proxy.on("/x", {"error": {"message": f"the {header} {value} is not welcome"}}, status=400)
+    result = run("api", "/x", "-H", f"{header}: {value}", exit=5)
+    assert value not in result.stderr
+    assert f"the {header} *** is not welcome" in result.stderr

@@ -150,6 +150,18 @@ def test_google_out_of_reach_is_unavailable(google: Callable[..., Any], monkeypa
     assert "HTTPS_PROXY" in str(failure.value.remedy)
 
 
+def test_what_google_repeats_of_what_was_sent_is_not_shown(
+    google: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ADC, "refresh_token", "1//the-refresh-token")
+    said = {"error": "invalid_grant", "error_description": "1//the-\u200brefresh-token has been revoked"}
+    credential, _ = google(lambda _: Reply(400, said))
+    with pytest.raises(AuthFailure) as caught:
+        credential.secret()
+    assert "*** has been revoked" in caught.value.message
+    assert "refresh-token" not in caught.value.message
+
+
 def test_a_token_that_cannot_stand_in_a_header_is_refused(google: Callable[..., Any]) -> None:
     credential, _ = google(lambda _: Reply(body={"access_token": "ya29\n", "expires_in": 3600}))
     with pytest.raises(ConfigFailure, match="the access token from Google contains a control character"):
