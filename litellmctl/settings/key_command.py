@@ -19,7 +19,7 @@ _OUTPUT_LIMIT = 64 * 1024
 _REST_SECONDS = 0.2
 # Which commands run, for those that they run: checksums, since a command may hold a secret.
 CHAIN = "LITELLMCTL_KEY_COMMANDS"
-_MOST_UNDER_WAY = 10
+_MAX_UNDER_WAY = 10
 # Kills its process group when its stdin ends. A shell starts in a tenth of the time, but some containers have none.
 _WATCHER = ["/bin/sh", "-c", "read -r end; kill -9 0"]
 _WATCHER_WITHOUT_SHELL = [sys.executable, "-I", "-S", "-c", "import os; os.read(0, 1); os.killpg(0, 9)"]
@@ -72,7 +72,7 @@ def _environment(command: str, named: str) -> dict[str, str]:
             f"{named} runs itself: {command}",
             remedy="let its litellmctl read another profile (--profile NAME), or a stored login (--auth stored)",
         )
-    if len(under_way) >= _MOST_UNDER_WAY:
+    if len(under_way) >= _MAX_UNDER_WAY:
         raise ConfigFailure(
             f"{named} is the command of a command, {len(under_way)} deep: {command}",
             remedy="let each profile have a key of its own",
