@@ -109,7 +109,7 @@ def unknown_user() -> Page:
     """Return the page for a browser of which the system does not say whose it is."""
     return Page(
         "Not let in",
-        "It cannot be told which user of the machine this browser belongs to, so nobody was signed in.\n"
+        "The user of this browser is unknown, so nobody was signed in.\n"
         "If it is yours: sign in again with --callback-port 8765, or with --flow device.",
         good=False,
     )

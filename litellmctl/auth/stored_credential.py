@@ -145,7 +145,7 @@ class StoredCredential(Credential):
         if standing is None:
             raise AuthFailure(
                 "auth_required",
-                f"cannot tell whether {self.origin} has expired: this machine's clock was set after it",
+                f"cannot tell whether {self.origin} has expired: this machine's clock was changed afterwards",
                 remedy=self.remedy,
             )
         if standing is Standing.ENDED:
@@ -170,7 +170,7 @@ class StoredCredential(Credential):
             ahead = self._renewal.clock_ahead(self.login)
         except Failure as failure:
             raise failure.because(
-                f"cannot tell whether {self.origin} has expired, since this machine's clock was set"
+                f"cannot tell whether {self.origin} has expired, since this machine's clock was changed"
             ) from None
         moment = None if ahead is None else time.time() - ahead
         if moment is None or not lifetime.has_begun(moment):
@@ -198,7 +198,7 @@ class StoredCredential(Credential):
                         return secret
                 if is_over:
                     raise held.changed(
-                        message="another process is renewing the token, and does not get on with it",
+                        message="another process is renewing the token and has not finished",
                         remedy="continue or end that process (it may be stopped: fg), and try again",
                     ) from None
 

@@ -9,8 +9,8 @@ import click
 
 from litellmctl.commands.base import command, completes, group, pass_app
 from litellmctl.errors import Failure, Rejected, Unavailable, UsageFailure
-from litellmctl.foundation.sentences import cut, listed
-from litellmctl.foundation.text import clean, clean_text, short
+from litellmctl.foundation.sentences import listed
+from litellmctl.foundation.text import clean, clean_text, cut, short
 from litellmctl.terminal.render import Column, Data, Listing, Record, Row, Stream, Text
 from litellmctl.tools.tool import STYLES
 

@@ -306,7 +306,7 @@ class Checks:
 
     def _variables(self) -> Finding:
         if environment.flag("LITELLM_OFFLINE"):
-            return Finding(WARN, "LITELLM_OFFLINE is set: nothing is asked for anew", "unset LITELLM_OFFLINE")
+            return Finding(WARN, "LITELLM_OFFLINE is set: nothing is refreshed", "unset LITELLM_OFFLINE")
         shadowed = self._pair.shadowed if self._pair else ()
         if shadowed and self._pair:
             return Finding(

@@ -6,21 +6,16 @@ import re
 from collections.abc import Collection
 from itertools import islice
 
-from litellmctl.foundation.text import clean
+from litellmctl.foundation.text import MAX_WORDS, clean, cut
 
-# Of a longer sentence the beginning and the end are shown: who it is about comes first, and "and 1,977 more" last.
-MAX_WORDS = 500
+# Of a sentence of more than MAX_WORDS the beginning and the end are shown: who it is about comes first, and "and
+# 1,977 more" last.
 _END = 200
 _MAX_NAMES = 20
 _MAX_NAME = 100
 _MAX_LISTED = 400
 # What pads a line until a terminal begins the next row with what follows.
 _PADDING = r"\s{4,}"
-
-
-def cut(text: str, length: int = MAX_WORDS) -> str:
-    """Return `text`, of at most `length` characters: an ellipsis stands for what is cut off."""
-    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def sentence(text: str) -> str:

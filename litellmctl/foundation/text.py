@@ -9,6 +9,8 @@ from typing import Any
 # C0, DEL and C1; the bidirectional controls, which can make a name read as another; lone surrogates.
 _UNSAFE = r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 _LINE_BREAKS = r"[\t\r\n\x0b\x0c\x85\u2028\u2029]+"
+# So much of a text of a stranger is shown in a sentence, in characters.
+MAX_WORDS = 500
 _JSON_UNSAFE = r"[\x7f-\x9f\ud800-\udfff]"
 
 
@@ -30,8 +32,12 @@ def _cleaned(match: re.Match[str]) -> str:
 
 def short(text: str, width: int) -> str:
     """Return the first line of `text`, clean, cut to `width` characters with an ellipsis."""
-    line = clean(text.strip().split("\n")[0])
-    return line if len(line) <= width else f"{line[: width - 1]}…"
+    return cut(clean(text.strip().split("\n")[0]), width)
+
+
+def cut(text: str, length: int = MAX_WORDS) -> str:
+    """Return `text`, of at most `length` characters: an ellipsis stands for what is cut off."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def counted(number: int, noun: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from litellmctl.errors import UsageFailure
-from litellmctl.foundation.sentences import cut
+from litellmctl.foundation.text import cut
 from litellmctl.tools.schema import json_text
 from litellmctl.tools.validation import TooHard
 

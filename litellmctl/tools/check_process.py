@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 
-from litellmctl.foundation.sentences import cut
+from litellmctl.foundation.text import cut
 from litellmctl.tools import validation
 from litellmctl.tools.schema import Schema
 

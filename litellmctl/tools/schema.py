@@ -13,7 +13,8 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from litellmctl.errors import suggestion
-from litellmctl.foundation.sentences import cut, listed
+from litellmctl.foundation.sentences import listed
+from litellmctl.foundation.text import cut
 from litellmctl.tools import validation
 
 _MAX_HOPS = 50

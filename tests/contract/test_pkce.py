@@ -467,7 +467,7 @@ def test_whoever_cannot_be_told_is_refused_and_the_person_is_told_what_lets_them
         person.uses(SANDBOXED[kind][0])
     registers(offers(fake))
     result = run("login", "--sso", exit=4)
-    assert "it cannot be told whose it is (--callback-port PORT lets it in)" in result.stderr
+    assert "its user is unknown (--callback-port PORT allows it)" in result.stderr
     assert person.pages[0].startswith("HTTP/1.0 403 ")
     assert "--callback-port" in person.pages[0]
     assert person.addresses[0].startswith("file:")

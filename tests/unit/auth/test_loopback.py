@@ -588,11 +588,11 @@ def owned(monkeypatch: pytest.MonkeyPatch, *owners: Owner) -> None:
 @pytest.mark.parametrize(
     ("owner", "page", "said"),
     [
-        (Owner.ANOTHER, another_user(), "another user of this machine connected to this sign-in, and was refused"),
+        (Owner.ANOTHER, another_user(), "refused a connection to this sign-in by another user of this machine"),
         (
             Owner.UNKNOWN,
             unknown_user(),
-            "a connection to this sign-in was refused: it cannot be told whose it is (--callback-port PORT lets it in)",
+            "refused a connection to this sign-in: its user is unknown (--callback-port PORT allows it)",
         ),
     ],
 )

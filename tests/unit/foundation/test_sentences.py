@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from litellmctl.foundation.sentences import MAX_WORDS, bounded, cut, listed, sentence
+from litellmctl.foundation.sentences import bounded, listed, sentence
+from litellmctl.foundation.text import MAX_WORDS, cut
 from tests.effort import less_than
 
 
