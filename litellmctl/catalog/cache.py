@@ -67,7 +67,7 @@ class CatalogCache(LineCache):
     """The cached catalog: its lines are the models."""
 
     kind = "models"
-    schema = 1
+    schema = 2  # 1 had no tiers and no other prices
 
     def read(self) -> Catalog | None:
         """Return the catalog; None where there is none or it is damaged, whatever the reason."""

@@ -2,48 +2,83 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from litellmctl.catalog.model import ABILITIES, EFFORTS, MODALITIES, Model
+from litellmctl.catalog import prices
+from litellmctl.catalog.model import ABILITIES, EFFORTS, MODALITIES, Cost, Model
+from litellmctl.catalog.prices import MAX_TOKENS, Prices, number
 
 # Abilities that say what goes in or comes out, beside those of `supports`.
-_INPUTS = {"vision": "image", "audio_input": "audio", "pdf_input": "pdf", "video_input": "video"}
+_INPUTS = {
+    "vision": "image",
+    "image_input": "image",
+    "embedding_image_input": "image",
+    "audio_input": "audio",
+    "pdf_input": "pdf",
+    "video_input": "video",
+}
 _OUTPUTS = {"audio_output": "audio"}
 _FLAGS = (*ABILITIES, *_INPUTS, *_OUTPUTS, "reasoning")
 _FLAG_KEYS = tuple((name, f"supports_{name}") for name in _FLAGS)
 _EFFORT_KEYS = tuple((name, f"supports_{name}_reasoning_effort") for name in EFFORTS)
-_PRICES = (
-    ("input", "input_cost_per_token"),
-    ("output", "output_cost_per_token"),
-    ("cache_read", "cache_read_input_token_cost"),
-    ("cache_write", "cache_creation_input_token_cost"),
-)
 # What goes in and what comes out, where the mode alone tells.
 _BY_MODE: dict[str | None, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "chat": (("text",), ("text",)),
     "responses": (("text",), ("text",)),
     "completion": (("text",), ("text",)),
+    "decisions": (("text",), ("text",)),
+    "evaluation": (("text",), ("text",)),
+    "extraction": (("text",), ("text",)),
+    "search": (("text",), ("text",)),
+    "vector_store": (("text",), ("text",)),
+    "ocr": (("image", "pdf"), ("text",)),
+    "realtime": (("text", "audio"), ("text", "audio")),
     "embedding": (("text",), ()),
     "rerank": (("text",), ()),
     "moderation": (("text",), ()),
+    "moderations": (("text",), ()),
+    "guardrail": (("text",), ()),
     "image_generation": (("text",), ("image",)),
+    "image_edit": (("text", "image"), ("image",)),
     "video_generation": (("text",), ("video",)),
     "audio_transcription": (("audio",), ("text",)),
     "audio_speech": (("text",), ("audio",)),
 }
-_MAX_TOKENS = 2**53
+# What an embedding takes, where it has a price for that.
+_EMBEDDED = {
+    "image": "image",
+    "image_token": "image",
+    "audio_per_second": "audio",
+    "audio_token": "audio",
+    "video_per_second": "video",
+    "video_token": "video",
+}
+# What LiteLLM up to 1.71 says is false where it does not know a model: all of these, and later ones say null.
+_FILLED_IN = tuple(
+    f"supports_{name}"
+    for name in (
+        "embedding_image_input",
+        "assistant_prefill",
+        "audio_input",
+        "audio_output",
+        "function_calling",
+        "pdf_input",
+        "prompt_caching",
+        "reasoning",
+        "tool_choice",
+        "vision",
+        "web_search",
+    )
+)
 _MAX_WORD = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """Facts of a deployment, or of several that share a name; None is unknown.
 
-    `flags` follows `_FLAGS`, `prices` `_PRICES` in US dollars per million tokens. `modes` has what was said, chat
-    where nothing was. `agrees` is false where two sources contradicted each other.
+    `flags` follows `_FLAGS`. `modes` has what was said, chat where nothing was. `agrees` is false where two sources
+    contradicted each other.
     """
 
     modes: frozenset[str]
@@ -53,7 +88,7 @@ class Facts:
     max_output_tokens: int | None
     flags: tuple[bool | None, ...]
     efforts: frozenset[str] | None
-    prices: tuple[float | None, ...]
+    prices: Prices
     deployments: int | None
     agrees: bool = True
 
@@ -67,52 +102,57 @@ class Facts:
             _both(min, self.max_output_tokens, other.max_output_tokens),
             tuple(map(_shared, self.flags, other.flags)),
             None if self.efforts is None or other.efforts is None else self.efforts & other.efforts,
-            tuple(_both(max, mine, theirs) for mine, theirs in zip(self.prices, other.prices, strict=True)),
+            self.prices.merged(other.prices),
             None if self.deployments is None or other.deployments is None else self.deployments + other.deployments,
             self.agrees and other.agrees,
         )
 
-    def model(self, name: str, source: str) -> Model:
-        """Return the model that these facts describe."""
+    def model(self, name: str, source: str, *, trusts_zeros: bool = False) -> Model:
+        """Return the model that these facts describe; `trusts_zeros` as of `Prices.cost`."""
         known = dict(zip(_FLAGS, self.flags, strict=True))
         mode = next(iter(self.modes)) if self.mode_is_known else None
         takes, gives = _BY_MODE.get(mode, ((), ()))
         inputs = {*takes, *(what for flag, what in _INPUTS.items() if known[flag])}
+        if mode == "embedding":
+            inputs.update(_EMBEDDED[per] for of, per in self.prices.others if of == "input" and per in _EMBEDDED)
         outputs = {*gives, *(what for flag, what in _OUTPUTS.items() if known[flag])}
-        prices = dict(zip((name for name, _ in _PRICES), self.prices, strict=True))
+        cost = self.prices.cost(trusts_zeros=trusts_zeros)
         efforts = None if self.efforts is None else [effort for effort in EFFORTS if effort in self.efforts]
-        return Model(
-            id=name,
-            mode=mode,
-            providers=sorted(self.providers) or None,
-            context_window=self.context_window,
-            max_output_tokens=self.max_output_tokens,
-            input=[what for what in MODALITIES if what in inputs] if inputs or mode in _BY_MODE else None,
-            output=[what for what in MODALITIES if what in outputs] if outputs or mode in _BY_MODE else None,
-            reasoning=known["reasoning"],
-            reasoning_efforts=efforts,
-            supports={name: known[name] for name in ABILITIES},
-            cost={
-                "input": prices["input"],
-                "output": prices["output"],
-                "cache_read": prices["cache_read"],
-                "cache_write": prices["cache_write"],
-            },
-            deployments=self.deployments,
-            complete=self.agrees and mode is not None and self._has_what_matters(mode, prices),
-            source=source,
-        )
+        return {
+            "id": name,
+            "mode": mode,
+            "providers": sorted(self.providers) or None,
+            "context_window": self.context_window,
+            "max_output_tokens": self.max_output_tokens,
+            "input": [what for what in MODALITIES if what in inputs] if inputs or mode in _BY_MODE else None,
+            "output": [what for what in MODALITIES if what in outputs] if outputs or mode in _BY_MODE else None,
+            "reasoning": known["reasoning"],
+            "reasoning_efforts": efforts,
+            "supports": {name: known[name] for name in ABILITIES},
+            "cost": cost,
+            "deployments": self.deployments,
+            "complete": self.agrees and self.prices.agrees and mode is not None and self._has_what_matters(mode, cost),
+            "source": source,
+        }
 
-    def _has_what_matters(self, mode: str, prices: Mapping[str, float | None]) -> bool:
-        known = self.context_window is not None and prices["input"] is not None
+    def _has_what_matters(self, mode: str, cost: Cost) -> bool:
         gives = _BY_MODE.get(mode, ((), ("?",)))[1]
-        return known and (not gives or (self.max_output_tokens is not None and prices["output"] is not None))
+        if self.context_window is None or self.prices.tiers is None or (gives and self.max_output_tokens is None):
+            return False
+        return not any(
+            level["input"] is None or (gives and level["output"] is None) for level in (cost, *cost["tiers"])
+        )
 
 
 def of_deployment(row: Mapping[str, Any]) -> Facts:
     """Return the facts of a row of `/model/info`."""
-    info = row.get("model_info")
-    return _of_info(info if isinstance(info, dict) else {}, deployments=1)
+    info, params = row.get("model_info"), row.get("litellm_params")
+    if not isinstance(info, dict):
+        return nothing(1)
+    found = prices.of_deployment(info, params)
+    if info.get(_FILLED_IN[0]) is False and _is_filled_in(info, params):
+        info = {key: value for key, value in info.items() if value is not False}
+    return _of_info(info, found, deployments=1)
 
 
 def of_group(group: Mapping[str, Any]) -> Facts:
@@ -124,21 +164,23 @@ def of_group(group: Mapping[str, Any]) -> Facts:
     told = {key: value for key, value in group.items() if value is not False and value != []}
     providers = group.get("providers")
     info = {**told, "reasoning_effort_levels": told.get("supported_reasoning_efforts")}
-    facts = _of_info(info, deployments=None)
+    facts = _of_info(info, prices.of_group(group), deployments=None)
     names = frozenset(filter(None, map(_word, providers))) if isinstance(providers, list) else frozenset()
-    return replace(facts, providers=names)
+    return facts._replace(providers=names)
 
 
 def of_entry(entry: Mapping[str, Any]) -> Facts:
     """Return the facts of an entry of `/v1/models`: mode and limits of a group's first deployment."""
     return _of_info(
-        {key: entry.get(key) for key in ("mode", "max_input_tokens", "max_output_tokens")}, deployments=None
+        {key: entry.get(key) for key in ("mode", "max_input_tokens", "max_output_tokens")},
+        prices.UNKNOWN,
+        deployments=None,
     )
 
 
 def nothing(deployments: int | None) -> Facts:
     """Return facts of which none is known."""
-    return _of_info({}, deployments=deployments)
+    return _of_info({}, prices.UNKNOWN, deployments=deployments)
 
 
 def completed(first: Facts, second: Facts) -> Facts:
@@ -159,13 +201,25 @@ def completed(first: Facts, second: Facts) -> Facts:
         _least(first.max_output_tokens, second.max_output_tokens),
         tuple(theirs if mine is None else mine for mine, theirs in zip(first.flags, second.flags, strict=True)),
         second.efforts if first.efforts is None else first.efforts,
-        tuple(theirs if mine is None else mine for mine, theirs in zip(first.prices, second.prices, strict=True)),
+        first.prices.completed(second.prices),
         second.deployments if first.deployments is None else first.deployments,
         first.agrees and second.agrees and all(mine is None or theirs in {None, mine} for mine, theirs in pairs),
     )
 
 
-def _of_info(info: Mapping[str, Any], *, deployments: int | None) -> Facts:
+def _is_filled_in(info: Mapping[str, Any], params: object) -> bool:
+    """Whether the abilities that a row denies are those of a model that LiteLLM does not know.
+
+    It knows a mode of those that it knows, but the user may have said one; then it has no limit and no price.
+    """
+    knows = info.get("mode") is not None and (
+        any(info.get(key) is not None for key in ("max_tokens", "max_input_tokens", "max_output_tokens"))
+        or prices.is_priced(info, params)
+    )
+    return not knows and all(_flag(info.get(key)) is not None for key in _FILLED_IN)
+
+
+def _of_info(info: Mapping[str, Any], found: Prices, *, deployments: int | None) -> Facts:
     get = info.get
     mode, provider = _word(get("mode")), _word(get("litellm_provider"))
     return Facts(
@@ -174,9 +228,9 @@ def _of_info(info: Mapping[str, Any], *, deployments: int | None) -> Facts:
         frozenset((provider,) if provider else ()),
         _tokens(get("max_input_tokens")),
         _tokens(get("max_output_tokens")),
-        tuple([_flag(get(key)) for _, key in _FLAG_KEYS]),
+        tuple([flag if (flag := get(key)) is True or flag is False else None for _, key in _FLAG_KEYS]),
         _efforts(info),
-        tuple([_price(get(key)) for _, key in _PRICES]),
+        found,
         deployments,
     )
 
@@ -193,7 +247,7 @@ def _efforts(info: Mapping[str, Any]) -> frozenset[str] | None:
     declared = info.get("reasoning_effort_levels")
     if isinstance(declared, list):
         return frozenset(effort for effort in declared if isinstance(effort, str)).intersection(EFFORTS)
-    flags = {name: flag for name, key in _EFFORT_KEYS if (flag := _flag(info.get(key))) is not None}
+    flags = {name: flag for name, key in _EFFORT_KEYS if (flag := info.get(key)) is True or flag is False}
     if not flags:
         return None
     unless_denied = {"minimal", "low"} if info.get("litellm_provider") == "azure" else {"none", "minimal", "low"}
@@ -212,26 +266,11 @@ def _flag(value: object) -> bool | None:
     return value if value is True or value is False else None
 
 
-def _number(value: object) -> float | None:
-    """Return a finite number that is not negative, also from the text of one, as config files have it."""
-    if value is None or isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number + 0.0 if math.isfinite(number) and number >= 0 else None  # -0.0 becomes 0.0
-
-
 def _tokens(value: object) -> int | None:
-    number = _number(value)
-    return int(number) if number is not None and number.is_integer() and 0 < number <= _MAX_TOKENS else None
-
-
-def _price(value: object) -> float | None:
-    number = _number(value)
-    # Ten digits: 0.075 and not 0.07500000000000001. A price of more than a dollar a token is none.
-    return float(f"{number * 1e6:.10g}") if number is not None and number <= 1 else None
+    if type(value) is int:
+        return value if 0 < value <= MAX_TOKENS else None
+    found = number(value)
+    return int(found) if found is not None and found.is_integer() and 0 < found <= MAX_TOKENS else None
 
 
 def _both(choose: Any, mine: Any, theirs: Any) -> Any:

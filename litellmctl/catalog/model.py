@@ -30,16 +30,40 @@ MODALITY_WORDS = {
 ABILITY_WORDS = (*ABILITIES, "reasoning", *MODALITY_WORDS)
 MODALITIES = ("text", "image", "audio", "pdf", "video")
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+PRICES = ("input", "output", "cache_read", "cache_write")
 CHAT_MODES = frozenset({None, "chat", "responses"})
 
 
+class Tier(TypedDict):
+    """Prices of a request whose input has more than `above` tokens, in US dollars per million tokens."""
+
+    above: int
+    input: float | None
+    output: float | None
+    cache_read: float | None
+    cache_write: float | None
+
+
+class OtherPrice(TypedDict):
+    """A price in US dollars for one `per`: image, second, character, query, page ...
+
+    `of` is input or output, None where LiteLLM does not say.
+    """
+
+    of: str | None
+    per: str
+    price: float
+
+
 class Cost(TypedDict):
-    """US dollars per million tokens."""
+    """US dollars per million tokens; `tiers` are in order of their thresholds."""
 
     input: float | None
     output: float | None
     cache_read: float | None
     cache_write: float | None
+    tiers: list[Tier]
+    other: list[OtherPrice]
 
 
 class Model(TypedDict):
@@ -77,7 +101,8 @@ FIELDS: dict[str, str] = {
     "reasoning": "Whether it can reason.",
     "reasoning_efforts": "The efforts that it takes.",
     "supports": "An object of abilities: function_calling, response_schema, prompt_caching ...",
-    "cost": "An object: input, output, cache_read, cache_write in US dollars per million tokens.",
+    "cost": "An object: input, output, cache_read, cache_write in US dollars per million tokens; tiers (above so many "
+    "tokens) and other prices (per image, second ...).",
     "deployments": "How many deployments share the name.",
     "complete": "Whether all facts that matter for its mode are known.",
     "source": "Where the proxy told of it: model_info, models_list, health.",
@@ -85,6 +110,6 @@ FIELDS: dict[str, str] = {
 # What `--sort` takes, each with what it means.
 SORT_FIELDS: dict[str, str] = {
     **{name: text for name, text in FIELDS.items() if name not in {"cost", "supports"}},
-    **{f"cost.{name}": "US dollars per million tokens." for name in ("input", "output", "cache_read", "cache_write")},
+    **{f"cost.{name}": "US dollars per million tokens." for name in PRICES},
     **{f"supports.{name}": "" for name in ABILITIES},
 }

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from litellmctl.catalog import facts
+from litellmctl.catalog import facts, prices
 from litellmctl.foundation.globs import Wildcards
 
 if TYPE_CHECKING:
@@ -33,12 +33,18 @@ class Reducer:
         self._covered: set[str] = set()
         self._searched: Wildcards | None = None
         self._reasons: Counter[tuple[str, str]] = Counter()
+        # Whether the proxy's release says null for prices that it does not know, and not 0.
+        self._says_null = False
 
     def deployment(self, row: object) -> None:
         """Take a row of `/model/info`."""
         name = self._name(row, "model_name")
         if name is not None and isinstance(row, Mapping):
-            self._add(self._wildcards if "*" in name else self._facts, name, facts.of_deployment(row))
+            found = facts.of_deployment(row)
+            if found.prices.base[0] is None and not self._says_null:
+                info = row.get("model_info")
+                self._says_null = isinstance(info, Mapping) and prices.says_null(info)
+            self._add(self._wildcards if "*" in name else self._facts, name, found)
 
     def listed(self, entry: object, group: object) -> None:
         """Take an entry of `/v1/models`, with its row of `/model_group/info`."""
@@ -51,6 +57,7 @@ class Reducer:
         found = facts.of_entry(entry)
         if isinstance(group, Mapping):
             found = facts.completed(found, facts.of_group(group))
+            self._says_null = self._says_null or prices.says_null(group)
         self._add(self._facts, name, found)
 
     def nameless(self, model: object) -> None:
@@ -104,7 +111,7 @@ class Reducer:
             if len(known.modes) > 1:
                 self.left_out(name, f"its deployments mix {' and '.join(sorted(known.modes))}")
             else:
-                yield known.model(name, source)
+                yield known.model(name, source, trusts_zeros=self._says_null)
 
     def _name(self, row: object, key: str) -> str | None:
         name: Any = row.get(key) if isinstance(row, Mapping) else None

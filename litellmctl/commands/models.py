@@ -178,7 +178,11 @@ def show(app: App, *, ids: Sequence[str], refresh: bool) -> Listing | Record:
     if len(ids) == 1:
         if not found:
             raise app.failures.pop()
-        return Record(found[0])
+        from litellmctl.catalog.price_text import others_text, tiers_text
+
+        cost = found[0]["cost"]
+        words = {"cost.tiers": tiers_text(cost["tiers"]), "cost.other": others_text(cost["other"])}
+        return Record(found[0], words=words)
     return Listing(found, (TABLE[0], _MODE, *TABLE[1:]))
 
 

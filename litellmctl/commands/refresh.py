@@ -78,14 +78,14 @@ def refresh(app: App, *, background: bool) -> Record | None:
 
 def _in_background(app: App) -> None:
     """Refresh unless another process does so already, and remember a failure instead of telling of it."""
-    from litellmctl.foundation import files
+    from litellmctl.foundation import locks
 
     lists = app.catalogs
     lock_path = lists.model_cache.refresh_lock_path
     if lock_path is None:
         return
     try:
-        with files.locked(lock_path, seconds=0):
+        with locks.locked(lock_path, seconds=0):
             _refresh_if_stale(lists.model_cache, lists.fetch_models)
             if lists.uses_mcp:
                 _refresh_if_stale(lists.tool_cache, lists.fetch_tools)
@@ -109,10 +109,11 @@ def _text(row: dict[str, Any], *, first: bool) -> str:
         lines += [f"+ {clean(name)}" for name in row["added"]]
         lines += [f"- {clean(name)}" for name in row["removed"]]
         for model in row["repriced"]:
+            before, after = model["before"], model["after"]
             prices = [
-                f"{name} {_dollars(model['before'][name])} -> {_dollars(model['after'][name])}"
-                for name in model["after"]
-                if model["before"][name] != model["after"][name]
+                f"{name} {_worded(name, before[name])} -> {_worded(name, after[name])}"
+                for name in after
+                if before[name] != after[name]
             ]
             lines.append(f"~ {clean(model['id'])}: {', '.join(prices)}")
         if not lines:
@@ -122,5 +123,10 @@ def _text(row: dict[str, Any], *, first: bool) -> str:
     return "\n".join(lines)
 
 
-def _dollars(value: float | None) -> str:
-    return "?" if value is None else f"${value:.10g}"
+def _worded(name: str, value: Any) -> str:
+    """Return a price of a model's `cost`, its tiers or its other prices in words."""
+    from litellmctl.catalog.price_text import amount, others_text, tiers_text
+
+    if isinstance(value, list):
+        return f"({tiers_text(value) if name == 'tiers' else others_text(value)})" if value else "none"
+    return f"${amount(value)}" if value is not None else "?"

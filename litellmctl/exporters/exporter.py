@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from litellmctl.catalog.model import Tier
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from litellmctl.catalog.model import Model
+    from litellmctl.catalog.model import Cost, Model
 
 # The variable that `litellmctl env` sets to the key.
 KEY_VARIABLE = "LITELLM_API_KEY"
@@ -158,6 +160,22 @@ def per_token(per_million: float | None) -> float | None:
     """Return a price in US dollars for one token, from one for a million."""
     # Decimal shifts the point: a division would make 1.0000000000000001e-07 of some prices.
     return None if per_million is None else float(Decimal(repr(per_million)).scaleb(-6))
+
+
+def priced(cost: Cost) -> tuple[Tier, list[Tier]]:
+    """Return the prices that a model starts with, and its tiers above those, for programs that take tiers.
+
+    Prices that begin above 0 tokens are those to start with.
+    """
+    first = Tier(
+        above=0,
+        input=cost["input"],
+        output=cost["output"],
+        cache_read=cost["cache_read"],
+        cache_write=cost["cache_write"],
+    )
+    tiers = cost["tiers"]
+    return (tiers[0], tiers[1:]) if tiers and tiers[0]["above"] == 0 else (first, tiers)
 
 
 def known(**facts: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from litellmctl.catalog.model import PRICES
 from litellmctl.exporters.exporter import (
     KEY_VARIABLE,
     Export,
@@ -15,12 +16,16 @@ from litellmctl.exporters.exporter import (
     Set,
     known,
     left_out,
+    priced,
 )
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
-    from litellmctl.catalog.model import Model
+    from collections.abc import Sequence
 
+    from litellmctl.catalog.model import Model, Tier
+
+_THRESHOLD = 200_000
 # It puts the variable or the file of such a name in its place, before it reads the JSON.
 _REFERENCES = ("{env:", "{file:")
 # With a model of such a name 1.18.33 does not start: JavaScript's objects have these by nature.
@@ -81,21 +86,32 @@ def _means_more(name: str) -> bool:
 
 
 def _model(model: Model) -> dict[str, Any]:
-    cost = known(
-        input=model["cost"]["input"],
-        output=model["cost"]["output"],
-        cache_read=model["cost"]["cache_read"],
-        cache_write=model["cost"]["cache_write"],
-    )
+    first, tiers = priced(model["cost"])
+    cost = _rates(first)
     limit = known(context=model["context_window"], output=model["max_output_tokens"])
     modalities = known(input=model["input"], output=model["output"])
     return known(
         name=model["id"],
         # It takes both or none of each of these.
         limit=limit if len(limit) == 2 else None,
-        cost=cost if {"input", "output"} <= cost.keys() else None,
+        cost=cost and known(**cost, context_over_200k=_over_200k(tiers)),
         modalities=modalities if len(modalities) == 2 else None,
         attachment=None if model["input"] is None else bool({"image", "pdf"} & set(model["input"])),
         reasoning=model["reasoning"],
         tool_call=model["supports"].get("function_calling"),
     )
+
+
+def _rates(prices: Tier) -> dict[str, Any] | None:
+    if prices["input"] is None or prices["output"] is None:
+        return None
+    return known(**{name: prices[name] for name in PRICES})  # type: ignore[literal-required]
+
+
+def _over_200k(tiers: Sequence[Tier]) -> dict[str, Any] | None:
+    """Return the prices above 200,000 tokens, the one threshold that it takes.
+
+    A tier that begins later stands there too, as in opencode's own list of models (models.dev).
+    """
+    within = [tier for tier in tiers if tier["above"] <= _THRESHOLD]
+    return _rates((within[-1:] or tiers)[0]) if tiers else None

@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from litellmctl.catalog.model import EFFORTS
-from litellmctl.exporters.exporter import Export, Exporter, FileChange, Provider, Set, known, shell_words
+from litellmctl.catalog.model import EFFORTS, PRICES
+from litellmctl.exporters.exporter import Export, Exporter, FileChange, Provider, Set, known, priced, shell_words
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
-    from litellmctl.catalog.model import Model
+    from litellmctl.catalog.model import Model, Tier
 
 # Pi's thinking levels are LiteLLM's reasoning efforts but for one word.
 _LEVELS = {"off" if effort == "none" else effort: effort for effort in EFFORTS}
@@ -68,20 +68,36 @@ def _model(model: Model) -> dict[str, Any]:
 
 def _is_complete(model: Model) -> bool:
     """Whether Pi need not assume a price, which would be 0, or a limit."""
-    facts = [*model["cost"].values(), model["context_window"], model["max_output_tokens"]]
-    return all(fact is not None for fact in facts)
+    first, tiers = priced(model["cost"])
+    levels = [level[name] for level in (first, *tiers) for name in PRICES]  # type: ignore[literal-required]
+    return None not in (*levels, model["context_window"], model["max_output_tokens"])
 
 
-def _cost(model: Model) -> dict[str, float] | None:
-    """Return the prices, of which Pi wants all four: for one that is missing it takes 0 in any case."""
-    cost = model["cost"]
-    if cost["input"] is None or cost["output"] is None:
+def _cost(model: Model) -> dict[str, Any] | None:
+    """Return the prices, of which Pi wants all four: for one that is missing it takes 0 in any case.
+
+    A request that is larger than a tier's `inputTokensAbove` pays that tier's prices for all of its tokens.
+    """
+    first, tiers = priced(model["cost"])
+    levels = [_rates(level) for level in (first, *tiers)]
+    if levels[0] is None:
+        return None
+    above = [
+        {"inputTokensAbove": tier["above"], **rates}
+        for tier, rates in zip(tiers, levels[1:], strict=True)
+        if rates is not None
+    ]
+    return {**levels[0], "tiers": above} if above else levels[0]
+
+
+def _rates(prices: Tier) -> dict[str, Any] | None:
+    if prices["input"] is None or prices["output"] is None:
         return None
     return {
-        "input": cost["input"],
-        "output": cost["output"],
-        "cacheRead": cost["cache_read"] or 0,
-        "cacheWrite": cost["cache_write"] or 0,
+        "input": prices["input"],
+        "output": prices["output"],
+        "cacheRead": prices["cache_read"] or 0,
+        "cacheWrite": prices["cache_write"] or 0,
     }
 
 

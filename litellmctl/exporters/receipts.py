@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from litellmctl.errors import Failure, Rejected
 from litellmctl.exporters.documents import changed
-from litellmctl.foundation import files
+from litellmctl.foundation import files, locks
 from litellmctl.foundation.times import timestamp
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class Receipts:
     def _locked(self) -> Iterator[None]:
         with ExitStack() as stack:
             try:
-                stack.enter_context(files.locked(self._folder / self._name))
+                stack.enter_context(locks.locked(self._folder / self._name))
             except OSError as error:
                 raise _own(error, self._folder, "write") from None
             for left in self._folder.glob(f".{self._name}.*.tmp"):  # by a kill: a receipt's name does not come again

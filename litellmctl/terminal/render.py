@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from litellmctl.foundation.text import clean, dump_json, too_deep
 Row = dict[str, Any]
 
 _LABEL = 20
+_MARK = r"[\u2713\u2714\u2717\u2718]|OK\s|\{\s*\"error\""
 FORMATS = ("table", "tsv", "csv", "jsonl", "json")
 
 
@@ -42,12 +44,13 @@ class Record(NamedTuple):
     """One thing.
 
     `text` is what a terminal shows instead of the two-column table of all fields, and a pipe too where the text
-    `is_data`, like a token.
+    `is_data`, like a token. `words` has what that table shows of a field (`cost.tiers`) instead of its value.
     """
 
     row: Row
     text: str | None = None
     is_data: bool = False
+    words: Mapping[str, str] = {}
 
 
 class Text(NamedTuple):
@@ -113,7 +116,8 @@ def _record(data: Record, layout: Layout) -> Iterator[str]:
     ):
         yield data.text + "\n" if data.text else ""
     elif layout.format == "table":
-        for line in fact_lines([(name, text or "?") for name, text in _flattened(row)], layout.header):
+        facts = [(name, data.words.get(name) or text or "?") for name, text in _flattened(row)]
+        for line in fact_lines(facts, layout.header):
             yield line + "\n"
     else:
         yield from _delimited([row], names, layout.format)
@@ -241,7 +245,7 @@ def _field_column(name: str) -> Column:
 def _cells(row: Row, columns: Sequence[Column]) -> list[str]:
     """Return the cells of a table's row, which must not read like an error of ours: `Error: ...`."""
     first, *others = (column.cell(row) or "?" for column in columns)
-    return [f'"{first}"' if ": " in first[:_LABEL] else first, *others]
+    return [f'"{first}"' if ": " in first[:_LABEL] or re.match(_MARK, first) else first, *others]
 
 
 def _table(rows: list[Row], columns: Sequence[Column], header: Callable[[str], str]) -> Iterator[str]:

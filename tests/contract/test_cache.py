@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,21 @@ def test_a_fresh_cache_costs_no_request(run: Run, proxy: FakeProxy, home: Path) 
     make_older(home, DAY - 60)
     assert run("models", "--json") == first
     assert len(proxy.requests) == 1
+
+
+def test_a_list_of_an_earlier_version_is_asked_for_anew(run: Run, proxy: FakeProxy, home: Path) -> None:
+    """Models of earlier lists, of schema 1, have neither tiers nor other prices."""
+    proxy.models(row("gpt", output_cost_per_image=0.04)).models(row("gpt"))
+    run("models")
+    head, line, _ = cache_file(home).read_bytes().split(b"\n")
+    model = json.loads(line)
+    model["cost"] = {name: model["cost"][name] for name in ("input", "output", "cache_read", "cache_write")}
+    old = json.dumps(model).encode() + b"\n"
+    header = {**json.loads(head), "schema": 1, "crc32": zlib.crc32(old)}
+    cache_file(home).write_bytes(json.dumps(header).encode() + b"\n" + old)
+    assert run("models", "--offline", "--json", exit=3).error["code"] == "offline"
+    assert "repriced" not in run("refresh", terminal=True)
+    assert run("models", "show", "gpt", "--offline", "--json").json["cost"]["tiers"] == []
 
 
 def test_refresh_forces_a_request(run: Run, proxy: FakeProxy) -> None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from litellmctl.catalog.model import FIELDS
+from litellmctl.catalog.model import FIELDS, PRICES
 from tests.conftest import Run
 from tests.fake_proxy import FakeProxy, row, shape
 
@@ -36,7 +36,14 @@ def test_tells_what_is_known_and_null_for_the_rest(run: Run, recorded: FakeProxy
     assert list(known) == list(FIELDS)
     assert known["providers"] == ["openai"]
     assert (known["context_window"], known["max_output_tokens"]) == (128000, 16384)
-    assert known["cost"] == {"input": 2.5, "output": 10, "cache_read": 1.25, "cache_write": None}
+    assert known["cost"] == {
+        "input": 2.5,
+        "output": 10,
+        "cache_read": 1.25,
+        "cache_write": None,
+        "tiers": [],
+        "other": [],
+    }
     assert known["input"] == ["text", "image", "pdf"]
     assert known["supports"]["function_calling"] is True
     assert known["supports"]["web_search"] is None
@@ -46,7 +53,8 @@ def test_tells_what_is_known_and_null_for_the_rest(run: Run, recorded: FakeProxy
     assert [unknown[name] for name in ("mode", "context_window", "max_output_tokens", "input", "reasoning")] == [
         None
     ] * 5
-    assert set(unknown["cost"].values()) == {None}
+    assert {unknown["cost"].pop(name) is None for name in PRICES} == {True}
+    assert unknown["cost"] == {"tiers": [], "other": []}
 
 
 def test_of_two_deployments_the_smaller_limit_the_higher_price_and_what_both_can(run: Run, recorded: FakeProxy) -> None:
@@ -208,6 +216,41 @@ def test_show_gives_an_object_for_one_and_an_array_for_several(run: Run, recorde
     table = run("models", "show", "pool", terminal=True, NO_COLOR="1")
     assert "context_window" in table
     assert "8192" in table
+
+
+TABLE = [
+    {"range": [0, 32000], "input_cost_per_token": 4e-07, "output_cost_per_token": 1.2e-06},
+    {"range": [32000, 128000], "input_cost_per_token": 8e-07, "output_cost_per_token": 2.4e-06},
+]
+ZEROS = {"input_cost_per_token": 0, "output_cost_per_token": 0}
+
+
+def test_show_names_tiers_and_prices_for_something_else_in_words(run: Run, proxy: FakeProxy) -> None:
+    seconds = {"input_cost_per_video_per_second": 0.00049, "output_cost_per_token": 7.5e-06}
+    proxy.models(row("tiered", **ZEROS, tiered_pricing=TABLE), row("pegasus", **{**ZEROS, **seconds}))
+    tiered = run("models", "show", "tiered", terminal=True, NO_COLOR="1")
+    facts = dict(line.split(maxsplit=1) for line in tiered.splitlines())
+    assert (facts["cost.input"], facts["cost.output"], facts["cost.other"]) == ("?", "?", "none")
+    assert facts["cost.tiers"] == (
+        "above 0 tokens: input 0.4, output 1.2, cache_read ?, cache_write ?; "
+        "above 32000 tokens: input 0.8, output 2.4, cache_read ?, cache_write ?"
+    )
+    pegasus = run("models", "show", "pegasus", terminal=True, NO_COLOR="1")
+    facts = dict(line.split(maxsplit=1) for line in pegasus.splitlines())
+    assert (facts["cost.input"], facts["cost.output"], facts["cost.tiers"]) == ("?", "7.5", "none")
+    assert facts["cost.other"] == "input 0.00049 per video per second"
+    found = run("models", "show", "tiered", "pegasus", "--json").json
+    assert [tier["above"] for tier in found[0]["cost"]["tiers"]] == [0, 32000]
+    assert found[1]["cost"]["other"] == [{"of": "input", "per": "video_per_second", "price": 0.00049}]
+    one = run("models", "show", "pegasus", "--fields", "cost.other,id", terminal=True, NO_COLOR="1")
+    assert one == "cost.other  input 0.00049 per video per second\nid          pegasus\n"
+    csv = run("models", "--fields", "id,cost.tiers", "-o", "csv")
+    assert '[{""above"":0,""input"":0.4,' in csv
+
+
+def test_what_is_not_free_is_not_listed_as_free(run: Run, proxy: FakeProxy) -> None:
+    proxy.models(row("tiered", **ZEROS, tiered_pricing=TABLE), row("unknown", **ZEROS), row("free"))
+    assert run("models", "--max-input-cost", "0", "--json").json == []
 
 
 def test_show_reports_what_is_not_there_and_shows_the_others(run: Run, recorded: FakeProxy) -> None:

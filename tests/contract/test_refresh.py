@@ -30,6 +30,22 @@ def test_refresh_tells_what_changed(run: Run, proxy: FakeProxy) -> None:
     assert "No changes." in run("refresh", terminal=True)
 
 
+def test_refresh_tells_that_tiers_and_other_prices_changed(run: Run, proxy: FakeProxy) -> None:
+    base = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}
+    tier = {f"{side}_cost_per_token_above_200k_tokens": 3e-6 for side in ("input", "output")}
+    proxy.models(row("m", **base), row("p", output_cost_per_image=0.03))
+    proxy.models(row("m", **base, **tier), row("p", output_cost_per_image=0.04))
+    proxy.models(row("m", **base), row("p", **base))
+    run("refresh")
+    dearer = run("refresh", terminal=True, NO_COLOR="1")
+    four = "input 3, output 3, cache_read ?, cache_write ?"
+    assert f"~ m: tiers none -> (above 200000 tokens: {four})\n" in dearer
+    assert "~ p: other (output 0.03 per image) -> (output 0.04 per image)\n" in dearer
+    cheaper = run("refresh", terminal=True, NO_COLOR="1")
+    assert f"~ m: tiers (above 200000 tokens: {four}) -> none\n" in cheaper
+    assert "~ p: input ? -> $1, output ? -> $2, other (output 0.04 per image) -> none\n" in cheaper
+
+
 def test_the_refresh_command_fails_and_keeps_the_cache(run: Run, proxy: FakeProxy, home: Path) -> None:
     proxy.models(row("gpt"))
     run("models")

@@ -30,13 +30,13 @@ UNKNOWN: Model = {
     "mode": None,
     "providers": None,
     "context_window": None,
-    "max_output_tokens": None,  # type: ignore[typeddict-item]
+    "max_output_tokens": None,
     "input": None,
     "output": None,
     "reasoning": None,
     "reasoning_efforts": None,
     "supports": dict.fromkeys(ABILITIES),
-    "cost": {"input": None, "output": None, "cache_read": None, "cache_write": None},
+    "cost": {"input": None, "output": None, "cache_read": None, "cache_write": None, "tiers": [], "other": []},
     "deployments": 1,
     "complete": False,
     "source": "model_info",
@@ -109,7 +109,7 @@ def test_a_limit_is_an_integer_however_it_is_written(name: str, value: Any) -> N
         (7.5e-08, 0.075),
         ("0.00000015", 0.15),
         ("1e-06", 1),
-        (0, 0),
+        (0.0, 0),
         ("0", 0),
         (-0.0, 0),
         (1, 1e6),
@@ -135,8 +135,21 @@ def test_an_ability_is_true_or_false(name: str, value: bool) -> None:
         ("chat", ["text"], ["text"]),
         ("responses", ["text"], ["text"]),
         ("embedding", ["text"], []),
+        ("rerank", ["text"], []),
+        ("moderation", ["text"], []),
+        ("guardrail", ["text"], []),
         ("image_generation", ["text"], ["image"]),
+        ("image_edit", ["text", "image"], ["image"]),
+        ("video_generation", ["text"], ["video"]),
         ("audio_transcription", ["audio"], ["text"]),
+        ("audio_speech", ["text"], ["audio"]),
+        ("realtime", ["text", "audio"], ["text", "audio"]),
+        ("ocr", ["image", "pdf"], ["text"]),
+        ("search", ["text"], ["text"]),
+        ("vector_store", ["text"], ["text"]),
+        ("extraction", ["text"], ["text"]),
+        ("evaluation", ["text"], ["text"]),
+        ("decisions", ["text"], ["text"]),
         ("something_new", None, None),
         (None, None, None),
     ],
@@ -159,6 +172,70 @@ def test_abilities_add_to_what_goes_in_and_out_in_a_fixed_order() -> None:
     assert found["output"] == ["text", "audio"]
     assert model(mode="chat", supports_vision=False)["input"] == ["text"]
     assert model(supports_vision=True)["input"] == ["image"]
+
+
+@pytest.mark.parametrize(
+    ("info", "takes"),
+    [
+        ({"supports_embedding_image_input": True}, ["text", "image"]),
+        ({"supports_image_input": True, "supports_video_input": True}, ["text", "image", "video"]),
+        ({"input_cost_per_image": 1e-4, "supports_embedding_image_input": False}, ["text", "image"]),
+        ({"input_cost_per_audio_per_second": 1e-4, "input_cost_per_video_token": 1e-5}, ["text", "audio", "video"]),
+        ({"output_cost_per_image": 1e-4, "input_cost_per_query": 1e-4, "input_cost_per_image": 0}, ["text"]),
+    ],
+)
+def test_an_embedding_takes_what_it_can_or_has_a_price_for(info: dict[str, Any], takes: list[str]) -> None:
+    assert model(mode="embedding", **info)["input"] == takes
+    assert model(mode="embedding", **info)["output"] == []
+    prices = {key: value for key, value in info.items() if "cost" in key}
+    assert model(mode="image_generation", **prices)["input"] == ["text"]  # dall-e-3 has a price of input per image
+
+
+# What LiteLLM 1.65 to 1.71 says of a model that it does not know.
+FILLED_IN = dict.fromkeys(
+    (
+        "supports_assistant_prefill",
+        "supports_audio_input",
+        "supports_audio_output",
+        "supports_embedding_image_input",
+        "supports_function_calling",
+        "supports_pdf_input",
+        "supports_prompt_caching",
+        "supports_reasoning",
+        "supports_tool_choice",
+        "supports_vision",
+        "supports_web_search",
+    ),
+    False,
+)
+
+
+@pytest.mark.parametrize(
+    ("info", "params", "denied"),
+    [
+        ({}, {}, False),
+        ({"mode": "responses"}, {}, False),  # the user said so
+        ({"max_input_tokens": 5}, {}, False),
+        ({"input_cost_per_token": 1e-6}, {"input_cost_per_token": "1e-06"}, False),
+        ({"mode": "chat", "input_cost_per_token": 1e-6}, {"input_cost_per_token": 1e-6}, False),
+        ({"mode": "chat", "input_cost_per_token": 1e-6}, {}, True),
+        ({"mode": "chat", "max_tokens": 5}, {}, True),
+        ({"mode": "audio_speech", "input_cost_per_character": 1e-6}, {}, True),
+        ({"supports_assistant_prefill": None}, {}, True),  # a later release, and somebody said the others
+    ],
+)
+def test_abilities_that_a_release_fills_in_with_false_are_unknown(
+    info: dict[str, Any], params: dict[str, Any], denied: bool
+) -> None:
+    row = {"model_info": {**FILLED_IN, **info}, "litellm_params": params}
+    found = facts.of_deployment(row).model("m", "model_info")
+    assert found["supports"]["function_calling"] is (False if denied else None)
+    assert (found["reasoning"], found["reasoning_efforts"]) == ((False, []) if denied else (None, None))
+
+
+def test_an_ability_that_the_user_grants_is_known_beside_those_filled_in() -> None:
+    found = model(**{**FILLED_IN, "supports_vision": True})
+    assert (found["input"], found["supports"]["tool_choice"]) == (["image"], None)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +312,7 @@ def test_of_several_deployments_the_smallest_limit_and_the_highest_price_count()
     }
     found = merged(low, high)
     assert (found["context_window"], found["max_output_tokens"]) == (8, 3)
-    assert found["cost"] == {"input": 2, "output": None, "cache_read": 3, "cache_write": None}
+    assert found["cost"] == {**UNKNOWN["cost"], "input": 2, "cache_read": 3}
     assert found["deployments"] == 2
 
 

@@ -37,7 +37,7 @@ MODELS = [
         supports_reasoning=False,
     ),
     model("embed", mode="embedding", max_input_tokens=8000, input_cost_per_token=1e-7),
-    model("free", mode="responses", max_input_tokens=8000, input_cost_per_token=0, supports_audio_output=True),
+    model("free", mode="responses", max_input_tokens=8000, input_cost_per_token=0.0, supports_audio_output=True),
     model("unknown"),
 ]
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from litellmctl.catalog.facts import nothing
-from litellmctl.catalog.model import Model
+from litellmctl.catalog.model import PRICES, Model
 from litellmctl.exporters.claude_code import ClaudeCode
 from litellmctl.exporters.crush import Crush
 from litellmctl.exporters.documents import changed
@@ -67,9 +67,14 @@ def model(name: str, **facts: Any) -> Model:
     return {**nothing(1).model(name, "test"), **facts}  # type: ignore[typeddict-item]
 
 
+def prices(**known: Any) -> dict[str, Any]:
+    """Return a cost of which only this is known."""
+    return {**dict.fromkeys(PRICES), "tiers": [], "other": [], **known}
+
+
 def known(name: str, **facts: Any) -> Model:
     """Return a model of which all is known, with these facts instead."""
-    cost = {"input": 3.0, "output": 15.0, "cache_read": 0.3, "cache_write": 3.75}
+    cost = prices(input=3.0, output=15.0, cache_read=0.3, cache_write=3.75)
     limits = {"context_window": 200_000, "max_output_tokens": 64_000}
     return model(name, **{"mode": "chat", "cost": cost, "input": ["text", "image", "pdf"], **limits, **facts})
 
@@ -233,10 +238,10 @@ def test_pi_gets_limits_prices_and_what_goes_in() -> None:
     ("facts", "cost"),
     [
         (
-            {"cost": {"input": 2.5, "output": 10.0, "cache_read": 1.25, "cache_write": None}},
+            {"cost": prices(input=2.5, output=10.0, cache_read=1.25)},
             {"input": 2.5, "output": 10.0, "cacheRead": 1.25, "cacheWrite": 0},
         ),
-        ({"cost": {"input": 2.5, "output": None, "cache_read": None, "cache_write": None}}, None),
+        ({"cost": prices(input=2.5)}, None),
         ({"context_window": None}, {"input": 3.0, "output": 15.0, "cacheRead": 0.3, "cacheWrite": 3.75}),
     ],
 )
@@ -248,9 +253,36 @@ def test_pi_names_a_model_incomplete_of_which_it_would_assume_something(
     assert found.get("cost") == cost
 
 
+def tier(above: int, *four: float | None) -> dict[str, Any]:
+    return {"above": above, **dict(zip(PRICES, four, strict=True))}
+
+
+def test_pi_gets_tiers() -> None:
+    rates = {"input": 3.0, "output": 15.0, "cacheRead": 0.3, "cacheWrite": 3.75}
+    cost = prices(input=3.0, output=15.0, cache_read=0.3, cache_write=3.75)
+    found = pi_model(cost={**cost, "tiers": [tier(200_000, 6.0, 22.5, 0.6, 7.5)]})
+    above = {"inputTokensAbove": 200_000, "input": 6.0, "output": 22.5, "cacheRead": 0.6, "cacheWrite": 7.5}
+    assert (found["name"], found["cost"]) == ("m", {**rates, "tiers": [above]})
+    # Without a price for the cache it takes 0, and says so; without that of input or output there is no tier.
+    tiers = [tier(128_000, None, 22.5, 0.6, 7.5), tier(200_000, 6.0, 22.5, None, 7.5)]
+    found = pi_model(cost={**cost, "tiers": tiers})
+    assert found["name"] == "m (incomplete metadata)"
+    assert found["cost"] == {**rates, "tiers": [{**above, "cacheRead": 0}]}
+
+
+def test_pi_starts_with_the_prices_above_no_tokens() -> None:
+    cost = prices(tiers=[tier(0, 0.4, 1.2, 0.1, 0.2), tier(32_000, 0.8, 2.4, 0.1, 0.2)])
+    assert pi_model(cost=cost)["cost"] == {
+        "input": 0.4,
+        "output": 1.2,
+        "cacheRead": 0.1,
+        "cacheWrite": 0.2,
+        "tiers": [{"inputTokensAbove": 32_000, "input": 0.8, "output": 2.4, "cacheRead": 0.1, "cacheWrite": 0.2}],
+    }
+
+
 def test_a_model_that_costs_nothing_is_complete() -> None:
-    free = dict.fromkeys(("input", "output", "cache_read", "cache_write"), 0.0)
-    assert pi_model(cost=free)["name"] == "m"
+    assert pi_model(cost=prices(**dict.fromkeys(PRICES, 0.0)))["name"] == "m"
 
 
 def test_pi_gets_the_levels_of_thinking_that_a_model_takes_and_no_others() -> None:

@@ -99,6 +99,37 @@ def test_opencode_takes_both_limits_and_both_prices_or_none() -> None:
     assert made(Opencode(), half)["provider"]["litellm"]["models"] == {"half": {"name": "half"}}
 
 
+@pytest.mark.parametrize(
+    ("marks", "input_price"),
+    [
+        ((), None),
+        ((200_000,), 2),
+        ((128_000,), 2),
+        ((272_000,), 2),  # as in opencode's own list of models
+        ((32_000, 128_000, 256_000), 3),
+        ((128_000, 200_000, 256_000), 3),
+        ((256_000, 512_000), 2),
+    ],
+)
+def test_opencode_takes_one_threshold(marks: tuple[int, ...], input_price: float | None) -> None:
+    tiers = {
+        f"{side}_cost_per_token_above_{mark}_tokens": (2 + place) * 1e-6
+        for place, mark in enumerate(marks)
+        for side in ("input", "output")
+    }
+    (found,) = made(Opencode(), model("m", **KNOWN, **tiers))["provider"]["litellm"]["models"].values()
+    over = found["cost"].pop("context_over_200k", None)
+    assert found["cost"] == {"input": 2.5, "output": 10, "cache_read": 1.25}
+    assert over == (None if input_price is None else {"input": input_price, "output": input_price})
+
+
+def test_opencode_starts_with_the_prices_above_no_tokens() -> None:
+    table = [{"range": [0, None], "input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6}]
+    unpriced = {name: value for name, value in KNOWN.items() if "cost" not in name}
+    (found,) = made(Opencode(), model("m", **unpriced, tiered_pricing=table))["provider"]["litellm"]["models"].values()
+    assert found["cost"] == {"input": 1, "output": 1}
+
+
 @pytest.mark.parametrize("name", ["{file:/etc/passwd}", "a{env:HOME}", "{env:", "__proto__", "constructor", "toString"])
 def test_opencode_would_read_another_file_or_stop_at_some_names(name: str) -> None:
     export = Opencode().export(provider(model(name), GPT))
@@ -149,7 +180,7 @@ def test_aider() -> None:
         (1e-07, "1e-07"),
         (3.3e-07, "3.3e-07"),
         (1.9e-05, "1.9e-05"),
-        (0, "0.0"),
+        (0.0, "0.0"),
         (0.0003, "0.0003"),
     ],
 )

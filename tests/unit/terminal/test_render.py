@@ -157,6 +157,14 @@ def test_one_thing_with_objects_and_lists_is_a_line_for_each_fact() -> None:
     )  # fmt: skip
 
 
+def test_a_record_has_words_for_fields_that_only_a_terminal_shows() -> None:
+    record = Record({"id": "a", "cost": {"tiers": [{"above": 5}], "input": None}}, words={"cost.tiers": "above 5"})
+    assert printed(record, "table", chosen=["cost", "id"]) == "cost.tiers  above 5\ncost.input  ?\nid          a\n"
+    assert printed(record, "table", chosen=["cost.tiers"]) == "cost.tiers  above 5\n"
+    assert printed(record, "tsv", chosen=["cost.tiers"]) == '[{"above":5}]\n'
+    assert printed(record, "json", chosen=["cost.tiers"]) == '{"cost.tiers": [{"above": 5}]}\n'
+
+
 def test_one_thing_may_have_a_text_of_its_own_for_a_terminal() -> None:
     assert printed(Record(ROWS[0], "hello"), "table") == "hello\n"
     assert printed(Record(ROWS[0], ""), "table") == ""
