@@ -10,7 +10,7 @@ import click
 from litellmctl.commands.base import command, completes, group, pass_app
 from litellmctl.errors import Failure, Rejected, Unavailable, UsageFailure
 from litellmctl.foundation.sentences import listed
-from litellmctl.foundation.text import clean, clean_text, cut, short
+from litellmctl.foundation.text import clean, clean_text, counted, cut, dump_json, short
 from litellmctl.terminal.render import Column, Data, Listing, Record, Row, Stream, Text
 from litellmctl.tools.tool import STYLES
 
@@ -29,7 +29,7 @@ _MAX_WARNINGS = 20
 _MAX_WIDTH = 80
 
 FIELDS = {
-    "server": "The MCP server's name.",
+    "server": "The MCP server's name; null if the proxy does not say.",
     "server_id": "Its id at the proxy.",
     "name": "The tool's name at its server.",
     "full_name": "A name for function calling, at most 64 characters of a-z, 0-9 and _.",
@@ -144,7 +144,7 @@ def list_(
     server_headers: Sequence[str],
 ) -> Listing | Data:
     """List the MCP tools. The list is cached for an hour."""
-    from litellmctl.tools.tool import definitions, selected
+    from litellmctl.tools.tool import selected
 
     _take_headers(app, server_headers)
     offer = app.catalogs.tools(refresh=refresh).offer
@@ -155,12 +155,14 @@ def list_(
     _warn_of_servers(app, offer, asked, strict=strict)
     tools = selected(offer.tools, only, globs)
     if style is not None:
-        return Data(definitions(tools, style))
+        from litellmctl.tools.definitions import definitions
+
+        return Data(definitions(tools, style, app.console.note))
     columns = [
-        Column("TOOL", lambda row: clean(f"{row['server']}/{row['name']}")),
+        Column("TOOL", lambda row: clean(row["name"] if row["server"] is None else f"{row['server']}/{row['name']}")),
         Column("DESCRIPTION", lambda row: short(row["description"] or row["title"] or "", _MAX_DESCRIPTION)),
     ]
-    return Listing((tool._asdict() for tool in tools), columns, empty="No MCP tool matches.")
+    return Listing((tool.row() for tool in tools), columns, empty="No MCP tool matches.")
 
 
 @command(
@@ -179,8 +181,8 @@ def list_(
 def show(app: App, *, tool: str, server_headers: Sequence[str]) -> Record:
     """Show a tool's parameters, and how it is called."""
     _take_headers(app, server_headers)
-    found = _found(app, tool)
-    return Record(found._asdict(), _page(app, found))
+    _, found = _found(app, tool)
+    return Record(found.row(), _page(app, found))
 
 
 @command(
@@ -202,13 +204,16 @@ def show(app: App, *, tool: str, server_headers: Sequence[str]) -> Record:
 @click.option("--no-check", is_flag=True, help="Send the arguments without checking them against the schema.")
 @click.option("--structured", is_flag=True, help="Print the structured content only, as JSON.")
 @click.option(
-    "--output-dir", metavar="DIR", shell_complete=completes("folders"), help="Save pictures, audio and files here."
+    "--output-dir",
+    metavar="DIR",
+    shell_complete=completes("folders"),
+    help="Save pictures, audio and embedded files here.",
 )
 @click.option(
     "--jsonl",
     metavar="FILE|-",
     shell_complete=completes("files"),
-    help="Call once for each line, an arguments object; print result objects.",
+    help="Call once for each line, an arguments object, once all are checked; print result objects.",
 )
 @click.option(
     "--jobs", metavar="N", type=click.IntRange(1, 64), default=4, help="With --jsonl, that many calls at a time (4)."
@@ -231,8 +236,11 @@ def call(
     """Call an MCP tool, once, and print what it answers.
 
     Arguments are checked against the tool's schema before anything is sent. NAME=VALUE becomes what the schema asks
-    for; NAME=@FILE and NAME=- read text; NAME:=JSON is JSON. A call is never repeated, whatever the proxy answers. A
-    tool that reports an error exits 5.
+    for, and a repeated NAME fills an array; NAME=@FILE and NAME=- read text; NAME:=JSON is JSON. A call is never
+    repeated, whatever the proxy answers. A tool that reports an error exits 5.
+
+    --json prints the proxy's result object untouched. Up to LiteLLM 1.80 the proxy sends the content alone, which is
+    printed as {"content": [...], "isError": ...}; whether the tool failed is then known from its text.
     """
     from litellmctl.foundation.threads import in_order
     from litellmctl.tools.calls import Caller
@@ -244,21 +252,23 @@ def call(
     sources = [whole or "", jsonl or "", *(item.partition("=")[2] for item in items)]
     if [source.removeprefix("@") for source in sources].count("-") > 1:
         raise UsageFailure("stdin can be read once only", remedy="use - in one place")
-    found = _found(app, tool)
+    offer, found = _found(app, tool)
     seconds = app.options.timeout or CALL_SECONDS
     caller = Caller(
+        offer,
         found,
         app.catalogs.mcp_client,
         app.connection.pair.credential.current,
         app.catalogs.tool_cache.drop,
         checks=not no_check,
         seconds=seconds,
-        stdin=app.console.stdin_bytes,
+        stdin=lambda: app.console.stdin_bytes,
     )
     base = {} if whole is None else caller.read_object(whole)
     single = caller.read_items(items)
     if jsonl is not None:
-        outcomes = in_order(caller.lines(jsonl), lambda line: caller.line(line, base, single), jobs)
+        lines = caller.lines(jsonl, base, single)
+        outcomes = in_order(lines, lambda line: caller.line(line, base, single), jobs)
         return Stream(_many(app, outcomes))
     arguments = caller.arguments(base, single)
     if output_dir is not None:
@@ -279,17 +289,17 @@ def _printed(
             app.failures.append(failed(tool.path))
         return Record(result.whole)
     if result.is_error:
-        for text in texts:
+        for text in texts or ([] if result.structured is None else [dump_json(result.structured)]):
             app.console.quote(text)
         raise failed(tool.path)
-    if not structured:
-        if not texts:
-            return None
+    if not structured and texts:
         text = "\n".join(map(clean_text, texts))
         return Text(app.console.quoted(text) if app.console.stdout_is_terminal else text)
-    if result.structured is None:
+    if result.structured is not None:
+        return Data(result.structured)
+    if structured:
         raise Rejected("rejected", f"{tool.path} gave no structured content", remedy="leave out --structured")
-    return Data(result.structured)
+    return None
 
 
 def _texts(app: App, result: Result, output_dir: str | None) -> list[str]:
@@ -299,6 +309,10 @@ def _texts(app: App, result: Result, output_dir: str | None) -> list[str]:
         if isinstance(piece, str):
             texts.append(piece)
             continue
+        if piece.text is not None:
+            texts.append(piece.text)
+            if output_dir is None:
+                continue
         others += 1
         if others <= (_MAX_NAMED if output_dir is None else _MAX_SAVED):
             say, words = _kept(app, piece, output_dir)
@@ -308,6 +322,8 @@ def _texts(app: App, result: Result, output_dir: str | None) -> list[str]:
         app.console.note(f"[and {others - _MAX_NAMED} more]")
     if output_dir is not None and others > _MAX_SAVED:
         app.console.warn(f"not saved: what comes after the first {_MAX_SAVED} (--json prints all)")
+    if result.strange:
+        app.console.note(f"[{counted(result.strange, 'content block')} that MCP does not have] (--json prints all)")
     return texts
 
 
@@ -315,8 +331,10 @@ def _kept(app: App, piece: Attachment, output_dir: str | None) -> tuple[Callable
     """Save what is no text where that was asked for; return what to say of it, and how."""
     from litellmctl.tools.result import save
 
+    if piece.link is not None:
+        return app.console.note, f"[{piece.words}]"  # whoever speaks MCP itself may read it
     if output_dir is None:
-        return app.console.note, f"[{piece.words}] (--output-dir saves it)"
+        return app.console.note, f"[{piece.words}]{' (--output-dir saves it)' if piece.data is not None else ''}"
     if piece.data is None:
         return app.console.warn, f"not saved: {piece.words}"
     return app.console.note, f"[{piece.words}] saved as {save(piece, output_dir)}"
@@ -365,17 +383,18 @@ def _take_headers(app: App, texts: Sequence[str]) -> None:
         app.catalogs.server_headers[name] = parsed
 
 
-def _found(app: App, text: str) -> Tool:
-    """Return the tool; a cached list that does not have it is asked for anew, once."""
+def _found(app: App, text: str) -> tuple[Offer, Tool]:
+    """Return the tool and what it is offered with; a cached list that does not have it is asked for anew, once."""
     from litellmctl.tools.tool import find
 
     catalog = app.catalogs.tools()
     try:
-        return find(catalog.offer.tools, text)
+        return catalog.offer, find(catalog.offer.tools, text)
     except Rejected:
         if app.connection.is_offline or catalog.age < 1:
             raise
-    return find(app.catalogs.fetch_tools().offer.tools, text)
+    offer = app.catalogs.fetch_tools().offer
+    return offer, find(offer.tools, text)
 
 
 def _warn_of_servers(app: App, offer: Offer, asked: Sequence[Server], *, strict: bool) -> None:

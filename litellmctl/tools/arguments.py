@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from litellmctl.errors import UsageFailure
 from litellmctl.foundation.text import cut
-from litellmctl.tools.schema import json_text
+from litellmctl.tools.schema import has_choices, item_schema, json_text
 from litellmctl.tools.validation import TooHard
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ _MAX_DEPTH = 4
 # A text becomes an array in arrays no deeper than this: checking what is deeper takes a hostile schema too much time.
 _MAX_ARRAY_DEPTH = 2
 _MAX_SAMPLE = 1000
+_TYPES_BUT_TEXT = ("integer", "number", "boolean", "null", "array", "object")
 # What an error names: so many problems, each at a place of so many characters.
 _MAX_PROBLEMS = 20
 _MAX_WORDS = 200
@@ -58,22 +59,25 @@ def parse_item(text: str, read: Read) -> Item:
     return Item(name, value, is_json=False)
 
 
-def parse_json(text: str, *, named: str) -> Any:
-    """Return the JSON data in a text; NaN and Infinity are none. The text is not repeated in errors."""
+def parse_json(text: str, *, named: str, is_line: bool = False) -> Any:
+    """Return the JSON data in a text; NaN and Infinity are none. The text is not repeated in errors.
+
+    Where it `is_line`, those who name it know its number.
+    """
     try:
         return _loaded(text)
     except json.JSONDecodeError as error:
-        where = f"line {error.lineno} column {error.colno}: {error.msg}"
+        where = f"{'' if is_line else f'line {error.lineno} '}column {error.colno}: {error.msg}"
         raise UsageFailure(f"{named} is not JSON: {where}", remedy="quote it for your shell: NAME:='[1, 2]'") from None
     except (ValueError, RecursionError):
         raise UsageFailure(f"{named} is not JSON that can be sent") from None
 
 
-def parse_object(text: str, *, named: str) -> dict[str, Any]:
+def parse_object(text: str, *, named: str, is_line: bool = False) -> dict[str, Any]:
     """Return the JSON object in a text."""
     if len(text) > MAX_BYTES:
         raise UsageFailure(f"{named} is larger than {MAX_BYTES // 2**20} MiB")
-    value = parse_json(text, named=named)
+    value = parse_json(text, named=named, is_line=is_line)
     if not isinstance(value, dict):
         raise UsageFailure(f"{named} is not a JSON object", remedy="""write it as '{"name": "value"}'""")
     return value
@@ -140,30 +144,54 @@ def _value(schema: Schema, part: Any, group: Sequence[Item]) -> Any:
     if len(group) == 1:
         item = group[0]
         return item.value if item.is_json else _coerced(schema, part, item.value)
-    items: Any = next((one.get("items") for one in schema.alternatives(part) if one.get("type") == "array"), None)
-    return [item.value if item.is_json else _coerced(schema, items, item.value, 1) for item in group]
+    array = next((one for one in schema.alternatives(part) if one.get("type") == "array"), {})
+    return [
+        item.value if item.is_json else _coerced(schema, item_schema(array, place), item.value, 1)
+        for place, item in enumerate(group)
+    ]
 
 
 def _coerced(schema: Schema, part: Any, text: str, depth: int = 0) -> Any:
     """Return a text as the first alternative that it fits; one that fits none stays a text, and the check says so.
 
-    Inside an array, what is no array goes first: of arrays of arrays of themselves there is no last one.
+    `null` is none of an array's elements where it may stand for the array. Where a text is allowed too, what would not
+    come back as it was typed (000123, +15551234567, 1.50) is one: it may be a number in name only. Inside an array,
+    what is no array goes first: of arrays of arrays of themselves there is no last one.
     """
-    for one in _alternatives(schema, part, depth):
+    alternatives = _alternatives(schema, part, depth)
+    takes_text = any(map(_takes_text, alternatives))
+    for one in alternatives:
         fits, value = _as(schema, one, text, depth)
-        if fits:
+        if fits and not (takes_text and _is_changed(value, text)):
             return value
     return text
 
 
+def _takes_text(part: dict[str, Any]) -> bool:
+    """Whether a simple schema takes any text."""
+    return part.get("type") not in _TYPES_BUT_TEXT and "properties" not in part and not has_choices(part)
+
+
+def _is_changed(value: Any, text: str) -> bool:
+    """Whether a value that a text was made into is another text. Objects and arrays are meant as such."""
+    if isinstance(value, list) and not text.lstrip().startswith("["):
+        return True  # an array around it
+    return not isinstance(value, str | dict | list) and json_text(value) != text
+
+
 def _alternatives(schema: Schema, part: Any, depth: int) -> list[dict[str, Any]]:
     alternatives = list(schema.alternatives(part))
-    return sorted(alternatives, key=lambda one: one.get("type") == "array") if depth else alternatives
+    arrays = [one for one in alternatives if one.get("type") == "array"]
+    if not arrays:
+        return alternatives
+    if depth:
+        return [one for one in alternatives if one.get("type") != "array"] + arrays
+    return sorted(alternatives, key=lambda one: one.get("type") != "null")
 
 
 def _as(schema: Schema, part: dict[str, Any], text: str, depth: int) -> tuple[bool, Any]:
-    allowed = part.get("enum") if isinstance(part.get("enum"), list) else [part["const"]] if "const" in part else None
-    if allowed is not None:
+    if has_choices(part):
+        allowed = part["enum"] if isinstance(part.get("enum"), list) else [part["const"]]
         for value in allowed:
             if text == (value if isinstance(value, str) else json_text(value)):
                 return True, value
@@ -200,7 +228,7 @@ def _as_array(schema: Schema, part: dict[str, Any], text: str, depth: int) -> tu
             return True, value
     if depth == _MAX_ARRAY_DEPTH:
         return False, None
-    return True, [_coerced(schema, part.get("items"), text, depth + 1)]
+    return True, [_coerced(schema, item_schema(part, 0), text, depth + 1)]
 
 
 def _as_json(text: str, kind: type) -> tuple[bool, Any]:

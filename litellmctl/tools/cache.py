@@ -34,7 +34,7 @@ class ToolCache(LineCache):
     """The cached tools: a line for each."""
 
     kind = "tools"
-    schema = 1
+    schema = 2
 
     def read(self) -> ToolCatalog | None:
         """Return the tools; None where there are none or they are damaged, whatever the reason."""
@@ -45,16 +45,22 @@ class ToolCache(LineCache):
         try:
             tools = [Tool(*row) for row in json.loads(f"[{','.join(lines)}]")]
             servers = [_server(*row) for row in header["servers"]]
-            return ToolCatalog(
-                float(header["fetched_at"]), Offer(tools, servers, [str(one) for one in header["notes"]])
-            )
+            notes = [str(one) for one in header["notes"]]
+            offer = Offer(tools, servers, notes, str(header["call_path"]), header["by_name"] is True)
+            return ToolCatalog(float(header["fetched_at"]), offer)
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return None
 
     def write(self, catalog: ToolCatalog) -> None:
         """Replace the tools. Raises OSError; what was there is then still there."""
         offer = catalog.offer
-        header = {"fetched_at": catalog.fetched_at, "servers": offer.servers, "notes": offer.notes}
+        header = {
+            "fetched_at": catalog.fetched_at,
+            "servers": offer.servers,
+            "notes": offer.notes,
+            "call_path": offer.call_path,
+            "by_name": offer.by_name,
+        }
         self.write_lines(header, [dump_json(tool) for tool in offer.tools])
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from litellmctl.errors import AuthFailure, Failure, Rejected, UsageFailure
 from litellmctl.foundation import files
-from litellmctl.foundation.text import dump_json
+from litellmctl.foundation.text import counted, cut, dump_json
 from litellmctl.proxy import mcp
 from litellmctl.tools.arguments import MAX_BYTES, Item, build, check, parse_item, parse_object
 from litellmctl.tools.result import Result, failed, read_result
@@ -19,11 +19,22 @@ from litellmctl.tools.schema import Schema
 
 if TYPE_CHECKING:
     from litellmctl.proxy.client import Client
-    from litellmctl.tools.tool import Tool
+    from litellmctl.tools.tool import Offer, Tool
 
 
 # A line as long as may be, its end, and a byte more.
 _MAX_LINE = MAX_BYTES + 3
+_MAX_IN_MEMORY = 2**20
+# What an error names of the lines that are bad: so many, each with so many characters.
+_MAX_BAD = 10
+_MAX_PROBLEM = 200
+
+
+class Line(NamedTuple):
+    """A line of JSONL, as it is in the file, and its number there."""
+
+    number: int
+    data: bytes
 
 
 class Outcome(NamedTuple):
@@ -34,14 +45,16 @@ class Outcome(NamedTuple):
 
 
 class Caller:
-    """Calls a tool.
+    """Calls a tool of an offer.
 
     `connect` makes the client, when the first arguments are known to be good; `current` gives the key to use now for
-    the one used last; `forget` drops the cached tools, which turned out to be old; `seconds` bounds each call.
+    the one used last; `forget` drops the cached tools, which turned out to be old; `seconds` bounds each call; `stdin`
+    gives stdin where an argument names it: one that cannot be read is no matter to the others.
     """
 
     def __init__(
         self,
+        offer: Offer,
         tool: Tool,
         connect: Callable[[], Client],
         current: Callable[[str], str],
@@ -49,9 +62,11 @@ class Caller:
         *,
         checks: bool,
         seconds: float,
-        stdin: IO[bytes] | None,
+        stdin: Callable[[], IO[bytes] | None],
     ) -> None:
         self._tool = tool
+        self._name = offer.name_to_call(tool)
+        self._path = mcp.OLD_CALL if offer.call_path == mcp.OLD_CALL else mcp.CALL
         self._connect = connect
         self._current = current
         self._forget = forget
@@ -95,43 +110,86 @@ class Caller:
         key = client.auth.key
         tool = self._tool
         try:
-            answer = mcp.call(client, self._seconds, tool.server_id, tool.name, arguments)
+            answer = mcp.call(client, self._seconds, tool.server_id, self._name, arguments, path=self._path)
         except AuthFailure as failure:
             if failure.status == 401:
                 with suppress(Failure):
                     client.auth.renewed(key)
-            raise
+            raise self._explained(failure) from None
         except Rejected as failure:
             if failure.code == "not_found":
                 self._forget()
-            raise
+            raise self._explained(failure) from None
         client.auth.renew = self._renew  # the key is good; when it ends, it may be renewed again
-        return read_result(answer, client.base_url)
+        return read_result(answer, client.base_url, tool.name)
 
-    def line(self, line: bytes, base: dict[str, Any], items: Sequence[Item]) -> Outcome:
+    def _explained(self, failure: Failure) -> Failure:
+        """Return a refusal with what is to be known of releases that do not tell the ids of servers."""
+        tool = self._tool
+        if failure.code == "not_found" and self._name != tool.name:
+            return failure.changed(
+                message=f"{tool.path} was not called: this release of LiteLLM finds tools by their names alone, "
+                f"and several servers have one named {cut(tool.name)}",
+                remedy="ask the proxy's administrator to upgrade LiteLLM",
+            )
+        if failure.code == "forbidden" and tool.server_id == tool.server:
+            return failure.adding("the server's id is not known, and some releases refuse its name").changed(
+                remedy="ask the proxy's administrator for a key that may list MCP servers (/v1/mcp/server)"
+            )
+        return failure
+
+    def lines(self, source: str, base: dict[str, Any], items: Sequence[Item]) -> Iterator[Line]:
+        """Yield the lines of a file, or of stdin for `-`, not blank ones, when all of them are known to be good.
+
+        The file is read twice; what cannot be (a pipe) is kept in a temporary file meanwhile.
+        """
+        with self._open(source) as opened, _rereadable(opened) as file:
+            start = file.tell()
+            self._require_good(_lines(file), base, items)
+            file.seek(start)
+            yield from _lines(file)
+
+    def line(self, line: Line, base: dict[str, Any], items: Sequence[Item]) -> Outcome:
         """Call the tool with one line of JSONL; never raises a failure."""
         try:
-            if len(line.rstrip(b"\r\n")) > MAX_BYTES:
-                raise UsageFailure(f"the line is larger than {MAX_BYTES // 2**20} MiB")
-            try:
-                text = line.decode("utf-8-sig")
-            except UnicodeDecodeError:
-                raise UsageFailure("the line is not UTF-8") from None
-            result = self.call(self.arguments({**base, **parse_object(text, named="the line")}, items))
+            result = self.call(self._line_arguments(line, base, items))
             whole = dump_json(result.whole)
         except Failure as failure:
-            return Outcome(dump_json({"error": failure.as_dict()}), failure)
-        return Outcome(whole, failed(self._tool.path) if result.is_error else None)
+            named = failure.because(f"line {line.number}")
+            return Outcome(dump_json({"error": named.as_dict()}), named)
+        return Outcome(whole, failed(self._tool.path).because(f"line {line.number}") if result.is_error else None)
 
-    def lines(self, source: str) -> Iterator[bytes]:
-        """Yield the lines of a file, or of stdin for `-`, not blank ones; of one that is too long, its beginning."""
-        with self._open(source) as file:
-            while line := file.readline(_MAX_LINE):
-                rest = line
-                while len(rest) == _MAX_LINE and not rest.endswith(b"\n"):
-                    rest = file.readline(_MAX_LINE)
-                if not line.isspace():
-                    yield line
+    def _require_good(self, lines: Iterator[Line], base: dict[str, Any], items: Sequence[Item]) -> None:
+        """Refuse lines that cannot be sent, naming them; one call of many cannot be taken back."""
+        bad = 0
+        problems: list[UsageFailure] = []
+        for line in lines:
+            try:
+                self._line_arguments(line, base, items)
+            except UsageFailure as failure:
+                bad += 1
+                if bad <= _MAX_BAD:
+                    told = f"line {line.number}: {cut(failure.message, _MAX_PROBLEM)}"
+                    problems.append(failure.changed(message=told))
+            except Failure as failure:
+                raise failure.because(f"line {line.number}") from None
+        if problems:
+            more = f"; and {counted(bad - _MAX_BAD, 'more line')}" if bad > _MAX_BAD else ""
+            named = "; ".join(problem.message for problem in problems)
+            raise problems[0].changed(message=f"{named}{more}; no call was made")
+
+    def _line_arguments(self, line: Line, base: dict[str, Any], items: Sequence[Item]) -> dict[str, Any]:
+        if len(line.data.rstrip(b"\r\n")) > MAX_BYTES:
+            raise UsageFailure(f"it is larger than {MAX_BYTES // 2**20} MiB")
+        try:
+            text = line.data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise UsageFailure("it is not UTF-8") from None
+        try:
+            own = parse_object(text, named="it", is_line=True)
+        except UsageFailure as failure:
+            raise failure.changed(remedy="write one JSON object on each line") from None
+        return self.arguments({**base, **own}, items)
 
     def _ready(self) -> Client:
         """Return the client, with a key that has not ended."""
@@ -158,9 +216,40 @@ class Caller:
     def _open(self, name: str) -> AbstractContextManager[IO[bytes]]:
         if name != "-":
             return _opened(name)
-        if self._stdin is None:
-            raise UsageFailure("there is no stdin to read")
-        return nullcontext(self._stdin)
+        stdin = self._stdin()
+        if stdin is None:
+            raise UsageFailure("there is no stdin to read", remedy="give the input with a pipe, or < FILE")
+        return nullcontext(stdin)
+
+
+@contextmanager
+def _rereadable(file: IO[bytes]) -> Iterator[IO[bytes]]:
+    """Give a file that can be read again: the file itself, or a temporary copy."""
+    if file.seekable():
+        yield file
+        return
+    import shutil
+    import tempfile
+
+    try:
+        with tempfile.SpooledTemporaryFile(_MAX_IN_MEMORY) as copy:
+            shutil.copyfileobj(file, copy)
+            copy.seek(0)
+            yield copy
+    except OSError as error:
+        raise Failure("file", f"cannot keep the lines in a temporary file: {files.reason(error)}") from None
+
+
+def _lines(file: IO[bytes]) -> Iterator[Line]:
+    """Yield the lines that are not blank; of one that is too long, its beginning."""
+    number = 0
+    while data := file.readline(_MAX_LINE):
+        number += 1
+        rest = data
+        while len(rest) == _MAX_LINE and not rest.endswith(b"\n"):
+            rest = file.readline(_MAX_LINE)
+        if not data.isspace():
+            yield Line(number, data)
 
 
 def read_file(name: str) -> str:

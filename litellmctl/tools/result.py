@@ -12,15 +12,23 @@ from typing import Any, NamedTuple
 
 from litellmctl.errors import Failure, Rejected, Unavailable
 from litellmctl.foundation import files
+from litellmctl.foundation.text import cut
 
 _MAX_TYPE = 100
 _MAX_LINK = 2000
+_ANY_TYPE = "application/octet-stream"
+# How SDKs of MCP servers begin the only text of a result that is an error: what names the tool is the server's own.
+_ERRORS = (
+    *("Error executing tool {name}: ", "Error calling tool '{name}'", "Unknown tool: {name}"),
+    *("MCP error -32", "Input validation error: ", "Output validation error: "),
+)
 
 
 class Attachment(NamedTuple):
     """A block that is no text: `kind` is image, audio, resource ...; `data` is None where it cannot be decoded.
 
-    `link` is where it can be had, if that is all that is known of it.
+    `link` is where it can be had, if that is all that is known of it, and `label` what it is called there. `text` is
+    that of an embedded resource, to be read like any other.
     """
 
     kind: str
@@ -28,15 +36,18 @@ class Attachment(NamedTuple):
     name: str
     data: bytes | None
     link: str | None = None
+    label: str | None = None
+    text: str | None = None
 
     @property
     def words(self) -> str:
         """What it is, for a person."""
-        if self.data is not None:
-            size = f"of {len(self.data):,} bytes".replace(",", " ")
-        else:
-            size = "of unreadable data" if self.link is None else f"at {self.link[:_MAX_LINK]}"
-        return f"{self.kind[:_MAX_TYPE]} {self.mime_type[:_MAX_TYPE]} {size}"
+        kind, mime_type = self.kind[:_MAX_TYPE], self.mime_type[:_MAX_TYPE]
+        if self.link is not None:
+            label = "" if self.label is None else f' "{cut(self.label, _MAX_TYPE)}"'
+            return f"{kind}{label} at {cut(self.link, _MAX_LINK)}{f' ({mime_type})' if mime_type else ''}"
+        size = "unreadable data" if self.data is None else f"{len(self.data):,} bytes".replace(",", " ")
+        return f"{kind} {mime_type} of {size}"
 
 
 class Result(NamedTuple):
@@ -50,10 +61,19 @@ class Result(NamedTuple):
         return self.whole.get("isError") is True
 
     @property
+    def _content(self) -> list[Any]:
+        content = self.whole.get("content")
+        return content if isinstance(content, list) else []
+
+    @property
     def blocks(self) -> list[dict[str, Any]]:
         """The content blocks, those that are objects."""
-        content = self.whole.get("content")
-        return [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
+        return [block for block in self._content if isinstance(block, dict)]
+
+    @property
+    def strange(self) -> int:
+        """How many of the content blocks are no objects: nothing is known of those."""
+        return len(self._content) - len(self.blocks)
 
     @property
     def structured(self) -> Any:
@@ -70,8 +90,14 @@ class Result(NamedTuple):
                 yield _attachment(block, number)
 
 
-def read_result(answer: Any, where: str) -> Result:
-    """Return the result in an answer; anything but an object with content is not a tool's."""
+def read_result(answer: Any, where: str, name: str = "") -> Result:
+    """Return the result of the tool `name` in an answer; anything but an object with content is not a tool's.
+
+    Up to LiteLLM 1.80 the answer is the list of the content blocks alone, which is made into such an object. Whether
+    the tool failed is then only said in its text.
+    """
+    if isinstance(answer, list) and (not answer or any(_is_block(one) for one in answer)):
+        return Result({"content": answer, "isError": _says_error(answer, name)})
     if not isinstance(answer, dict) or not ("content" in answer or "structuredContent" in answer):
         raise Unavailable(
             "bad_response",
@@ -79,6 +105,17 @@ def read_result(answer: Any, where: str) -> Result:
             remedy="pass -v, and look into the proxy's log",
         )
     return Result(answer)
+
+
+def _is_block(one: Any) -> bool:
+    return isinstance(one, dict) and isinstance(one.get("type"), str)
+
+
+def _says_error(content: list[Any], name: str) -> bool:
+    if len(content) != 1 or not _is_block(content[0]) or content[0]["type"] != "text":
+        return False
+    text = content[0].get("text")
+    return isinstance(text, str) and text.startswith(tuple(start.replace("{name}", name) for start in _ERRORS))
 
 
 def failed(path: str) -> Rejected:
@@ -112,27 +149,29 @@ def _unwritable(folder: str, error: OSError) -> Failure:
 
 
 def _attachment(block: dict[str, Any], number: int) -> Attachment:
-    kind = block.get("type")
-    kind = kind if isinstance(kind, str) and kind else "content"
+    kind = _text(block.get("type")) or "content"
     inner = block.get("resource")
     source = inner if isinstance(inner, dict) else block
-    own_type = source.get("mimeType")
-    mime_type = own_type if isinstance(own_type, str) and own_type else "application/octet-stream"
-    data: bytes | None = None
-    link: str | None = None
+    own_type, uri, label = _text(source.get("mimeType")), source.get("uri"), _text(source.get("name"))
     encoded, text = source.get("blob", source.get("data")), source.get("text")
+    name = _file_name(uri if isinstance(uri, str) else label, number, own_type or "")
     if isinstance(encoded, str):
         try:
             data = b64decode(encoded, validate=True)
         except ValueError:
             data = None
-    elif isinstance(text, str):
-        data = text.encode("utf-8", "replace")
-        mime_type = mime_type if own_type else "text/plain"
-    else:
-        link = source["uri"] if isinstance(source.get("uri"), str) else None
-    uri = source.get("uri") if isinstance(source.get("uri"), str) else source.get("name")
-    return Attachment(kind, mime_type, _file_name(uri, number, mime_type), data, link)
+        return Attachment(kind, own_type or _ANY_TYPE, name, data)
+    if isinstance(text, str):
+        name = _file_name(uri if isinstance(uri, str) else label, number, own_type or "text/plain")
+        shown = text if source is inner else None
+        return Attachment(kind, own_type or "text/plain", name, text.encode("utf-8", "replace"), text=shown)
+    if isinstance(uri, str):
+        return Attachment(kind, own_type or "", name, None, uri, label or _text(source.get("title")))
+    return Attachment(kind, own_type or _ANY_TYPE, name, None)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def _file_name(uri: Any, number: int, mime_type: str) -> str:

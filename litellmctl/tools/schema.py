@@ -7,6 +7,7 @@ all that is done with one schema is a small multiple of its size: beyond that, n
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import islice
@@ -311,11 +312,12 @@ class Schema:
         else:
             # Of several alternatives, the one whose type it has is meant.
             near = [branch for branch in getattr(kind, "context", ()) if not _is_another_type(branch, error)]
-            if len(near) == 1 and near[0]:
+            if len(near) == 1 and near[0] and not all(inner.kind.name in _CHOICES for inner in near[0]):
                 for inner in near[0]:
                     yield from self._explained(inner)
             else:
-                yield Problem(".".join(path), self._expectation(error, schema, is_type=not near))
+                is_simple = all(inner.kind.name in _CHOICES for branch in near for inner in branch)
+                yield Problem(".".join(path), self._expectation(error, schema, is_type=is_simple))
 
     def _at(self, path: list[str | int]) -> Any:
         """Return the part of the document at a path of keys."""
@@ -336,12 +338,19 @@ class Schema:
             here = sorted([types] if isinstance(types, str) else types or []) == sorted(kind.types)
             return f"is not {_with_article(self.type_words(schema if here else {'type': list(kind.types)}))}"
         if kind.name in {"anyOf", "oneOf"} and is_type:
-            words = self.type_words(schema)
+            allowed = self.allowed(schema)
+            others = [one for one in self.alternatives(schema) if not has_choices(one)]
+            words = self.type_words({"anyOf": others} if allowed else schema)
             if "any" not in words.split():
-                return f"is not {_with_article(words)}"
-        if kind.name in {"enum", "const"}:
-            allowed = kind.options if kind.name == "enum" else [kind.expected_value]
-            return f"is not one of {', '.join(cut(json_text(one), _MAX_WORD) for one in allowed[:_MAX_LISTED])}"
+                return (
+                    f"is not {_with_article(words)}"
+                    if not allowed
+                    else f"{_none_of(allowed)} or {_with_article(words)}"
+                )
+            if allowed and not others:
+                return _none_of(allowed)
+        if kind.name in _CHOICES:
+            return _none_of(kind.options if kind.name == "enum" else [kind.expected_value])
         if kind.name == "falseSchema":
             return "is not allowed"
         if kind.name == "propertyNames":
@@ -350,8 +359,21 @@ class Schema:
 
 
 _MAX_LISTED = 20
+# What the validator calls it if a value is none of those that are allowed.
+_CHOICES = frozenset({"enum", "const"})
 # Where a name may be mentioned that `properties` does not have.
 _ELSEWHERE = ("patternProperties", "if", "dependentSchemas", "dependencies", "$dynamicRef")
+
+
+def item_schema(array: dict[str, Any], place: int) -> Any:
+    """Return the schema of an element of an array; in a tuple (`prefixItems`, or a list as `items`), of its place."""
+    items = array.get("items")
+    tuple_ = array.get("prefixItems", items)
+    if not isinstance(tuple_, list):
+        return items
+    if place < len(tuple_):
+        return tuple_[place]
+    return array.get("additionalItems") if tuple_ is items else items
 
 
 def json_text(value: Any) -> str:
@@ -386,9 +408,20 @@ def _unknown(names: list[str], known: dict[str, Any]) -> list[Problem]:
     return found
 
 
+def has_choices(schema: dict[str, Any]) -> bool:
+    """Whether a simple schema lists the values that it allows."""
+    return "const" in schema or isinstance(schema.get("enum"), list)
+
+
+def _none_of(allowed: list[Any]) -> str:
+    more = f" or {len(allowed) - _MAX_LISTED:,} more" if len(allowed) > _MAX_LISTED else ""
+    return f"is not one of {', '.join(cut(json_text(one), _MAX_WORD) for one in allowed[:_MAX_LISTED])}{more}"
+
+
 def _is_another_type(branch: list[Any], error: Any) -> bool:
     return any(inner.kind.name == "type" and inner.instance_path == error.instance_path for inner in branch)
 
 
 def _with_article(words: str) -> str:
-    return f"an {words}" if words[:1] in "aeio" else f"a {words}"
+    words = re.sub(r"\bboolean\b", "boolean (true or false)", words, count=1)
+    return words if words == "null" else f"an {words}" if words[:1] in "aeio" else f"a {words}"

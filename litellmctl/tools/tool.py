@@ -13,16 +13,17 @@ from litellmctl.foundation.text import counted
 
 MAX_TOOLS = 4096
 _MAX_NAME = 64
-# The forms in which `definitions` gives tools for function calling.
+# The forms in which `tools.definitions` gives tools for function calling.
 STYLES = ("openai", "anthropic")
 _SUFFIX_DIGITS = (8, 16, 32)
 _MAX_DEPTH = 100
-# What a chat completion refuses at the top of a function's parameters.
-_NOT_AT_THE_TOP = frozenset({"$ref", "allOf", "anyOf", "oneOf", "not", "enum", "const", "if", "then", "else"})
 
 
 class Tool(NamedTuple):
-    """A tool. The schemas and annotations are the server's own, unchecked; None where it gives none."""
+    """A tool. The schemas and annotations are the server's own, unchecked; None where it gives none.
+
+    `server` and `server_id` are "" where the proxy does not say whose it is.
+    """
 
     server: str
     server_id: str
@@ -36,8 +37,14 @@ class Tool(NamedTuple):
 
     @property
     def path(self) -> str:
-        """The name that nothing else at this proxy has: `server/tool`."""
-        return f"{self.server}/{self.name}"
+        """The name that nothing else at this proxy has: `server/tool`, or where the server is unknown, one word."""
+        if self.server:
+            return f"{self.server}/{self.name}"
+        return self.full_name if "/" in self.name else self.name
+
+    def row(self) -> dict[str, Any]:
+        """Return the tool as people and scripts see it; null is what the proxy does not say."""
+        return {**self._asdict(), "server": self.server or None, "server_id": self.server_id or None}
 
 
 class Server(NamedTuple):
@@ -57,26 +64,48 @@ class Server(NamedTuple):
 
 
 class Offer(NamedTuple):
-    """What a proxy offers: tools and servers in order of their names, and what was dropped, and why."""
+    """What a proxy offers: tools and servers in order of their names, and what was dropped, and why.
+
+    `call_path` is where tools are called, "" for the usual place. `by_name` is true where the proxy's list does not say
+    the ids of servers (up to LiteLLM 1.90): some of these releases look for a tool by its name alone.
+    """
 
     tools: list[Tool]
     servers: list[Server]
     notes: list[str]
+    call_path: str = ""
+    by_name: bool = False
+
+    def name_to_call(self, tool: Tool) -> str:
+        """Return the name by which the proxy finds this tool, and no other server's.
+
+        By the bare name, LiteLLM 1.65 to 1.84 call whichever server has it, even where a server's id is sent too.
+        `SERVER-TOOL` is unknown to the oldest of them, which then call none.
+        """
+        if not self.by_name or sum(one.name == tool.name for one in self.tools) < 2:
+            return tool.name
+        alias = next((server.alias for server in self.servers if server.id == tool.server_id and server.alias), None)
+        return f"{(alias or tool.server).replace(' ', '_')}-{tool.name}"
 
 
 def read_offer(answer: dict[str, Any], listed: Iterable[Any]) -> Offer:
-    """Return what /mcp-rest/tools/list answered (tests/contract/shapes/mcp_tools_list.*.json).
+    """Return what `proxy.mcp.tools` returns (tests/contract/shapes/mcp_tools_list.*.json).
 
-    `listed` are the rows of /v1/mcp/server, which know of servers without tools. Each bad entry is left out alone.
+    `listed` are the rows of /v1/mcp/server, which know of servers without tools, and of the ids of servers where the
+    list of tools does not tell those. Each bad entry is left out alone.
     """
     notes: list[str] = []
     found: dict[tuple[str, str], Tool] = {}
     entries = answer.get("tools")
     entries = entries if isinstance(entries, list) else []
+    rows = [row for row in listed if isinstance(row, dict)]
+    homes = _homes(rows)
+    tells_ids = any(_text(_info(entry).get("server_id")) for entry in entries[:MAX_TOOLS])
     bad = deep = duplicates = 0
     for entry in entries[:MAX_TOOLS]:
-        tool = _tool(entry)
-        if tool is None:
+        tool = _tool(entry, homes)
+        # Where ids are told, no tool can be called without one.
+        if tool is None or (tells_ids and not tool.server):
             bad += 1
         elif _is_deep(entry):
             deep += 1
@@ -93,7 +122,41 @@ def read_offer(answer: dict[str, Any], listed: Iterable[Any]) -> Offer:
         if count:
             notes.append(f"left out {counted(count, 'tool')} {why}")
     tools = _named(sorted(found.values(), key=lambda tool: (tool.server, tool.server_id, tool.name)))
-    return Offer(tools, _servers(answer, tools, listed), notes)
+    return Offer(
+        tools,
+        _servers(answer, tools, rows),
+        notes,
+        call_path=_text(answer.get("call_path")) or "",
+        by_name=bool(tools) and not tells_ids,
+    )
+
+
+def _info(entry: Any) -> dict[str, Any]:
+    """Return what a tool's entry or a server's row tells of the server."""
+    info = entry.get("mcp_info") if isinstance(entry, dict) else None
+    return info if isinstance(info, dict) else {}
+
+
+def _homes(rows: Sequence[dict[str, Any]]) -> dict[str, tuple[str, str]]:
+    """Return name and id of each server by what its tools may call it; under "", those of the only server.
+
+    What two servers are called says nothing.
+    """
+    homes: dict[str, tuple[str, str] | None] = {}
+    for row in rows:
+        home = _row_name(row), _text(row.get("server_id"))
+        if home[0] is None or home[1] is None:
+            continue
+        for name in {_text(_info(row).get("server_name")), home[0]} - {None}:
+            homes[str(name)] = None if homes.get(str(name), home) != home else (home[0], home[1])
+    found = {name: home for name, home in homes.items() if home is not None}
+    if len(rows) == 1 and found:
+        found[""] = next(iter(found.values()))
+    return found
+
+
+def _row_name(row: dict[str, Any]) -> str | None:
+    return _text(row.get("server_name")) or _text(row.get("server_id"))
 
 
 def find(tools: Sequence[Tool], text: str) -> Tool:
@@ -119,7 +182,7 @@ def find(tools: Sequence[Tool], text: str) -> Tool:
 
 def unknown(tools: Sequence[Tool], text: str) -> Failure:
     """Return the failure for a tool or server that is not there."""
-    servers = {name for tool in tools for name in (tool.server, tool.server_id)}
+    servers = {name for tool in tools for name in (tool.server, tool.server_id) if name}
     known = [name for tool in tools for name in (tool.path, tool.full_name, *([] if "/" in tool.name else [tool.name]))]
     server, slash, _ = text.partition("/")
     if slash and not any(text.startswith(f"{name}/") for name in servers) and text not in known:
@@ -138,17 +201,17 @@ def selected(tools: Iterable[Tool], servers: Sequence[str], globs: Sequence[str]
     ]
 
 
-def _tool(entry: Any) -> Tool | None:
-    if not isinstance(entry, dict):
+def _tool(entry: Any, homes: dict[str, tuple[str, str]]) -> Tool | None:
+    name = _text(entry.get("name")) if isinstance(entry, dict) else None
+    if name is None:
         return None
-    info = entry.get("mcp_info")
-    info = info if isinstance(info, dict) else {}
-    name, server = _text(entry.get("name")), _text(info.get("server_name")) or _text(info.get("server_id"))
-    if name is None or server is None:
-        return None
+    info = _info(entry)
+    told, own_id = _text(info.get("server_name")), _text(info.get("server_id"))
+    known, known_id = homes.get(told or "", ("", "")) if own_id is None else ("", "")
+    server = told or own_id or known
     return Tool(
         server=server,
-        server_id=_text(info.get("server_id")) or server,
+        server_id=own_id or known_id or server,
         name=name,
         full_name="",
         title=_text(entry.get("title")),
@@ -165,7 +228,7 @@ def _text(value: Any) -> str | None:
 
 def _named(tools: list[Tool]) -> list[Tool]:
     """Give each tool its full name. One that had to be cut, or is another's too, gets a suffix of its own."""
-    plain = [re.sub(r"[^a-z0-9_]+", "_", f"mcp_{tool.server}_{tool.name}".lower()) for tool in tools]
+    plain = [re.sub(r"[^a-z0-9_]+", "_", _plain_name(tool).lower()) for tool in tools]
     names = plain
     for digits in _SUFFIX_DIGITS:  # a longer one where somebody took the trouble to find a clash
         count = Counter(names)
@@ -174,6 +237,10 @@ def _named(tools: list[Tool]) -> list[Tool]:
             for name, own, tool in zip(names, plain, tools, strict=True)
         ]
     return [tool._replace(full_name=name) for name, tool in zip(names, tools, strict=True)]
+
+
+def _plain_name(tool: Tool) -> str:
+    return f"mcp_{tool.server}_{tool.name}" if tool.server else f"mcp_{tool.name}"
 
 
 def _suffixed(name: str, tool: Tool, digits: int) -> str:
@@ -198,14 +265,14 @@ def _is_deep(value: Any) -> bool:
     return True
 
 
-def _servers(answer: dict[str, Any], tools: list[Tool], listed: Iterable[Any]) -> list[Server]:
-    count = Counter(tool.server for tool in tools)
+def _servers(answer: dict[str, Any], tools: list[Tool], listed: Iterable[dict[str, Any]]) -> list[Server]:
+    count = Counter(tool.server for tool in tools if tool.server)
     ids = {tool.server: tool.server_id for tool in tools}
     outcomes = answer.get("server_outcomes")
     outcomes = outcomes if isinstance(outcomes, dict) else {}
     rows: dict[str, dict[str, Any]] = {}
     for row in listed:
-        name = _text(row.get("server_name")) or _text(row.get("server_id")) if isinstance(row, dict) else None
+        name = _row_name(row)
         if name is not None:
             rows[name] = row
     servers = []
@@ -226,28 +293,3 @@ def _servers(answer: dict[str, Any], tools: list[Tool], listed: Iterable[Any]) -
             )
         )
     return servers
-
-
-def definitions(tools: Iterable[Tool], style: str) -> list[dict[str, Any]]:
-    """Return the tools for function calling, in the form of `openai` or `anthropic`."""
-    made = []
-    for tool in tools:
-        parameters = _parameters(tool.input_schema)
-        about = {"name": tool.full_name, "description": tool.description or tool.title or tool.name}
-        if style == "anthropic":
-            made.append({**about, "input_schema": parameters})
-        else:
-            made.append({"type": "function", "function": {**about, "parameters": parameters}})
-    return made
-
-
-def _parameters(input_schema: Any) -> dict[str, Any]:
-    """Return the schema of an object, which chat completions insist on: one that is not refuses the whole request."""
-    from litellmctl.tools.schema import Schema
-
-    schema = Schema(input_schema)
-    top = {name: value for name, value in {**schema.whole, **schema.top}.items() if name not in _NOT_AT_THE_TOP}
-    fields = {name: part if isinstance(part, dict | bool) else {} for name, part in schema.fields.items()}
-    required = schema.required
-    top.pop("required", None)
-    return {**top, "type": "object", "properties": fields, **({"required": required} if required else {})}

@@ -72,7 +72,7 @@ class TooHard(Exception):
     """Whether the arguments fit cannot be found out within the bounds."""
 
 
-class _Uncertain(Exception):
+class Uncertain(Exception):
     """How much effort something takes is not certain."""
 
 
@@ -101,6 +101,17 @@ def validator_of(schema: dict[str, Any]) -> Any:
         except (ValueError, RecursionError):
             return None
     return None
+
+
+def is_linear(pattern: str) -> bool:
+    """Whether an engine of linear time takes a regular expression; `pattern_size` says how much that is to find out."""
+    import jsonschema_rs
+
+    try:
+        jsonschema_rs.validator_for({"pattern": pattern}, pattern_options=jsonschema_rs.RegexOptions())
+    except (jsonschema_rs.ValidationError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def fits(validator: Any, arguments: dict[str, Any]) -> bool:
@@ -160,7 +171,7 @@ def effort(schema: dict[str, Any], arguments: dict[str, Any]) -> Effort:
         _require_simple(schema)
         depth, values, characters = _size(arguments)
         steps, positions = _Walk(schema).of(schema, depth)
-    except _Uncertain:
+    except Uncertain:
         return Effort(inf, inf)
     # A pattern is compared with a text at each of its positions, for each character: some 5 ns.
     return Effort(steps * values, positions * characters // 10)
@@ -175,13 +186,13 @@ def _require_simple(schema: dict[str, Any]) -> None:
             continue
         objects += 1
         if not _UNCERTAIN.isdisjoint(value):
-            raise _Uncertain
+            raise Uncertain
         has_references = has_references or isinstance(value.get("$ref"), str)
         has_ids = has_ids or (value is not schema and any(isinstance(value.get(key), str) for key in ("$id", "id")))
         patterns = value.get("patternProperties")
-        positions += sum(map(_positions, [value.get("pattern"), *(patterns if isinstance(patterns, dict) else ())]))
+        positions += sum(map(pattern_size, [value.get("pattern"), *(patterns if isinstance(patterns, dict) else ())]))
         if objects > _MAX_OBJECTS or positions > _MAX_POSITIONS or (has_references and has_ids):
-            raise _Uncertain
+            raise Uncertain
 
 
 def _size(arguments: dict[str, Any]) -> tuple[int, int, int]:
@@ -201,25 +212,25 @@ def _size(arguments: dict[str, Any]) -> tuple[int, int, int]:
     return depth, values, characters
 
 
-def _positions(pattern: Any) -> int:
+def pattern_size(pattern: Any) -> int:
     """Return how many positions the automaton of a pattern may have, at least; what is no text has none."""
     if not isinstance(pattern, str):
         return 0
     if re.search(r"\(\?[a-zA-Z]*x", pattern):  # with comments, which may hide anything
-        raise _Uncertain
+        raise Uncertain
     longest = groups = 1
     for found in re.finditer(_REPEATED, pattern[: _MAX_POSITIONS + 1]):
         before = pattern[found.start() - 1 : found.start()]
         least, most = found[1], found[2] or ""
         if len(least) > 5 or len(most) > 5:
-            raise _Uncertain
+            raise Uncertain
         times = max(int(least), int(most or 0), 1)
         if before in _REPEATS_A_GROUP or before.isspace():
             groups *= times
         else:
             longest = max(longest, times)
         if groups > _MAX_POSITIONS:
-            raise _Uncertain
+            raise Uncertain
     # A class of Unicode's is an automaton of its own.
     classes = 500 if re.search(r"\\[pP]|\(\?[a-zA-Z]*i", pattern) else 1
     return len(pattern) * longest * groups * classes
@@ -244,12 +255,12 @@ class _Walk:
         if key in self._known:
             known = self._known[key]
             if known is None:  # it is part of itself
-                raise _Uncertain
+                raise Uncertain
             return known
         self._known[key] = None
         self._left -= 1 + len(schema)
         if level > _MAX_LEVEL or self._left < 0:
-            raise _Uncertain
+            raise Uncertain
         steps = 1
         positions = 0
         for keyword, value in schema.items():
@@ -267,7 +278,7 @@ class _Walk:
         if keyword == "$ref" and isinstance(value, str):
             found = None if "%" in value else pointed_at(self._whole, value)
             if found is None:
-                raise _Uncertain
+                raise Uncertain
             yield found, depth
         elif keyword in _BELOW or keyword in _BELOW_BY_NAME:
             by_name = isinstance(value, dict) and keyword in _BELOW_BY_NAME
@@ -289,8 +300,8 @@ def _steps(keyword: str, value: Any) -> int:
 def _positions_of(keyword: str, value: Any) -> int:
     """Return what a keyword does for each character of a text."""
     if keyword == "patternProperties" and isinstance(value, dict):
-        return sum(map(_positions, value))
-    return _positions(value) if keyword == "pattern" else int(keyword in _OF_TEXTS)
+        return sum(map(pattern_size, value))
+    return pattern_size(value) if keyword == "pattern" else int(keyword in _OF_TEXTS)
 
 
 def _listed(value: Any) -> list[Any]:

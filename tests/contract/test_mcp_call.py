@@ -161,11 +161,33 @@ def test_whatever_is_answered_a_call_is_made_once(
     assert listings(tools) == 1
 
 
-@pytest.mark.parametrize("body", [b"[]", b"null", b'"text"', b"{}", b'{"isError": false}', b'{"error": "x"}'])
+@pytest.mark.parametrize(
+    "body", [b"null", b'"text"', b"{}", b'{"isError": false}', b"[5]", b"[{}]", b'{"isError": true, "content_": []}']
+)
 def test_what_is_no_result_is_not_taken_for_one(run: Run, tools: FakeProxy, body: bytes) -> None:
     result_of(tools, body)
     result = run("mcp", "call", "add", "a=1", "--json", exit=3)
     assert (result.error["code"], "the call was made" in result.error["message"]) == ("bad_response", True)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": "boom"},
+        {"error": {"message": "boom", "code": "500"}},
+        {"detail": {"error": "internal_server_error", "message": "boom"}},
+        {"jsonrpc": "2.0", "id": 1, "error": {"code": -32603, "message": "boom"}},
+        {"error": {"message": "boom" + "x" * 4_000_000}, "id": 7},
+    ],
+    ids=lambda body: str(body)[:50],
+)
+def test_an_error_with_200_is_one_and_the_call_may_have_had_its_effect(run: Run, tools: FakeProxy, body: Any) -> None:
+    result_of(tools, body)
+    result = run("mcp", "call", "add", "a=1", "--json", exit=3)
+    assert (result, result.error["code"], "boom" in result.error["message"]) == ("", "server_error", True)
+    assert EFFECT in result.error["message"]
+    assert len(result.error["message"]) < 1000
+    assert len(calls(tools)) == 1
 
 
 def test_a_big_result_names_the_limit(run: Run, tools: FakeProxy) -> None:
@@ -372,7 +394,7 @@ def test_everything_that_is_wrong_is_said_at_once_and_nothing_sent(run: Run, too
     result = run("mcp", "call", "convert", f"unit={secret}", f"precise={secret}", f"valeu={secret}", exit=2)
     message, remedy = result.stderr.splitlines()
     assert sorted(message.removeprefix("Error: ").split("; ")) == [
-        "precise is not a boolean",
+        "precise is not a boolean (true or false)",
         'unit is not one of "celsius", "fahrenheit"',
         'valeu is not one of its parameters. Did you mean "value"?',
         "value is required (number)",
@@ -632,6 +654,36 @@ def test_structured_content_may_be_anything_but_nothing(run: Run, tools: FakePro
     assert (nothing, nothing.error["code"]) == ("", "rejected")
 
 
+@pytest.mark.parametrize("value", [{"answer": 42}, [1, None], 0, "text", False])
+def test_without_texts_the_structured_content_is_printed(run: Run, tools: FakeProxy, value: Any) -> None:
+    result_of(tools, answer(structuredContent=value), times=None)
+    assert run("mcp", "call", "lab/ping") == json.dumps(value) + "\n"
+    picture = {"type": "image", "data": PIXEL, "mimeType": "image/png"}
+    tools._routes.pop(("POST", CALL))
+    result_of(tools, answer(structuredContent=value, content=[picture]))
+    result = run("mcp", "call", "lab/ping")
+    assert (result, "[image image/png of 70 bytes]" in result.stderr) == (json.dumps(value) + "\n", True)
+    result_of(tools, answer("a text", structuredContent=value))
+    assert run("mcp", "call", "lab/ping") == "a text\n"
+
+
+def test_the_structured_content_of_an_error_without_texts_is_told(run: Run, tools: FakeProxy) -> None:
+    result_of(tools, answer(structuredContent={"reason": "no such \x1b[31mrow"}, isError=True), times=None)
+    result = run("mcp", "call", "lab/ping", exit=5)
+    assert (result, r'{"reason": "no such \u001b[31mrow"}' in result.stderr) == ("", True)
+    assert result.stderr.splitlines()[-2] == "Error: the tool lab/ping reported an error"
+
+
+def test_a_link_is_named_and_nothing_is_promised(run: Run, tools: FakeProxy, tmp_path: Path) -> None:
+    link = {"type": "resource_link", "uri": "probe://linked", "name": "linked-doc", "mimeType": "text/plain"}
+    result_of(tools, answer(content=[link]), times=None)
+    said = '[resource_link "linked-doc" at probe://linked (text/plain)]\n'
+    for options in ((), ("--output-dir", str(tmp_path / "out"))):
+        result = run("mcp", "call", "lab/ping", *options)
+        assert (result, result.stderr) == ("", said)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 BINARY = bytes(range(256))
 BLOCKS: list[Any] = [
     {"type": "text", "text": "a pixel:"},
@@ -652,14 +704,16 @@ def test_pictures_are_named_and_nothing_binary_is_printed(run: Run, tools: FakeP
     result_of(tools, answer(content=BLOCKS), times=None)
     for terminal in (False, True):
         result = run("mcp", "call", "lab/ping", terminal=terminal, NO_COLOR="1")
-        assert result == "a pixel:\n"
+        assert result == "a pixel:\nné\n"
         lines = result.stderr.splitlines()
-        assert lines[:4] == [
+        assert lines[:5] == [
             "[image image/png of 70 bytes] (--output-dir saves it)",
             "[audio audio/x-odd of 256 bytes] (--output-dir saves it)",
-            "[resource text/plain of 3 bytes] (--output-dir saves it)",
             "[resource application/octet-stream of 256 bytes] (--output-dir saves it)",
+            "[image image/png of unreadable data]",
+            '[resource_link "b" at file:///a/b.txt]',
         ]
+        assert lines[-1] == "[4 content blocks that MCP does not have] (--json prints all)"
         assert len(lines) == 9
         assert re.findall(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", printed(result)) == []
         assert PIXEL not in printed(result)
@@ -671,12 +725,13 @@ def test_pictures_are_saved_as_they_are(run: Run, tools: FakeProxy, tmp_path: Pa
     result_of(tools, answer(content=BLOCKS), times=None)
     folder = tmp_path / "new" / "out"
     result = run("mcp", "call", "lab/ping", "--output-dir", str(folder))
-    assert result == "a pixel:\n"
+    assert result == "a pixel:\nné\n"
     saved = sorted(folder.iterdir())
     assert [path.read_bytes() for path in saved] == [base64.b64decode(PIXEL), BINARY, "né".encode(), BINARY]
     assert [path.suffix for path in saved][0:3:2] == [".png", ".txt"]
     assert all(str(path) in result.stderr for path in saved)
-    assert result.stderr.count("Warning: not saved: ") == 5
+    assert result.stderr.count("Warning: not saved: ") == 4
+    assert '\n[resource_link "b" at file:///a/b.txt]\n' in result.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"home", "new"}
     # A second time: beside what is there.
     again = run("mcp", "call", "lab/ping", "--output-dir", str(folder), "--json")
@@ -686,7 +741,8 @@ def test_pictures_are_saved_as_they_are(run: Run, tools: FakeProxy, tmp_path: Pa
 
 
 def test_thousands_of_files_fill_neither_the_screen_nor_the_folder(run: Run, tools: FakeProxy, tmp_path: Path) -> None:
-    files = [{"type": "resource", "resource": {"text": str(number)}} for number in range(1003)]
+    blobs = [base64.b64encode(str(number).encode()).decode() for number in range(1003)]
+    files = [{"type": "resource", "resource": {"mimeType": "text/plain", "blob": blob}} for blob in blobs]
     result_of(tools, answer(content=[*files[:20], {"type": "text", "text": "all of them"}]), times=2)
     assert "more]" not in run("mcp", "call", "lab/ping").stderr
     assert run("mcp", "call", "lab/ping", "--output-dir", str(tmp_path / "few")).stderr.count("saved as") == 20

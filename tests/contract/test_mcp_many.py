@@ -143,6 +143,14 @@ def feed(process: subprocess.Popen[bytes], text: str) -> None:
     process.stdin.flush()
 
 
+def feed_all(process: subprocess.Popen[bytes], text: str) -> None:
+    """Write the whole of its input: nothing is called before."""
+    feed(process, text)
+    assert process.stdin is not None
+    process.stdin.close()
+    process.stdin = None
+
+
 def read_line(process: subprocess.Popen[bytes], seconds: float = 10) -> bytes:
     """Return the next line of output; b"" where none came in time."""
     found: list[bytes] = []
@@ -205,27 +213,35 @@ def test_no_more_than_four_times_jobs_wait_for_a_slow_one(start_calls: Calls, se
 
     server.reply = reply
     process = start_calls("--jobs", str(jobs))
-    feed(process, numbered(200))
+    feed_all(process, numbered(200))
     least = 1 if jobs == 1 else 4 * jobs - 2  # of those that are read, two may not have been begun
     until(lambda: len(server.arguments) >= least)
     time.sleep(0.3)
     assert least <= len(server.arguments) <= 4 * jobs
     may_end.set()
-    assert process.stdin is not None
     stdout, stderr = process.communicate(timeout=20)
     assert (outcomes(stdout.decode()), stderr, process.returncode) == (list(range(200)), b"", 0)
 
 
 def test_each_result_comes_as_soon_as_it_can(start_calls: Calls, server: ToolServer) -> None:
+    may_end = threading.Event()
+    server.reply = lambda arguments: (may_end.wait(20) if arguments["n"] == 4 else None, echo(arguments))[1]
     process = start_calls()
-    for number in range(4):
-        feed(process, numbered(1, start=number))
-        assert outcomes(read_line(process).decode()) == [number]
-    feed(process, '\n\n{"n": 4}')  # without its newline it may go on
-    time.sleep(0.2)
-    assert len(server.arguments) == 4
+    feed_all(process, numbered(5))
+    assert [outcomes(read_line(process).decode()) for _ in range(4)] == [[0], [1], [2], [3]]
+    may_end.set()
     stdout, stderr = process.communicate(timeout=10)
     assert (outcomes(stdout.decode()), stderr, process.returncode) == ([4], b"", 0)
+
+
+def test_nothing_is_called_before_all_lines_are_there(start_calls: Calls, server: ToolServer) -> None:
+    process = start_calls()
+    feed(process, numbered(3))
+    until(lambda: server.listings)
+    time.sleep(0.3)
+    assert server.arguments == []
+    stdout, stderr = process.communicate(b'{"n": 3}', timeout=10)  # the last line needs no newline
+    assert (outcomes(stdout.decode()), stderr, process.returncode) == ([0, 1, 2, 3], b"", 0)
 
 
 # --- lines that are not as they should be ---
@@ -250,32 +266,71 @@ BAD_LINES = {
 
 
 @pytest.mark.parametrize("name", BAD_LINES)
-def test_a_bad_line_is_an_error_in_its_place_and_the_rest_goes_on(run: Run, server: ToolServer, name: str) -> None:
-    text = lines({"n": 1}, BAD_LINES[name], {"n": 2})
-    result = run("mcp", "call", "echo", "--jsonl", "-", exit=2, stdin=text)
-    assert outcomes(result) == [1, "usage", 2]
-    assert set(json.loads(result.splitlines()[1])["error"]) == {"code", "message", "remedy", "status", "exit_code"}
-    assert sorted(server.numbers) == [1, 2]
-    summary, message, *_ = result.stderr.splitlines()
-    assert summary == "1 of 3 calls failed; the first failure follows."
-    assert message.startswith("Error: ")
-    assert len(result) + len(result.stderr) < 5000
+def test_a_bad_line_is_named_and_no_call_is_made(run: Run, server: ToolServer, tmp_path: Path, name: str) -> None:
+    text = lines({"n": 1}, "", BAD_LINES[name], {"n": 2})
+    file = tmp_path / "calls.jsonl"
+    file.write_text(text)
+    for source in ("-", str(file)):
+        result = run("mcp", "call", "echo", "--jsonl", source, "--json", exit=2, stdin=text)
+        assert (result, result.error["code"]) == ("", "usage")
+        assert result.error["message"].startswith("line 3: ")
+        assert result.error["message"].endswith("; no call was made")
+        assert len(result.stderr) < 1000
+    assert server.arguments == []
+
+
+def test_all_bad_lines_are_named_or_counted(run: Run, server: ToolServer) -> None:
+    text = lines({"n": "x"}, {"n": 1}, "nope", {"m": 1})
+    told = run("mcp", "call", "echo", "--jsonl", "-", "--json", exit=2, stdin=text).error
+    assert told["message"] == (
+        "line 1: n is not an integer; line 3: it is not JSON: column 1: Expecting value; "
+        "line 4: n is required (integer); m is unknown: there are n, t, any; no call was made"
+    )
+    assert told["remedy"] == "litellmctl mcp show lab/echo"
+    many = run("mcp", "call", "echo", "--jsonl", "-", "--json", exit=2, stdin=lines(*["7"] * 10_000)).error
+    assert many["message"].endswith("; and 9990 more lines; no call was made")
+    assert many["remedy"] == "write one JSON object on each line"
+    assert server.arguments == []
 
 
 @pytest.mark.parametrize("letter", ["x", "é"])
-def test_a_line_of_more_than_5_mib_is_an_error_in_its_place(run: Run, server: ToolServer, letter: str) -> None:
+def test_a_line_of_more_than_5_mib_is_refused(run: Run, server: ToolServer, letter: str) -> None:
     for count in (6 * 2**20, 12 * 2**20):
         long = '{"n": 1, "t": "' + letter * (count // len(letter.encode())) + '"}'
         result = run("mcp", "call", "echo", "--jsonl", "-", exit=2, stdin=lines({"n": 1}, long, {"n": 2}))
-        assert outcomes(result) == [1, "usage", 2]
-        assert "larger than 5 MiB" in result
-        assert "larger than 5 MiB" in result.stderr
+        assert (result, "line 2: it is larger than 5 MiB" in result.stderr) == ("", True)
+    assert server.arguments == []
 
 
-def test_a_line_that_is_not_utf8_is_an_error_in_its_place(start_calls: Calls, server: ToolServer) -> None:
+def test_a_line_that_is_not_utf8_is_refused(start_calls: Calls, server: ToolServer) -> None:
     process = start_calls()
-    stdout, _ = process.communicate(b'{"n": 1}\n{"n": 2, "t": "\xff"}\n{"n": 3}\n', timeout=20)
-    assert (outcomes(stdout.decode()), process.returncode) == ([1, "usage", 3], 2)
+    stdout, stderr = process.communicate(b'{"n": 1}\n{"n": 2, "t": "\xff"}\n{"n": 3}\n', timeout=20)
+    assert (stdout, b"line 2: it is not UTF-8" in stderr, process.returncode) == (b"", True, 2)
+    assert server.arguments == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pipe with a name")
+def test_lines_out_of_a_pipe_are_checked_too(run: Run, server: ToolServer, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    for text, code, said in ((numbered(3), 0, ""), (lines({"n": 1}, {"n": "x"}), 2, "line 2: n is not an integer")):
+        writer = threading.Thread(target=fifo.write_text, args=(text,), daemon=True)
+        writer.start()
+        result = run("mcp", "call", "echo", "--jsonl", str(fifo), exit=code)
+        writer.join(5)
+        assert said in result.stderr
+    assert sorted(server.numbers) == [0, 1, 2]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that is redirected there is not read from its place")
+def test_stdin_that_is_a_file_is_read_from_where_it_is(server: ToolServer, env: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "calls.jsonl"
+    file.write_text("a header that somebody else has read\n" + numbered(3))
+    with file.open("rb", buffering=0) as stdin:
+        os.lseek(stdin.fileno(), len("a header that somebody else has read\n"), os.SEEK_SET)
+        command = [sys.executable, "-m", "litellmctl", "mcp", "call", "echo", "--jsonl", "-"]
+        done = subprocess.run(command, stdin=stdin, env=env, capture_output=True, timeout=30, check=False)
+    assert (outcomes(done.stdout.decode()), done.returncode) == ([0, 1, 2], 0)
 
 
 def test_the_longest_line_that_may_be(run: Run, server: ToolServer) -> None:
@@ -340,10 +395,9 @@ def test_a_call_that_fails_is_made_once_and_the_rest_goes_on(run: Run, server: T
 @pytest.mark.parametrize(
     ("failures", "exit"),
     [
-        (["isError", "server_error", "usage"], 5),
-        (["server_error", "isError", "usage"], 3),
-        (["usage", "server_error", "isError"], 2),
-        (["auth_failed", "usage", "isError"], 4),
+        (["isError", "server_error", "auth_failed"], 5),
+        (["server_error", "isError", "auth_failed"], 3),
+        (["auth_failed", "server_error", "isError"], 4),
     ],
 )
 def test_the_first_failure_in_the_input_decides(run: Run, server: ToolServer, failures: list[str], exit: int) -> None:
@@ -353,10 +407,14 @@ def test_the_first_failure_in_the_input_decides(run: Run, server: ToolServer, fa
         return REPLIES[failures[number - 1]](arguments) if number else echo(arguments)
 
     server.reply = reply
-    text = lines({"n": 0}, *({"n": n} if kind != "usage" else "nope" for n, kind in enumerate(failures, 1)))
+    text = lines({"n": 0}, "", *({"n": n} for n in range(1, 4)))
     result = run("mcp", "call", "echo", "--jsonl", "-", exit=exit, stdin=text)
     assert outcomes(result) == [0, *failures]
-    assert result.stderr.startswith("3 of 4 calls failed; the first failure follows.\nError: ")
+    assert result.stderr.startswith("3 of 4 calls failed; the first failure follows.\nError: line 3: ")
+    told = [json.loads(line).get("error") for line in result.splitlines()]
+    assert [one["message"].split(": ")[0] for one in told if one] == [
+        f"line {number}" for number, kind in enumerate(failures, 3) if kind != "isError"
+    ]
     as_json = run("mcp", "call", "echo", "--jsonl", "-", "--json", exit=exit, stdin=text)
     assert as_json == result
     assert as_json.error["code"] == {"isError": "rejected"}.get(failures[0], failures[0])
@@ -433,9 +491,11 @@ def test_what_is_wrong_with_the_command_line_is_said_once(run: Run, server: Tool
 
 
 def test_without_a_check_lines_go_as_they_are(run: Run, server: ToolServer) -> None:
-    text = lines({"n": "x"}, {}, "[]")
-    assert run("mcp", "call", "echo", "--jsonl", "-", "--no-check", "--jobs", "1", exit=2, stdin=text).count("\n") == 3
+    text = lines({"n": "x"}, {})
+    assert run("mcp", "call", "echo", "--jsonl", "-", "--no-check", "--jobs", "1", stdin=text).count("\n") == 2
     assert server.arguments == [{"n": "x"}, {}]
+    result = run("mcp", "call", "echo", "--jsonl", "-", "--no-check", exit=2, stdin=text + "[]\n")
+    assert (result, "line 3: it is not a JSON object" in result.stderr, len(server.arguments)) == ("", True, 2)
 
 
 # --- interrupted ---
@@ -447,10 +507,13 @@ def test_ctrl_c_ends_at_once(start_calls: Calls, server: ToolServer, busy: bool)
     if busy:
         server.reply = lambda arguments: (may_end.wait(20), echo(arguments))[1]
     process = start_calls("--jobs", "3")
-    feed(process, numbered(2))
-    until(lambda: len(server.arguments) == 2)
-    if not busy:
-        assert outcomes((read_line(process) + read_line(process)).decode()) == [0, 1]
+    if busy:
+        feed_all(process, numbered(2))
+        until(lambda: len(server.arguments) == 2)
+    else:
+        feed(process, numbered(2))  # the rest may come
+        until(lambda: server.listings)
+        time.sleep(0.2)
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     code = process.wait(10)
@@ -459,7 +522,7 @@ def test_ctrl_c_ends_at_once(start_calls: Calls, server: ToolServer, busy: bool)
     assert process.stderr is not None
     assert (code, process.stderr.read()) == (130, b"")
     assert took < 2
-    assert sorted(server.numbers) == [0, 1]
+    assert sorted(server.numbers) == ([0, 1] if busy else [])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
@@ -488,7 +551,7 @@ def test_a_reader_that_goes_away_ends_it(
 def test_a_kill_leaves_each_line_called_at_most_once(start_calls: Calls, server: ToolServer) -> None:
     server.reply = lambda arguments: (time.sleep(0.02), echo(arguments))[1]
     process = start_calls("--jobs", "8")
-    feed(process, numbered(500))
+    feed_all(process, numbered(500))
     until(lambda: len(server.arguments) > 30)
     process.kill()
     process.wait(10)
@@ -510,11 +573,10 @@ def peak_of(text: str, env: dict[str, str]) -> int:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_stays_flat(server: ToolServer, env: dict[str, str]) -> None:
     def text(count: int) -> str:
-        # A tenth is called, the others are refused here: so it takes seconds, and each way is gone.
-        return lines(*({"n": n if n % 10 == 0 else "x", "t": "x" * 200} for n in range(count)))
+        return lines(*({"n": n, "t": "x" * 2000} for n in range(count)))
 
-    few, many = peak_of(text(2000), env), peak_of(text(20_000), env)
-    assert len(server.arguments) == 2200
+    few, many = peak_of(text(1000), env), peak_of(text(5000), env)
+    assert len(server.arguments) == 6000
     assert many < few + 3000 * 1024
 
 

@@ -123,7 +123,14 @@ def offers(text: st.SearchStrategy[str], data: st.SearchStrategy[Any]) -> st.Sea
     maybe = st.none() | text
     tool = st.builds(Tool, text, text, text, text, maybe, maybe, data, data, data)
     server = st.builds(Server, text, maybe, maybe, maybe, st.none() | st.integers(0), maybe)
-    return st.builds(Offer, st.lists(tool, max_size=4), st.lists(server, max_size=3), st.lists(text, max_size=3))
+    return st.builds(
+        Offer,
+        st.lists(tool, max_size=4),
+        st.lists(server, max_size=3),
+        st.lists(text, max_size=3),
+        st.sampled_from(["", "/mcp/tools/call"]),
+        st.booleans(),
+    )
 
 
 def round_trip(catalog: ToolCatalog) -> ToolCatalog:
@@ -208,7 +215,7 @@ def test_a_folder_in_its_place_is_none(cache: ToolCache, folder: Path) -> None:
     assert cache.read() is None
 
 
-GOOD: dict[str, Any] = {"fetched_at": 1.0, "servers": [], "notes": []}
+GOOD: dict[str, Any] = {"fetched_at": 1.0, "servers": [], "notes": [], "call_path": "", "by_name": False}
 LINE = json.dumps(["s", "i", "n", "f", None, None, None, None, None])
 
 
@@ -225,6 +232,7 @@ LINE = json.dumps(["s", "i", "n", "f", None, None, None, None, None])
         ({**GOOD, "servers": [["s", "i", None, [], 1]]}, []),
         ({**GOOD, "servers": [["s", "i", None, "ok", "1"]]}, []),
         ({**GOOD, "notes": None}, []),
+        ({name: value for name, value in GOOD.items() if name != "call_path"}, []),
         ({}, []),
         (GOOD, ["5"]),
         (GOOD, ["[]"]),
@@ -257,7 +265,7 @@ def changed(**header: Any) -> Callable[[bytes], bytes]:
     ("change", "is_read"),
     [
         (changed(), True),
-        (changed(schema=2), False),
+        (changed(schema=ToolCache.schema + 1), False),
         (changed(schema=0), False),
         (changed(schema=None), False),
         (changed(base_url="https://other.example.com"), False),

@@ -58,7 +58,9 @@ def encoded(data: bytes) -> str:
 # What is a result
 
 
-@pytest.mark.parametrize("answer", [None, True, 5, "text", [], [{}], {}, {"error": "x"}, {"detail": "x"}], ids=repr)
+@pytest.mark.parametrize(
+    "answer", [None, True, 5, "text", [{}], [5], ["text"], [{"type": 5}], {}, {"error": "x"}], ids=repr
+)
 def test_an_answer_that_is_no_result_leaves_open_what_became_of_the_call(answer: Any) -> None:
     with pytest.raises(Unavailable, match="the call was made, and what became of it is not known") as caught:
         read_result(answer, "https://llm.example.com")
@@ -148,7 +150,8 @@ def test_blocks_that_are_no_objects_are_passed_over() -> None:
 )  # fmt: skip
 def test_what_is_no_text_is_named_and_decoded(block: Any, kind: str, mime_type: str, name: str, data: bytes) -> None:
     found = attachment(block)
-    assert found == Attachment(kind, mime_type, name, data)
+    inner = block.get("resource", {})
+    assert found == Attachment(kind, mime_type, name, data, text=inner.get("text"))
     assert found.words == f"{kind} {mime_type} of {len(data)} bytes"
 
 
@@ -177,7 +180,74 @@ def test_a_link_says_where_it_leads() -> None:
     block = {"type": "resource_link", "uri": "file:///srv/a.txt", "name": "a", "mimeType": "text/plain"}
     found = attachment(block)
     assert (found.kind, found.data, found.name) == ("resource_link", None, "01-a.txt")
-    assert found.words == "resource_link text/plain at file:///srv/a.txt"
+    assert found.words == 'resource_link "a" at file:///srv/a.txt (text/plain)'
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({}, "resource_link at probe://x"),
+        ({"name": "linked-doc"}, 'resource_link "linked-doc" at probe://x'),
+        ({"title": "A document"}, 'resource_link "A document" at probe://x'),
+        ({"name": "a", "title": "A document", "mimeType": "text/plain"}, 'resource_link "a" at probe://x (text/plain)'),
+        ({"name": 5, "title": None, "mimeType": []}, "resource_link at probe://x"),
+        ({"name": "x" * 10_000}, f'resource_link "{"x" * 99}…" at probe://x'),
+    ],
+    ids=repr,
+)
+def test_a_link_says_what_it_is_called(more: Any, words: str) -> None:
+    found = attachment({"type": "resource_link", "uri": "probe://x", **more})
+    assert (found.words, found.data, found.link) == (words, None, "probe://x")
+
+
+# Results of releases up to 1.80: the content alone
+
+
+TEXT = {"type": "text", "text": "hi", "annotations": None}
+
+
+@pytest.mark.parametrize("content", [[], [TEXT], [TEXT, {"type": "image", "data": "", "mimeType": "image/png"}, 5]])
+def test_a_bare_list_of_content_is_a_result(content: Any) -> None:
+    found = read_result(content, "https://llm.example.com", "add")
+    assert found.whole == {"content": content, "isError": False}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_error"),
+    [
+        ("Error executing tool add: it broke", True),
+        ("Error executing tool add: ", True),
+        ("Error calling tool 'add'", True),
+        ("Error calling tool 'add': it broke", True),
+        ("Unknown tool: add", True),
+        ("MCP error -32602: Invalid arguments for tool add", True),
+        ("Input validation error: 'a' is a required property", True),
+        ("Error executing tool add", False),
+        ("Error executing tool add2: it broke", False),
+        ("Error executing tool other: it broke", False),
+        ("error executing tool add: it broke", False),
+        ("It said: Error executing tool add: it broke", False),
+        ("Error: no", False),
+        ("", False),
+    ],
+)
+def test_in_a_bare_list_a_tools_error_is_known_by_its_words(text: str, is_error: bool) -> None:
+    block = {"type": "text", "text": text}
+    assert read_result([block], "", "add").whole == {"content": [block], "isError": is_error}
+    # A server that says itself whether it failed is believed, and a tool's error is the only block.
+    assert not read_result({"content": [block], "isError": False}, "", "add").is_error
+    assert not read_result([block, TEXT], "", "add").is_error
+
+
+@pytest.mark.parametrize("name", ["a.b", "{name}", "{0}", "a{", "(", "a b/c", ""])
+def test_a_tools_error_is_known_whatever_it_is_called(name: str) -> None:
+    block = {"type": "text", "text": f"Error executing tool {name}: it broke"}
+    assert read_result([block], "", name).is_error
+
+
+def test_blocks_that_are_no_objects_are_counted() -> None:
+    assert result(None, 5, "x", [], {"type": "text", "text": "kept"}, True).strange == 5
+    assert read_result({"content": 7}, "").strange == 0
 
 
 def test_the_size_of_much_data_can_be_read() -> None:

@@ -432,7 +432,37 @@ def test_names_of_parameters_that_takes_none() -> None:
 
 def test_of_a_long_enumeration_the_first_are_told() -> None:
     (words,) = expected({"enum": list(range(1000))}, "x")
-    assert words == f"is not one of {', '.join(map(str, range(20)))}"
+    assert words == f"is not one of {', '.join(map(str, range(20)))} or 980 more"
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ({"type": "boolean"}, "is not a boolean (true or false)"),
+        ({"type": ["boolean", "null"]}, "is not a boolean (true or false) or null"),
+        ({"anyOf": [{"type": "boolean"}, {"type": "integer"}]}, "is not a boolean (true or false) or integer"),
+        ({"type": "string", "enum": ["a", "b"]}, 'is not one of "a", "b"'),
+        ({"enum": ["a", 5, None, True]}, 'is not one of "a", 5, null, true'),
+        ({"anyOf": [{"const": "a"}, {"const": "b"}]}, 'is not one of "a", "b"'),
+        ({"oneOf": [{"const": "a", "title": "A"}, {"const": 5}]}, 'is not one of "a", 5'),
+        ({"anyOf": [{"type": "string", "enum": ["a", "b"]}, {"type": "null"}]}, 'is not one of "a", "b" or null'),
+        ({"anyOf": [{"$ref": "#/$defs/E"}, {"type": "null"}]}, 'is not one of "x", "y" or null'),
+        ({"anyOf": [{"enum": ["auto"]}, {"type": "boolean"}]}, 'is not one of "auto" or a boolean (true or false)'),
+        ({"anyOf": [{"enum": ["a"]}, {"type": "integer"}]}, 'is not one of "a" or an integer'),
+    ],
+    ids=repr,
+)
+def test_what_is_allowed_is_named(part: Any, words: str) -> None:
+    schema = {"properties": {"a": part}, "$defs": {"E": {"type": "string", "enum": ["x", "y"]}}}
+    assert Schema(schema).problems({"a": "maybe"}) == [Problem("a", words)]
+    inside = {"properties": {"a": {"type": "array", "items": part}}, "$defs": schema["$defs"]}
+    assert Schema(inside).problems({"a": ["maybe"]}) == [Problem("a.0", words)]
+
+
+def test_of_an_enumeration_among_others_that_is_long_the_first_are_told() -> None:
+    choices = {"anyOf": [{"enum": ["x" * 1000 + str(number) for number in range(1000)]}, {"type": "null"}]}
+    (problem,) = Schema({"properties": {"a": choices}}).problems({"a": "maybe"})
+    assert len(problem.expected) <= 500
 
 
 def test_of_very_many_problems_the_first_are_told() -> None:

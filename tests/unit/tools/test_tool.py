@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litellmctl.errors import ExitCode, Rejected, UsageFailure
-from litellmctl.tools.tool import MAX_TOOLS, Offer, Server, Tool, definitions, find, read_offer, selected
+from litellmctl.tools.tool import MAX_TOOLS, Offer, Server, Tool, find, read_offer, selected
 
 # What chat completions take as the name of a function.
 FUNCTION_NAME = re.compile(r"[a-z0-9_]{1,64}")
@@ -456,6 +456,88 @@ def test_every_tool_is_found_by_its_full_name_and_by_no_other_tools(pairs: list[
 # Selecting
 
 
+# Releases that tell less
+
+
+def bare(name: str = "add", server: Any = "srv", **info: Any) -> dict[str, Any]:
+    """Return a tool of a release up to 1.90, which does not tell the ids of servers."""
+    return {"name": name, "inputSchema": {"type": "object"}, "mcp_info": {"server_name": server, **info}}
+
+
+def row(server_id: str, name: Any, **more: Any) -> dict[str, Any]:
+    """Return a row of /v1/mcp/server."""
+    return {"server_id": server_id, "server_name": name, "alias": None, "status": None, **more}
+
+
+@pytest.mark.parametrize(
+    ("rows", "server_id"),
+    [
+        ([row("5f0", "srv")], "5f0"),
+        ([row("5f0", "srv"), row("6a1", "other")], "5f0"),
+        ([row("5f0", "its name", mcp_info={"server_name": "srv"}), row("6a1", "other")], "5f0"),
+        ([row("5f0", "srv", mcp_info={"server_name": "srv"})], "5f0"),
+        # Nobody knows which of the two it is.
+        ([row("5f0", "srv"), row("6a1", "srv")], "srv"),
+        ([row("5f0", "x", mcp_info={"server_name": "srv"}), row("6a1", "srv")], "srv"),
+        ([row("5f0", "other")], "srv"),
+        ([], "srv"),
+        ([{"server_name": "srv"}, None, 5, {"server_id": 5, "server_name": "srv"}], "srv"),
+    ],
+    ids=repr,
+)
+def test_where_tools_do_not_tell_the_id_the_list_of_servers_does(rows: list[Any], server_id: str) -> None:
+    offer = read_offer({"tools": [bare()]}, rows)
+    assert [(tool.server, tool.server_id, tool.path) for tool in offer.tools] == [("srv", server_id, "srv/add")]
+    assert offer.by_name
+
+
+def test_an_id_that_a_tool_tells_is_its_own() -> None:
+    offer = read_offer({"tools": [entry("add", "srv", "1")]}, [row("5f0", "srv")])
+    assert (offer.tools[0].server_id, offer.by_name) == ("1", False)
+
+
+@pytest.mark.parametrize("info", [None, 5, {}, {"server_name": None}])
+def test_a_tool_of_an_unknown_server_is_that_of_the_only_one(info: Any) -> None:
+    told = {"tools": [{"name": "hello", "inputSchema": {"type": "object"}, "mcp_info": info}]}
+    (tool,) = read_offer(told, [row("5f0", "srv")]).tools
+    assert (tool.server, tool.server_id, tool.path) == ("srv", "5f0", "srv/hello")
+    for rows in ([], [row("5f0", "srv"), row("6a1", "other")]):
+        offer = read_offer(told, rows)
+        (tool,) = offer.tools
+        assert (tool.server, tool.server_id, tool.path, tool.full_name) == ("", "", "hello", "mcp_hello")
+        assert (tool.row()["server"], tool.row()["server_id"]) == (None, None)
+        assert find(offer.tools, "hello") == find(offer.tools, "mcp_hello") == tool
+        assert offer.notes == []
+        assert [server.name for server in offer.servers] == [one["server_name"] for one in reversed(rows)]
+
+
+def test_a_tool_of_an_unknown_server_cannot_pose_as_anothers() -> None:
+    known = read_offer({"tools": [{"name": "srv/add"}, bare("list")]}, []).tools
+    assert [tool.path for tool in known] == ["mcp_srv_add", "srv/list"]
+    with pytest.raises(Rejected):
+        find(known, "srv/add")
+
+
+def test_a_tool_that_no_other_server_has_is_called_by_its_name() -> None:
+    for offer in (read_offer({"tools": [bare(), bare("list", "other")]}, []), offered(entry(), entry("add", "other"))):
+        assert [offer.name_to_call(tool) for tool in offer.tools] == [tool.name for tool in offer.tools]
+
+
+@pytest.mark.parametrize(
+    ("rows", "prefix"),
+    [([], "my_srv"), ([row("5f0", "my srv")], "my_srv"), ([row("5f0", "my srv", alias="short")], "short")],
+)
+def test_where_a_name_is_all_a_release_looks_at_the_servers_name_is_in_it(rows: Any, prefix: str) -> None:
+    offer = read_offer({"tools": [bare("add", "my srv"), bare("add", "other"), bare("one", "my srv")]}, rows)
+    called = {tool.path: offer.name_to_call(tool) for tool in offer.tools}
+    assert called == {"my srv/add": f"{prefix}-add", "other/add": "other-add", "my srv/one": "one"}
+
+
+def test_where_tools_are_called_is_kept() -> None:
+    assert read_offer({"tools": [], "call_path": "/mcp/tools/call"}, []).call_path == "/mcp/tools/call"
+    assert read_offer({"tools": [], "call_path": 5}, []).call_path == ""
+
+
 @pytest.mark.parametrize(
     ("only", "globs", "paths"),
     [
@@ -476,120 +558,3 @@ def test_every_tool_is_found_by_its_full_name_and_by_no_other_tools(pairs: list[
 def test_tools_are_selected_by_server_and_pattern(only: list[str], globs: list[str], paths: list[str]) -> None:
     known = tools("crm/add", "crm/list", "github/add_issue")
     assert [tool.path for tool in selected(known, only, globs)] == paths
-
-
-# Function calling
-
-
-def parameters_of(schema: Any, style: str = "openai") -> Any:
-    (made,) = definitions(offered(entry(inputSchema=schema)).tools, style)
-    return made["function"]["parameters"] if style == "openai" else made["input_schema"]
-
-
-def test_a_definition_for_openai() -> None:
-    schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "title": "addArguments"}
-    known = offered(entry("add", description="Adds.", inputSchema=schema)).tools
-    assert definitions(known, "openai") == [
-        {"type": "function", "function": {"name": "mcp_github_add", "description": "Adds.", "parameters": schema}}
-    ]
-
-
-def test_a_definition_for_anthropic() -> None:
-    schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
-    known = offered(entry("add", title="Add", inputSchema=schema)).tools
-    assert definitions(known, "anthropic") == [{"name": "mcp_github_add", "description": "Add", "input_schema": schema}]
-
-
-@pytest.mark.parametrize(
-    ("description", "title", "told"), [("D", "T", "D"), ("", "T", "T"), (None, "T", "T"), (None, None, "add")]
-)
-def test_a_definition_is_never_without_a_description(description: Any, title: Any, told: str) -> None:
-    (made,) = definitions(offered(entry(description=description, title=title)).tools, "anthropic")
-    assert made["description"] == told
-
-
-ANY_SCHEMA = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.sampled_from(["object", "array", "string", "#/$defs/x", "#"]),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(
-                ["type", "properties", "required", "$ref", "$defs", "x", "anyOf", "oneOf", "allOf", "enum", "const"]
-            ),
-            inner,
-            max_size=5,
-        )
-    ),
-    max_leaves=12,
-)
-
-
-@given(ANY_SCHEMA, st.sampled_from(["openai", "anthropic"]))
-def test_parameters_are_an_object_whatever_the_input_schema_is(schema: Any, style: str) -> None:
-    parameters = parameters_of(schema, style)
-    assert parameters["type"] == "object"
-    assert isinstance(parameters["properties"], dict)
-    assert all(isinstance(part, dict | bool) for part in parameters["properties"].values())
-    assert all(isinstance(name, str) for name in parameters.get("required", []))
-    assert isinstance(parameters.get("required", []), list)
-    assert not {"$ref", "anyOf", "oneOf", "allOf", "enum", "const", "not"} & set(parameters)
-
-
-@pytest.mark.parametrize(
-    "schema",
-    [None, True, False, {}, [], "object", 5, {"type": "object"}, {"properties": None}, {"type": "array"}, {"type": []}],
-    ids=repr,
-)
-def test_without_parameters_the_object_has_no_properties(schema: Any) -> None:
-    assert parameters_of(schema) == parameters_of(schema, "anthropic") == {"type": "object", "properties": {}}
-
-
-A = {"type": "integer"}
-B = {"type": "string"}
-
-
-@pytest.mark.parametrize(
-    ("schema", "properties", "required"),
-    [
-        ({"$ref": "#/$defs/P", "$defs": {"P": {"properties": {"a": A}, "required": ["a"]}}}, {"a": A}, ["a"]),
-        ({"allOf": [{"properties": {"a": A}, "required": ["a"]}, {"properties": {"b": B}}]}, {"a": A, "b": B}, ["a"]),
-        ({"properties": {"a": A}, "anyOf": [{"required": ["a"]}, {"required": ["b"]}]}, {"a": A}, []),
-        ({"oneOf": [{"properties": {"a": A}}, {"properties": {"b": B}}]}, {"a": A, "b": B}, []),
-    ],
-    ids=["ref", "allOf", "anyOf", "oneOf"],
-)
-def test_a_schema_made_of_others_keeps_its_parameters(schema: Any, properties: Any, required: list[str]) -> None:
-    parameters = parameters_of(schema)
-    assert parameters["properties"] == properties
-    assert parameters.get("required", []) == required
-
-
-@pytest.mark.parametrize("required", [None, "a", 5, {"a": 1}, [5, None], []], ids=repr)
-def test_what_is_required_is_a_list_of_names_or_not_told(required: Any) -> None:
-    assert "required" not in parameters_of({"properties": {"a": A}, "required": required})
-    assert parameters_of({"properties": {"a": A}, "required": [5, "a"]})["required"] == ["a"]
-
-
-def test_a_parameter_whose_schema_is_none_may_be_anything() -> None:
-    odd = {"a": None, "b": 5, "c": "string", "d": [A], "e": True, "f": False, "g": A}
-    assert parameters_of({"properties": odd})["properties"] == {
-        "a": {},
-        "b": {},
-        "c": {},
-        "d": {},
-        "e": True,
-        "f": False,
-        "g": A,
-    }
-
-
-def test_definitions_that_parameters_refer_to_are_kept() -> None:
-    schema = {"type": "object", "properties": {"p": {"$ref": "#/$defs/P"}}, "$defs": {"P": {"type": "object"}}}
-    assert parameters_of(schema) == schema
-
-
-def test_making_definitions_does_not_change_the_tools() -> None:
-    schema = {"allOf": [{"properties": {"a": None}}], "properties": {"b": None}, "required": ["b"]}
-    before = json.dumps(schema)
-    parameters_of(schema)
-    assert json.dumps(schema) == before

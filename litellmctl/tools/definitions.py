@@ -1,0 +1,231 @@
+"""Tools as functions for models, with schemas that OpenAI and Anthropic take.
+
+One schema that they do not take refuses a whole request with all its tools. What is known of their rules:
+
+- an object with `properties`, without a choice at its top (both); arrays with `items` at every level (OpenAI)
+- JSON Schema draft 2020-12, by its meta-schema (Anthropic); a pattern has to be a regular expression of Python's
+- no lookaround in patterns, which OpenAI compares in linear time
+- names of parameters like [a-zA-Z0-9_.-]{1,64} (Anthropic), descriptions of functions up to 1,024 characters (OpenAI)
+- names of functions like [a-zA-Z0-9_-]{1,64}, as `Tool.full_name` is
+
+What is repaired asks for less than before, never for more: the server checks what it is called with.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Iterable
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from litellmctl.foundation.text import cut
+from litellmctl.tools import validation
+from litellmctl.tools.schema import Schema
+
+if TYPE_CHECKING:
+    from litellmctl.tools.tool import Tool
+
+# What a chat completion refuses at the top of a function's parameters.
+_NOT_AT_THE_TOP = frozenset({"$ref", "allOf", "anyOf", "oneOf", "not", "enum", "const", "if", "then", "else"})
+# What refers to other documents, or says that this is one of another draft. A $ref with `$id`s is relative to those.
+_DROPPED = frozenset(
+    {"$schema", "$id", "id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$recursiveAnchor"}
+    | {"$vocabulary", "dependencies", "additionalItems", "contentSchema"}
+)
+_TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
+_ONE = frozenset(
+    {"items", "contains", "not", "if", "then", "else", "propertyNames", "additionalProperties"}
+    | {"unevaluatedItems", "unevaluatedProperties"}
+)
+_SEVERAL = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+_BY_NAME = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
+_TEXTS = frozenset({"title", "description", "$comment", "format", "contentEncoding", "contentMediaType"})
+_FLAGS = frozenset({"deprecated", "readOnly", "writeOnly", "uniqueItems"})
+_NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
+_COUNTS = frozenset(
+    {"minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "minContains", "maxContains"}
+)
+_LOOKS_AROUND = r"\(\?<?[=!]"
+_ANTHROPIC_NAME = r"[a-zA-Z0-9_.-]{1,64}"
+_MAX_OPENAI_DESCRIPTION = 1024
+_MAX_PATTERN = 1000
+# Positions of the patterns of one list that are looked at; each takes some microseconds.
+_MAX_POSITIONS = 200_000
+
+
+def definitions(
+    tools: Iterable[Tool], style: str, note: Callable[[str], object] = lambda _: None
+) -> list[dict[str, Any]]:
+    """Return the tools for function calling, in the form of `openai` or `anthropic`; `note` is told what is missing."""
+    made = []
+    repair = _Repair()
+    for tool in tools:
+        parameters = _parameters(tool.input_schema, repair)
+        about = {"name": tool.full_name, "description": tool.description or tool.title or tool.name}
+        if style == "anthropic":
+            bad = [name for name in parameters["properties"] if re.fullmatch(_ANTHROPIC_NAME, name) is None]
+            required = set(parameters.get("required", ()))
+            if not required.isdisjoint(bad):
+                note(f'left out {cut(tool.path)}: Anthropic refuses the parameter name "{cut(_first(bad, required))}"')
+                continue
+            if bad:
+                note(f"left out of {cut(tool.path)}, since Anthropic refuses the name: {cut(', '.join(bad))}")
+                fields = {name: one for name, one in parameters["properties"].items() if name not in bad}
+                parameters = {**parameters, "properties": fields}
+            made.append({**about, "input_schema": parameters})
+        else:
+            about["description"] = cut(about["description"], _MAX_OPENAI_DESCRIPTION)
+            made.append({"type": "function", "function": {**about, "parameters": parameters}})
+    return made
+
+
+def _first(names: list[str], among: set[str]) -> str:
+    return next(name for name in names if name in among)
+
+
+def _parameters(input_schema: Any, repair: _Repair) -> dict[str, Any]:
+    """Return the schema of an object, with what of a choice at its top a function can have."""
+    schema = Schema(input_schema)
+    top = {name: value for name, value in {**schema.whole, **schema.top}.items() if name not in _NOT_AT_THE_TOP}
+    required = schema.required
+    top.pop("required", None)
+    whole = {**top, "type": "object", "properties": schema.fields, **({"required": required} if required else {})}
+    return repair.whole(whole)
+
+
+class _Repair:
+    """Makes schemas that meta-schemas and providers take out of any; what cannot be one takes anything."""
+
+    def __init__(self) -> None:
+        self._positions = _MAX_POSITIONS
+        self._patterns: dict[str, bool] = {}
+        self._references: list[dict[str, Any]] = []
+
+    def whole(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Return a whole document repaired."""
+        self._references = []
+        made: dict[str, Any] = self._schema(schema)
+        for part in self._references:  # what they lead to may have gone
+            if not isinstance(validation.pointed_at(made, part["$ref"]), dict | bool):
+                del part["$ref"]
+        return made
+
+    def _schema(self, schema: Any) -> Any:
+        if not isinstance(schema, dict):
+            return {"not": {}} if schema is False else {}
+        schema = _of_this_draft(schema)
+        made: dict[str, Any] = {}
+        for name, value in schema.items():
+            if name not in _DROPPED:
+                made |= self._keyword(name, value)
+        if made.get("type") == "array" or "array" in (made["type"] if isinstance(made.get("type"), list) else ()):
+            made.setdefault("items", {})
+        if "enum" in made and "type" in made:
+            made = _without_misfits(made)
+        if "$ref" in made:
+            self._references.append(made)
+        return made
+
+    def _keyword(self, name: str, value: Any) -> dict[str, Any]:
+        """Return a keyword with its value repaired; {} where it has to go."""
+        keep = {name: value}
+        if name in _ONE:
+            is_whole = isinstance(value, bool) and name.endswith("Properties")
+            return keep if is_whole else {name: self._schema(value)} if isinstance(value, dict | bool) else {}
+        if name in _SEVERAL:
+            return {name: [self._schema(one) for one in value]} if isinstance(value, list) and value else {}
+        if name in _BY_NAME:
+            if not isinstance(value, dict):
+                return {}
+            patterns = name == "patternProperties"
+            return {name: {key: self._schema(one) for key, one in value.items() if not patterns or self._is_regex(key)}}
+        if name == "type":
+            return _types(value)
+        is_good = {
+            "$ref": lambda: isinstance(value, str) and value.startswith("#"),
+            "pattern": lambda: isinstance(value, str) and self._is_regex(value),
+            "required": lambda: _are_names(value),
+            "enum": lambda: isinstance(value, list) and bool(value),
+            "examples": lambda: isinstance(value, list),
+            "dependentRequired": lambda: isinstance(value, dict) and all(map(_are_names, value.values())),
+        }.get(name)
+        if is_good is not None:
+            return keep if is_good() else {}
+        if name in _TEXTS or name in _FLAGS:
+            return keep if isinstance(value, str if name in _TEXTS else bool) else {}
+        if name in _NUMBERS:
+            return keep if _is_number(value) and (name != "multipleOf" or value > 0) else {}
+        if name in _COUNTS:
+            return keep if _is_number(value) and value >= 0 and value == int(value) else {}
+        return keep
+
+    def _is_regex(self, pattern: str) -> bool:
+        """Whether all take a pattern: Python, and engines of linear time."""
+        if pattern not in self._patterns:
+            self._patterns[pattern] = self._compiles(pattern)
+        return self._patterns[pattern]
+
+    def _compiles(self, pattern: str) -> bool:
+        if len(pattern) > _MAX_PATTERN or re.search(_LOOKS_AROUND, pattern):
+            return False
+        try:
+            self._positions -= validation.pattern_size(pattern)
+            if self._positions < 0:
+                return False
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what may mean something else in a later Python
+                re.compile(pattern)
+        except (validation.Uncertain, re.error, RecursionError, OverflowError):
+            return False
+        return validation.is_linear(pattern)
+
+
+def _of_this_draft(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema of an earlier draft in the words of 2020-12: tuples, and bounds that are exclusive."""
+    if isinstance(schema.get("items"), list):
+        rest = {"items": schema["additionalItems"]} if "additionalItems" in schema else {}
+        items = {"prefixItems": schema["items"], **rest}
+        schema = {**{name: value for name, value in schema.items() if name != "items"}, **items}
+    for bound, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
+        if schema.get(exclusive) is True and bound in schema:
+            kept = {name: value for name, value in schema.items() if name != bound}
+            schema = {**kept, exclusive: schema[bound]}
+    return schema
+
+
+def _types(value: Any) -> dict[str, Any]:
+    """Return the `type` that a value says, {} where that is none of JSON Schema's; some write STRING."""
+    if isinstance(value, str):
+        return {"type": value.lower()} if value.lower() in _TYPES else {}
+    found = [one.lower() for one in value if isinstance(one, str)] if isinstance(value, list) else []
+    known = [one for one in dict.fromkeys(found) if one in _TYPES]
+    return {"type": known} if known and len(known) == len(set(found)) else {}
+
+
+def _without_misfits(made: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema whose `enum` has no values of other types than it allows: they can never be sent."""
+    types = [made["type"]] if isinstance(made["type"], str) else made["type"]
+    fit = [value for value in made["enum"] if _type_names(value) & set(types)]
+    if len(fit) == len(made["enum"]):
+        return made
+    rest = {name: value for name, value in made.items() if name != "enum"}
+    return {**rest, "enum": fit} if fit else rest
+
+
+def _type_names(value: Any) -> set[str]:
+    if isinstance(value, bool | None):
+        return {"null" if value is None else "boolean"}
+    if isinstance(value, int | float):
+        return {"number", "integer"} if isinstance(value, int) or value.is_integer() else {"number"}
+    return {"string" if isinstance(value, str) else "array" if isinstance(value, list) else "object"}
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value) and len(set(value)) == len(value)
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return isinstance(value, int) or isfinite(value)
