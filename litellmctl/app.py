@@ -28,6 +28,8 @@ class App:
         self.options = Options()
         self.failures: list[Failure] = []
         self.returned_fields: list[str] = []
+        self._warned: set[str] = set()
+        self._kept: set[str] = set()
 
     @cached_property
     def config(self) -> Config:
@@ -59,7 +61,8 @@ class App:
         """Return the way to the proxy of another profile, or with other options."""
         from litellmctl.connection import Connection
 
-        return Connection(profile, options or self.options, self.logins, self.console)
+        options = options or self.options
+        return Connection(profile, options, self.logins, self.console, warned=self._warned, kept=self._kept)
 
     @cached_property
     def catalogs(self) -> Catalogs:

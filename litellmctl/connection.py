@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from litellmctl.errors import Failure, Unavailable
+from litellmctl.errors import ConfigFailure, Failure, Unavailable
 from litellmctl.foundation.times import DAY_SECONDS, age_text
 from litellmctl.settings import environment
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from litellmctl.auth.vault import Secret, Vault
     from litellmctl.options import Options
     from litellmctl.proxy.client import Client
+    from litellmctl.proxy.client_certificate import ClientCertificate, Shown
     from litellmctl.proxy.oauth import Grant
     from litellmctl.proxy.tls import Trust
     from litellmctl.settings.config import Profile
@@ -55,15 +56,27 @@ class Listener(Protocol):
 class Connection:
     """The way to the proxy of one profile.
 
-    Heavy imports are inside, so that a command pays only for what it uses. Making one asks nothing of anybody.
+    Heavy imports are inside, so that a command pays only for what it uses. Making one asks nothing of anybody. `warned`
+    is what this run has warned of once, and `kept` what it keeps secret, in whichever connection.
     """
 
-    def __init__(self, profile: Profile, options: Options, logins: LoginFile, listener: Listener) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        options: Options,
+        logins: LoginFile,
+        listener: Listener,
+        *,
+        warned: set[str] | None = None,
+        kept: set[str] | None = None,
+    ) -> None:
         self.profile = profile
         self.options = options
         self._logins = logins
         self._listener = listener
         self._said_expiry = False
+        self._kept = set() if kept is None else kept
+        self._warned = set() if warned is None else warned
         self._renewing: Client | None = None
         self._ahead: float | None = None
 
@@ -250,10 +263,16 @@ class Connection:
         texts = {
             name: checked(value.resolve(), named=value.named) for name, value in headers.items() if name not in replaced
         }
-        auth = BoundAuth(base_url, key, key_header=key_header, headers=texts)
-        session = make_session(base_url, self._trust(), loopback=is_loopback(base_url))
-        client = Client(base_url, auth, session, self._trace_request)
+        auth = BoundAuth(base_url, key, key_header=key_header, headers=texts, kept=self._kept)
+        certificate, shown = self._certificate_for(base_url)
+        session = make_session(base_url, self._trust(), loopback=is_loopback(base_url), certificate=certificate)
+        if session.http_proxy is not None:
+            auth.keep(*session.http_proxy.secrets)
+        if certificate is not None:
+            self._warn_of_exposed(certificate.key_file)
+        client = Client(base_url, auth, session, self._trace_request, shown=shown)
         if credential is not None:
+            auth.keep(*credential.came_with())
             auth.renew, client.refused_remedy = credential.renewed, credential.remedy
         return client
 
@@ -288,6 +307,58 @@ class Connection:
             if bundle:
                 return Trust(bundle, name)
         return Trust()
+
+    @property
+    def certificate(self) -> ClientCertificate | None:
+        """The profile's certificate for a gateway that asks for one; None where none is set."""
+        file, key = self.profile.get("client_cert"), self.profile.get("client_key")
+        named, key_named = self.profile.named("client_cert"), self.profile.named("client_key")
+        if not file and key:
+            raise ConfigFailure(
+                f"{key_named} is set, but {named} is not", remedy=f"litellmctl config set {named} FILE.pem"
+            )
+        if not file:
+            return None
+        from litellmctl.proxy.client_certificate import ClientCertificate
+
+        return ClientCertificate(file, key, named, key_named)
+
+    def _certificate_for(self, base_url: str) -> tuple[ClientCertificate | None, Shown]:
+        """Return the certificate to show a proxy, if it is the profile's own, and what its client says of it."""
+        from litellmctl.foundation.urls import origin
+        from litellmctl.proxy.client_certificate import NOTHING, Shown
+
+        named = self.profile.named("client_cert")
+        certificate = self.certificate
+        if certificate is None or not base_url.startswith("https:"):
+            return None, NOTHING._replace(remedy=NOTHING.remedy.replace("client_cert", named))
+        own = self._own_urls
+        if own and origin(base_url) not in map(origin, own):
+            remedy = f"litellmctl config set {self.profile.named('base_url')} {base_url}, if it is for this one"
+            return None, Shown(None, remedy, f"{named} is for {own[0]}")
+        return certificate, Shown(certificate.file)
+
+    @property
+    def _own_urls(self) -> list[str]:
+        """The proxies that the profile is about: its own, else where it is signed in, and those of the variables."""
+        from litellmctl.auth.sources import urls_of_variables
+        from litellmctl.settings.definitions import DEFAULT_PROFILE
+
+        if self.profile.base_url is not None:
+            return [self.profile.base_url]
+        login = self._logins.login(self.profile.name)
+        variables = urls_of_variables() if self.profile.name == DEFAULT_PROFILE else []
+        return [*([] if login is None else [login.base_url]), *variables]
+
+    def _warn_of_exposed(self, key_file: str) -> None:
+        """Say, once, that others may read a private key."""
+        from shlex import quote
+
+        from litellmctl.proxy.client_certificate import may_be_read_by_others
+
+        if key_file not in self._warned and may_be_read_by_others(key_file):
+            self._warned.add(key_file)
+            self._listener.warn(f"others may read the private key in {key_file}: chmod go-rwx {quote(key_file)}")
 
     def _google_session(self) -> requests.Session:
         from litellmctl.proxy.session import make_session

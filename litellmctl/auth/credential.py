@@ -12,6 +12,18 @@ from litellmctl.errors import CHECK_THE_KEY, ConfigFailure
 if TYPE_CHECKING:
     from litellmctl.settings import values
 
+# How keys of LiteLLM and JSON Web Tokens begin: a name before one of these, or quotes around it, are no part of it.
+_KEY = r"(?:sk-|eyJ|litellm_login_)"
+_AROUND = (
+    r"(?:export|set|setx|declare -x)\s+[A-Za-z_]\w*\s*[=\s]\s*([\"']?)(?P<key>.*?)\1;?",
+    r"\$env:\w+\s*=\s*([\"']?)(?P<key>.*)\1",
+    rf"(?!{_KEY})[A-Za-z_][\w.-]*\s*[=:]\s*(?P<key>[\"'`]?(?:(?i:bearer)\s+)?{_KEY}.*)",
+    rf"([\"'`])(?P<key>(?:(?i:bearer)\s+)?{_KEY}.*)\1",
+    r"(?i:authorization):\s*(?P<key>.*)",
+    r"(?i:bearer)(?:\s+(?P<key>.*)|$)",
+)
+_MAX_WRAPPED = 6
+
 
 def checked(secret: str, *, named: str) -> str:
     """Return the key, or refuse one that cannot stand in a header. The key itself is never in the message."""
@@ -22,6 +34,21 @@ def checked(secret: str, *, named: str) -> str:
             f"{named} contains a control character or one that is not ASCII", remedy="copy the key again"
         )
     return secret
+
+
+def key_in(text: str) -> str:
+    """Return the key in what a person copied, or a command printed, without what surely is no part of it.
+
+    That is `export NAME=`, a name with `=` or `:` before what begins as a key does, `Bearer`, a pair of quotes, and
+    white space around it. Raises nothing: `checked` refuses what cannot be sent.
+    """
+    text = text.strip()
+    for _ in range(_MAX_WRAPPED):
+        match = next(filter(None, (re.fullmatch(pattern, text) for pattern in _AROUND)), None)
+        if match is None:
+            break
+        text = (match["key"] or "").strip()
+    return text
 
 
 class Credential(ABC):
@@ -42,6 +69,10 @@ class Credential(ABC):
     @abstractmethod
     def secret(self) -> str:
         """Return the secret."""
+
+    def came_with(self) -> tuple[str, ...]:
+        """Return what is as secret, and the proxy knows too, though it is not sent with a request."""
+        return ()
 
     def renewed(self) -> str | None:
         """Return a newer secret after the proxy refused the last one, or None where there is none to be had."""
@@ -84,7 +115,10 @@ class ConfiguredKey(Credential):
     def secret(self) -> str:
         """Look the key up, once, and refuse one that cannot be sent."""
         if self._secret is None:
-            self._secret = checked(self.value.resolve(), named=self.origin)
+            key = checked(key_in(self.value.resolve()), named=self.origin)
+            if " " in key:
+                raise ConfigFailure(f"{self.origin} has several words, and a key is one", remedy="give the key alone")
+            self._secret = key
         return self._secret
 
     def renewed(self) -> str | None:

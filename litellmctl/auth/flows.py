@@ -84,18 +84,23 @@ class SignIn:
             if offered is False:
                 self._console.note(f"{self._client.base_url} has no single sign-on: an API key it is.")
                 return self._typed()
-            ways = ["Single sign-on, in a browser", "An API key, typed or pasted here"]
+            unknown = " (it may not be set up: this proxy does not say)" if offered is None else ""
+            ways = [f"Single sign-on, in a browser{unknown}", "An API key, typed or pasted here"]
             way = self._console.choose(
                 "How do you sign in?", ways, flag="--sso, or --with-token", default=0 if offered else 1
             )
             if way == 1:
                 return self._typed()
-        elif self._choices.flow != "paste" and self._call(account.has_single_sign_on) is False:
-            raise Rejected(
-                "rejected",
-                f"{self._client.base_url} has no single sign-on: none is configured there",
-                remedy="litellmctl login --with-token",
-            )
+        elif self._choices.flow != "paste":
+            offered = self._call(account.has_single_sign_on)
+            if offered is False:
+                raise Rejected(
+                    "rejected",
+                    f"{self._client.base_url} has no single sign-on: none is configured there",
+                    remedy="litellmctl login --with-token",
+                )
+            if offered is None:
+                self._console.note("Single sign-on may not be set up: this proxy does not say.")
         return self._single_sign_on()
 
     def is_team(self, obtained: NewToken) -> bool:

@@ -246,7 +246,7 @@ def _login(base_url: str, token: NewToken, owner: account.Account, ahead: float)
 
 def _refusal(failure: Failure, base_url: str) -> str:
     """Return why no key was made; the key that was refused is a good one, for other things."""
-    if failure.code != "auth_failed":
+    if failure.code not in {"auth_failed", "forbidden"}:
         return failure.message
     reason = f": {failure.words}" if failure.words else f" ({failure.status})"
     return f"{base_url} does not let you make one{reason}"

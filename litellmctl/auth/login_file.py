@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from litellmctl.errors import ConfigFailure, Failure
-from litellmctl.foundation import files
+from litellmctl.foundation import files, locks
 from litellmctl.foundation.times import is_time
 from litellmctl.settings import paths
 from litellmctl.settings.definitions import DEFAULT_PROFILE
@@ -115,7 +115,7 @@ class LoginFile:
         seconds = _LOCK_SECONDS if self._patience is None else self._patience
         with ExitStack() as held:
             try:
-                held.enter_context(files.locked(self.path, seconds=seconds))
+                held.enter_context(locks.locked(self.path, seconds=seconds))
             except OSError as error:
                 raise _unwritable(self.path, error) from None
             yield  # outside: what goes wrong there, a connection say, is an OSError too

@@ -6,16 +6,20 @@ knows of.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from litellmctl.auth.vault import STORAGES, Found, Missing, NoKeyring, Refused, Secret, Stored, Vault
 from litellmctl.errors import Failure
+from litellmctl.foundation.locks import LockHeld
 
 if TYPE_CHECKING:
     from litellmctl.auth.login_file import Login, LoginFile, Logins
 
 _OTHER_STORAGE = "litellmctl login --storage file"
+# How long to wait for another process before a person is told of it.
+_PATIENCE_SECONDS = 3.0
 
 
 class Replaced(NamedTuple):
@@ -46,7 +50,7 @@ class LoginStore:
 
     def probe(self, storage: str | None) -> None:
         """Find out before anybody signs in what would keep us from storing that. Raises the failure."""
-        with self._file.locked():
+        with self._locked():
             self._file.read()
         outcome = NoKeyring("") if storage == "file" else self._vault("keyring").get("probe")
         if isinstance(outcome, Refused) or (isinstance(outcome, NoKeyring) and storage == "keyring"):
@@ -61,7 +65,7 @@ class LoginStore:
 
         `storage` insists on a vault; None is the keyring, or the file where there is no keyring.
         """
-        with self._file.locked():
+        with self._locked():
             logins = self._file.read()
             try:
                 place, where = self._put(logins, login.id, secret, storage)
@@ -87,7 +91,7 @@ class LoginStore:
         `before` is called while the secret is still there, to end at the proxy what can be ended. A keyring that
         refuses is a failure, and then the login is still known, so that this can be tried again.
         """
-        with self._file.locked():
+        with self._locked():
             logins = self._file.read()
             login = logins.by_profile.get(profile)
             if login is not None:
@@ -104,6 +108,17 @@ class LoginStore:
             for storage, reason in self._forget_discarded():
                 raise _remains(profile, storage, reason)
         return login
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the lock of the logins while the body runs; say who holds it where that takes a while."""
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._file.waiting(_PATIENCE_SECONDS).locked())
+            except LockHeld as failure:
+                self._note(f"Waiting for up to a minute: {failure.message} (Ctrl-C gives up)")
+                held.enter_context(self._file.locked())
+            yield
 
     def _secret_of(self, login: Login) -> Secret | None:
         """Return a login's secret where it can be read, and was issued for the login's proxy.

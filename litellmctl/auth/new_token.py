@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from litellmctl.auth.claims import claims_of, expiry_of
-from litellmctl.auth.credential import checked
+from litellmctl.auth.credential import checked, key_in
 from litellmctl.errors import UsageFailure
 
 if TYPE_CHECKING:
     from litellmctl.proxy.oauth import Session
 
 MAX_CHARACTERS = 64 * 1024
-_BEARER = "bearer "
 _SESSION_PREFIX = "litellm_login_"
 
 
@@ -46,15 +45,11 @@ class NewToken(NamedTuple):
 
 
 def of_text(text: str) -> NewToken:
-    """Return the token that a person pasted or a program piped: a key, a JWT, or a whole Authorization value."""
+    """Return the token that a person pasted or a program piped: a key or a JWT, also as part of a line (`key_in`)."""
     if len(text) >= MAX_CHARACTERS:
         raise UsageFailure("this is too long for a token", remedy="give the token alone")
-    token = text.strip()
-    if token.lower().startswith("authorization:"):
-        token = token.partition(":")[2].strip()
-    if token.lower().startswith(_BEARER):
-        token = token[len(_BEARER) :].strip()
-    if not token or token.lower() == _BEARER.strip():
+    token = key_in(text)
+    if not token:
         raise UsageFailure("the token is empty", remedy="give the key, or a token copied from the proxy's own pages")
     if len(token.split()) > 1:
         raise UsageFailure("the token has several lines or words", remedy="give the token alone, on one line")

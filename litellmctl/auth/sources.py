@@ -147,6 +147,11 @@ def known_proxy(profile: Profile, wanted: str | None, remembered: str | None) ->
     return next(filter(None, map(_url_of, names)), remembered)
 
 
+def urls_of_variables() -> list[str]:
+    """Return the proxies that the environment names."""
+    return [url for url in (_url_of(name) for name, _ in _ENVIRONMENT_PAIRS) if url is not None]
+
+
 def _nothing(profile: Profile, wanted: str | None, auth: str | None, remembered: Callable[[], str | None]) -> Failure:
     """Return why there is no pair, with what helps this profile."""
     if auth is not None:

@@ -12,7 +12,7 @@ from litellmctl.auth.lifetime import Clock, Lifetime, Standing
 from litellmctl.auth.login_file import Login, LoginFile, login_command
 from litellmctl.auth.vault import Found, Missing, Secret, Stored, Vault, unreadable
 from litellmctl.errors import AuthFailure, Failure
-from litellmctl.foundation.files import LockHeld
+from litellmctl.foundation.locks import LockHeld
 
 if TYPE_CHECKING:
     from litellmctl.proxy.oauth import Grant
@@ -79,6 +79,11 @@ class StoredCredential(Credential):
         """Return the token, renewed first where it is about to end. One that has ended is exit 4."""
         self._secret = secret = self._fresh(self._secret or self.read())
         return checked(secret.token, named=self.origin)
+
+    def came_with(self) -> tuple[str, ...]:
+        """Return the refresh token, once the vault was read."""
+        token = self._secret.refresh_token if self._secret else None
+        return (token,) if token else ()
 
     def current(self, known: str) -> str:  # noqa: ARG002
         """Return the token, renewed where it is about to end."""

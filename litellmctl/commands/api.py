@@ -14,7 +14,8 @@ from litellmctl.terminal.render import Bytes
 
 if TYPE_CHECKING:
     from litellmctl.app import App
-    from litellmctl.proxy.client import Answer, Client
+    from litellmctl.proxy.answer import Answer
+    from litellmctl.proxy.client import Client
 
 # A completion may take its time before the first word.
 SILENT_SECONDS = 600.0

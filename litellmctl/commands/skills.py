@@ -187,11 +187,9 @@ def create(
     if dry_run:
         return Data({"request": "POST /claude-code/plugins", "json": {"name": what, **entry}})
     old = _existing(app, stores, "hub", what, replace=replace)
-    if old is not None:
-        # The proxy forgets what a replacement leaves out.
-        kept = {**old.more, "version": old.version, "description": old.description}
-        entry = {**{name: value for name, value in kept.items() if value and not name.startswith("created")}, **entry}
-    skill = stores.register(what, entry, replaces=old is not None)
+    skill = stores.register(what, entry, old)
+    if old is not None and version is None and skill.version != old.version:
+        app.console.note(f"This proxy's versions rise: {old.version or 'none'} became {skill.version or 'none'}.")
     return _created(app, skill, replaced=old is not None)
 
 
@@ -300,7 +298,7 @@ def _upload(
 
     if what == "-" and app.console.stdin_is_terminal:
         raise UsageFailure("stdin is a terminal", remedy="litellmctl skills create - < SKILL.md", code="input_required")
-    folder = read_folder(what, app.console.stdin_bytes)
+    folder = read_folder(what, app.console.stdin_bytes if what == "-" else None)
     for name in folder.skipped:
         app.console.note(f"Left out: {name}")
     manifest = folder.manifest

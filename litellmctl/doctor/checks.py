@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from litellmctl.app import App
     from litellmctl.auth.credential import Pair
     from litellmctl.proxy.client import Client
+    from litellmctl.proxy.http_proxy import HttpProxy
 
 SECONDS = 10.0
 _SKEW_WARN, _SKEW_FAIL = 60.0, 300.0
@@ -95,6 +96,9 @@ class Checks:
         profile = app.profile
         if self.base_url is None:
             raise self._trouble or ConfigFailure("no proxy is configured", remedy="litellmctl login")
+        certificate = app.connection.certificate
+        if certificate is not None:
+            certificate.expires_at()  # one that cannot be used is the cause of all that would fail
         where = app.config.path if app.config.table else "no config file"
         return Finding(OK, f"profile {profile.name} at {self._url} ({where})")
 
@@ -102,10 +106,8 @@ class Checks:
         if self._app.connection.is_offline:
             return Finding(SKIP, _OFFLINE)
         http_proxy = self._http_proxy()
-        if http_proxy:
-            from litellmctl.foundation.urls import host_of
-
-            return Finding(OK, f"left to the HTTP proxy {host_of(http_proxy)}")
+        if http_proxy is not None:
+            return Finding(OK, f"left to the HTTP proxy {http_proxy.host}")
         host = urlsplit(self._url).hostname or ""
         from litellmctl.foundation.deadline import Deadline
 
@@ -132,7 +134,11 @@ class Checks:
         end = None if shown is None else shown.expires_at
         left = None if end is None else end - time.time()
         until = "" if end is None else f", good until {timestamp(end)}"
-        detail = f'issued by "{shown.issuer}"{until}' if shown else "no certificate; the proxy's check says more"
+        unread = "no certificate; the proxy's check says more"
+        certificate = self._app.connection.certificate
+        if certificate is not None:  # without which a server of TLS 1.2 ends the handshake
+            unread = "its certificate was not read"
+        detail = f'issued by "{shown.issuer}"{until}' if shown else unread
         if left is not None and left < 0:
             raise Unavailable(
                 "tls", f"the certificate has expired: {detail}", remedy="ask the proxy's administrator to renew it"
@@ -147,7 +153,11 @@ class Checks:
             return Finding(
                 WARN, f"{detail}, which is soon", f"ask the administrator of {parts.hostname} to renew the certificate"
             )
-        return Finding(OK, detail)
+        end = None if certificate is None else certificate.expires_at()
+        if end is not None and end - time.time() < _EXPIRES_SOON:
+            words = f"{detail}; the client certificate ends at {timestamp(end)}, which is soon"
+            return Finding(WARN, words, "ask for a new client certificate")
+        return Finding(OK, detail if certificate is None else f"{detail}; a client certificate is set")
 
     def _proxy(self) -> Finding:
         from litellmctl.proxy import account
@@ -235,6 +245,7 @@ class Checks:
         return Finding(OK, f"{len(offer.tools)} tools of {len(offer.servers)} servers")
 
     def _skills(self) -> Finding:
+        from litellmctl.proxy.skills import is_missing
         from litellmctl.skills.skill import STORE_NAMES, STORES
 
         if not self._app.profile.get("skills"):
@@ -242,25 +253,33 @@ class Checks:
         try:
             listed = self._app.catalogs.skills(self._seconds).listed()
         except Failure as failure:
+            if is_missing(failure):
+                return Finding(SKIP, "this proxy has no skills, which need LiteLLM 1.80 or newer")
             return Finding(WARN, failure.message, failure.remedy)
+        there = [store for store in STORES if store not in listed.problems]
         for store, problem in listed.problems.items():
-            return Finding(WARN, f"{STORE_NAMES[store]}: {problem.message}", problem.remedy)
-        counts = [f"{sum(one.store == store for one in listed.skills)} in {STORE_NAMES[store]}" for store in STORES]
+            if not is_missing(problem):
+                return Finding(WARN, f"{STORE_NAMES[store]}: {problem.message}", problem.remedy)
+        counts = [f"{sum(one.store == store for one in listed.skills)} in {STORE_NAMES[store]}" for store in there]
         return Finding(OK, " and ".join(counts))
 
     def _sign_in(self) -> Finding:
-        from litellmctl.proxy import account, pkce
+        from litellmctl.proxy import account, device, pkce
         from litellmctl.proxy.oauth import NotOffered
 
         client = self._client(with_key=False)
         try:
-            found = client.call(self._seconds, pkce.discover)
             single = client.call(self._seconds, account.has_single_sign_on)
+            if single is False:
+                return Finding(OK, "API keys only: no single sign-on")
+            has_pkce = not isinstance(client.call(self._seconds, pkce.discover), NotOffered)
+            has_device = client.call(self._seconds, device.is_offered)
         except Failure as failure:
             return Finding(WARN, failure.message, failure.remedy)
-        if single is False:
-            return Finding(OK, "API keys only: no single sign-on")
-        return Finding(OK, f"single sign-on by {'' if isinstance(found, NotOffered) else 'PKCE and '}a device code")
+        ways = [name for name, there in (("PKCE", has_pkce), ("a device code", has_device)) if there]
+        by = " and ".join(ways) or "pasting a token"
+        unsure = "" if single else ", if it is set up: this proxy does not say"
+        return Finding(OK, f"single sign-on by {by}{unsure}")
 
     def _keyring(self) -> Finding:
         from litellmctl.auth.vault import KeyringVault, NoKeyring, Refused
@@ -278,13 +297,14 @@ class Checks:
         return Finding(OK, outcome.where)
 
     def _files(self) -> Finding:
-        from litellmctl.doctor.our_files import exposure, holds_secret
+        from litellmctl.doctor.our_files import exposure, holds_secret, key_files
         from litellmctl.settings import paths
 
-        is_secret = False
+        is_secret, keys = False, list[str]()
         with suppress(Failure):
             is_secret = holds_secret(self._app.config)
-        return exposure(paths.config_dir(), paths.cache_dir(), config_is_secret=is_secret)
+            keys = key_files(self._app.config)
+        return exposure(paths.config_dir(), paths.cache_dir(), config_is_secret=is_secret, keys=keys)
 
     def _caches(self) -> Finding:
         from litellmctl.settings.paths import cache_dir
@@ -328,15 +348,11 @@ class Checks:
         folder = os.path.dirname(ours)
         return Finding(WARN, f"{detail} at {ours}, and {first} comes first in PATH", f'export PATH="{folder}:$PATH"')
 
-    def _http_proxy(self) -> str | None:
-        import requests
-
+    def _http_proxy(self) -> HttpProxy | None:
         from litellmctl.foundation.urls import is_loopback
+        from litellmctl.proxy import http_proxy
 
-        if is_loopback(self._url):
-            return None
-        proxies = requests.utils.get_environ_proxies(self._url, no_proxy=None)
-        return requests.utils.select_proxy(self._url, proxies)
+        return None if is_loopback(self._url) else http_proxy.of_url(self._url)
 
 
 def _same(one: str, other: str) -> bool:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from litellmctl.doctor.runner import OK, SKIP, WARN, Finding
 from litellmctl.foundation.files import is_strangers
+from litellmctl.proxy.client_certificate import may_be_read_by_others
+from litellmctl.settings import paths
 
 if TYPE_CHECKING:
     from litellmctl.settings.config import Config
@@ -28,14 +30,20 @@ class Exposed(NamedTuple):
     rights: str | None
 
 
-def exposure(config_dir: str | None, cache_dir: str | None, *, config_is_secret: bool) -> Finding:
-    """Return what `doctor` says of our files. `config_is_secret`: config.toml itself holds a key."""
+def exposure(
+    config_dir: str | None, cache_dir: str | None, *, config_is_secret: bool, keys: Sequence[str] = ()
+) -> Finding:
+    """Return what `doctor` says of our files, and of the private `keys` that the config file names.
+
+    `config_is_secret`: config.toml itself holds a key.
+    """
     if os.name == "nt":
         return Finding(SKIP, "on Windows the rights of files come from their folders")
     folders = [folder for folder in (config_dir, cache_dir) if folder is not None]
     folders += [os.path.join(folder, name) for folder in folders for name in ("exports", "sandbox")]
     folders = [folder for folder in folders if os.path.isdir(folder)]
-    found = [one for folder in folders for one in _in_folder(folder, config_is_secret)]
+    found = [Exposed(path, "may be read by others", "go-rwx") for path in keys if may_be_read_by_others(path)]
+    found += [one for folder in folders for one in _in_folder(folder, config_is_secret)]
     # Whoever may rename a folder of ours can put one of his own there.
     above = {os.path.dirname(os.path.realpath(folder)) for folder in folders}
     found += [one for folder in sorted(_with_ancestors(above) - set(folders)) for one in _above(folder)]
@@ -56,6 +64,13 @@ def holds_secret(config: Config) -> bool:
         for settings in profiles.values()
         for key in PROFILE_KEYS.values()
     )
+
+
+def key_files(config: Config) -> list[str]:
+    """Return the files with private keys that the profiles name."""
+    profiles: Mapping[str, Any] = config.table.get("profiles", {})
+    named = [profile.get("client_key") or profile.get("client_cert") for profile in profiles.values()]
+    return sorted({paths.expanded(path) for path in named if path})
 
 
 def _in_folder(folder: str, config_is_secret: bool) -> Iterator[Exposed]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from litellmctl.errors import AuthFailure, Failure
 from litellmctl.foundation.threads import together
 from litellmctl.proxy.client import CATALOG_BYTES
-from litellmctl.proxy.error_answers import failure_of, words_of
+from litellmctl.proxy.error_answers import failure_of, is_missing_resource, is_spent_budget, words_of
 from litellmctl.proxy.oauth import fields_of, optional_text, token_of
 
 if TYPE_CHECKING:
@@ -65,10 +65,11 @@ def verify(client: Client) -> Verified:
     if answer.status == 200:
         count = sum(1 for _ in answer.rows(f"{client.base_url}{_MODELS}", is_bare=False))  # none of them is kept
         return Verified(count, None if count else "this key may use no model", date)
+    is_spent = is_spent_budget(answer.head())
     failure = client.failure(answer, _MODELS)
-    if answer.status == 422:
+    if is_spent:
         return Verified(None, failure.message, date)
-    if answer.status == 403:
+    if failure.code == "forbidden":
         other = client.get("/model/info", cap=CATALOG_BYTES)
         other.close()
         if other.status == 200:
@@ -115,10 +116,10 @@ def has_single_sign_on(client: Client) -> bool | None:
     """Return whether the proxy says that single sign-on is configured; None where it does not say."""
     path = "/.well-known/litellm-ui-config"
     answer = client.get(path)
-    if answer.status >= 500 or answer.status == 429:
-        raise client.failure(answer, path)
     if answer.status != 200:
-        answer.close()
+        failure = client.failure(answer, path)
+        if answer.status >= 500 or answer.status == 429 or failure.code == "tls":
+            raise failure
         return None
     found = fields_of(answer.json(f"{client.base_url}{path}"), client.base_url).get("sso_configured")
     return found if isinstance(found, bool) else None
@@ -147,9 +148,9 @@ def delete_key(client: Client, key: str) -> None:
         fields_of(answer.json(f"{client.base_url}{path}"), f"{client.base_url}{path}")
         return
     body = answer.read()
-    words, kind = words_of(body)
-    # A gateway's web page says nothing about the key.
-    is_gone = answer.status == 404 and words is not None
+    _, kind = words_of(body)
+    # A gateway says nothing about the key, nor does a proxy without the route.
+    is_gone = is_missing_resource(answer.status, body)
     if not is_gone and kind not in {"token_not_found_in_db", "expired_key"}:
         raise failure_of(
             answer.status,

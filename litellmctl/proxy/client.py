@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin
 
@@ -17,11 +17,14 @@ from litellmctl.errors import CHECK_THE_KEY, Failure, Unavailable
 from litellmctl.foundation.deadline import Deadline
 from litellmctl.foundation.threads import SLICE_SECONDS, in_background
 from litellmctl.foundation.urls import host_of, is_below, origin
-from litellmctl.proxy import json_stream
-from litellmctl.proxy.error_answers import failure_of
-from litellmctl.proxy.no_answer import no_answer
+from litellmctl.proxy import client_certificate
+from litellmctl.proxy.answer import Answer
+from litellmctl.proxy.error_answers import failure_of, is_spent_budget
+from litellmctl.proxy.no_answer import no_answer, wants_sign_in
+from litellmctl.proxy.retry_after import seconds_of
 
 if TYPE_CHECKING:
+    from litellmctl.proxy.http_proxy import HttpProxy
     from litellmctl.proxy.session import BoundAuth
 
 T = TypeVar("T")
@@ -40,72 +43,10 @@ _TRIES = 3
 _RETRIED_STATUS = frozenset({429, 502, 503, 504})
 _MAX_RETRY_AFTER = 10.0
 _LOOK = "check the base URL, and the log of the proxy or of the gateway in front of it"
+_SIGN_IN = 407
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
 _MAX_SHOWN = 500
-
-
-@dataclass
-class Answer:
-    """An answer whose body has not been read yet. `chunks` yields the decoded body, no longer than the cap.
-
-    Whoever reads what it says reads `json` or `rows`, of which `auth` takes out what is secret.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    chunks: Iterator[bytes] = field(repr=False)
-    close: Callable[[], None] = field(repr=False)
-    auth: BoundAuth = field(repr=False)
-
-    def read(self) -> bytes:
-        """Return the whole body."""
-        return b"".join(self.chunks)
-
-    def json(self, where: str, *, tokens: Sequence[str] = ()) -> Any:
-        """Return the JSON of the body, in which nothing repeats a secret; `where` names in errors what was asked.
-
-        `tokens` are the names of an object in which secrets were asked for: those are left, and found nowhere else.
-        """
-        body = self.read()
-        try:
-            text = body.decode(json.detect_encoding(body), "surrogatepass")
-            value = json.loads(text)
-            given = {name: value.pop(name) for name in tokens if name in value} if isinstance(value, dict) else {}
-            self.auth.keep(*(token for token in given.values() if isinstance(token, str)))
-            hidden = self.auth.data.hidden_in_json(text, value)
-        except (ValueError, RecursionError):
-            raise not_litellm(where, body) from None
-        return {**hidden, **given} if given else hidden
-
-    def rows(
-        self,
-        where: str,
-        key: str = "data",
-        *,
-        is_bare: bool = True,
-        max_values: int | None = None,
-        rest: dict[str, Any] | None = None,
-    ) -> Iterator[Any]:
-        """Yield the rows of the body (see `json_stream.rows`), in which nothing repeats a secret."""
-        hide = self.auth.data.hidden_in_json
-        try:
-            yield from json_stream.rows(self.chunks, key, is_bare=is_bare, max_values=max_values, rest=rest, hide=hide)
-        except json_stream.Malformed as error:
-            raise not_litellm(where, error.start.encode("utf-8", "replace")) from None
-
-    def read_error(self) -> bytes:
-        """Return the body of an error; nothing where it is larger than any error is, or ends early."""
-        body = b""
-        try:
-            for chunk in self.chunks:
-                body += chunk
-                if len(body) > BODY_BYTES:
-                    self.close()
-                    return b""
-        except Unavailable:
-            return b""  # the status says enough
-        return body
 
 
 @dataclass
@@ -113,9 +54,9 @@ class Client:
     """Requests to one proxy.
 
     `on_request` gets method, path, status (or what happened) and seconds of each try; `refused_remedy` is what helps
-    where the key is refused. `deadline` is for all that is asked, `read_seconds` is how long the proxy may be silent
-    meanwhile; `call` and `within` set both. Every failure is raised as a `Failure`; an answer with any status is an
-    answer.
+    where the key is refused, `shown` our certificate. `deadline` is for all that is asked, `read_seconds` is how long
+    the proxy may be silent meanwhile; `call` and `within` set both. Every failure is raised as a `Failure`; an answer
+    with any status is an answer, but a 407, which is an HTTP proxy's.
     """
 
     base_url: str
@@ -123,6 +64,7 @@ class Client:
     session: requests.Session
     on_request: Callable[[str, str, str, float], None] = lambda *_: None
     refused_remedy: str = CHECK_THE_KEY
+    shown: client_certificate.Shown = client_certificate.NOTHING
     deadline: Deadline = field(default_factory=lambda: Deadline(None))
     read_seconds: float = READ_SECONDS
 
@@ -165,7 +107,8 @@ class Client:
             try:
                 answer = self._follow(path, params, headers, cap)
             except Unavailable as failure:
-                if last or failure.code != "unreachable":
+                # A status is that of an HTTP proxy, which refused to connect us.
+                if last or failure.code != "unreachable" or failure.status not in {None, *_RETRIED_STATUS}:
                     raise
                 self._pause(attempt, None)
                 continue
@@ -174,7 +117,7 @@ class Client:
                     renewed = self.auth.renewed(key)
                 if renewed:
                     return self._follow(path, params, headers, cap)
-            if last or answer.status not in _RETRIED_STATUS or not self._pause(attempt, answer):
+            if last or answer.status not in _RETRIED_STATUS or _is_final(answer) or not self._pause(attempt, answer):
                 return answer
         raise AssertionError("the last try returns or raises")
 
@@ -224,17 +167,22 @@ class Client:
 
     def failure(self, answer: Answer, path: str) -> Failure:
         """Return the failure that an answer's status and body mean."""
-        body, hide = answer.read_error(), self.auth.hidden
-        failure = failure_of(answer.status, body, url=self.base_url, path=path, headers=answer.headers, hide=hide)
+        return self._failed(answer.headers, answer.status, answer.read_error(), path)
+
+    def _failed(self, headers: Mapping[str, str], status: int, body: bytes, path: str) -> Failure:
+        page = client_certificate.page_refusal(status, body, self.base_url, self.shown)
+        if page is not None:
+            return page
+        path = path.removeprefix(self.base_url)
+        failure = failure_of(status, body, url=self.base_url, path=path, headers=headers, hide=self.auth.hidden)
         return failure.changed(remedy=self.refused_remedy) if failure.code == "auth_failed" else failure
 
     def _pause(self, attempt: int, answer: Answer | None) -> bool:
         """Wait before the next try; return False where it is not worth waiting."""
         seconds = 0.1 * 2**attempt
         if answer is not None:
-            asked = answer.headers.get("retry-after", "")
-            if asked.isascii() and asked.isdigit():
-                seconds = float(asked[:6])
+            asked = seconds_of(answer.headers)
+            seconds = seconds if asked is None else asked
             if seconds > self.deadline.remaining(_MAX_RETRY_AFTER):
                 return False
             answer.close()
@@ -276,15 +224,23 @@ class Client:
                 **options,
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            http_proxy = requests.utils.select_proxy(url, self.session.proxies)
-            failure = no_answer(error, self.base_url, http_proxy, lambda: self.deadline.remaining(CONNECT_SECONDS))
+            left = partial(self.deadline.remaining, CONNECT_SECONDS)
+            failure = no_answer(error, self.base_url, self._http_proxy, left, self.shown)
             if failure.code == "timeout" and self.deadline.is_over:
                 # It is about all that was asked, not about this one wait.
                 failure = self.deadline.passed().changed(may_have_acted=failure.may_have_acted)
             self.on_request(method, shown, failure.code, time.monotonic() - start)
             raise failure from None
         self.on_request(method, shown, str(response.status_code), time.monotonic() - start)
-        return Answer(response.status_code, response.headers, self._body(response, cap), response.close, self.auth)
+        if response.status_code == _SIGN_IN and self._http_proxy is not None and url.startswith("http:"):
+            response.close()
+            raise wants_sign_in(self.base_url, self._http_proxy, response.headers.get("proxy-authenticate", ""))
+        body, failed = self._body(response, cap), partial(self._failed, response.headers)
+        return Answer(response.status_code, response.headers, body, response.close, self.auth, failed)
+
+    @property
+    def _http_proxy(self) -> HttpProxy | None:
+        return getattr(self.session, "http_proxy", None)
 
     def _begun(self, method: str, url: str, *, data: Any = None, **options: Any) -> requests.Response:
         """Send a request, and return what answers it when its headers are there.
@@ -373,15 +329,12 @@ def _pieces(body: Any, *, as_they_come: bool) -> Iterator[bytes]:
         yield chunk
 
 
-def not_litellm(where: str, body: bytes) -> Unavailable:
-    """Return the failure for a body that is not the JSON that was asked for."""
-    start = body.lstrip()[:1]
-    what = "an empty body" if not body.strip() else "a web page" if start == b"<" else "something that is not its JSON"
-    return Unavailable(
-        "bad_response",
-        f"{where} answered with {what}: not LiteLLM, or a gateway in front of it",
-        remedy="check the base URL, and whether a gateway wants a sign-in or a header first",
-    )
+def _is_final(answer: Answer) -> bool:
+    """Whether an answer whose status may pass says that it will not: a budget is spent."""
+    try:
+        return is_spent_budget(answer.head())
+    except Unavailable:
+        return False
 
 
 def _joined(url: str, location: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-from litellmctl.errors import AuthFailure
+from litellmctl.errors import AuthFailure, Unavailable
 from litellmctl.foundation.urls import origin
 from litellmctl.proxy.oauth import (
     Grant,
@@ -74,6 +74,13 @@ class Ready(NamedTuple):
     teams: list[Team]
 
 
+def is_offered(client: Client) -> bool:
+    """Whether the proxy has this sign-in (up to LiteLLM 1.81 it has not), without beginning one."""
+    answer = client.get(START_PATH)
+    answer.close()
+    return answer.status == 405  # it takes POST only
+
+
 def start(client: Client) -> Started | NotOffered:
     """Begin a sign-in."""
     where = f"{client.base_url}{START_PATH}"
@@ -118,7 +125,9 @@ def poll(client: Client, started: Started, team: str | None = None) -> Pending |
     if answer.status == 403 and team:
         raise client.failure(answer, "/sso/cli/poll")
     if answer.status in {400, 403, 404, 410}:
-        answer.close()
+        failure = client.failure(answer, "/sso/cli/poll")
+        if isinstance(failure, Unavailable):
+            raise failure  # a gateway's page
         raise AuthFailure(
             "auth_failed",
             f"the sign-in at {client.base_url} is over: it expired, or the proxy forgot it",

@@ -9,11 +9,13 @@ from typing import Any, Protocol
 from litellmctl.errors import AuthFailure, Failure, Rejected, Unavailable
 from litellmctl.foundation.globs import covers
 from litellmctl.foundation.threads import together
-from litellmctl.proxy.client import BODY_BYTES, CATALOG_BYTES, Answer, Client, not_litellm
+from litellmctl.proxy.answer import Answer, not_litellm
+from litellmctl.proxy.client import BODY_BYTES, CATALOG_BYTES, Client
 from litellmctl.proxy.error_answers import HOPELESS_TYPES, words_of
 from litellmctl.proxy.json_stream import MAX_KEPT
 
-_ELSEWHERE = frozenset({401, 403, 404})
+_NO_SUCH_PATH = 404
+_ELSEWHERE = frozenset({401, 403, _NO_SUCH_PATH})
 _PARALLEL = 32
 # JSON values that one endpoint's rows may have, those of a wildcard's models among them.
 _MAX_OF_ONE = 100_000
@@ -58,15 +60,22 @@ def discover(client: Client, collector: Collector, say: Callable[[str], None]) -
             return source
         failure, kind = refused
         refusals.append(failure)
-        if failure.status == 401:
+        if failure.code == "auth_failed":
             kinds.add(kind)
     if kinds & HOPELESS_TYPES:
         say("/health is not asked: the key itself was refused")
-        raise refusals[0]
+        raise _most_telling(refusals)
+    if any(isinstance(failure, Unavailable) and failure.status != _NO_SUCH_PATH for failure in refusals):
+        say("/health is not asked: a gateway refused the requests")
+        raise _most_telling(refusals)
     refused = _from_health(client, collector, say)
     if refused is None:
         return "health"
-    raise next((failure for failure in [*refusals, refused[0]] if isinstance(failure, AuthFailure)), refusals[0])
+    raise _most_telling([*refusals, refused[0]])
+
+
+def _most_telling(refusals: list[Failure]) -> Failure:
+    return next((failure for failure in refusals if isinstance(failure, AuthFailure)), refusals[0])
 
 
 _Refusal = tuple[Failure, str | None]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
+import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
@@ -13,38 +15,57 @@ import urllib3
 
 from litellmctl.errors import Unavailable
 from litellmctl.foundation.text import short
-from litellmctl.foundation.urls import host_of
-from litellmctl.proxy import tls
+from litellmctl.foundation.urls import host_of, is_loopback
+from litellmctl.proxy import client_certificate, tls
+
+if TYPE_CHECKING:
+    from litellmctl.proxy.http_proxy import HttpProxy
 
 _MAX_ISSUER = 200
+# What OpenSSL makes of bytes that are not TLS; which one depends on its version and on the bytes.
+_NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
+# The error of http.client for an answer to CONNECT; `tunnel` adds the schemes to sign in by.
+_TUNNEL_FAILED = r"Tunnel connection failed: (\d{3})\b(.*)"
+_SIGN_IN = 407
+# How an alert of TLS begins (RFC 8446, section 5.1), where http.client expects a status line.
+_ALERT_RECORD = "\x15\x03"
+_PROBE_SECONDS = 1.0
+_SCHEMES = r"\b(basic|digest|negotiate|ntlm|kerberos|bearer)\b"
+_NAMES = {"ntlm": "NTLM"}
 
 
-def no_answer(error: BaseException, base_url: str, http_proxy: str | None, seconds: Callable[[], float]) -> Unavailable:
+def no_answer(
+    error: BaseException,
+    base_url: str,
+    http_proxy: HttpProxy | None,
+    seconds: Callable[[], float],
+    shown: client_certificate.Shown = client_certificate.NOTHING,
+) -> Unavailable:
     """Return the failure for a request to `base_url` that was not answered.
 
     `http_proxy` is the one that it went through; `seconds` tells how long may be spent on learning who issued a
-    certificate that is not trusted. It may have acted unless it was never sent.
+    certificate that is not trusted; `shown` is our own. It may have acted unless it was never sent.
     """
-    return _reason(error, base_url, http_proxy, seconds).changed(may_have_acted=_was_sent(error))
+    if base_url.startswith("https:"):
+        ours = client_certificate.explained(_causes(error), base_url, shown, None if http_proxy else seconds)
+        if ours is not None:
+            return ours
+    failure = _reason(error, base_url, http_proxy, seconds)
+    return failure.changed(may_have_acted=failure.may_have_acted and _was_sent(error))
 
 
-def _reason(error: BaseException, base_url: str, http_proxy: str | None, seconds: Callable[[], float]) -> Unavailable:
+def _reason(
+    error: BaseException, base_url: str, http_proxy: HttpProxy | None, seconds: Callable[[], float]
+) -> Unavailable:
     causes = list(_causes(error))
     where = f"cannot reach {base_url}"
-    if isinstance(error, requests.exceptions.ProxyError) or (http_proxy and isinstance(error, ValueError)):
-        what = "refused" if isinstance(error, requests.exceptions.ProxyError) else "cannot be used"
-        return Unavailable(
-            "unreachable",
-            f"{where}: the HTTP proxy {host_of(http_proxy or '')} {what}",
-            remedy="check HTTPS_PROXY and NO_PROXY",
-        )
+    if http_proxy is not None and isinstance(error, requests.exceptions.ProxyError):
+        return _of_http_proxy(causes, base_url, http_proxy)
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _not_trusted(cause, base_url, None if http_proxy else seconds)
         if isinstance(cause, ssl.SSLError):
-            return Unavailable(
-                "tls", f"TLS with {base_url} failed: {cause.reason or cause}", remedy="check the scheme and the port"
-            )
+            return _without_tls(cause, base_url)
         if isinstance(cause, socket.gaierror):
             return Unavailable(
                 "unreachable",
@@ -53,9 +74,89 @@ def _reason(error: BaseException, base_url: str, http_proxy: str | None, seconds
             )
     if isinstance(error, requests.Timeout) or any(isinstance(cause, TimeoutError) for cause in causes):
         return Unavailable("timeout", f"{where}: no answer in time", remedy="give it longer with --timeout SECONDS")
+    if base_url.startswith("http:") and http_proxy is None and _speaks_tls(causes, base_url, seconds):
+        return plain_to_tls(base_url)
     reason = next((cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror), None)
     text = (reason or "the connection was closed without an answer").lower()
     return Unavailable("unreachable", f"{where}: {text}", remedy="check the URL, and that the proxy runs")
+
+
+def plain_to_tls(base_url: str) -> Unavailable:
+    """Return the failure for plain HTTP that was spoken to a port of TLS."""
+    return Unavailable(
+        "tls",
+        f"{base_url} speaks TLS: the scheme must be https",
+        remedy=f"use https{base_url.removeprefix('http')}",
+        may_have_acted=False,
+    )
+
+
+def _speaks_tls(causes: list[BaseException], base_url: str, seconds: Callable[[], float]) -> bool:
+    """Whether a server speaks TLS that closed the connection or sent an alert where plain HTTP was spoken to it."""
+    if any(str(cause).startswith(_ALERT_RECORD) for cause in causes if isinstance(cause, http.client.BadStatusLine)):
+        return True
+    parts = urlsplit(base_url)
+    is_closed = any(isinstance(cause, ConnectionResetError) for cause in causes)
+    return is_closed and tls.is_spoken(parts.hostname or "", parts.port or 80, min(seconds(), _PROBE_SECONDS))
+
+
+def _without_tls(error: ssl.SSLError, base_url: str) -> Unavailable:
+    if error.reason in _NOT_TLS:
+        plain = f"http{base_url.removeprefix('https')}"
+        more = "" if is_loopback(plain) else " with --allow-insecure-http, if the key may be read on its way"
+        return Unavailable(
+            "tls",
+            f"TLS with {base_url} failed: the port speaks something else, perhaps plain HTTP",
+            remedy=f"check the port, or use {plain}{more}",
+        )
+    return Unavailable(
+        "tls", f"TLS with {base_url} failed: {error.reason or error}", remedy="check the scheme and the port"
+    )
+
+
+def _of_http_proxy(causes: list[BaseException], base_url: str, http_proxy: HttpProxy) -> Unavailable:
+    """Return the failure for an HTTP proxy that did not connect us: it answered CONNECT, or was not reached itself."""
+    said = next((one for cause in causes if (one := re.match(_TUNNEL_FAILED, str(cause)))), None)
+    if said is not None:
+        status = int(said[1])
+        if status == _SIGN_IN:
+            return wants_sign_in(base_url, http_proxy, said[2])
+        host = urlsplit(base_url).hostname
+        remedy = f"ask its administrator to allow {host}, or exempt the host with NO_PROXY={host}"
+        return _proxy_failure(base_url, http_proxy, f"answered {status} to CONNECT", remedy, status=status)
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        return _proxy_failure(base_url, http_proxy, "has no address", f"check the host name in {http_proxy.named}")
+    if any(isinstance(cause, ssl.SSLError) and cause.reason in _NOT_TLS for cause in causes):
+        remedy = f"write it as http://{http_proxy.host} in {http_proxy.named}"
+        return _proxy_failure(base_url, http_proxy, "does not speak TLS", remedy)
+    if any(isinstance(cause, TimeoutError) for cause in causes):
+        return _proxy_failure(base_url, http_proxy, "did not answer in time", f"check {http_proxy.named} and NO_PROXY")
+    is_there = not any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes)
+    what = "did not answer as one" if is_there else "refused"
+    return _proxy_failure(base_url, http_proxy, what, f"check {http_proxy.named} and NO_PROXY")
+
+
+def wants_sign_in(base_url: str, http_proxy: HttpProxy, schemes: str) -> Unavailable:
+    """Return the failure for an HTTP proxy's 407; `schemes` names in any text those by which one may sign in to it."""
+    offered = set(re.findall(_SCHEMES, schemes.lower()))
+    if offered and "basic" not in offered:
+        names = " or ".join(_NAMES.get(name, name.capitalize()) for name in sorted(offered))
+        what = f"wants a sign-in by {names} (407), and only Basic is supported"
+        remedy = f"run a local proxy that signs in to it, such as cntlm or px, and set {http_proxy.named} to that"
+    elif http_proxy.authorization is not None:
+        what = "refused the user name or password (407)"
+        remedy = f"check the user name and password in {http_proxy.named}"
+    else:
+        what = "wants a user name and a password (407)"
+        remedy = f"export {http_proxy.named}={http_proxy.url.replace('://', '://USER:PASSWORD@')}"
+    return _proxy_failure(base_url, http_proxy, what, remedy, status=_SIGN_IN)
+
+
+def _proxy_failure(
+    base_url: str, http_proxy: HttpProxy, what: str, remedy: str, *, status: int | None = None
+) -> Unavailable:
+    message = f"cannot reach {base_url}: the HTTP proxy {http_proxy.host} {what}"
+    return Unavailable("unreachable", message, remedy=remedy, status=status)
 
 
 def _not_trusted(

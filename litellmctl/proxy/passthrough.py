@@ -14,13 +14,12 @@ from litellmctl.foundation.text import counted
 from litellmctl.foundation.urls import is_below, origin
 
 if TYPE_CHECKING:
-    from litellmctl.proxy.client import Answer, Client, Params
+    from litellmctl.proxy.answer import Answer
+    from litellmctl.proxy.client import Client, Params
 
 _MAX_PAGES = 10_000
 # Each is decoded, to find the next one: that takes 30 times as much.
 _PAGE_BYTES = 8 * 2**20
-# Of an answer that is an error, the words are in its beginning.
-_HEAD_BYTES = 2**16
 
 
 def path_of(text: str, base_url: str) -> str:
@@ -78,23 +77,11 @@ def _incomplete(path: str, what: str) -> Unavailable:
 
 
 def failure_and_body(client: Client, answer: Answer, path: str) -> tuple[Failure | None, Iterator[bytes]]:
-    """Return the failure that the status means (None below 400), and the body, of which that read the beginning."""
+    """Return the failure that the status means (None below 400), and the whole body."""
     if answer.status < 400:
         return None, answer.chunks
-    head: list[bytes] = []
-    for chunk in answer.chunks:
-        head.append(chunk)
-        if sum(map(len, head)) >= _HEAD_BYTES:
-            break
-    start = b"".join(head)
-    if len(start) >= _HEAD_BYTES and start.lstrip().startswith((b"{", b"[")):
-        start = b"{}"  # half of a JSON is JSON all the same
-    return client.failure(replace(answer, chunks=iter([start])), path), _after(head, answer.chunks)
-
-
-def _after(head: list[bytes], rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield from head
-    yield from rest
+    head = answer.head()
+    return client.failure(replace(answer, chunks=iter([head])), path), answer.chunks
 
 
 def _next(body: bytes) -> tuple[str, str] | None:

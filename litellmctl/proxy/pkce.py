@@ -16,7 +16,8 @@ from urllib.parse import urlencode, urlsplit
 from litellmctl.errors import AuthFailure, Unavailable, UsageFailure
 from litellmctl.foundation.text import short
 from litellmctl.foundation.urls import normalize, origin
-from litellmctl.proxy.error_answers import failure_of, words_of
+from litellmctl.proxy.error_answers import failure_of
+from litellmctl.proxy.error_words import said_in
 from litellmctl.proxy.oauth import (
     Grant,
     NotOffered,
@@ -187,11 +188,11 @@ def _post(client: Client, url: str, *, form: Mapping[str, str] | None = None, js
     if answer.status in {200, 201}:
         return fields_of(answer.json(url, tokens=_TOKENS), url)
     body, hide = answer.read(), client.auth.hidden
-    words, _ = words_of(body, hide)
-    if answer.status in {400, 401, 403} and words is not None:
+    said = said_in(body, hide)
+    if answer.status in {400, 401, 403} and said.words is not None and said.may_be_litellm:
         raise AuthFailure(
             "auth_failed",
-            f"{client.base_url} refused the sign-in: {words}",
+            f"{client.base_url} refused the sign-in: {said.words}",
             remedy=client.refused_remedy,
             status=answer.status,
         )

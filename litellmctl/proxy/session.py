@@ -15,17 +15,24 @@ from requests.auth import AuthBase
 from litellmctl import __version__
 from litellmctl.foundation.hiding import Hider
 from litellmctl.foundation.urls import is_below
+from litellmctl.proxy import http_proxy
 
 if TYPE_CHECKING:
     import ssl
 
     from litellmctl.proxy import tls
+    from litellmctl.proxy.client_certificate import ClientCertificate
+    from litellmctl.proxy.http_proxy import HttpProxy
 
 CONNECTIONS = 32
 # What a header says that is named so is no secret, unless its name says that too: other texts hold it for good reasons.
-_TELLS = r"(?i)\b(accept|agent|content|customer|email|encoding|lang|language|model|models|name|org|organization|project"
-_TELLS += r"|region|tag|tags|team|tenant|toolsets|type|user|version)\b"
-_IS_SECRET = r"(?i)auth|cookie|cred|jwt|key|pass|secret|session|sign|token"  # noqa: S105  # a pattern
+_TELLS = r"(?i)\b(accept|account|agent|app|application|content|customer|email|encoding|env|environment|group|lang"
+_TELLS += r"|language|model|models|name|org|organization|project|provider|region|service|stage|tag|tags|team|tenant"
+_TELLS += r"|toolsets|type|user|version|workspace)\b"
+_IS_SECRET = r"(?i)auth|cookie|cred|jwt|(?<!port)key|pass|secret|session|sign|token"  # noqa: S105  # a pattern
+# Words and short numbers, as production or us-east-1: what nobody drew by lot, and other names are made of.
+_WORD = r"[a-z]{1,15}|[A-Z][a-z]{0,14}|[A-Z]{1,15}|[A-Za-z0-9]{1,4}"
+_WORDS = rf"(?:{_WORD})(?:[^A-Za-z0-9]+(?:{_WORD}))*[^A-Za-z0-9]*"
 
 
 class NoAuth(AuthBase):
@@ -39,7 +46,8 @@ class NoAuth(AuthBase):
 class BoundAuth(AuthBase):
     """The key and the extra headers, attached only to requests below the base URL that they were given for.
 
-    `key` is None where there is none yet, as before a sign-in; `renew` returns a newer key, or None.
+    `key` is None where there is none yet, as before a sign-in; `renew` returns a newer key, or None. `kept` is what all
+    clients of a run keep secret: a proxy may repeat to one of them what another one sent, or was given.
     """
 
     def __init__(
@@ -50,14 +58,15 @@ class BoundAuth(AuthBase):
         key_header: str = "Authorization",
         headers: Mapping[str, str] | None = None,
         renew: Callable[[], str | None] = lambda: None,
+        kept: set[str] | None = None,
     ) -> None:
         # As requests will write it (punycode, percent-encoding), so that the comparison below holds.
         self._base = requests.Request("GET", base_url + "/").prepare().url or base_url
         self._key_header = key_header
         self._headers = dict(headers or {})
-        self._secrets: set[str] = set()
-        # What the proxy says is data to go on with, while what it says went wrong is only shown.
-        self.data, self._words = Hider([]), Hider(self._headers.values())
+        self._kept: set[str] = set() if kept is None else kept
+        self._values: set[str] = set()
+        self._hiders: tuple[int, Hider, Hider] | None = None
         self.keep_headers(self._headers)
         self._key: str | None = None
         self.key = key
@@ -85,19 +94,30 @@ class BoundAuth(AuthBase):
 
     def keep(self, *secrets: str) -> None:
         """Keep secret from now on what is sent besides the key, or was given instead of it."""
-        if self._secrets.issuperset(secrets):
-            return
-        self._secrets = {*self._secrets, *secrets}
-        self.data = Hider(self._secrets)
-        self._words = Hider([*self._secrets, *self._headers.values()])
+        self._kept.update(secrets)
 
     def keep_headers(self, headers: Mapping[str, str]) -> None:
-        """Keep secret what these headers say, but those that are named for what is no secret."""
-        self.keep(*(value for name, value in headers.items() if _is_secret(name)))
+        """Keep secret what these headers say; in data not of those that are named for what is none, nor plain words."""
+        self._values.update(headers.values())
+        self.keep(*(value for name, value in headers.items() if _is_secret(name, value)))
+
+    @property
+    def data(self) -> Hider:
+        """Hides what is secret in data to go on with; of what is only shown, `hidden` hides more."""
+        return self._current[0]
 
     def hidden(self, text: str) -> str:
         """Return a text without all that is secret and all values of headers, which some proxies repeat in errors."""
-        return self._words.hidden(text)
+        return self._current[1].hidden(text)
+
+    @property
+    def _current(self) -> tuple[Hider, Hider]:
+        # What is kept only ever grows, in any thread.
+        secrets = self._kept.copy()
+        known = len(secrets) + len(self._values)
+        if self._hiders is None or self._hiders[0] != known:
+            self._hiders = known, Hider(secrets), Hider(secrets | self._values)
+        return self._hiders[1:]
 
     def renewed(self, refused: str | None) -> bool:
         """Fetch a newer key than the one that was refused, at most once; return whether there is one."""
@@ -111,17 +131,20 @@ class BoundAuth(AuthBase):
             return key is not None
 
 
-def _is_secret(name: str) -> bool:
-    """Whether a header's value is kept out of data too."""
+def _is_secret(name: str, value: str) -> bool:
+    """Whether a header's value is kept out of data too: a model whose name has it could not be named any more."""
     words = name.replace("_", "-")
-    return re.search(_TELLS, words) is None or re.search(_IS_SECRET, words) is not None
+    if re.search(_IS_SECRET, words):
+        return True
+    return re.search(_TELLS, words) is None and re.fullmatch(_WORDS, value) is None
 
 
 class _Adapter(HTTPAdapter):
-    """Trusts exactly what the context trusts: requests itself would add certifi's authorities to it."""
+    """Trusts exactly what the context trusts, where requests would add certifi's authorities; signs in to a proxy."""
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    def __init__(self, context: ssl.SSLContext | None, http_proxy: HttpProxy | None) -> None:
         self._context = context
+        self._http_proxy = http_proxy
         super().__init__(pool_maxsize=CONNECTIONS)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -130,7 +153,16 @@ class _Adapter(HTTPAdapter):
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         """Make the pools behind an HTTP proxy with our context."""
-        return super().proxy_manager_for(proxy, **kwargs, ssl_context=self._context)
+        from litellmctl.proxy.tunnel import TunnelPool
+
+        manager = super().proxy_manager_for(proxy, **kwargs, ssl_context=self._context)
+        manager.pool_classes_by_scheme = {**manager.pool_classes_by_scheme, "https": TunnelPool}
+        return manager
+
+    def proxy_headers(self, _proxy: str) -> dict[str, str]:
+        """Return the header that signs in to the HTTP proxy: its URL has neither user nor password."""
+        signs_in = self._http_proxy.authorization if self._http_proxy else None
+        return {"Proxy-Authorization": signs_in} if signs_in else {}
 
     def cert_verify(self, conn: Any, *_: Any, **__: Any) -> None:
         """Leave the authorities to the context."""
@@ -139,31 +171,43 @@ class _Adapter(HTTPAdapter):
         conn.ca_cert_dir = None
 
 
-class _Session(requests.Session):
-    """Leaves redirects to `Client`: even where it does not follow them, requests reads the body and the target."""
+class Session(requests.Session):
+    """Leaves redirects to `Client`: even where it does not follow them, requests reads the body and the target.
+
+    `http_proxy` is the one that its requests go through.
+    """
+
+    http_proxy: HttpProxy | None = None
 
     def get_redirect_target(self, _resp: requests.Response) -> str | None:
         """Return no target."""
         return None
 
 
-def make_session(url: str, trust: tls.Trust, *, loopback: bool) -> requests.Session:
-    """Return a session for requests to the host of `url`.
+def make_session(
+    url: str, trust: tls.Trust, *, loopback: bool, certificate: ClientCertificate | None = None
+) -> Session:
+    """Return a session for requests to the host of `url`, which is shown the `certificate` if it asks for one.
 
     The environment's HTTP proxies are used except for loopback; nothing else of requests' own reading of the
     environment (`.netrc`, certificate bundles) is. No cookie is kept: the key says who we are, and nothing else does.
+    Raises `Unavailable` where the environment names a proxy that cannot be used.
     """
-    session = _Session()
+    session = Session()
     session.trust_env = False
     session.auth = NoAuth()
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
     session.headers.update(
         {"User-Agent": f"litellmctl/{__version__}", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
     )
-    if not loopback:
-        session.proxies.update(requests.utils.get_environ_proxies(url))
+    session.http_proxy = None if loopback else http_proxy.of_url(url)
+    if session.http_proxy is not None:
+        session.proxies[url.split(":", 1)[0]] = session.http_proxy.url
     if url.startswith("https:"):
-        session.mount("https://", _Adapter(trust.context()))
+        context = trust.context()
+        if certificate is not None:
+            certificate.load_into(context)
+        session.mount("https://", _Adapter(context, session.http_proxy))
     else:
-        session.mount("http://", HTTPAdapter(pool_maxsize=CONNECTIONS))
+        session.mount("http://", _Adapter(None, session.http_proxy))
     return session

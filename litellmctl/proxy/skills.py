@@ -5,17 +5,21 @@ Shapes: tests/contract/shapes/plugin*.json and skills_*.json. Whatever changes a
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from litellmctl.errors import AuthFailure, Failure, Rejected, Unavailable
-from litellmctl.proxy.client import not_litellm
+from litellmctl.foundation.times import parse_time
+from litellmctl.proxy.answer import not_litellm
 from litellmctl.proxy.json_stream import MAX_KEPT
 
 if TYPE_CHECKING:
-    from litellmctl.proxy.client import Answer, Client, Upload
+    from litellmctl.proxy.answer import Answer
+    from litellmctl.proxy.client import Client, Upload
 
 T = TypeVar("T")
 
@@ -31,12 +35,19 @@ _PAGE_SIZES = (1000, 10_000, 100_000)
 _MAX_PAGES = 1000
 _MAX_SKILLS = 50_000
 _MAX_FOUND = 20
+_NO_ROUTE = frozenset({"not found", "method not allowed"})
+# Of an entry of the hub, what the proxy itself keeps (LiteLLM 1.110); everything else may be sent back to it.
+_BOOKKEEPING = frozenset(
+    {"id", "name", "enabled", "created_at", "created_by", "updated_at"}
+    | {"approved_by", "published_by", "security_scan_passed", "download_count"}
+)
+_MAX_VERSION = 100
 _WITHOUT_DATABASE = ("db not connected", "database connection required", "prisma client is not initialized")
 
 
 def hub_rows(client: Client) -> list[Any]:
     """Return the hub's entries: all of them for an admin, the enabled and granted ones for others."""
-    found, _ = _explaining(lambda: _rows(client, HUB_PATH, {}, "plugins"))
+    found, _ = _explaining(client, lambda: _rows(client, HUB_PATH, {}, "plugins"))
     return found
 
 
@@ -48,7 +59,7 @@ def api_rows(client: Client) -> tuple[list[Any], bool]:
     pages = {""}
     for _ in range(_MAX_PAGES):
         query = {**_OWN, "limit": str(size), **({"page": page} if page else {})}
-        entries, answer = _explaining(lambda: _rows(client, API_PATH, query, "data"))  # noqa: B023
+        entries, answer = _explaining(client, lambda: _rows(client, API_PATH, query, "data"))  # noqa: B023
         for place, row in enumerate(entries):
             has_id = isinstance(row, dict) and isinstance(row.get("id"), str)
             # What has no id is kept by its place, to be counted once.
@@ -75,7 +86,7 @@ def search(client: Client, text: str) -> list[Any] | None:
         failure = client.failure(answer, API_PATH)
         if answer.status in {400, 422}:
             return None  # "not configured"
-        raise _explained(failure)
+        raise _explained(failure, client.base_url)
     found, _ = _read_rows(client, answer, API_PATH, "data")
     # An older proxy does not know `query`, and lists everything.
     scored = [row for row in found if isinstance(row, dict) and row.get("search_score") is not None]
@@ -106,12 +117,98 @@ def changing(client: Client, seconds: float, work: Callable[[Client], T]) -> T:
 
 def register(client: Client, entry: Mapping[str, Any]) -> None:
     """Add an entry to the hub, which is then enabled."""
-    _change(client, "POST", HUB_PATH, json=entry)
+    try:
+        _change(client, "POST", HUB_PATH, json=entry)
+    except Failure as failure:
+        if failure.status == 409:  # somebody else was quicker
+            raise failure.changed(remedy="pass --replace, or choose another name") from None
+        raise
 
 
-def replace(client: Client, name: str, entry: Mapping[str, Any]) -> None:
-    """Replace the whole of a hub's entry: what `entry` leaves out is lost."""
-    _change(client, "PUT", f"{HUB_PATH}/{_segment(name)}", json=entry)
+def kept(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what has to be sent back of an entry to keep it, fields that we do not know included."""
+    return {name: value for name, value in entry.items() if name not in _BOOKKEEPING and value is not None}
+
+
+def is_other(read: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether somebody changed an entry since it was read. The list and the entry's endpoint tell these alike."""
+    same = ("id", "updated_at", "version", "description", "enabled")
+    return any(read.get(name) != now.get(name) for name in same if name in read and name in now)
+
+
+def replace(client: Client, name: str, entry: Mapping[str, Any], version: str | None, updated_at: Any) -> None:
+    """Replace the whole of a hub's entry: what `entry` leaves out is lost. Raises a conflict where it has changed.
+
+    `version` is the one that the entry had, which is kept where the release permits that: since LiteLLM 1.110 versions
+    rise, and the proxy raises one that is left out, if it is a semantic version. `updated_at` is the proxy's own text
+    for when the entry had been changed last, with which 1.110 refuses a lost update; earlier releases ignore it.
+    """
+    if isinstance(updated_at, str) and parse_time(updated_at) is not None:
+        entry = {**entry, "expected_updated_at": updated_at}
+    given = entry.get("version")
+    # One that is refused had no effect, and another may be sent.
+    versions = [given] if given else list(dict.fromkeys((version, None, _next(version))))
+    for one in versions:
+        body = {**{key: value for key, value in entry.items() if key != "version"}, **({"version": one} if one else {})}
+        _require_json(client, name, body)
+        try:
+            _put(client, name, body)
+        except Failure as failure:
+            is_refused_version = failure.status in {400, 409} and "version" in (failure.words or "").lower()
+            if not is_refused_version:
+                raise
+            if one == versions[-1]:
+                raise failure.changed(remedy="pass --version, higher than what skills show tells") from None
+        else:
+            return
+
+
+def _require_json(client: Client, name: str, body: Mapping[str, Any]) -> None:
+    """Refuse what the proxy told of an entry and does not take back: NaN, or an object that is nested too deeply."""
+    try:
+        json.dumps(body, allow_nan=False)
+    except (ValueError, RecursionError):
+        raise Unavailable(
+            "bad_response",
+            f'{client.base_url} tells of the skill "{name}" what is not JSON; it was not replaced',
+            remedy=f"litellmctl skills show {name} --json",
+        ) from None
+
+
+def _put(client: Client, name: str, body: Mapping[str, Any]) -> None:
+    path = f"{HUB_PATH}/{_segment(name)}"
+    try:
+        _change(client, "PUT", path, json=body)
+    except Failure as failure:
+        if failure.status == 405 and is_missing(failure):
+            # LiteLLM 1.81 has no PUT, and its POST replaces.
+            _change(client, "POST", HUB_PATH, json={"name": name, **body})
+        elif failure.status == 409 and "changed" in (failure.words or "").lower():
+            raise changed_meanwhile(name).changed(status=409, words=failure.words) from None
+        elif failure.status == 400 and "installation_preference" in (failure.words or ""):
+            remedy = "its installation preference needs --source archive:URL with --sha256"
+            raise failure.changed(remedy=remedy) from None
+        else:
+            raise
+
+
+def changed_meanwhile(name: str) -> Rejected:
+    """Return the failure for an entry that somebody else has changed since it was read."""
+    return Rejected(
+        "rejected",
+        f'somebody changed the skill "{name}" in the Skill Hub meanwhile; it was not replaced',
+        remedy=f"litellmctl skills show {name}, then run this again",
+    )
+
+
+def _next(version: str | None) -> str | None:
+    """Return the semantic version after one that may not be any; None where there is no telling."""
+    if version is None:
+        return "1.0.0"
+    numbers = (
+        re.fullmatch(r"[vV]?([0-9]+)(?:\.([0-9]+))?(?:\.([0-9]+))?", version) if len(version) <= _MAX_VERSION else None
+    )
+    return None if numbers is None else f"{int(numbers[1])}.{int(numbers[2] or 0)}.{int(numbers[3] or 0) + 1}"
 
 
 def switch(client: Client, name: str, *, enabled: bool) -> None:
@@ -139,7 +236,7 @@ def delete_from_api(client: Client, skill_id: str) -> None:
 
 
 def _get(client: Client, path: str, params: Mapping[str, str] | None = None) -> Any:
-    return _explaining(lambda: client.get_json(path, params))
+    return _explaining(client, lambda: client.get_json(path, params))
 
 
 def _rows(client: Client, path: str, params: Mapping[str, str], key: str) -> tuple[list[Any], dict[str, Any]]:
@@ -171,7 +268,7 @@ def _change(
     answer = client.send(method, path, params=params, form=form, files=files, json=json)
     if answer.status in {200, 201}:
         return answer.json(f"{client.base_url}{path}")
-    failure = _explained(_refusal(client, answer, method, path))
+    failure = _explained(_refusal(client, answer, method, path), client.base_url)
     if failure.code == "auth_failed" and failure.status == 401:
         with client.deadline.paused(), suppress(Failure):
             client.auth.renewed(key)  # for the next one
@@ -194,16 +291,35 @@ def _refusal(client: Client, answer: Answer, method: str, path: str) -> Failure:
     return failure
 
 
-def _explaining(work: Callable[[], T]) -> T:
+def _explaining(client: Client, work: Callable[[], T]) -> T:
     try:
         return work()
     except Failure as failure:
-        raise _explained(failure) from None
+        raise _explained(failure, client.base_url) from None
 
 
-def _explained(failure: Failure) -> Failure:
-    """Return the failure that a status of 500 stands for; LiteLLM has no other for what is not there."""
+def is_missing(failure: Failure) -> bool:
+    """Whether the proxy has no such store: 404 in FastAPI's words, which LiteLLM has others for."""
+    return failure.status in {404, 405} and (failure.words or "").strip().lower() in _NO_ROUTE
+
+
+def _explained(failure: Failure, base_url: str) -> Failure:
+    """Return what a failure stands for: a store or a skill that is not there, or a proxy without a database."""
     said = failure.words or ""
+    if failure.status == 404 and is_missing(failure):
+        store, release = ("Skill Hub", "1.81") if f"{HUB_PATH}" in failure.message else ("Skills API", "1.80")
+        return failure.changed(
+            message=f"{base_url} has no {store}, which needs LiteLLM {release} or newer",
+            remedy="ask the proxy's administrator for a newer LiteLLM",
+        )
+    if failure.status == 404 and (missing := re.fullmatch(r"Plugin '(.*)' not found", said, re.DOTALL)):
+        return Rejected(
+            "not_found",
+            f'no skill "{missing[1]}" in the Skill Hub of {base_url}',
+            remedy="litellmctl skills list --all",
+            status=404,
+            words=said,
+        )
     if failure.status == 500 and "skill not found" in said.lower():
         reason = said[said.lower().index("skill not found") :]  # LiteLLM's own errors stand before it
         return Rejected("not_found", reason, remedy="litellmctl skills list", status=500, words=said)

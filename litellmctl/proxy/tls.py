@@ -51,8 +51,21 @@ class Certificate(NamedTuple):
     expires_at: float | None
 
 
+def is_spoken(host: str, port: int, seconds: float) -> bool:
+    """Whether a server speaks TLS, whatever certificate it shows, or asks us for."""
+    return _shown(host, port, seconds) is not None
+
+
 def certificate(host: str, port: int, seconds: float) -> Certificate | None:
     """Return the certificate that a server shows, trusted or not; None where it cannot be told."""
+    shown = _shown(host, port, seconds)
+    try:
+        return read_certificate(shown) if shown else None
+    except ValueError:
+        return None
+
+
+def _shown(host: str, port: int, seconds: float) -> bytes | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # only to read it: nothing is sent on this connection
@@ -61,8 +74,7 @@ def certificate(host: str, port: int, seconds: float) -> Certificate | None:
             socket.create_connection((host, port), timeout=seconds) as plain,
             context.wrap_socket(plain, server_hostname=host) as secured,
         ):
-            shown = secured.getpeercert(binary_form=True)
-        return read_certificate(shown) if shown else None
+            return secured.getpeercert(binary_form=True)
     except (OSError, ValueError):
         return None
 

@@ -79,6 +79,8 @@ PROFILE_KEYS = {
         Key("key_header", "The header that carries the key.", read_header_name, str, default="Authorization"),
         Key("allow_insecure_http", "Permit plain HTTP to other machines.", _read_bool, bool, default=False),
         Key("ca_bundle", "Certificate authorities to trust instead of the system's.", read_text, str),
+        Key("client_cert", "Client certificate for a gateway that asks for one (PEM file).", read_text, str),
+        Key("client_key", "Private key of client_cert, where that file does not hold it.", read_text, str),
         Key("mcp", "Use MCP tools.", _read_bool, bool, default=True),
         Key("mcp_headers", "Your headers for MCP servers (mcp_headers.SERVER:NAME).", read_text, dict, secret=True),
         Key("skills", "Use skills.", _read_bool, bool, default=True),

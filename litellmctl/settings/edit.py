@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from litellmctl.errors import ConfigFailure, UsageFailure, suggestion
-from litellmctl.foundation import files
+from litellmctl.foundation import files, locks
 from litellmctl.settings.config import Config, parse
 from litellmctl.settings.definitions import (
     GLOBAL_KEYS,
@@ -114,7 +114,7 @@ def _edit(config: Config, change: Callable[[Any, NewTable], bool], *, private: b
     from tomlkit.exceptions import TOMLKitError
 
     try:
-        with files.locked(config.path):
+        with locks.locked(config.path):
             try:
                 before = files.read(config.path)
             except FileNotFoundError:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from litellmctl.errors import ConfigFailure
-from litellmctl.settings import environment
+from litellmctl.settings import environment, script
 
 if TYPE_CHECKING:
     import subprocess
@@ -31,7 +31,8 @@ def run_command(command: str, *, named: str) -> str:
     Ten seconds, stdin closed, its stderr dropped. Errors name the command, never its output. `named` is the setting
     that the command is from: one that comes back to its own setting is refused, however many others are between.
     """
-    running = _start(_words(command, named), _environment(command, named), command, named)
+    words = _words(command, named)
+    running = _start(words, _environment(command, named), command, named)
     try:
         output = _output(running)
     finally:
@@ -43,6 +44,9 @@ def run_command(command: str, *, named: str) -> str:
     if len(output) > _OUTPUT_LIMIT:
         raise ConfigFailure(f"{named} printed more than a key: {command}", remedy="print the key alone")
     if (code := running.process.returncode) != 0:
+        fault = script.fault_of(words[0])
+        if fault is not None:
+            raise _cannot_run(named, fault.reason, command, fault.remedy)
         raise ConfigFailure(f"{named} failed with exit code {code}: {command}", remedy=_by_hand(command))
     lines = output.decode("utf-8", "replace").strip().splitlines()
     if not lines:
@@ -167,10 +171,17 @@ def _start(words: list[str], own: dict[str, str], command: str, named: str) -> _
             exhausted = unexpected.no_process(error)
             if exhausted is not None:
                 raise exhausted.because(f"{named} cannot be run") from None
+        fault = script.fault_of(words[0])
+        if fault is not None:
+            raise _cannot_run(named, fault.reason, command, fault.remedy) from None
         reason = getattr(error, "strerror", None) or error
         raise ConfigFailure(
             f"{named} cannot be run ({reason}): {command}", remedy="give the command by its whole path"
         ) from None
+
+
+def _cannot_run(named: str, reason: str, command: str, remedy: str) -> ConfigFailure:
+    return ConfigFailure(f"{named} cannot be run: {reason} ({command})", remedy=remedy)
 
 
 def _output(running: _Running) -> bytes | None:

@@ -30,6 +30,7 @@ _NOT_PACKED = frozenset(
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _READ_ONLY_BITS, _EXECUTABLE_BITS = 0o644, 0o755
 _UNSAFE_NAME = r"[\x00-\x1f\x7f\\:]|(?:^|/)\.{1,2}(?:/|$)|^/|//|/$|^$"
+_WHAT_TO_GIVE = "give the skill's folder, its SKILL.md or a zip of both; for the hub, add --source"
 _ZIP_START = b"PK"
 _MAX_NAME = 4096
 
@@ -53,7 +54,7 @@ def read_folder(source: str, stdin: IO[bytes] | None) -> Folder:
     """Return a skill's files from a folder, a zip archive, a SKILL.md, or `-`: an archive or a SKILL.md on stdin."""
     if source == "-":
         if stdin is None:
-            raise UsageFailure("there is no stdin to read")
+            raise UsageFailure("there is no stdin to read", remedy="give the input with a pipe, or < FILE")
         return _of_data(_bounded(stdin, "stdin"), "stdin")
     if not source:
         raise UsageFailure("the name of the skill's folder or file is empty")
@@ -66,13 +67,13 @@ def read_folder(source: str, stdin: IO[bytes] | None) -> Folder:
             entries, skipped = _of_directory(shown)
             return _folder(entries, source, skipped)
         if not stat.S_ISREG(kind):
-            raise UsageFailure(f"{source} is neither a folder nor a file")
+            raise UsageFailure(f"{source} is neither a folder nor a file", remedy=_WHAT_TO_GIVE)
         with files.opened(os.path.realpath(source), foreign=True) as file:
             return _of_data(_bounded(file, source), source)
     except OSError as error:
         raise UsageFailure(
             f"cannot read {error.filename or source}: {files.reason(error)}",
-            remedy="give the skill's folder, its SKILL.md or a zip of both; for the hub, add --source",
+            remedy=_WHAT_TO_GIVE,
         ) from None
 
 

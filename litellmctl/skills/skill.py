@@ -15,7 +15,10 @@ STORE_NAMES = {HUB: "the Skill Hub", API: "the Skills API"}
 
 
 class Skill(NamedTuple):
-    """A skill. `more` is what its store tells besides; `enabled` is always true in the Skills API."""
+    """A skill. `more` is what its store tells besides; `enabled` is always true in the Skills API.
+
+    `told` is all that its store tells of it, in its own words.
+    """
 
     name: str | None
     id: str
@@ -26,12 +29,13 @@ class Skill(NamedTuple):
     source: Any
     updated_at: str | None
     more: dict[str, Any]
+    told: dict[str, Any] = {}  # noqa: RUF012  # never changed
 
     @property
     def row(self) -> dict[str, Any]:
         """The fields that every skill has."""
         row = self._asdict()
-        del row["more"]
+        del row["more"], row["told"]
         return row
 
     @property
@@ -72,6 +76,7 @@ def read_hub(row: Any) -> Skill | None:
             "created_at": _time(row, "created_at"),
             "created_by": _text(row, "created_by"),
         },
+        row,
     )
 
 
@@ -90,6 +95,7 @@ def read_api(row: Any) -> Skill | None:
         row.get("source") or None,
         _time(row, "updated_at"),
         more,
+        row,
     )
 
 

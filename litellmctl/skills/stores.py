@@ -89,19 +89,33 @@ class Stores:
         with self._changing(API):
             skill_id = self._change(lambda client: protocol.upload(client, form, file), self._upload_seconds)
         skill = self._read_back(_blank(API, skill_id))
-        if (skill.name, skill.description or "") != (form["display_title"], form.get("description", "")):
+        # LiteLLM 1.81 tells of no description.
+        is_kept = "description" not in skill.told or (skill.description or "") == form.get("description", "")
+        if skill.name != form["display_title"] or not is_kept:
             raise self._not_kept(skill_id)
         return skill
 
-    def register(self, name: str, entry: dict[str, Any], *, replaces: bool) -> Skill:
-        """Add an entry to the hub, or replace the one of this name, and read it back, enabled."""
+    def register(self, name: str, entry: dict[str, Any], old: Skill | None = None) -> Skill:
+        """Add an entry to the hub, or replace the `old` one, and read it back, enabled.
+
+        Nothing is lost of the old one that `entry` does not say. One that somebody changed after it was read is not
+        replaced.
+        """
         from litellmctl.proxy import skills as protocol
 
         with self._changing(HUB):
-            if replaces:
-                self._change(lambda client: protocol.replace(client, name, entry))
-            else:
+            if old is None:
                 self._change(lambda client: protocol.register(client, {"name": name, **entry}))
+            else:
+                now = self._run(lambda client: protocol.hub_entry(client, name))
+                if protocol.is_other(old.told, now):
+                    raise protocol.changed_meanwhile(name)
+                # Each endpoint tells something that the other does not.
+                before = {**protocol.kept(old.told), **protocol.kept(now)}
+                version, updated_at = before.pop("version", None), now.get("updated_at")
+                entry = {**before, **entry}
+                had = version if isinstance(version, str) else None
+                self._change(lambda client: protocol.replace(client, name, entry, had, updated_at))
             # The hub does not tell of these two where one entry is asked for.
             blank = _blank(HUB, name)._replace(more={fact: entry.get(fact) for fact in ("domain", "namespace")})
             skill = self._read_back(blank)
@@ -223,7 +237,12 @@ class Stores:
 
     def _none_answered(self, problems: dict[str, Failure]) -> Failure:
         """Return one failure for all stores: with each one's reason, and the code of what the user can mend first."""
+        from litellmctl.proxy import skills as protocol
+
         failures = list(problems.values())
+        if set(problems) == set(STORES) and all(map(protocol.is_missing, failures)):
+            message = f"{self._client.base_url} has no skills, which need LiteLLM 1.80 or newer"
+            return failures[0].changed(message=message)
         worst = min(failures, key=_rank)
         if len(failures) > 1:
             reasons = "; ".join(f"{STORE_NAMES[store]}: {failure.message}" for store, failure in problems.items())

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 import trustme
 
+from litellmctl.catalog.model import PRICES
 from tests.answers import http, trickle
 from tests.conftest import Run, Start
 from tests.effort import measured, peak_bytes
@@ -128,7 +129,7 @@ def test_a_fact_of_the_wrong_type_is_unknown(run: Run, proxy: FakeProxy, value: 
             model[name] for name in ("mode", "providers", "context_window", "max_output_tokens", "reasoning", "input")
         ]
         assert facts == [None] * 6
-        assert set(model["cost"].values()) == {None}
+        assert {model["cost"][name] for name in PRICES} == {None}
         assert set(model["supports"].values()) == {None}
         assert model["complete"] is False
 
@@ -326,9 +327,11 @@ def test_ctrl_c_while_waiting_is_exit_130(proxy: FakeProxy, start: Start) -> Non
     assert (process.returncode, stdout, "Traceback" in stderr) == (130, "", False)
 
 
-def test_basic_auth_of_a_gateway_is_an_auth_error(run: Run, proxy: FakeProxy) -> None:
+def test_basic_auth_of_a_gateway_is_exit_3_and_names_the_gateway(run: Run, proxy: FakeProxy) -> None:
     page = b"<html>401</html>"
     challenge = {"WWW-Authenticate": "Basic", "X-Echo": base64.b64encode(b"x").decode()}
-    for path in ("/model/info", "/v1/models", "/health"):
+    for path in ("/model/info", "/v1/models"):
         proxy.on(path, page, status=401, headers=challenge)
-    assert run("models", "--json", exit=4).error["code"] == "auth_failed"
+    failed = run("models", "--json", exit=3).error
+    assert failed["code"] == "bad_response"
+    assert failed["message"] == f"a gateway in front of {proxy.url} refused /model/info with 401"

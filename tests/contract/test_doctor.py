@@ -33,6 +33,7 @@ from tests.server import nobody, silent
 KEY = "sk-test-0123456789abcdef"
 LIVE, VERSION = "/health/liveliness", "/public/model_hub/info"
 PKCE, SIGN_IN = "/.well-known/litellm-cli-auth", "/.well-known/litellm-ui-config"
+DEVICE = "/sso/cli/start"
 HUB, API = "/claude-code/plugins", "/v1/skills"
 CHECKS = [
     *("configuration", "name_resolution", "tls", "proxy", "clock", "credential", "discovery"),
@@ -51,6 +52,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     API: {"body": {"data": []}},
     PKCE: {"body": {"detail": "Not Found"}, "status": 404},
     SIGN_IN: {"body": {"sso_configured": True}},
+    DEVICE: {"body": {"detail": "Method Not Allowed"}, "status": 405},
 }
 
 Doctor = Callable[..., Result]
@@ -399,7 +401,7 @@ def test_a_profile_without_a_url_is_not_given_the_variables(doctor: Doctor, prox
 
 
 def test_no_credential_is_told_after_the_proxy_was_seen(doctor: Doctor, proxy: FakeProxy) -> None:
-    for path in (LIVE, VERSION, PKCE, SIGN_IN):
+    for path in (LIVE, VERSION, PKCE, SIGN_IN, DEVICE):
         proxy.on(path, times=None, **ANSWERS[path])
     for variables in ({"LITELLM_API_KEY": None}, {"LITELLMCTL_AUTH": "stored"}):
         result = doctor(exit=4, **variables)
@@ -519,7 +521,7 @@ def test_a_key_that_is_good_for_little(doctor: Doctor, proxy: FakeProxy) -> None
     ],
 )
 def test_a_helper_that_fails(doctor: Doctor, proxy: FakeProxy, helper: str, said: str) -> None:
-    for path in (LIVE, VERSION, PKCE, SIGN_IN):
+    for path in (LIVE, VERSION, PKCE, SIGN_IN, DEVICE):
         proxy.on(path, times=None, **ANSWERS[path])
     result = doctor(exit=2, LITELLM_API_KEY_HELPER=helper)
     assert statuses(result) == {"credential": "fail", **dict.fromkeys(NEED_CREDENTIAL, "skip")}
@@ -758,11 +760,23 @@ def test_what_a_profile_switches_off(doctor: Doctor, proxy: FakeProxy, run: Run)
     assert {LIST, HUB, API}.isdisjoint(proxy.asked)
 
 
+MISSING = {"status": 404, "body": {"detail": "Not Found"}}
+
+
 @pytest.mark.parametrize(
     ("changed", "status", "said"),
     [
         ({SIGN_IN: {"body": {"sso_configured": False}}}, "ok", "API keys only"),
-        ({SIGN_IN: {"status": 404, "body": {}}}, "ok", "a device code"),
+        ({SIGN_IN: {"status": 404, "body": {}}}, "ok", "a device code, if it is set up: this proxy does not say"),
+        # LiteLLM 1.65 to 1.77 (tests/contract/shapes/releases), and 1.81.
+        (
+            {SIGN_IN: {"body": {"server_root_path": "/", "proxy_base_url": None}}, DEVICE: MISSING},
+            "ok",
+            "single sign-on by pasting a token, if it is set up: this proxy does not say",
+        ),
+        ({SIGN_IN: MISSING, DEVICE: MISSING}, "ok", "single sign-on by pasting a token, if it is set up"),
+        ({DEVICE: MISSING}, "ok", "single sign-on by pasting a token"),
+        ({DEVICE: {"status": 500, "body": {}}}, "ok", "single sign-on by pasting a token"),
         ({SIGN_IN: {"status": 500, "body": {}}}, "warn", "answered 500"),
         ({PKCE: {"body": {"contract_version": 1}}}, "ok", "a device code"),
         ({PKCE: {"body": b"<html>"}}, "warn", "a web page"),
@@ -779,6 +793,24 @@ def test_pkce_is_offered(doctor: Doctor, proxy: FakeProxy) -> None:
     document = {"contract_version": 1, "code_challenge_methods_supported": ["S256"], "issuer": proxy.url}
     healthy(proxy, **{PKCE: {"body": {**document, **dict.fromkeys(names, f"{proxy.url}/x")}}})
     assert found(doctor())["sign_in"]["detail"] == "single sign-on by PKCE and a device code"
+
+
+def test_a_sign_in_is_not_begun(doctor: Doctor, proxy: FakeProxy) -> None:
+    healthy(proxy)
+    doctor()
+    assert {request.method for request in proxy.requests} == {"GET"}
+
+
+@pytest.mark.parametrize("missing", [{HUB: MISSING, API: MISSING}, {HUB: MISSING}])
+def test_a_release_without_skills(doctor: Doctor, proxy: FakeProxy, missing: dict[str, Any]) -> None:
+    healthy(proxy, **missing)
+    finding = found(doctor())["skills"]
+    assert finding["remedy"] is None
+    assert (finding["status"], finding["detail"]) == (
+        ("ok", "0 in the Skills API")
+        if len(missing) == 1
+        else ("skip", "this proxy has no skills, which need LiteLLM 1.80 or newer")
+    )
 
 
 # --- this machine

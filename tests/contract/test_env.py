@@ -12,7 +12,7 @@ from tests.conftest import Run
 from tests.shell_readers import read_fish, read_powershell, run_by
 
 # As hard on quotes as a key can be.
-KEY = """sk-'"$HOME"'`touch made`\\'"\\$(touch made);#!*~ x"""
+KEY = """sk-'"$HOME"'`touch${IFS}made`\\'"\\$(touch${IFS}made);#!*~x"""
 NAMES = list(FIELDS)
 URL = "http://127.0.0.1:9/it's/$(touch${IFS}made)/`touch${IFS}made`/~;&"
 

@@ -14,6 +14,7 @@ from typing import IO, Any
 import pytest
 
 from tests.conftest import Result
+from tests.contract.tools import ADD, CALL, answer, offering, tool
 from tests.fake_proxy import FakeProxy, row
 from tests.server import free_port
 
@@ -180,6 +181,22 @@ def test_a_stdin_that_is_for_writing_only_is_an_error(
         assert (found.exit_code, found) == (1, "")
         assert found.stderr.startswith("Error: cannot read stdin: bad file descriptor\nTry:   ")
         assert started(env, ["config", "list"], stdin=stdin).exit_code == 0  # which reads nothing
+
+
+@posix
+@pytest.mark.parametrize("words", [["mcp", "call", "lab/add", "a=1"], ["skills", "create", "DIR", "--dry-run"]])
+def test_a_stdin_that_cannot_be_read_is_no_matter_to_what_reads_none(
+    env: dict[str, str], proxy: FakeProxy, tmp_path: Path, words: list[str]
+) -> None:
+    offering(proxy, tool("add", ADD)).on(CALL, answer("3"), method="POST", times=None)
+    skill = tmp_path / "greet"
+    skill.mkdir()
+    (skill / "SKILL.md").write_text("---\nname: greet\ndescription: Says hi\n---\nSay hi.\n")
+    words = [str(skill) if word == "DIR" else word for word in words]
+    with (tmp_path / "written").open("wb") as stdin:
+        found, right = started(env, words, stdin=stdin), started(env, words)
+    assert right.exit_code == 0, right.stderr
+    assert (found.exit_code, found) == (0, right), found.stderr
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "ascii:strict"])

@@ -587,6 +587,7 @@ def test_a_key_is_proposed_where_the_proxy_does_not_say_whether_it_has_single_si
     accept(fake).on(SSO, **answered)
     result = run("login", "--base-url", fake.url, terminal=True, stdin=f"\n{KEY}\n")
     assert "How do you sign in? [2]: " in result.stderr
+    assert "1  Single sign-on, in a browser (it may not be set up: this proxy does not say)\n" in result.stderr
 
 
 @pytest.mark.parametrize(

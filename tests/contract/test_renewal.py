@@ -519,6 +519,38 @@ def test_a_logout_waits_for_the_renewal_and_ends_the_new_sign_in(fake: FakeProxy
     assert not Path(files.vault.path).exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is stopped there")
+@pytest.mark.parametrize("words", [["logout"], ["login", "--with-token", "--base-url", "URL"]])
+def test_who_waits_for_a_stopped_process_is_told_of_it_and_can_give_up(
+    fake: FakeProxy, files: Files, start: Start, words: list[str]
+) -> None:
+    files.keep(fake.url, left=ENDED)
+    gate = Gate(GRANT)
+    fake.on("/token", method="POST", respond=gate)
+    stopped = start("token")
+    gate.wait()
+    stopped.send_signal(signal.SIGSTOP)
+    before = files.bytes
+    waiting = start(*(fake.url if word == "URL" else word for word in words))
+    assert waiting.stdin
+    assert waiting.stderr
+    waiting.stdin.write("sk-0123456789")
+    waiting.stdin.close()
+    waiting.stdin = None
+    told = waiting.stderr.readline()
+    assert told.startswith("Waiting for up to a minute: ")
+    assert told.endswith(f" holds the lock of {files.logins.path} (Ctrl-C gives up)\n")
+    if sys.platform == "linux":
+        assert f"process {stopped.pid}, which is stopped," in told
+    waiting.send_signal(signal.SIGINT)
+    assert end_of(waiting)[0] == 130
+    assert files.bytes == before
+    stopped.send_signal(signal.SIGCONT)
+    gate.open()
+    assert end_of(stopped) == (0, f"{NEW}\n", "")
+    assert end_of(start("token")) == (0, f"{NEW}\n", "")
+
+
 def test_a_renewal_waits_for_the_logout_and_finds_no_login(fake: FakeProxy, files: Files, start: Start) -> None:
     files.keep(fake.url, left=ENDED)
     gate = Gate({})

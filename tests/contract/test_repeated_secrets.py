@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,39 +9,26 @@ from typing import Any
 
 import pytest
 
+from tests import writings
 from tests.conftest import Run
 from tests.contract.signing_in import KEY, accept, files_with, sign_in
 from tests.contract.tools import CALL, LIST, SERVERS, tool
 from tests.fake_proxy import FakeProxy, row
+from tests.logins import DAY, ID, Files
 
 HEADER = "gateway-secret-99887766"
-# How a secret is written, and how a script would find it again.
-WRITINGS: dict[str, Callable[[str], str]] = {
-    "plain": str,
-    "upper": str.upper,
-    "control": "\x01".join,
-    "bidirectional": "\u202e".join,
-    "zero width": lambda text: f"{text[:4]}\u200b{text[4:]}",
-    "selectors": lambda text: f"{text[:4]}\ufe0f\U000e0100{text[4:]}",
-    "line breaks": lambda text: f"{text[:9]}\r\n{text[9:]}",
-    "percent": lambda text: "".join(f"%{ord(one):02x}" for one in text),
-    "html": lambda text: "".join(f"&#{ord(one)};" for one in text),
-    "json": lambda text: "".join(f"\\u{ord(one):04x}" for one in text),
-    "base64": lambda text: base64.b64encode(f"me:{text}:".encode()).decode(),
-}
-
-
-def forms(secret: str) -> list[str]:
-    return [
-        secret.lower(),
-        *(write(secret).lower() for write in WRITINGS.values()),
-        WRITINGS["base64"](secret)[5:-4].lower(),
-    ]
+# Some of all ways in which a secret can be written; tests/hostile meets the others, and pairs of them.
+WAYS = (
+    *("as it is", "in upper case", "in base64 after 1 bytes", "in hex", "in percents", "in HTML", "in JSON"),
+    *("in quoted-printable", "with control characters inside", "with bidirectional controls inside"),
+    *("with zero-width spaces inside", "with more variation selectors inside", "with line breaks inside"),
+    *("in percents, with tag characters inside", "with zero bytes inside, in percents"),
+)
+WRITINGS = {name: {**writings.WRITINGS, **writings.PAIRS}[name] for name in WAYS}
 
 
 def assert_not_in(text: str, *secrets: str) -> None:
-    for read in (text, "".join(filter(str.isprintable, text)), "".join(one for one in text if " " <= one <= "~")):
-        assert [one for secret in secrets for one in forms(secret) if one in read.lower()] == []
+    assert writings.found_in(text, secrets) == []
 
 
 @pytest.fixture(params=WRITINGS)
@@ -139,7 +125,7 @@ def test_an_error_that_repeats_the_key_or_a_header_is_shown_without_it(
     [{"Location": "http://{}.example.com/"}, {"Location": "{}://x"}, {"Location": "/a/{}"}, {"Content-Encoding": "{}"}],
     ids=str,
 )
-@pytest.mark.parametrize("write", [str, str.upper, WRITINGS["percent"], WRITINGS["base64"]])
+@pytest.mark.parametrize("write", [str, str.upper, WRITINGS["in percents"], WRITINGS["in base64 after 1 bytes"]])
 def test_a_header_of_an_answer_that_repeats_the_key_is_shown_without_it(
     run: Run, proxy: FakeProxy, env: dict[str, str], write: Callable[[str], str], headers: dict[str, str]
 ) -> None:
@@ -165,6 +151,27 @@ def test_no_login_keeps_what_repeats_its_key(
     assert_not_in((home / "config/logins.json").read_text("utf-8"), KEY)
 
 
+@pytest.mark.parametrize("left", [DAY / 2, -1], ids=["not sent", "renewed"])
+@pytest.mark.parametrize("words", [["models"], ["mcp", "list"], ["skills", "list", "--all"], ["whoami"]], ids=" ".join)
+def test_a_refresh_token_is_hidden_by_all_that_is_asked(
+    run: Run, fake: FakeProxy, files: Files, home: Path, write: Callable[[str], str], left: float, words: list[str]
+) -> None:
+    """Whether this command sent it, another client of its did, or nobody: the proxy knows it."""
+    old, new = "llm_srefresh_Fk2Xr7Ej5Nw9Zo3Yh8", "llm_srefresh_Jc3Hy6Pf1Gs8Lu4Te7"
+    files.keep(fake.url, left=left)
+    files.vault.put(ID, files.secret._replace(refresh_token=old))
+    if left < 0:
+        grant = {"access_token": "litellm_login_Nq7Zt4Wm9Xk2Rb8Vd5", "refresh_token": new, "expires_in": DAY}
+        fake.on("/token", {**grant, "token_type": "Bearer"}, method="POST")
+    repeating(fake, write(old if left > 0 else new))
+    result = run(*words, "-v")
+    assert_not_in(f"{result}{result.stderr}", old, new)
+    for path in home.rglob("*"):
+        if path.is_file() and path.name != "secrets.json":
+            assert_not_in(path.read_bytes().decode("utf-8", "replace"), old, new)
+    assert files.secret.refresh_token == (old if left > 0 else new)
+
+
 def test_the_result_of_a_tool_is_shown_without_the_key(
     run: Run, proxy: FakeProxy, env: dict[str, str], write: Callable[[str], str]
 ) -> None:
@@ -175,5 +182,5 @@ def test_the_result_of_a_tool_is_shown_without_the_key(
     proxy.on(CALL, {"content": content, "isError": False}, method="POST", times=None)
     for options in ([], ["--json"]):
         result = run("mcp", "call", "lab/echo", *options)
-        assert "I was sent ***" in result or write is WRITINGS["base64"]
+        assert "I was sent ***" in result or write is WRITINGS["in base64 after 1 bytes"]
         assert_not_in(result, key, HEADER)

@@ -431,7 +431,7 @@ def test_a_later_page_that_fails_is_the_store_failing(run: Run, proxy: FakeProxy
 
 FAILURES = [
     pytest.param(told(403, "not for this key"), "not for this key", id="403"),
-    pytest.param({"status": 404, "body": {"detail": "Not Found"}}, "Not Found", id="404"),
+    pytest.param({"status": 404, "body": {"detail": "Not Found"}}, "needs LiteLLM 1.8", id="404"),
     pytest.param(told(500, "boom"), "answered 500", id="500"),
     pytest.param({"status": 500, "body": b"Internal Server Error"}, "answered 500", id="plain 500"),
     pytest.param({**told(503, "busy"), "headers": {"Retry-After": "60"}}, "answered 503", id="503"),
@@ -527,7 +527,7 @@ def test_which_store_fails_first_changes_nothing(run: Run, proxy: FakeProxy) -> 
             proxy.on(path, respond=answering(partial(saying, words), after=after, status=status))
         error = run("skills", "list", "--json", exit=3).error
         assert error["code"] == "server_error"
-        assert re.search(r"the Skill Hub: .*Not Found; the Skills API: .*boom$", error["message"])
+        assert re.search(r"the Skill Hub: .*needs LiteLLM 1.81 or newer; the Skills API: .*boom$", error["message"])
 
 
 @pytest.mark.parametrize(

@@ -562,7 +562,7 @@ def test_a_name_that_the_hub_has_is_refused_and_nothing_is_sent(run: Run, proxy:
 
 def test_a_replacement_keeps_what_it_does_not_say(run: Run, proxy: FakeProxy) -> None:
     new = {"source": "url", "url": REPOSITORY}
-    keeping(proxy, GREET)
+    keeping(proxy, GREET).on(f"{HUB}/greet", hub_entry(GREET))
     proxy.on(f"{HUB}/greet", success(GREET, "updated"), method="PUT")
     proxy.on(f"{HUB}/greet", hub_entry({**GREET, "source": new, "description": "Says hi"}))
     command = ("skills", "create", "greet", "--source", REPOSITORY, "--description", "Says hi", "--keyword", "new")
@@ -573,6 +573,7 @@ def test_a_replacement_keeps_what_it_does_not_say(run: Run, proxy: FakeProxy) ->
         "description": "Says hi",
         "keywords": ["new"],
         **{key: GREET[key] for key in ("version", "author", "homepage", "category", "domain", "namespace")},
+        "expected_updated_at": GREET["updated_at"],
     }
     assert result.json["description"] == "Says hi"
     # The entry's endpoint does not tell of these two.
@@ -581,7 +582,8 @@ def test_a_replacement_keeps_what_it_does_not_say(run: Run, proxy: FakeProxy) ->
 
 
 def test_a_replacement_of_nothing_known_says_only_what_is_given(run: Run, proxy: FakeProxy) -> None:
-    keeping(proxy, hub("greet", version=None))
+    bare = hub("greet", version=None, updated_at=None)
+    keeping(proxy, bare).on(f"{HUB}/greet", hub_entry(bare))
     proxy.on(f"{HUB}/greet", success(GREET, "updated"), method="PUT").on(f"{HUB}/greet", hub_entry(GREET))
     run("skills", "create", "greet", "--source", "github:org/greet", "--replace")
     assert changes(proxy)[0].json == {"source": GITHUB}
@@ -595,7 +597,7 @@ def test_replacing_what_the_hub_does_not_have_creates_it(run: Run, proxy: FakePr
 
 
 def test_a_disabled_skill_that_is_replaced_is_enabled(run: Run, proxy: FakeProxy) -> None:
-    keeping(proxy, OFF)
+    keeping(proxy, OFF).on(f"{HUB}/review", hub_entry(OFF))
     proxy.on(f"{HUB}/review", success(OFF, "updated"), method="PUT").on(f"{HUB}/review", hub_entry(OFF))
     proxy.on(f"{HUB}/review/enable", done("review", "enabled"), method="POST")
     proxy.on(f"{HUB}/review", hub_entry(OFF, enabled=True))
@@ -666,6 +668,8 @@ def test_only_administrators_may_change_the_hub(
     run: Run, proxy: FakeProxy, command: tuple[str, ...], method: str, target: str, reply: dict[str, Any]
 ) -> None:
     keeping(proxy, GREET).on(target, method=method, **reply)
+    if method == "PUT":
+        proxy.on(target, hub_entry(GREET))
     words = ("create", "greet", *command[2:]) if "--replace" in command else command
     result = run("skills", *words, "--json", exit=4)
     assert (result, result.error["code"]) == ("", "forbidden")
@@ -726,6 +730,8 @@ SOME = [one for one in UNCERTAIN if one.id in {"503", "closed", "time-out"}]
 def change_once(run: Run, proxy: FakeProxy, name: str, reply: dict[str, Any], code: str, *, had_effect: bool) -> None:
     command, method, target = OPERATIONS[name]
     keeping(proxy, GREET, MINE).on(target, method=method, times=None, **reply)
+    if method == "PUT":
+        proxy.on(target, hub_entry(GREET))
     start = time.monotonic()
     seconds = "0.4" if code == "timeout" else "9"
     result = run("skills", *command, "--json", "--timeout", seconds, exit=3, stdin=SKILL)

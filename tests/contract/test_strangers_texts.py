@@ -227,6 +227,71 @@ def test_nobody_elses_line_reads_like_an_error_of_ours(
         assert "y" not in line[:80] or not re.search("^.{80}Error:", line)
 
 
+# At one of these places a terminal begins another row, however much of ours stands before.
+PADS = "".join(f"{'z' * width} Error: y " for width in range(20, 80))
+LIKE_OURS = re.compile(r"\s?(?:Error: |Try: +|Warning: |[✓✗] |\{\"error\": )y?")
+
+
+def rows_of(shown: str) -> list[str]:
+    return [line[start : start + 80] for line in shown.split("\n") for start in range(0, len(line) or 1, 80)]
+
+
+@pytest.mark.parametrize(
+    "text", ["Error: y", "✓ y", '{"error": {"code": "y"}}', PADS], ids=["label", "mark", "JSON", "pads"]
+)
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(("models", "--all"), ("models", "-o", "tsv"), ("models", "-o", "csv"), ("models", "--fields", "id,mode")),
+        *(("refresh",), ("whoami",), ("mcp", "servers"), ("mcp", "list", "-o", "tsv"), ("mcp", "list", "--strict")),
+        *(("skills", "list", "-o", "csv"), ("skills", "show", "review"), ("skills", "show", "review", "-o", "tsv")),
+    ],
+    ids=" ".join,
+)
+def test_no_row_of_a_terminal_reads_like_an_error_of_ours(
+    run: Run, proxy: FakeProxy, command: tuple[str, ...], text: str
+) -> None:
+    review = stores.hub("review", description=text, version=text, homepage=text, category=text)
+    rows = [server(text, status=text, health_check_error=text)]
+    offering(stores.keeping(proxy, review, stores.hub(text)), tool(text), rows=rows, **{text: "unreachable"})
+    proxy.on(f"{stores.HUB}/review", stores.hub_entry(review), times=None).models(row(text), times=None)
+    proxy.on("/key/info", {"info": {"user_id": text, "team_id": text, "key_alias": text}}, times=None)
+    proxy.on("/user/info", {"user_info": {"user_email": text}}, times=None)
+    proxy.on("/v1/models", {"data": []}, times=None).on("/public/model_hub/info", {"litellm_version": text}, times=None)
+    result = run(*command, terminal=True, exit=None, NO_COLOR="1")
+    assert [row for row in rows_of(result) if LIKE_OURS.match(row)] == []
+    said = [row for row in rows_of(result.stderr) if LIKE_OURS.match(row)]
+    assert all(re.match("Warning: (the MCP|left out|skipped|this key)|✓ |Error: [^y]|Try: ", row) for row in said), said
+    assert not [row for row in said if row.startswith("✓ y")]
+
+
+@pytest.mark.parametrize("words", [("models",), ("mcp", "list"), ("skills", "list"), ("api", "/x")], ids=" ".join)
+@pytest.mark.parametrize("status", [400, 401, 403, 429, 500])
+def test_what_a_proxy_says_in_an_error_begins_no_row_like_ours(
+    run: Run, proxy: FakeProxy, words: tuple[str, ...], status: int
+) -> None:
+    for path in (
+        "/model/info",
+        "/v1/models",
+        "/health",
+        "/mcp-rest/tools/list",
+        "/v1/mcp/server",
+        stores.HUB,
+        stores.API,
+        "/x",
+    ):
+        proxy.on(path, **error(status, PADS), headers={"Retry-After": "60"}, times=None)
+    said = run(*words, terminal=True, exit=None, NO_COLOR="1").stderr
+    assert "Error: y" in said
+    assert not [row for row in rows_of(said) if re.match(r"\s?Error: y", row)]
+
+
+def test_an_error_in_json_is_as_clean_as_its_words(run: Run, proxy: FakeProxy) -> None:
+    proxy.on("/model/info", **error(400, "a\u202eb\u2028c\x1b[31md\x9be"), times=None)
+    said = run("models", "--json", exit=5).stderr
+    assert json.loads(said)["error"]["message"].endswith("ab c[31mde")
+
+
 def test_nor_in_a_log(run: Run, proxy: FakeProxy) -> None:
     offering(proxy, tool("evil"))
     proxy.on(CALL, answer(EVIL, isError=True), method="POST")
@@ -261,7 +326,7 @@ def test_a_report_says_nothing_that_the_proxy_said(run: Run, proxy: FakeProxy, s
     proxy.on("/health/liveliness", "I'm alive!", times=None)
     paths = ("/v1/models", "/model/info", "/model_group/info", "/v1/mcp/server", stores.HUB, stores.API)
     paths += ("/.well-known/litellm-cli-auth", "/.well-known/litellm-ui-config", "/key/info", "/health", "/user/info")
-    for path in (*paths, "/mcp-rest/tools/list", "/public/model_hub/info", "/health/readiness"):
+    for path in (*paths, "/mcp-rest/tools/list", "/public/model_hub/info", "/health/readiness", "/sso/cli/start"):
         proxy.on(path, **error(status, words), times=None)
     for more in ((), ("--json",)):
         text = run("doctor", "--report", *more, exit=None)

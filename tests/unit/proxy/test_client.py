@@ -10,8 +10,10 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from email.utils import formatdate
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -180,6 +182,90 @@ def test_a_connection_that_ends_without_an_answer_is_unreachable(serve: Serve, c
         connect(server.url).get("/x")
     assert failure.value.code == "unreachable"
     assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("after", "tries"),
+    [
+        (3600, 1),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 1),
+        ("1" + "0" * 20, 1),
+        ("9" * 5000, 1),
+        (-3600, 3),
+        ("Fri, 31 Dec 99999 23:59:59 GMT", 3),
+        ("NaN", 3),
+        ("-5", 3),
+        ("soon", 3),
+    ],
+)
+def test_a_date_to_try_again_at_counts_as_seconds_do(
+    serve: Serve, connect: Connect, after: str | int, tries: int
+) -> None:
+    """A number stands for the date that is so many seconds from now."""
+    told = formatdate(time.time() + after, usegmt=True) if isinstance(after, int) else after
+    server = serve(lambda _: Reply(503, {"error": {"message": "maintenance"}}, {"Retry-After": told}))
+    assert connect(server.url, seconds=60).get("/x").status == 503
+    assert len(server.requests) == tries
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"message": "Budget has been exceeded! Current cost: 10.5, Max budget: 10.0", "type": "None"}},
+        {"error": {"message": "spent", "type": "budget_exceeded"}},
+        {"detail": "Max budget limit reached."},
+    ],
+)
+def test_a_spent_budget_is_not_tried_again_and_its_body_is_whole(
+    serve: Serve, connect: Connect, status: int, body: dict[str, Any]
+) -> None:
+    server = serve(lambda _: Reply(status, body))
+    assert json.loads(connect(server.url).get("/x").read()) == body
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    ("body", "code", "words"),
+    [
+        ({"error": {"message": "No key", "type": "auth_error", "code": "401"}}, "auth_failed", "No key"),
+        ({"error": {"message": "no", "code": 403}}, "forbidden", "no"),
+        ({"error": {"message": "no", "type": "token_not_found_in_db"}}, "auth_failed", "no"),
+        ({"error": {"message": "slow", "code": "429"}}, "rate_limited", "slow"),
+        ({"error": {"message": "gone", "code": "404"}, "type": "error"}, "not_found", "gone"),
+        ({"error": "boom"}, "server_error", "boom"),
+        ({"detail": "Not Found"}, "not_found", "Not Found"),
+        ({"error": {"message": "odd", "code": float("nan")}}, "server_error", "odd"),
+        ({"error": {"message": "odd", "code": 10**400}}, "server_error", "odd"),
+        ({"error": {"message": "odd", "code": True}}, "server_error", "odd"),
+    ],
+)
+def test_an_error_with_a_status_of_200_is_an_error(
+    serve: Serve, connect: Connect, body: dict[str, Any], method: str, code: str, words: str
+) -> None:
+    server = serve(lambda _: Reply(200, body))
+    client = connect(server.url)
+    where = f"{server.url}/x"
+    for read in (lambda answer: answer.json(where), lambda answer: list(answer.rows(where))):
+        with pytest.raises(Failure) as failure:
+            read(client.get("/x") if method == "GET" else client.send("POST", "/x"))
+        assert (failure.value.code, failure.value.words) == (code, words)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"tools": [], "error": "unexpected_error", "message": "no"},
+        {"error": None, "data": []},
+        {"error": {"message": "no"}, "data": []},
+        {"message": "deleted", "status": "success"},
+        {"detail": []},
+        {"error": {}},
+    ],
+)
+def test_an_answer_that_says_more_than_an_error_is_none(serve: Serve, connect: Connect, body: dict[str, Any]) -> None:
+    assert connect(serve(lambda _: Reply(200, body)).url).get_json("/x") == body
 
 
 # Time and size
@@ -404,9 +490,9 @@ def test_nobody_reads_an_answer_but_by_json_and_rows() -> None:
     """What is decoded elsewhere would go round what hides secrets; the other two read errors, and what the next page is."""
     folder = Path(client_module.__file__).parent
     decoding = {path.name for path in folder.glob("*.py") if "json.loads(" in path.read_text("utf-8")}
-    assert decoding == {"client.py", "error_answers.py", "passthrough.py"}
+    assert decoding == {"answer.py", "error_words.py", "passthrough.py"}
     for path in folder.parent.rglob("*.py"):
-        if path != folder / "client.py":
+        if path != folder / "answer.py":
             assert not re.search(r"json_stream import .*\brows\b|json_stream\.rows", path.read_text("utf-8")), path
 
 

@@ -55,10 +55,10 @@ OPEN_NAMES = ["x-team", "X-User-Id", "x_model", "x-litellm-tags", "Accept-Langua
 @pytest.mark.parametrize("name", [*SECRET_NAMES, *OPEN_NAMES])
 def test_data_holds_what_a_header_says_that_is_named_for_no_secret(name: str) -> None:
     """A team may have the name that a header says; in an error it is hidden all the same."""
-    auth = BoundAuth(URL, None, headers={name: "what-it-says"})
-    alias = "***" if name in SECRET_NAMES else "what-it-says"
-    assert auth.data.hidden_in({"alias": "what-it-says"}) == {"alias": alias}
-    assert auth.hidden("no what-it-says") == "no ***"
+    auth = BoundAuth(URL, None, headers={name: "what-1t5ay5"})
+    alias = "***" if name in SECRET_NAMES else "what-1t5ay5"
+    assert auth.data.hidden_in({"alias": "what-1t5ay5"}) == {"alias": alias}
+    assert auth.hidden("no what-1t5ay5") == "no ***"
 
 
 def test_of_many_threads_that_were_refused_one_renews_the_key_for_all() -> None:
@@ -84,6 +84,34 @@ def test_where_there_is_no_newer_key_the_old_one_stays_and_nobody_asks_again() -
     assert not BoundAuth(URL, "sk-old").renewed("sk-old")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "is_hidden"),
+    [
+        ("x-odd", "production", False),
+        ("x-odd", "us-east-1/production_gpt-4o", False),
+        ("anthropic-beta", "prompt-caching-2024-07-31", False),
+        ("HTTP-Referer", "https://chat.example.com/Team_Blue", False),
+        ("x-odd", "0f3c9a7e5b1d48aa", True),
+        ("x-odd", "gateway-secret-99887766", True),
+        ("x-odd", "AbCdEfGhIjKlMnOp", True),
+        ("x-odd", "qkzjvhwxyqpldmtrsb", True),
+        ("x-account", "123456789012", False),
+        ("x-portkey-provider", "anthropic", False),
+        ("x-portkey-api-key", "anthropic", True),
+        ("CF-Access-Client-Secret", "correct horse battery", True),
+        ("x-team-token", "production", True),
+        ("x_api_key", "production", True),
+    ],
+)
+def test_data_holds_plain_words_of_a_header_but_nothing_that_looks_drawn_by_lot(
+    name: str, value: str, is_hidden: bool
+) -> None:
+    """A model whose name has such a word could not be named any more."""
+    auth = BoundAuth(URL, None, headers={name: value})
+    assert auth.data.hidden(f"gpt {value}") == ("gpt ***" if is_hidden else f"gpt {value}")
+    assert auth.hidden(f"gpt {value}") == "gpt ***"
+
+
 @pytest.mark.parametrize("name", ["Authorization", "AUTHORIZATION", "authorization"])
 def test_the_key_is_a_bearer_token_in_authorization_however_that_is_written(name: str) -> None:
     prepared = requests.Request("GET", f"{URL}/x", auth=BoundAuth(URL, "sk-key", key_header=name)).prepare()
@@ -106,8 +134,7 @@ def test_a_session_reads_nothing_of_the_environment_but_proxies_and_those_not_fo
     with closing(make_session(url, Trust(), loopback=url != URL)) as session:
         assert not session.trust_env
         assert isinstance(session.auth, NoAuth)
-        assert session.proxies.get("https") == ("http://https.proxy.example:3128" if url == URL else None)
-        assert session.proxies.get("http") == ("http://http.proxy.example:3128" if url == URL else None)
+        assert session.proxies == ({"https": "http://https.proxy.example:3128"} if url == URL else {})
         adapter = session.get_adapter(url)
         # As many connections as are used at once, or each further one is made anew.
         assert session.headers["Accept"] == "application/json"

@@ -32,6 +32,8 @@ def test_a_profile_is_as_written_and_has_defaults_for_the_rest(config: Config) -
         "key_header": "Authorization",
         "allow_insecure_http": False,
         "ca_bundle": None,
+        "client_cert": None,
+        "client_key": None,
         "mcp": False,
         "skills": True,
     }

@@ -122,7 +122,7 @@ def test_a_command_that_is_not_there_is_refused() -> None:
 
 def test_a_file_that_is_no_program_is_refused(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("sk-in-a-file")
-    assert "(Permission denied)" in refused(f"{tmp_path}/key").message
+    assert "is not executable" in refused(f"{tmp_path}/key").message
 
 
 def test_a_command_that_fails_is_refused_without_its_output(printing: str) -> None:

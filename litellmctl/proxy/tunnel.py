@@ -1,0 +1,46 @@
+"""HTTPS through an HTTP proxy: what the proxy wants where it refuses the tunnel, which http.client does not tell."""
+
+from __future__ import annotations
+
+import http.client
+import re
+from contextlib import suppress
+from typing import Any
+
+from urllib3 import HTTPSConnectionPool
+from urllib3.connection import HTTPSConnection
+
+_PROXY_AUTHENTICATION_REQUIRED = 407
+
+
+class _Answer(http.client.HTTPResponse):
+    """The answer to CONNECT, of which http.client reads the status only, and puts it into an error."""
+
+    def _read_status(self) -> Any:
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        if status == _PROXY_AUTHENTICATION_REQUIRED:
+            with suppress(OSError):
+                # Not read: newer versions of http.client do that. The headers come with the status, or right after.
+                asked = re.findall(rb"(?im)^proxy-authenticate:[ \t]*([a-z]+)", self.fp.peek())
+                reason = " ".join([reason.strip(), *(scheme.decode("ascii") for scheme in asked[:10])])
+        return version, status, reason
+
+
+class _Connection(HTTPSConnection):
+    """Adds to the error of a 407 the schemes to sign in by. What is not HTTP is an error of the HTTP proxy too."""
+
+    def _tunnel(self) -> None:
+        self.response_class = _Answer
+        try:
+            super()._tunnel()
+        except http.client.HTTPException as error:
+            self.close()  # or urllib3 takes it for an error of the server behind the proxy
+            raise OSError("the answer to CONNECT is not HTTP") from error
+        finally:
+            del self.response_class
+
+
+class TunnelPool(HTTPSConnectionPool):
+    """Connections through one HTTP proxy; the error "Tunnel connection failed: 407 ..." names Basic, NTLM and so on."""
+
+    ConnectionCls = _Connection

@@ -1,0 +1,56 @@
+"""Why a script does not run: what its first line says, where the operating system says little or something else."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from typing import NamedTuple
+
+_FIRST_LINE = 512
+
+
+class Fault(NamedTuple):
+    """What is wrong with a script, and what helps."""
+
+    reason: str
+    remedy: str
+
+
+def fault_of(program: str) -> Fault | None:
+    """Return what is wrong with a program's first line or with its permissions; None where nothing is seen."""
+    return None if sys.platform == "win32" else _posix_fault(program)
+
+
+def _posix_fault(program: str) -> Fault | None:
+    import shutil
+
+    path = program if os.path.dirname(program) else shutil.which(program)
+    line = _first_line(path) if path else None
+    if path is None or line is None:
+        return None
+    if not os.access(path, os.X_OK):
+        return Fault(f"{path} is not executable", f"chmod +x {path}")
+    if line.startswith(b"\xef\xbb\xbf#!"):
+        return Fault(f"{path} begins with a byte order mark", f"save {path} as UTF-8 without a byte order mark")
+    if not line.startswith(b"#!"):
+        return None if b"\0" in line else Fault(f"{path} does not begin with #!", f"begin {path} with #!/bin/sh")
+    if line.endswith(b"\r\n"):
+        return Fault(f"{path} has Windows line endings", f"save {path} with Unix line endings (LF)")
+    interpreter = os.fsdecode(line[2:].split()[0]) if line[2:].split() else ""
+    if not os.path.exists(interpreter):
+        shown = interpreter or "no interpreter"
+        reason = f"{path} names {shown} in its first line, which does not exist"
+        return Fault(reason, f"correct the first line of {path}")
+    return None
+
+
+def _first_line(path: str) -> bytes | None:
+    """Return the first line of a regular file; None where there is none, or it cannot be read."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return None
+        with open(path, "rb") as file:
+            return file.readline(_FIRST_LINE)
+    except (OSError, ValueError):
+        return None
