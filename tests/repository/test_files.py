@@ -10,12 +10,14 @@ OPENING = {"open", "read_bytes", "read_text", "write_bytes", "write_text", "mkst
 # Who else opens files, and which: not ours.
 ELSEWHERE = {
     "foundation/files.py": "here",
+    "foundation/locks.py": "/proc",
     "foundation/tree.py": "folders of others, relative to their descriptors",
     "skills/folder.py": "a member of a zip archive",
     "sandbox/proxy.py": "the log, new and by no link; a URL; a template of the package",
     "sandbox/interruptions.py": "/dev/tty",
     "sandbox/process.py": "/proc",
     "sandbox/serve.py": "/dev/null",
+    "settings/script.py": "the script that a key command names, to say why it does not run",
     "auth/adc.py": "Google's credentials file, which may be a pipe",
     "auth/browser.py": "the browser, and its script",
     "auth/loopback_owner.py": "/proc",

@@ -60,7 +60,7 @@ def test_nothing_cites_the_folder_that_a_clone_does_not_have() -> None:
 
 
 def test_no_recording_has_a_secret() -> None:
-    texts = {path.name: path.read_text("utf-8") for path in (ROOT / FOLDER).iterdir()}
+    texts = {str(path): path.read_text("utf-8") for path in (ROOT / FOLDER).rglob("*.*") if path.is_file()}
     assert {name: SECRET.findall(text) for name, text in texts.items() if SECRET.search(text)} == {}
     assert all(map(SECRET.search, ("sk-" + 16 * "x", "eyJ" + 20 * "x", "llm_srefresh_" + 20 * "x", "cli-" + 32 * "x")))
 
