@@ -236,7 +236,7 @@ class Stores:
         )
 
     def _none_answered(self, problems: dict[str, Failure]) -> Failure:
-        """Return one failure for all stores: with each one's reason, and the code of what the user can mend first."""
+        """Return one failure for all stores: with their reasons, and the code of what the user can mend first."""
         from litellmctl.proxy import skills as protocol
 
         failures = list(problems.values())
@@ -245,8 +245,10 @@ class Stores:
             return failures[0].changed(message=message)
         worst = min(failures, key=_rank)
         if len(failures) > 1:
-            reasons = "; ".join(f"{STORE_NAMES[store]}: {failure.message}" for store, failure in problems.items())
-            return worst.changed(message=f"no skills of {self._client.base_url} can be listed: {reasons}")
+            reasons = {failure.message for failure in failures}
+            if len(reasons) > 1:
+                reasons = {"; ".join(f"{STORE_NAMES[store]}: {failure.message}" for store, failure in problems.items())}
+            return worst.changed(message=f"no skills of {self._client.base_url} can be listed: {reasons.pop()}")
         return worst
 
 

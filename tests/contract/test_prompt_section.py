@@ -459,7 +459,7 @@ def test_a_proxy_without_a_database_says_so_in_one_line(run: Run, proxy: FakePro
     stores(proxy, without, without)
     result = run("prompt-section", exit=3)
     assert result == ""
-    assert result.stderr.count("the proxy has no database, and keeps skills in one") == 2
+    assert result.stderr.count("the proxy has no database, and keeps skills in one") == 1
     assert len(result.stderr.splitlines()) == 2
 
 
