@@ -18,6 +18,8 @@ import pytest
 import requests
 
 LAB = Path(__file__).parents[3] / "shared" / "lab"
+# The release that the lab runs (env.sh there).
+LITELLM = os.environ.get("LAB_LITELLM", "1.106.2")
 # As they are when the tests begin: each test's own environment has none of them.
 _GIVEN = {name: os.environ[name] for name in ("LAB_URL", "LAB_MASTER_KEY", "LAB_IDP_URL") if os.environ.get(name)}
 

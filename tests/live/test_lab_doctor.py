@@ -21,7 +21,7 @@ import pytest
 import trustme
 
 from tests.conftest import Result, Run
-from tests.live.conftest import Lab
+from tests.live.conftest import LITELLM, Lab
 from tests.live.signing_in import Vault
 from tests.server import Listener
 
@@ -105,7 +105,7 @@ def test_a_healthy_lab(user: User) -> None:
     user.config.unlink()
     findings = user.asks()
     assert {finding["status"] for finding in findings.values()} == {"ok"}
-    assert "LiteLLM 1.106.2" in findings["proxy"]["detail"]
+    assert f"LiteLLM {LITELLM}" in findings["proxy"]["detail"]
     assert findings["clock"]["detail"] == "this clock and the proxy's agree"
     assert "from model_info" in findings["discovery"]["detail"]
     assert "of 2 servers" in findings["mcp"]["detail"]
@@ -290,7 +290,7 @@ def test_a_url_that_is_wrong(user: User, what: str) -> None:
     url, check, said, remedy = {
         "nobody": ("http://127.0.0.1:9", "proxy", "connection refused", "check the URL"),
         "another server": (user.lab.idp_url, "proxy", user.lab.idp_url, "check the base URL"),
-        "TLS where there is none": (user.lab.url.replace("http:", "https:"), "tls", "TLS with", "check the scheme"),
+        "TLS where there is none": (user.lab.url.replace("http:", "https:"), "tls", "TLS with", "use http://"),
     }[what]
     user.sets(LITELLM_BASE_URL=url)
     assert remedy in user.is_told(check, "fail", said, exit=3)
@@ -343,4 +343,4 @@ def test_a_report_names_neither_the_lab_nor_its_user(user: User) -> None:
     text = user.runs("doctor", "--report")
     for private in (str(user.home), "127.0.0.1", user.env["LITELLM_API_KEY"], "sk-", "one@example.com"):
         assert private not in text
-    assert "answers: LiteLLM 1.106.2" in text
+    assert f"answers: LiteLLM {LITELLM}" in text

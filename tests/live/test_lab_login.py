@@ -15,7 +15,7 @@ import requests
 
 from tests.conftest import Result, Run
 from tests.effort import until
-from tests.live.conftest import Lab
+from tests.live.conftest import LITELLM, Lab
 from tests.live.signing_in import PROGRAM, Between, Page, Person, Seen, Vault, Waiting
 from tests.server import free_port
 
@@ -100,7 +100,7 @@ def check(run: Run, run_process: Run, lab: Lab) -> Check:
         assert token.count("\n") == 1
         assert takes(lab, token.strip())
         who: dict[str, Any] = run("whoami", "--json").json
-        facts = {"signed_in": True, "source": "stored", "storage": "file", "proxy_version": "1.106.2", **expected}
+        facts = {"signed_in": True, "source": "stored", "storage": "file", "proxy_version": LITELLM, **expected}
         assert {name: who[name] for name in facts} == facts
         assert who["base_url"] == lab.url
         assert who["models"] > 0

@@ -64,7 +64,8 @@ def test_a_key_that_may_not_read_model_info_gets_metadata_through_the_fallback(
     models = {model["id"]: model for model in result.json}
     assert sorted(models) == ["gpt-4o", "pool"]
     assert {model["source"] for model in models.values()} == {"models_list"}
-    assert models["gpt-4o"]["cost"] == {"input": 2.5, "output": 10, "cache_read": None, "cache_write": None}
+    prices = {"input": 2.5, "output": 10, "cache_read": None, "cache_write": None, "tiers": [], "other": []}
+    assert models["gpt-4o"]["cost"] == prices
     assert models["gpt-4o"]["context_window"] == 128000
     # Too little is told of a group: its largest limits, its highest prices.
     assert (models["pool"]["context_window"], models["pool"]["cost"]["input"]) == (128000, 30)

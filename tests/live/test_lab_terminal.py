@@ -20,7 +20,7 @@ import pytest
 
 from tests.conftest import Run
 from tests.effort import until
-from tests.live.conftest import Lab
+from tests.live.conftest import LITELLM, Lab
 from tests.live.signing_in import PROGRAM, Between, Person, Vault
 
 pytestmark = pytest.mark.database
@@ -352,7 +352,7 @@ def test_whoami_at_a_terminal(terminal: Open, run: Run, lab: Lab) -> None:
     assert facts["user"] == "one@example.com (one)"
     assert facts["good until"].endswith("Z (10 hours)")
     assert facts["spent"].startswith("$0 of $5, starts anew 20")
-    assert facts["proxy version"] == "1.106.2"
+    assert facts["proxy version"] == LITELLM
     assert key not in shown
     # A variable that loses is named, once, at a terminal.
     models = terminal("models", LITELLM_BASE_URL=lab.url, LITELLM_API_KEY="sk-other").ends()
