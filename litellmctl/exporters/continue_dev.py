@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 # It puts values in place of the first anywhere in the file, whatever the quotes, and asks the proxy for the other.
 _MEANS_MORE = re.compile(r".*\$\{\{.*|AUTODETECT", re.DOTALL)
+_MIGRATION = "https://docs.continue.dev/reference/yaml-migration"
 
 
 class Continue(Exporter):
@@ -54,8 +56,17 @@ class Continue(Exporter):
         return Export(
             [FileChange(self.path(), "yaml", changes)],
             notes=['eval "$(litellmctl env)" && code .   (or cn)'],
-            warnings=left_out(refused, "such a name means something else to Continue"),
+            warnings=[*left_out(refused, "such a name means something else to Continue"), *self._supersedes()],
         )
+
+    def _supersedes(self) -> list[str]:
+        """Return the warning that a new config.yaml hides config.json: core/config/profile/doLoadConfig.ts."""
+        new = self.path()
+        old = new.with_name("config.json")
+        if os.path.lexists(new) or not os.path.exists(old):
+            return []
+        told = f"Continue ignores {old} once {new} exists: copy what you need into the new file ({_MIGRATION})"
+        return [f"{told}; litellmctl export continue --undo removes it"]
 
 
 def _model(model: Model, provider: Provider) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from litellmctl.errors import ConfigFailure
 from litellmctl.exporters import jsonc, yaml_edit
 from litellmctl.exporters.exporter import Block, Change, FileChange, Fill, Put, Set
+from litellmctl.foundation import line_ends
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,30 +35,25 @@ def changed(change: FileChange, before: str | None) -> str:
     mark = "\ufeff" if text.startswith("\ufeff") else ""
     text = text.removeprefix(mark)
     if change.format == "text":
-        return mark + _with_newlines(_with_blocks(text, change.changes), text)
+        return mark + line_ends.with_own(_with_blocks(text, change.changes), text)
     old = _read(change, text)
     try:
         changes = list(_keyed(change.changes, old))
         expected = _applied(_plain(old), changes)
-        if before is not None and _plain(old) == expected:
+        if before is not None and _theirs_first(_plain(old), changes) == expected:
             return before  # however it is written
         for edited in _EDITORS[change.format]:
             after = edited(text, changes, old)
-            if after is not None and _plain(_read(change, after)) == expected:
-                return mark + _with_newlines(after, text)
+            if after is not None:
+                after = line_ends.with_own(after, text)
+                if _theirs_first(_plain(_read(change, after)), changes) == expected:
+                    return mark + after
     except _Unfit as error:
         raise ConfigFailure(f"{change.path}: {error}; it is left as it is", remedy=_BY_HAND) from None
     raise ConfigFailure(
         f"{change.path} could not be changed without losing something in it: nothing was written",
         remedy="copy by hand what litellmctl export prints",
     )
-
-
-def _with_newlines(after: str, before: str) -> str:
-    """Return the text with the line breaks that the file had throughout."""
-    if "\r\n" in before and not re.search(r"(?<!\r)\n", before):
-        return re.sub(r"(?<!\r)\n", "\r\n", after)
-    return after
 
 
 def _with_json(before: str, changes: Sequence[Set | Put], old: Any) -> str:
@@ -82,10 +78,79 @@ def _with_toml(before: str, changes: Sequence[Set | Put], _: Any) -> str:
                     # A table that only holds tables has no line of its own.
                     table[key] = tomlkit.table(is_super_table=True)
                 table = table[key]
-            table[one.keys[-1]] = value
+            _replace(table, one.keys[-1], value)
         return tomlkit.dumps(document)
     except TOMLKitError as error:
         raise _Unfit(str(error)) from None
+
+
+def _replace(table: Any, name: str, value: Any) -> None:
+    """Set a member of a table. The remarks at its end stay: they may be on the table that follows."""
+    from tomlkit.items import Table, item
+
+    old = table.get(name)
+    if isinstance(old, Table) and isinstance(value, Mapping):
+        value = item(value)
+        last = _last_table(value)
+        for remark in _remarks_at_the_end(_last_table(old)):
+            last.append(None, remark)
+    table[name] = value
+
+
+def _last_table(table: Any) -> Any:
+    from tomlkit.items import Table
+
+    while table.value.body and isinstance(table.value.body[-1][1], Table):
+        table = table.value.body[-1][1]
+    return table
+
+
+def _remarks_at_the_end(table: Any) -> list[Any]:
+    from tomlkit.items import Comment, Whitespace
+
+    is_remark = [isinstance(one, Comment | Whitespace) for _, one in table.value.body]
+    start = len(is_remark) - next((n for n, is_one in enumerate(reversed(is_remark)) if not is_one), len(is_remark))
+    return [one for _, one in table.value.body[start:]]
+
+
+def _with_toml_below(before: str, changes: Sequence[Set | Put], _: Any) -> str | None:
+    """Return the text with tables of ours at its end; None where something else than a table changes.
+
+    A table that dotted keys define may get further ones there (toml.io/en/v1.0.0, Table), and tomlkit would put those
+    between the keys, where they take in the keys that follow.
+    """
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    text = before
+    try:
+        for one in changes:
+            if not isinstance(one, Set) or not isinstance(one.value, Mapping):
+                return None
+            text = _without(text, one.keys)
+            value = one.value
+            for name in reversed(one.keys):
+                value = {name: value}
+            text += "" if not text else "\n" if text.endswith("\n") else "\n\n"
+            text += tomlkit.dumps(value)
+    except TOMLKitError as error:
+        raise _Unfit(str(error)) from None
+    return text
+
+
+def _without(text: str, keys: Sequence[str]) -> str:
+    """Return TOML without the table at `keys`, where there is one."""
+    import tomlkit
+
+    document: Any = tomlkit.parse(text)
+    *way, name = keys
+    table = document
+    for key in way:
+        table = table.get(key, {})
+    if name not in table:
+        return text
+    del table[name]
+    return tomlkit.dumps(document)
 
 
 def _with_yaml(before: str, changes: Sequence[Set | Put], old: Any) -> str | None:
@@ -152,7 +217,7 @@ def _line(words: str) -> re.Pattern[str]:
 
 _EDITORS: dict[str, Sequence[Callable[[str, Sequence[Set | Put], Any], str | None]]] = {
     "json": [_with_json],
-    "toml": [_with_toml],
+    "toml": [_with_toml, _with_toml_below],
     "yaml": [_with_yaml, _with_yaml_anew],
 }
 
@@ -195,6 +260,15 @@ def _applied(new: Any, changes: Sequence[Set | Put]) -> Any:
     for one in changes:
         new = _set_in(new, one.keys, _new_value(new, one))
     return _plain(new)
+
+
+def _theirs_first(new: Any, changes: Sequence[Set | Put]) -> Any:
+    """Return what a file means, with the items of ours behind the others of their lists, wherever they stand."""
+    for one in changes:
+        found = _found(new, one.keys)
+        if isinstance(one, Put) and isinstance(found, list):
+            found.sort(key=one.owns)
+    return new
 
 
 def _keyed(changes: Sequence[Change], old: Any) -> Iterator[Set | Put]:

@@ -101,7 +101,7 @@ class FileChange:
 
 @dataclass(frozen=True)
 class Export:
-    """What an exporter makes of a provider: the files, what the user does then, and what could not be said."""
+    """What an exporter makes of a provider: the files, what the user does then, and what to know before a write."""
 
     files: Sequence[FileChange]
     notes: Sequence[str] = ()
@@ -130,7 +130,11 @@ class Exporter(ABC):
 
     @abstractmethod
     def export(self, provider: Provider) -> Export:
-        """Return what is to stand in the program's files. Nothing is read or written; no key is in it."""
+        """Return what is to stand in the program's files; no key is in it.
+
+        Nothing is written. The program's files are read only where what they say changes what is right for the program,
+        and nothing fails because of them.
+        """
 
 
 def shell_words(words: Sequence[str]) -> str:

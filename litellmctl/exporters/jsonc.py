@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 _SPACE = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _LINE = re.compile(r"(?:[ \t]+|//[^\n]*|/\*(?:(?!\*/)[^\n])*\*/)*")
+_LINE_END = re.compile(r"[ \t]*\r?\n")
 _SCALAR = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null')
 _MAX_DEPTH = 200
 
@@ -81,6 +82,10 @@ def _nested(keys: Sequence[str], value: Any) -> Any:
 
 
 def _replaced(text: str, node: JsonNode, value: Any, indent: str) -> str:
+    if isinstance(node.value, list) and isinstance(value, list):
+        kept = _kept(node, value)
+        if any(kept) or not node.items or not value:
+            return _with_items(text, node, kept, value[sum(kept) :], indent)
     new = _printed(value, indent, _column(text, node.start), _newline(text))
     return text[: node.start] + new + text[node.end :]
 
@@ -99,9 +104,22 @@ def _inserted(text: str, node: JsonNode, members: Mapping[str, Any], indent: str
     )
     ending = f"{newline}{own}"
     if not node.members:
-        inside = text[node.start + 1 : node.end - 1].rstrip()
-        return f"{text[: node.start]}{{{inside}{new}{ending}}}{text[node.end :]}"
-    last = max(found.value.end for found in node.members.values())
+        return _filled(text, node, new, ending)
+    return _behind(text, node, max(found.value.end for found in node.members.values()), new, ending)
+
+
+def _filled(text: str, node: JsonNode, new: str, ending: str) -> str:
+    """Put what is new into an empty object or array, behind the comments in it."""
+    inside = text[node.start + 1 : node.end - 1].rstrip()
+    return f"{text[: node.start + 1]}{inside}{new}{ending}{text[node.end - 1 :]}"
+
+
+def _behind(text: str, node: JsonNode, last: int, new: str, ending: str | None) -> str:
+    """Put what is new behind the last member or item, which ends at `last`, and the comments on its line.
+
+    `ending` comes before the closing bracket where that stood on the same line.
+    """
+    newline = _newline(text)
     between = text[last : node.end - 1]
     comma = _comma(between)
     if comma is None:
@@ -111,7 +129,79 @@ def _inserted(text: str, node: JsonNode, members: Mapping[str, Any], indent: str
         new += ","
     line = _rest_of_line(between)
     rest = between[len(line) :]
-    return f"{before}{line}{new}{rest if rest.strip() or newline in rest else ending}{text[node.end - 1 :]}"
+    keeps = ending is None or rest.strip() or newline in rest
+    return f"{before}{line}{new}{rest if keeps else ending}{text[node.end - 1 :]}"
+
+
+def _kept(node: JsonNode, value: Sequence[Any]) -> list[bool]:
+    """Return which items of an array stay: those with which the new value begins, in their order."""
+    wanted = [json.dumps(one) for one in value]  # to Python, 1 is true
+    kept: list[bool] = []
+    found = 0
+    for item in node.items:
+        kept.append(found < len(wanted) and json.dumps(item.value) == wanted[found])
+        found += kept[-1]
+    return kept
+
+
+def _with_items(text: str, node: JsonNode, kept: Sequence[bool], added: Sequence[Any], indent: str) -> str:
+    """Return the text in which an array has lost the items that are not kept, and has others behind them."""
+    after = _with_added(text, node, added, indent) if added else text
+    parts, position = [], 0
+    for start, end in _cuts(after, node, kept):
+        parts.append(after[position:start])
+        position = max(position, end)
+    return "".join(parts) + after[position:]
+
+
+def _with_added(text: str, node: JsonNode, added: Sequence[Any], indent: str) -> str:
+    newline, own = _newline(text), _column(text, node.start)
+    if not node.items:
+        has_comment = bool(text[node.start + 1 : node.end - 1].strip())
+        column = f"{newline}{own}{indent}" if has_comment else ""
+        new = (", " if not column else ",").join(f"{column}{_printed(one, '', '', '')}" for one in added)
+        return _filled(text, node, new, f"{newline}{own}" if has_comment else "")
+    last = node.items[-1]
+    start = _line_start(text, last.start)
+    if start is None and newline not in text[last.end : node.end]:
+        new = ",".join(f" {_printed(one, '', '', '')}" for one in added)
+        return _behind(text, node, last.end, new, None)
+    column = f"{own}{indent}" if start is None else text[start : last.start]
+    new = ",".join(f"{newline}{column}{_printed(one, indent, column, newline)}" for one in added)
+    return _behind(text, node, last.end, new, f"{newline}{own}")
+
+
+def _cuts(text: str, node: JsonNode, kept: Sequence[bool]) -> list[tuple[int, int]]:
+    """Return which parts of the text go with the items that are not kept: these, their commas, their empty lines."""
+    cuts: list[tuple[int, int]] = []
+    comma_before = None  # the comma of the last item that stays
+    for item, stays in zip(node.items, kept, strict=True):
+        comma = _skip(text, item.end)
+        has_comma = text[comma : comma + 1] == ","
+        if stays:
+            comma_before = (comma, comma + 1) if has_comma else None
+            continue
+        if not has_comma and comma_before:
+            cuts.append(comma_before)  # else it would be a trailing one
+        if has_comma and text[item.end : comma].strip():
+            cuts += [(item.start, item.end), (comma, comma + 1)]  # a comment stands between them
+        else:
+            cuts.append(_widened(text, item.start, comma + 1 if has_comma else item.end, is_last=not has_comma))
+    return sorted(cuts)
+
+
+def _widened(text: str, start: int, end: int, *, is_last: bool) -> tuple[int, int]:
+    """Return a part of the text with the white space around it that would be left over."""
+    line, rest = _line_start(text, start), _LINE_END.match(text, end)
+    if line is not None and rest:
+        return line, rest.end()
+    if not is_last:
+        while text[end] in " \t":
+            end += 1
+    elif line is None:
+        while text[start - 1] in " \t":
+            start -= 1
+    return start, end
 
 
 def _comma(after: str) -> int | None:

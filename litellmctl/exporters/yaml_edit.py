@@ -62,12 +62,18 @@ def with_items(before: str, keys: Sequence[str], is_ours: Sequence[bool], items:
         raise NotInBlocks
     column = _column(before, node.start)
     starts = [_dash(before, item.start, len(column)) for item in node.items]
-    last = _line_end(before, node.items[-1].end)
-    new = _gap(before, last) + _indented(printed(list(items)), column) if items else ""
-    text = before[:last] + new + before[last:]
-    for start, item, ours in reversed(list(zip(starts, node.items, is_ours, strict=True))):
-        if ours:
-            text = text[:start] + text[_line_end(before, item.end) :]
+    edits = [
+        (start, _line_end(before, item.end), "")
+        for start, item, ours in zip(starts, node.items, is_ours, strict=True)
+        if ours
+    ]
+    if items:
+        last = _line_end(before, node.items[-1].end), ""  # what is taken out there ends nothing
+        place, gap = last if is_ours[-1] else _place(before, starts[-1], node.items, column)
+        edits.append((place, place, gap + _indented(printed(list(items)), column)))
+    text = before
+    for start, end, new in sorted(edits, reverse=True):
+        text = text[:start] + new + text[end:]
     return text
 
 
@@ -97,13 +103,39 @@ def _with_pair(
 ) -> str:
     new = _indented(printed(pair), column)
     if found is None:
-        last = _line_end(before, node.pairs[-1][1].end)
-        return before[:last] + _gap(before, last) + new + before[last:]
+        start = node.pairs[-1][0].start - len(column)
+        place, gap = _place(before, start, [value for _, value in node.pairs], column)
+        return before[:place] + gap + new + before[place:]
     end = found[1].end
     # A comment behind it stays on its last line; a text in a block of its own ends with its line break.
     return (
         before[: found[0].start - len(column)] + (new if before[end - 1] == "\n" else new.rstrip("\n")) + before[end:]
     )
+
+
+def _place(before: str, start: int, nodes: Sequence[YamlNode], column: str) -> tuple[int, str]:
+    """Return where something new begins behind the last of these values, and the line break that it needs first.
+
+    A text in a block of its own that no line break ends would get one more: what is new goes above that.
+    """
+    last = _line_end(before, nodes[-1].end)
+    gap = _gap(before, last)
+    if not gap or _last_text(nodes[-1]) == _last_text(_root(before + gap)):
+        return last, gap
+    above = _line_end(before, nodes[-2].end) if len(nodes) > 1 else 0
+    place = start
+    while place > above:  # with the remarks on it
+        line = before.rfind("\n", 0, place - 1) + 1
+        if line < above or not before.startswith(f"{column}#", line):
+            break
+        place = line
+    return place, ""
+
+
+def _last_text(node: YamlNode | None) -> str | None:
+    while node is not None and (node.pairs or node.items):
+        node = node.pairs[-1][1] if node.pairs else node.items[-1]
+    return node and node.text
 
 
 def _gap(before: str, position: int) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from litellmctl.errors import ConfigFailure, UsageFailure, suggestion
-from litellmctl.foundation import files, locks
+from litellmctl.foundation import files, line_ends, locks
 from litellmctl.settings.config import Config, parse
 from litellmctl.settings.definitions import (
     GLOBAL_KEYS,
@@ -123,9 +124,11 @@ def _edit(config: Config, change: Callable[[Any, NewTable], bool], *, private: b
             if not change(expected, lambda _table, _name: {}):
                 return False
             try:
-                document = tomlkit.parse(before.decode("utf-8-sig"))
+                text = before.decode("utf-8-sig")
+                document = tomlkit.parse(text)
                 change(document, _new_table)
-                data = tomlkit.dumps(document).encode()
+                mark = codecs.BOM_UTF8 if before.startswith(codecs.BOM_UTF8) else b""
+                data = mark + line_ends.with_own(tomlkit.dumps(document), text).encode()
                 config.table = _checked(data, config.path, expected)
             except (TOMLKitError, _Lost):
                 raise ConfigFailure(

@@ -9,6 +9,7 @@ import pytest
 
 from litellmctl.settings.definitions import MASK
 from tests.conftest import Run
+from tests.fake_proxy import FakeProxy
 from tests.unit.settings.config_file import WORK, written
 
 COMMENTED = """\
@@ -62,6 +63,22 @@ def test_set_keeps_comments_and_everything_else(run: Run, config: Path) -> None:
     run("config", "set", "profiles.home.base_url", "HTTPS://Home.example.com:443/v1/")
     assert COMMENTED in config.read_text()
     assert run("config", "get", "profiles.home.base_url") == "https://home.example.com\n"
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_lines_end_as_those_of_the_file_do(run: Run, proxy: FakeProxy, config: Path, mark: bytes) -> None:
+    before = mark + f'# mine\r\n[profiles.default]\r\nbase_url = "{proxy.url}"\r\n'.encode()
+    config.write_bytes(before)
+    run("config", "set", "mcp", "false")
+    assert config.read_bytes() == before + b"mcp = false\r\n"
+    run("config", "set", "profiles.work.headers.x-team", "$TEAM")
+    run("config", "set", "default_profile", "work")
+    assert config.read_bytes().count(b"\n") == config.read_bytes().count(b"\r\n") > 5
+    run("config", "unset", "default_profile")
+    run("config", "unset", "profiles.work")
+    run("config", "unset", "mcp")
+    after = config.read_bytes()
+    assert [line for line in after.split(b"\r\n") if line] == [line for line in before.split(b"\r\n") if line]
 
 
 def test_unset_removes_a_setting_or_a_profile_and_is_idempotent(run: Run, config: Path) -> None:

@@ -345,6 +345,48 @@ def test_everything_else_stays(run: Run, models: FakeProxy, written: Path) -> No
     assert written.read_bytes() == OPENCODE.encode()
 
 
+OPEN_TEXT = "name: A\nversion: 1.0.0\nrules:\n- |\n  Be brief.\n  Be kind."
+DOTTED = 'model_providers.a.name = "x"\nmodel = "y"\n'
+
+
+@pytest.mark.parametrize(
+    ("tool", "path", "before"),
+    [
+        ("continue", ".continue/config.yaml", OPEN_TEXT),
+        ("continue", ".continue/config.yaml", OPEN_TEXT.replace("\n", "\r\n")),
+        ("continue", ".continue/config.yaml", "models:\n    - name: own\n      x: >+\n        to the end"),
+        ("continue", ".continue/config.yaml", "# mine\r\nname: A\nversion: 1.0.0\r\nschema: v1\r\n"),
+        ("codex", ".codex/config.toml", DOTTED),
+        ("codex", ".codex/config.toml", DOTTED.replace("\n", "\r\n").rstrip()),
+        ("codex", ".codex/config.toml", f"model_providers.'b c'.name = 'z' # b\n{DOTTED}# t\n[tui]\n  a  =1\n"),
+        ("codex", ".codex/config.toml", "\ufeff[model_providers]\nb.name = 'z'\nc.d = 1\n# t\n[tui]\r\n[[a]]\n"),
+    ],
+)
+def test_the_lines_of_the_users_stay_byte_for_byte(
+    run: Run, models: FakeProxy, home: Path, tool: str, path: str, before: str
+) -> None:
+    file = home / path
+    file.parent.mkdir()
+    file.write_bytes(before.encode())
+    run("export", tool, "--write", "--models", "gpt-*")
+    first = file.read_bytes()
+    run("export", tool, "--write", "--models", "claude-*", "--key-command", "printenv X")
+    for after in (first, file.read_bytes()):
+        rest = iter(after.splitlines(keepends=True))
+        *lines, last = before.encode().splitlines(keepends=True)
+        assert all(line in rest for line in lines)
+        assert any(line.rstrip(b"\r\n") == last.rstrip(b"\r\n") for line in rest)
+        assert (after.count(b"\r\n") * 2 > after.count(b"\n")) is (before.count("\r\n") * 2 > before.count("\n"))
+        assert (f"{models.url}/v1").encode() in after
+        if tool == "codex":
+            new = tomllib.loads(after.decode("utf-8-sig"))
+            assert new["model_providers"].pop("litellm")["base_url"] == f"{models.url}/v1"
+            assert new == tomllib.loads(before.removeprefix("\ufeff"))
+    for state in (first, before.encode())[file.read_bytes() == first :]:
+        run("export", tool, "--undo")
+        assert file.read_bytes() == state
+
+
 @posix
 @pytest.mark.parametrize("mode", [0o600, 0o644, 0o664, 0o400 | 0o200 | 0o040])
 def test_the_mode_stays(run: Run, models: FakeProxy, written: Path, mode: int) -> None:

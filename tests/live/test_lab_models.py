@@ -86,7 +86,7 @@ def test_a_single_sign_on_token_sees_the_users_models(run: Run, lab: Lab, as_use
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        ("invalid", "Invalid proxy server token passed"),
+        ("invalid", "Authentication Error, Invalid"),
         ("garbage", "LiteLLM Virtual Key expected"),
         ("expired", "Expired Key"),
         ("blocked", "Key is blocked"),

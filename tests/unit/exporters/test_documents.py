@@ -94,9 +94,9 @@ def in_yaml(value: Any, draw: st.DrawFn, indent: str = "") -> str:
             text = f" {json.dumps(one)}\n" if flow else f"{draw(behind)}\n{in_yaml(one, draw, indent + below)}"
             lines.append(f"{head}{text}")
         elif isinstance(one, str):
-            style = draw(st.sampled_from(["plain", '"', "'", "|-", ">-"]))
+            style = draw(st.sampled_from(["plain", '"', "'", "|-", ">-", "|", ">", "|+"]))
             text = {"plain": one, '"': json.dumps(one), "'": f"'{one}'"}.get(style, f"{style}\n{indent}  {one}")
-            lines.append(f"{head} {text}{draw(behind) if style not in {'|-', '>-'} else ''}\n")
+            lines.append(f"{head} {text}{draw(behind) if style[0] not in '|>' else ''}\n")
         else:
             lines.append(f"{head} {json.dumps(one)}{draw(behind)}\n")
     return "".join(lines)
@@ -109,7 +109,8 @@ def yaml_files(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     text += draw(st.sampled_from(["", "", "# the end\n", "\n\n"]))
     if draw(st.booleans()):
         text = text.removesuffix("\n")
-    return draw(st.sampled_from(["", "\ufeff"])) + text.replace("\n", draw(st.sampled_from(["\n", "\r\n"]))), value
+    # A text in a block may end with line breaks, or with that of the file, which need not be there.
+    return draw(st.sampled_from(["", "\ufeff"])) + text.replace("\n", draw(st.sampled_from(["\n", "\r\n"]))), yaml(text)
 
 
 @st.composite
@@ -117,8 +118,9 @@ def toml_files(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     value: dict[str, Any] = {}
     lines = []
     for name in sorted(draw(st.sets(names, max_size=3))):
-        value[name] = draw(plain)
-        lines.append(f"{draw(remarks)}{name} = {json.dumps(value[name])}{draw(behind)}\n")
+        own, key = draw(st.sampled_from([(value, name), (value.setdefault("providers", {}), f"providers.{name}")]))
+        own[name] = draw(plain)
+        lines.append(f"{draw(remarks)}{key} = {json.dumps(own[name])}{draw(behind)}\n")
     for table in sorted(draw(st.sets(names.map(str.upper), max_size=3))):
         keys = [table, *draw(st.lists(names, max_size=2))]
         inner = value
@@ -176,6 +178,7 @@ def test_yaml_keeps_the_items_of_a_list_that_are_the_users(found: tuple[str, dic
     before, value = found
     newline = "\r\n" if "\r\n" in before else "\n"
     start = before if before.endswith("\n") else before + newline
+    value = yaml(start.removeprefix("\ufeff"))
     listed = [f"  - is: {'ours' if own else 'theirs'} # {n}{newline}    n: {n}{newline}" for n, own in enumerate(ours)]
     text = f"{start}LIST:{newline}" + "".join(listed) + f"last: 1{newline}"
     if text.count("last:") > 1:
@@ -193,11 +196,14 @@ def test_yaml_keeps_the_items_of_a_list_that_are_the_users(found: tuple[str, dic
 def test_toml_means_what_it_meant_and_the_change_and_no_line_is_touched(found: tuple[str, dict[str, Any]]) -> None:
     before, value = found
     after = edit("toml", before, Set(("providers", "ours"), OWN))
-    assert tomllib.loads(after.removeprefix("\ufeff")) == {**value, "providers": {"ours": OWN}}
+    theirs = value.get("providers", {})
+    assert tomllib.loads(after.removeprefix("\ufeff")) == {**value, "providers": {**theirs, "ours": OWN}}
     assert is_within(complete(before), complete(after))
     assert edit("toml", after, Set(("providers", "ours"), OWN)) == after
     again = edit("toml", after, Set(("providers", "ours"), {"name": "other"}))
-    assert tomllib.loads(again.removeprefix("\ufeff")) == {**value, "providers": {"ours": {"name": "other"}}}
+    other = {**theirs, "ours": {"name": "other"}}
+    assert tomllib.loads(again.removeprefix("\ufeff")) == {**value, "providers": other}
+    assert is_within(complete(before), complete(again))
 
 
 def complete(text: str) -> list[str]:
@@ -254,6 +260,56 @@ def test_yaml_means_the_same_to_programs_that_read_1_1(text: str) -> None:
 )
 def test_yaml_looks_as_if_written_by_hand(before: str, after: str | None) -> None:
     assert edit("yaml", before, Set(("base",), "u")) == (after or before + "base: u\n")
+
+
+OPEN = [
+    "|\n        to the end",
+    "|+\n        to\n\n        the end",
+    ">\n        to\n        the end",
+    "!!str &a |\n        # the end",
+]
+
+
+@pytest.mark.parametrize("text", OPEN)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("a: 1\nt: {}", "a: 1\nbase: u\nt: {}"),
+        ("t: {}", "base: u\nt: {}"),
+        ("a:\n- {}", "base: u\na:\n- {}"),
+        ("a:\n    - b: 1\n      c: {}", "base: u\na:\n    - b: 1\n      c: {}"),
+        ("a: 1\n\n# of t\n# too\nt: {}", "a: 1\n\nbase: u\n# of t\n# too\nt: {}"),
+        ("base: old # mine\nt: {}", "base: u # mine\nt: {}"),
+    ],
+)
+def test_yaml_is_added_above_a_text_that_only_the_end_of_the_file_ends(text: str, before: str, after: str) -> None:
+    before, after = before.replace("{}", text), after.replace("{}", text)
+    assert edit("yaml", before, Set(("base",), "u")) == after
+    assert yaml(after) == {**yaml(before), "base": "u"}
+    assert edit("yaml", before.replace("\n", "\r\n"), Set(("base",), "u")) == after.replace("\n", "\r\n")
+
+
+@pytest.mark.parametrize("text", ["|-\n    to the end", ">-\n    a\n    b", '"a\n    b"', "a\n    b"])
+def test_yaml_is_added_below_a_text_of_which_the_line_break_is_no_part(text: str) -> None:
+    assert edit("yaml", f"t: {text}", Set(("base",), "u")) == f"t: {text}\nbase: u\n"
+
+
+@pytest.mark.parametrize("text", OPEN)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("- a\n# mine\n- {}", "- a\n- is: ours\n# mine\n- {}"),
+        ("- is: ours\n  old: 1\n- b\n- c: {}", "- b\n- is: ours\n- c: {}"),
+        ("- a\n- is: ours\n  old: {}", "- a\n- is: ours\n"),
+        ("- a\n- is: ours\n  old: 1", "- a\n- is: ours\n"),
+    ],
+)
+def test_yaml_has_items_added_above_such_a_text(text: str, before: str, after: str) -> None:
+    before, after = before.replace("{}", text), after.replace("{}", text)
+    put = Put((), [{"is": "ours"}], "is", "ours")
+    assert edit("yaml", before, put) == after
+    assert edit("yaml", after, put) == after
+    assert [one for one in yaml(after) if not put.owns(one)] == [one for one in yaml(before) if not put.owns(one)]
 
 
 def test_yaml_in_a_flow_is_changed_too() -> None:
@@ -317,6 +373,75 @@ def test_line_breaks_and_the_byte_order_mark_stay(format: str) -> None:
     assert after.startswith(before[: before.index("1") + 1])
     assert after.count("\n") == after.count("\r\n") > 3
     assert edit(format, after, Set(("providers", "ours"), OWN)) == after
+
+
+OURS = '[providers.ours]\nname = "Ours"\n'
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('providers.a.name = "x"\nmodel = "y"\n', f'providers.a.name = "x"\nmodel = "y"\n\n{OURS}'),
+        ("a = 1 # !\nproviders.'a b'.n = [\n 1\n]\nb = 2", f"a = 1 # !\nproviders.'a b'.n = [\n 1\n]\nb = 2\n\n{OURS}"),
+        ('providers.ours.name = "old"\nproviders.a.n = 1\nz = 1\n', f"providers.a.n = 1\nz = 1\n\n{OURS}"),
+        (
+            "providers.a.n = 1\nz = 1\n[[t]]\nproviders.a = 1\n",
+            f"providers.a.n = 1\nz = 1\n[[t]]\nproviders.a = 1\n\n{OURS}",
+        ),
+        ("[providers]\na.n = 1\nz = 1\n[t]\n", None),
+        ("x.providers.a = 1\nx.y = 1\n", None),
+        ("providers.a = 1\nproviders.b.c = 2\nz = 1979-05-27T07:32:00Z\n", None),
+    ],
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_toml_with_dotted_keys_gets_a_table_of_ours(before: str, after: str | None, newline: str) -> None:
+    before = before.replace("\n", newline)
+    made = edit("toml", before, Set(("providers", "ours"), {"name": "Ours"}))
+    if after is not None:
+        assert made == after.replace("\n", newline)
+    theirs = tomllib.loads(before)
+    assert tomllib.loads(made) == {**theirs, "providers": {**theirs.get("providers", {}), "ours": {"name": "Ours"}}}
+    assert edit("toml", made, Set(("providers", "ours"), {"name": "Ours"})) == made
+    assert edit("toml", made, Set(("providers", "ours"), {"name": "New"})) == made.replace("Ours", "New")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (f"{OURS}# of t\n\n# too\n[t]\n", '[providers.ours]\nname = "New"\n# of t\n\n# too\n[t]\n'),
+        (f"{OURS}[providers.ours.auth]\nc = 1\n\n# of t\n[t]\n", '[providers.ours]\nname = "New"\n\n# of t\n[t]\n'),
+        (f"{OURS}# the end", '[providers.ours]\nname = "New"\n# the end'),
+        (f"providers.a.n = 1\nz = 1\n\n{OURS}# of t\n[t]\n", None),
+        ("providers = {a = {n = 1}} # mine\n", 'providers = {a = {n = 1},ours = {name = "New"}} # mine\n'),
+    ],
+)
+def test_toml_keeps_the_remarks_between_a_table_of_ours_and_the_next(before: str, after: str | None) -> None:
+    made = edit("toml", before, Set(("providers", "ours"), {"name": "New"}))
+    assert made == (after or before.replace('"Ours"', '"New"'))
+
+
+@pytest.mark.parametrize(("most", "few"), [("\n", "\r\n"), ("\r\n", "\n")])
+@pytest.mark.parametrize(
+    ("format", "lines"),
+    [
+        ("json", ["{", '  "a": 1,', "", '  "b": [', "    2", "  ]", "}"]),
+        ("toml", ["a = 1", "", "# x", "[b]", 'c = """', '2"""']),
+        ("yaml", ["a: 1", "", "# x", "b:", "  - |", "    2", "    3"]),
+    ],
+)
+def test_new_lines_end_as_most_lines_do_and_the_others_as_they_did(
+    format: str, lines: list[str], most: str, few: str
+) -> None:
+    for at in range(2, len(lines) - 1):
+        theirs = [line + (few if number in {1, at} else most) for number, line in enumerate(lines)]
+        after = edit(format, "".join(theirs), Set(("own",), OWN))
+        kept = [line for line in theirs if line.strip() not in {"]", "}"}]  # behind which JSON has a comma
+        assert is_within(kept, after.splitlines(keepends=True))
+        new = after
+        for line in kept:
+            new = new.replace(line, "", 1)
+        assert new.count(most) > 3
+        assert new.count("\n") - new.count("\r\n") == (new.count("\n") if most == "\n" else 0)
 
 
 @pytest.mark.parametrize(

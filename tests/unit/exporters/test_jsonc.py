@@ -161,6 +161,64 @@ def test_looks_as_if_written_by_hand(before: str, keys: str, after: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("before", "new", "after"),
+    [
+        ('{"a":["x"]}', ["x", "y"], '{"a":["x", "y"]}'),
+        ('{"a": ["x", ]}', ["x", "y"], '{"a": ["x", "y", ]}'),
+        ('{"a": []}', ["y", "z"], '{"a": ["y", "z"]}'),
+        ('{"a": ["x" /* mine */]}', ["x", "y"], '{"a": ["x", /* mine */ "y"]}'),
+        ('{"a": ["x" // mine\n]}', ["x", "y"], '{"a": ["x", // mine\n  "y"\n]}'),
+        ('{\n  "a": [ // none\n  ]\n}', ["y"], '{\n  "a": [ // none\n    "y"\n  ]\n}'),
+        (
+            '{\n  "a": [\n    "x", // mine\n    "w" // too\n  ],\n}',
+            ["x", "w", "y"],
+            '{\n  "a": [\n    "x", // mine\n    "w", // too\n    "y"\n  ],\n}',
+        ),
+        (
+            '{\r\n\t"a": [\r\n\t\t"x",\r\n\t],\r\n}',
+            ["x", "y"],
+            '{\r\n\t"a": [\r\n\t\t"x",\r\n\t\t"y",\r\n\t],\r\n}',
+        ),
+        ('{"a": ["x", "y"]}', ["x"], '{"a": ["x"]}'),
+        ('{"a": ["x", "y"]}', ["y"], '{"a": ["y"]}'),
+        ('{"a": ["x"]}', [], '{"a": []}'),
+        ('{"a": ["x" /* mine */, "y"]}', ["y"], '{"a": [ /* mine */ "y"]}'),
+        ('{\n  "a": [\n    "x", // mine\n    "y",\n    "z" // too\n  ]\n}', ["x", "z"], None),
+        (
+            '{\n  "a": [\n    "x", // mine\n    "y"\n  ]\n}',
+            ["x"],
+            '{\n  "a": [\n    "x" // mine\n  ]\n}',
+        ),
+        ('{"a": ["y", "x", "y", "z", "y"]}', ["x", "z"], '{"a": ["x", "z"]}'),
+        ('{"a": ["x", "y"]}', ["y", "z"], '{"a": ["y", "z"]}'),
+        ('{"a": ["x", "y"]}', ["z"], '{"a": [\n  "z"\n]}'),
+        ('{"a": [true]}', [1], '{"a": [\n  1\n]}'),
+    ],
+)
+def test_a_list_keeps_its_comments_and_its_shape(before: str, new: list[Any], after: str | None) -> None:
+    after = before.replace('    "y",\n', "") if after is None else after
+    assert with_value(before, ["a"], new) == after
+
+
+@given(texts(), st.data())
+def test_a_list_that_loses_and_gains_items_keeps_every_comment(
+    found: tuple[str, dict[str, Any]], data: st.DataObject
+) -> None:
+    text, value = found
+    lists = [key for key, one in value.items() if isinstance(one, list) and one]
+    if lists:
+        key = data.draw(st.sampled_from(lists))
+        stay = data.draw(st.lists(st.booleans(), min_size=len(value[key]), max_size=len(value[key])))
+        new = [one for one, stays in zip(value[key], stay, strict=True) if stays]
+        new += data.draw(st.lists(values, max_size=2))
+        after = with_value(text, [key], new)
+        assert same(parse(after).value, expected(value, [key], new))
+        # What stands inside of an item goes with it.
+        if all(isinstance(one, str | int | float | None) for one in value[key]) and (any(stay) or not new):
+            assert comments(after) == comments(text)
+
+
+@pytest.mark.parametrize(
     ("text", "rest"),
     [
         ("", ""),
@@ -210,6 +268,14 @@ def test_takes_no_time_for_what_is_long() -> None:
         after = with_members('{"a": 1, ' + " " * 100_000 + "/* */" * 20_000 + "}", ["models"], members)
         after = with_members(after, ["models"], members)
     assert parse(after).value == {"a": 1, "models": members}
+
+
+@pytest.mark.parametrize("size", [10, 1000, 100_000])
+@pytest.mark.parametrize("gap", ["", " ", "\n  "], ids=["no gap", "a space", "lines"])
+def test_a_long_list_is_changed_in_linear_time(size: int, gap: str) -> None:
+    text = f'{{"a": [{f",{gap}".join(["1", "2"] * size)}]}}'
+    with less_than(0.5 + size * 1e-4):
+        assert parse(with_members(text, [], {"a": [1] * size + [3]})).value == {"a": [1] * size + [3]}
 
 
 @pytest.mark.parametrize("size", [10, 100, 1000, 30_000])

@@ -282,3 +282,33 @@ def test_a_text_that_is_not_unicode_is_refused(path: Path, name: str) -> None:
     with pytest.raises(UsageFailure, match="holds half a character"):
         set_value(config, locate(name, "work"), "/etc/\udcff.pem")
     assert path.read_text() == WORK
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("# mine\r\n[profiles.a]\r\nmcp = true\r\n", "# mine\r\n[profiles.a]\r\nmcp = true\r\ngcloud = true\r\n"),
+        ("# mine\r\n[profiles.a]\r\nmcp = true", "# mine\r\n[profiles.a]\r\nmcp = true\r\ngcloud = true\r\n"),
+        ("[profiles.a]\r\ngcloud = false # x\r\n\r\n", "[profiles.a]\r\ngcloud = true # x\r\n\r\n"),
+        ("# mine\n\n[profiles.a]\r\nmcp = true\n", "# mine\n\n[profiles.a]\r\nmcp = true\ngcloud = true\n"),
+        ("# mine\r\n\r\n[profiles.a]\nmcp = true\r\n", "# mine\r\n\r\n[profiles.a]\nmcp = true\r\ngcloud = true\r\n"),
+        ("\r\n", "\r\n[profiles.a]\r\ngcloud = true\r\n"),
+        ("# mine", "# mine\n[profiles.a]\ngcloud = true\n"),
+        ("", "[profiles.a]\ngcloud = true\n"),
+    ],
+)
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_lines_end_as_the_files_own_do_and_the_byte_order_mark_stays(
+    path: Path, before: str, after: str, mark: str
+) -> None:
+    config = written(path, mark + before)
+    put(config, "profiles.a.gcloud", "true")
+    assert path.read_bytes() == (mark + after).encode()
+    assert Config(path).table == config.table
+    put(config, "profiles.a.headers.x-team", "1")
+    lines = path.read_bytes().removeprefix(mark.encode()).splitlines(keepends=True)
+    assert lines[: after.count("\n")] == after.encode().splitlines(keepends=True)
+    assert drop(config, "profiles.a.gcloud")
+    assert drop(config, "profiles.a.headers.x-team")
+    if "mcp" in before and not before.endswith("true"):
+        assert path.read_bytes().rstrip() == (mark + before).encode().rstrip()
