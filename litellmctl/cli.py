@@ -13,7 +13,7 @@ from litellmctl import __version__
 from litellmctl.app import App
 from litellmctl.commands.base import FormattedGroup, group, pass_app
 from litellmctl.terminal.console import BOLD
-from litellmctl.terminal.render import Bytes, Layout, Listing, Printable, Stream, render
+from litellmctl.terminal.render import Bytes, Layout, Listing, Printable, Record, Stream, render
 
 # What `--help` says of each, word for word, so that no command is imported for it; a test compares.
 SECTIONS: dict[str, dict[str, str]] = {
@@ -134,8 +134,10 @@ def print_result(app: App, /, data: Any, **_: Any) -> None:
         header=lambda text: console.style(text, BOLD),
     )
     wrote = False
+    are_rows = isinstance(data, Listing | Record) and layout.format not in {"json", "jsonl"}
+    are_ours = isinstance(data, Listing) and data.line is not None
     for piece in render(data, layout):
-        console.write(piece)
+        console.write(console.apart(piece, are_ours=are_ours) if are_rows else piece)
         if isinstance(data, Stream) or (isinstance(data, Listing) and data.line is not None):
             console.flush()
         wrote = True

@@ -20,11 +20,12 @@ from xdist.scheduler import LoadScopeScheduling
 from litellmctl.__main__ import main
 from tests.fake_proxy import FakeProxy
 
-# A shell starts a background job with Ctrl-C ignored, and nohup a command with SIGHUP: what the tests start would inherit
-# that.
+# A shell starts a background job with Ctrl-C and SIGQUIT ignored, and nohup a command with SIGHUP: what the tests start
+# would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if sys.platform != "win32":
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 # Whether LiteLLM is installed here, which is the sandbox extra.
 HAS_SANDBOX = importlib.util.find_spec("litellm") is not None

@@ -194,7 +194,7 @@ class FakeProxy:
                 parts = urlsplit(self.path)
                 body = self.body()
                 route = proxy._take(self.command, parts.path, parts.query)
-                if route is None and parts.path.endswith("/mcp-rest/tools/list"):
+                if route is None and parts.path.endswith(("/mcp-rest/tools/list", "/mcp/tools/list")):
                     self._answer(_WITHOUT_MCP)
                     return
                 with proxy._lock:

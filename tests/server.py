@@ -127,7 +127,7 @@ def read_body(stream: IO[bytes], headers: dict[str, str]) -> bytes:
     if "chunked" not in headers.get("transfer-encoding", ""):
         return stream.read(int(headers.get("content-length", "0")))
     body = b""
-    while size := int(stream.readline(100), 16):
+    while size := int(stream.readline(100) or b"0", 16):  # the client may go away in the middle
         body += stream.read(size)
         stream.readline(10)
     stream.readline(10)

@@ -30,6 +30,7 @@ _OPENERS = {
     "garcon-url-handler",
 }
 _SANDBOXES = {"snap", "flatpak"}
+_ENDING = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGBREAK")
 _PATIENCE_SECONDS = 5.0
 _ABANDONED_SECONDS = 3600.0
 _CONTAINER_FILES = ("/.dockerenv", "/run/.containerenv")
@@ -89,7 +90,7 @@ def _is_bare() -> bool:
 def file_to(link: str) -> Iterator[str]:
     """Give the address of a file that leads to the link and that only this user can read; it is there for the body.
 
-    Raises OSError, or the failure, where no file can be made.
+    It goes with us where a signal ends us, too. Raises OSError, or the failure, where no file can be made.
     """
     from litellmctl.auth.loopback_page import redirect
     from litellmctl.foundation import files
@@ -97,13 +98,37 @@ def file_to(link: str) -> Iterator[str]:
 
     folder = os.path.join(paths.required_cache_dir(), "sign-in")
     path = os.path.join(folder, f"{secrets.token_hex(8)}.html")
-    files.write_atomically(path, redirect(link))
-    try:
+    with _removed(path):
+        files.write_atomically(path, redirect(link))
         _forget_abandoned(folder)
         yield Path(path).as_uri()
+
+
+@contextmanager
+def _removed(path: str) -> Iterator[None]:
+    """Remove a file after the body, and before a signal ends us that nobody handles or ignores."""
+    import signal
+    import threading
+
+    def end(number: int, _: object) -> None:
+        with suppress(OSError):
+            os.unlink(path)
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+
+    numbers = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []  # no other thread may
+    taken = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
+    try:
+        for number in taken:
+            signal.signal(number, end)
+        yield
     finally:
         with suppress(OSError):
             os.unlink(path)
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _forget_abandoned(folder: str) -> None:

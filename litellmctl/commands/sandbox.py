@@ -55,8 +55,9 @@ def _failing_properly(context: click.Context) -> Iterator[None]:
     except Interrupted as stop:
         context.exit(128 + stop.number)
     except OSError as error:
-        message = f"{error.filename or 'a file of the sandbox'}: {files.reason(error)}"
-        raise Failure("file", message, remedy=getattr(error, "remedy", None)) from None
+        name = error.filename or "the sandbox's files"
+        remedy = files.remedy(error, f"see that you may use {name}")
+        raise Failure("file", f"cannot use {name}: {files.reason(error)}", remedy=remedy) from None
 
 
 @command(

@@ -11,18 +11,15 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
-
-from litellmctl.errors import Failure
 
 if TYPE_CHECKING:
     from os import PathLike
 
     AnyPath = str | PathLike[str]
 
-LOCK_SECONDS = 10.0
 ABANDONED_SECONDS = 600
 MAX_BYTES = 256 * 2**20
 _MAX_LINKS = 40  # as Linux has it
@@ -30,10 +27,6 @@ _KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR:
 # Nothing waits for the other end of a pipe, no link is followed, and no terminal becomes ours.
 CAREFULLY = sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_NOFOLLOW", "O_NOCTTY", "O_BINARY"))
 _NEW = "litellmctl"  # what temporary files are called that have no file's name yet
-
-
-class LockHeld(Failure):
-    """Another process holds a lock, and did so for as long as was waited for it."""
 
 
 class NotOurs(OSError):
@@ -74,7 +67,7 @@ def opened(path: AnyPath, *, follow: bool = True, foreign: bool = False) -> Bina
 
 
 def _open(path: AnyPath, *, follow: bool, foreign: bool) -> int:
-    target, found = _resolved(path, follow=follow, foreign=foreign)
+    target, found = resolved(path, follow=follow, foreign=foreign)
     if found is None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(path))
     descriptor = os.open(target, os.O_RDONLY | CAREFULLY)
@@ -116,7 +109,7 @@ def place(error: OSError, path: str) -> str:
     return error.filename if isinstance(error, NotOurs) else path
 
 
-def _resolved(path: AnyPath, *, follow: bool, foreign: bool) -> tuple[str, os.stat_result | None]:
+def resolved(path: AnyPath, *, follow: bool, foreign: bool) -> tuple[str, os.stat_result | None]:
     """Return where the links of a path lead, and what is there; None where nothing is. Raises OSError.
 
     A link of another user's could lead us to any of our own files.
@@ -191,7 +184,7 @@ def write_atomically(
     of an earlier write left behind is removed, so whoever calls it is the file's only writer, or holds its lock. Raises
     OSError; the old content is then still there, and no temporary file is left.
     """
-    target, old = _resolved(path, follow=follow, foreign=foreign)
+    target, old = resolved(path, follow=follow, foreign=foreign)
     folder, name = _split(target)
     make_private_dir(folder)
     _forget_temporaries(folder, name)  # first: on a full disk they are in the way
@@ -264,7 +257,7 @@ def _rename_to_new(temporary: str, path: str) -> None:
 def forget_temporaries(path: AnyPath) -> None:
     """Remove what kills in the middle of `write_atomically` left behind. Whoever calls it holds the file's lock."""
     with suppress(OSError):
-        target, _ = _resolved(path, follow=True, foreign=True)
+        target, _ = resolved(path, follow=True, foreign=True)
         _forget_temporaries(*_split(target))
 
 
@@ -296,7 +289,7 @@ def _sync_folder(folder: str) -> None:
     """Make the new name durable too; Windows does that by itself, and has no such call."""
     if sys.platform != "win32":
         with suppress(OSError):  # some network file systems cannot
-            descriptor = os.open(folder, os.O_RDONLY)
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | CAREFULLY)
             try:
                 os.fsync(descriptor)
             finally:
@@ -311,67 +304,6 @@ def _take_over(old: os.stat_result, descriptor: int, *, private: bool) -> None:
         if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
             with suppress(OSError):
                 os.fchown(descriptor, old.st_uid, old.st_gid)
-
-
-@contextmanager
-def locked(path: AnyPath, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
-    """Hold the lock beside `path` while the body runs. `*.lock` files stay: removing them would be a race.
-
-    Raises OSError where the lock cannot be made or is not ours, and `LockHeld`, of code `file`, where another process
-    holds it for longer than `seconds`.
-    """
-    import warnings
-
-    import filelock
-
-    name = f"{os.fspath(path)}.lock"
-    make_private_dir(os.path.dirname(os.path.abspath(path)))
-    _make_lock_file(name)
-    lock = filelock.FileLock(name, timeout=seconds, mode=0o600)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)
-            lock.acquire()
-    except (NotImplementedError, UserWarning):
-        # Newer versions of filelock warn, and go on with a file that a kill would leave behind as a lock for ever.
-        raise OSError(errno.ENOLCK, "the file system has no locks", str(path)) from None
-    except filelock.Timeout:
-        raise LockHeld("file", f"another process holds the lock of {path}", remedy="try again") from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _make_lock_file(path: str) -> None:
-    """Make a lock's file, and see that it can be locked. Raises OSError where one of them cannot be done.
-
-    filelock would try again until its time-out, and say that another process holds the lock.
-    A link is not followed: older versions of filelock empty whatever file it leads to.
-    """
-    _resolved(path, follow=False, foreign=False)
-    if sys.platform != "win32":  # where one that is locked cannot be opened twice
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | CAREFULLY, 0o600)
-        try:
-            require_file(os.fstat(descriptor), path)
-            _require_locks(descriptor, path)
-        finally:
-            os.close(descriptor)
-
-
-def _require_locks(descriptor: int, path: str) -> None:
-    if sys.platform != "win32":
-        import fcntl
-
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return  # it is held now, so it can be
-        except OSError as error:
-            number = errno.ENOLCK if error.errno == errno.ENOSYS else error.errno
-            if number in {errno.ENOLCK, errno.EOPNOTSUPP}:
-                raise OSError(number, "the file system has no locks", path) from None
-            raise OSError(error.errno, f"it cannot be locked: {reason(error)}", path) from None
 
 
 def sentence(error: OSError) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+
+from litellmctl.foundation.ignorable import without_ignorable
 
 STAND_IN = "***"
 # What is shorter stands in many a text by chance.
@@ -16,20 +19,30 @@ _MAX_PASSES = 20
 
 # Whatever the case, and base64 in either alphabet (RFC 4648, section 5).
 _ONE_WRITING = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ-_", b"abcdefghijklmnopqrstuvwxyz+/")
-_CONTROLS = bytes([*range(32), 127])
+# A backslash may stand before any character.
+_SKIPPED = bytes([*range(32), ord("\\"), 127])
+# What most of a proxy's JSON consists of. Where a secret is, all that is rare of it follows each other too.
+_COMMON = frozenset(b' ":,[]{}/+acdeilnoprstu')
+_COMMON_WRITTEN = bytes(one for one in range(128) if one in _SKIPPED or _ONE_WRITING[one] in _COMMON)
+_MIN_RARE = 5
 
 
 class Hider:
-    """Hides these secrets in texts: as they are, in any case, or in base64, and where the text is encoded.
+    """Hides these secrets in texts: as they are, in any case, hexadecimal or base64, and where the text is encoded.
 
-    A secret is ASCII, so that it is looked for in what a text has of printable ASCII: whatever else stands inside it,
-    control characters and all that cannot be seen among it, hides no secret. Percent-encoding, JSON's escapes, those of
-    HTML and of terminals, and letters that only look otherwise are decoded, three times over.
+    A secret is ASCII, so that it is looked for in what a text has of printable ASCII but backslashes: whatever else
+    stands inside it, control characters and all that cannot be seen among it, hides no secret. Percent-encoding, the
+    escapes of JSON, HTML and terminals, and letters that only look otherwise are decoded, three times over.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        found = {_folded(form) for secret in secrets for form in _forms(secret)}
+        # Where a secret has an escape of its own, what it says is looked for too.
+        found = {_folded(reading) for secret in secrets for form in _forms(secret) for reading in _readings(form)}
         self._needles = sorted((one for one in found if len(one) >= _MIN_LENGTH), key=len, reverse=True)
+        rare = {bytes(one for one in needle if one not in _COMMON) for needle in self._needles}
+        self._rare = rare if min(map(len, rare), default=0) >= _MIN_RARE else None
+        # JSON writes a number in many ways, and what is looked at is ours.
+        self._walks = any(re.fullmatch(rb"[0-9.e+/]+", needle) for needle in self._needles)
 
     def hidden(self, text: str) -> str:
         """Return the text without the secrets; the same text where it has none."""
@@ -57,12 +70,23 @@ class Hider:
     def hidden_in_json(self, text: str, value: Any) -> Any:
         """Return `value`, of which `text` is the JSON, as `hidden_in`.
 
-        The value is walked only where its text has a secret: that is looked for in 78 MB in a fifth of a second.
+        The value is walked only where its text may have a secret: 78 MB are searched in a tenth of a second.
         """
         if not self._needles:
             return value
-        is_clean = not self._is_in(text) and not any(map(self._is_in, _readings(_encoded_texts(text))))
-        return value if is_clean else self.hidden_in(value)
+        if not self._walks and not self._may_be_in(text):
+            # Each text by itself: what begins in one does not end in another.
+            inside = (reading for one in _encoded_texts(text) for reading in _readings(one))
+            if not any(map(self._is_in, inside)):
+                return value
+        return self.hidden_in(value)
+
+    def _may_be_in(self, text: str) -> bool:
+        """Whether a secret is in a text, as `_is_in`, or looks as if it were: half the work where most is common."""
+        if self._rare is None:
+            return self._is_in(text)
+        rare = text.encode("ascii", "ignore").translate(_ONE_WRITING, _COMMON_WRITTEN)
+        return any(needle in rare for needle in self._rare)
 
     def _is_in(self, text: str) -> bool:
         folded = _folded(text)
@@ -74,7 +98,7 @@ class Hider:
             return None
         folded = _folded(text)
         # Where in the text each character of the folded one is.
-        places = [place for place, character in enumerate(text) if " " <= character <= "~"]
+        places = [place for place, character in enumerate(text) if " " <= character <= "~" and character != "\\"]
         spans = [match.span() for needle in self._needles for match in re.finditer(re.escape(needle), folded)]
         parts, end = [], 0
         for start, stop in sorted(spans):
@@ -85,17 +109,18 @@ class Hider:
 
 
 def _folded(text: str) -> bytes:
-    return text.encode("ascii", "ignore").translate(_ONE_WRITING, _CONTROLS)
+    return text.encode("ascii", "ignore").translate(_ONE_WRITING, _SKIPPED)
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """Yield a secret, or the key of `Bearer KEY`, as it is and as base64."""
+    """Yield a secret, or the key of `Bearer KEY`, as it is, as hexadecimal digits and as base64."""
     if len(secret) < _MIN_LENGTH:
         return
     _, space, word = secret.partition(" ")
     if space and " " not in word and len(word) >= _MIN_LENGTH:
         secret = word
     yield secret
+    yield secret.encode("utf-8", "replace").hex()
     # Other bytes may stand before it and after it: what depends on them is no part of the form.
     for before, begin in enumerate((0, 2, 3)):
         data = b"\0" * before + secret.encode("utf-8", "replace")
@@ -103,19 +128,19 @@ def _forms(secret: str) -> Iterator[str]:
         yield encoded[begin : len(encoded) - (len(data) % 3 != 0)]
 
 
-def _encoded_texts(text: str) -> str:
-    """Return those texts of a JSON text that may say something else once they are decoded."""
-    if text.isascii() and not any(mark in text for mark in "\\%&\x7f"):
-        return ""
-    text = text.replace('\\"', "\\u0022")
-    parts = []
+def _encoded_texts(text: str) -> Iterator[str]:
+    """Yield those texts in a JSON text that may say something else once they are decoded, without JSON's escapes."""
+    if text.isascii() and not any(mark in text for mark in "\\%&=\x7f"):
+        return
+    # Of what is left each quotation mark is the end of a text.
+    text = text.replace("\\\\", "\\u005c").replace('\\"', "\\u0022")
+    marks = re.compile(r"[\\%&=]|[^\t\n\r -~]")
     end = 0
-    while match := re.compile(r"[\\%&]|[^\t\n\r -~]").search(text, end):
+    while match := marks.search(text, end):
         start = text.rfind('"', end, match.start()) + 1 or end
         end = text.find('"', match.end())
         end = len(text) if end < 0 else end
-        parts.append(text[start:end])
-    return '"'.join(parts)
+        yield _json_decoded(text[start:end])
 
 
 def _readings(text: str) -> Iterator[str]:
@@ -136,19 +161,36 @@ def _readings(text: str) -> Iterator[str]:
 
 
 def _percent_decoded(text: str) -> str:
-    return re.sub(r"%(?:u([0-9A-Fa-f]{4})|([0-9A-Fa-f]{2}))", lambda match: chr(int(match[1] or match[2], 16)), text)
+    return re.sub(r"%u([0-9A-Fa-f]{4})|(?:%[0-9A-Fa-f]{2})+", _of_bytes, text)
+
+
+def _quoted_printable_decoded(text: str) -> str:
+    return re.sub(r"()(?:=[0-9A-Fa-f]{2})+", _of_bytes, re.sub(r"=(?:\r?\n|(?==))", "", text))
+
+
+def _of_bytes(match: re.Match[str]) -> str:
+    if match[1]:
+        return chr(int(match[1], 16))
+    return bytes.fromhex(re.sub("[%=]", "", match[0])).decode("utf-8", "replace")
+
+
+# As JSON, JavaScript, Python and C write a character.
+_DIGITS = r"[uU]\{([0-9A-Fa-f]{1,8})\}|(?:u|U[0-9A-Fa-f]{4})([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})"
 
 
 def _json_decoded(text: str) -> str:
-    decoded = re.sub(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|(.))", _json_character, text, flags=re.DOTALL)
+    decoded = re.sub(rf"\\(?:{_DIGITS}|([0-7]{{3}})|(.))", _json_character, text, flags=re.DOTALL)
     # Two halves are one character.
     return decoded if decoded.isascii() else decoded.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _json_character(match: re.Match[str]) -> str:
-    digits = match[1] or match[2]
+    digits, octal, other = match[1] or match[2] or match[3], match[4], match[5]
+    if digits or octal:
+        number = int(digits, 16) if digits else int(octal, 8)
+        return chr(number) if number <= 0x10FFFF else ""
     # Of what \b, \f, \n, \r and \t stand for nothing is looked at.
-    return chr(int(digits, 16)) if digits else "" if match[3] in "bfnrt" else match[3]
+    return "" if other in "bfnrt" else other
 
 
 def _html_decoded(text: str) -> str:
@@ -158,14 +200,25 @@ def _html_decoded(text: str) -> str:
 def _html_character(match: re.Match[str]) -> str:
     if match[1] or match[2]:
         number = int(match[1]) if match[1] else int(match[2], 16)
-        return chr(number) if number < 128 else ""
+        return chr(number) if number <= sys.maxunicode else ""
     from html import unescape  # it takes 2 ms to import
 
     return unescape(match[0])
 
 
-def _without_colors(text: str) -> str:
-    return re.sub(r"\x1b\[[0-9;:?]*[@-~]", "", text)
+_SEQUENCE = (
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b[]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]{0,200}(?:\x07|\x1b\\|\x9c)"
+    r"|\x1b[ -/]*[0-~]"
+)
+
+
+def _without_sequences(text: str) -> str:
+    """Return a text without the escape sequences of terminals (ECMA-48, 5.3 to 5.6)."""
+    return re.sub(_SEQUENCE, "", text)
+
+
+def _without_unseen(text: str) -> str:
+    return re.sub("[\x00-\x1f\x7f-\x9f]", "", without_ignorable(text))
 
 
 def _plain_letters(text: str) -> str:
@@ -178,7 +231,10 @@ def _plain_letters(text: str) -> str:
 _DECODERS: tuple[tuple[Callable[[str], bool], Callable[[str], str]], ...] = (
     (lambda text: "\\" in text, _json_decoded),
     (lambda text: "%" in text, _percent_decoded),
+    (lambda text: "=" in text, _quoted_printable_decoded),
     (lambda text: "&" in text, _html_decoded),
-    (lambda text: "\x1b" in text, _without_colors),
+    (lambda text: re.search("[\x1b\x90-\x9f]", text) is not None, _without_sequences),
     (lambda text: not text.isascii(), _plain_letters),
+    # Last, so that a sequence is taken out as a whole: what is unseen may also stand inside an escape.
+    (lambda text: not (text.isascii() and text.isprintable()), _without_unseen),
 )

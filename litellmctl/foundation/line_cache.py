@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from litellmctl.foundation import files
+from litellmctl.foundation import files, locks
 
 try:
     # The same function, without the 4 ms that hashlib takes to load OpenSSL.
@@ -73,7 +73,7 @@ class LineCache:
             "total": len(lines),
             "crc32": zlib.crc32(rest),
         }
-        with files.locked(os.path.join(self._folder, self.kind)):
+        with locks.locked(os.path.join(self._folder, self.kind)):
             files.write_atomically(path, json.dumps({**header, **own}).encode() + b"\n" + rest, follow=False)
             with suppress(OSError):
                 os.unlink(_failed(path))
@@ -128,7 +128,7 @@ class LineCache:
                 return key
         if not create:
             return None
-        with files.locked(path):
+        with locks.locked(path):
             with suppress(FileNotFoundError):
                 key = files.read(path, follow=False)  # somebody else was quicker
                 if len(key) == _KEY_BYTES:

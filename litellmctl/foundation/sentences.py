@@ -23,15 +23,11 @@ def sentence(text: str) -> str:
 
     No word of it has more than 500 characters; of more than 700 characters the first 500 and the last 199 are left.
     """
-    return bounded(re.sub(_PADDING, " ", clean(text)))
-
-
-def bounded(text: str) -> str:
-    """Return `text` with the length of a sentence."""
+    text = re.sub(_PADDING, " ", clean(text))
     if len(text) <= MAX_WORDS:
         return text
     if len(text) > MAX_WORDS + _END:
-        text = f"{text[:MAX_WORDS]} … {text[1 - _END :]}"
+        text = f"{text[:MAX_WORDS].rstrip()} … {text[1 - _END :].lstrip()}"
     return re.sub(r"\S+", lambda word: cut(word[0]), text)
 
 

@@ -56,11 +56,14 @@ def start_daemon(work: Callable[[], object]) -> None:
 
 def _start(thread: threading.Thread) -> None:
     """Start a thread. Raises a failure of code `system` where the machine has none left."""
+    from litellmctl.foundation import unexpected
+
+    # Python waits for ever for a thread whose stack was the last memory that there was.
+    if not unexpected.has_memory():
+        raise unexpected.no_thread()
     try:
         thread.start()
     except (RuntimeError, MemoryError):
-        from litellmctl.foundation import unexpected
-
         raise unexpected.no_thread() from None
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import sys
 
 from litellmctl.errors import Failure
 
@@ -44,16 +46,21 @@ def exhausted(error: BaseException) -> Failure | None:
             return _out_of(_EXHAUSTED[errno.ENOMEM])
         if isinstance(seen, OSError) and seen.errno in _EXHAUSTED:
             return _out_of(_EXHAUSTED[seen.errno])
+        if isinstance(seen, ImportError):
+            # The loader of libraries says it in words alone (Linux), or with the number among them (macOS).
+            for number, words in _EXHAUSTED.items():
+                if os.strerror(number) in str(seen) or f"errno={number}" in str(seen):
+                    return _out_of(words)
         seen = seen.__cause__ or seen.__context__
     # Without memory an import fails for reasons of its own, and the interpreter for none that it can name.
-    if isinstance(error, ImportError | SystemError | RuntimeError) and not _has_memory():
+    if isinstance(error, ImportError | SystemError | RuntimeError) and not has_memory():
         return _out_of(_EXHAUSTED[errno.ENOMEM])
     return None
 
 
 def no_thread() -> Failure:
     """Return the failure for a thread that cannot be started."""
-    return _out_of("no thread can be started" if _has_memory() else _EXHAUSTED[errno.ENOMEM])
+    return _out_of("no thread can be started" if has_memory() else _EXHAUSTED[errno.ENOMEM])
 
 
 def no_process(error: OSError) -> Failure | None:
@@ -62,11 +69,19 @@ def no_process(error: OSError) -> Failure | None:
     return _out_of("no process can be started") if error.errno == errno.EAGAIN else exhausted(error)
 
 
-def _has_memory() -> bool:
+def has_memory() -> bool:
+    """Whether there is as much memory as a thread or a module takes."""
     try:
-        return len(bytearray(_LITTLE_BYTES)) == _LITTLE_BYTES
-    except MemoryError:
+        import mmap
+
+        # Never touched, so that this takes microseconds.
+        if sys.platform == "win32":
+            mmap.mmap(-1, _LITTLE_BYTES).close()
+        else:
+            mmap.mmap(-1, _LITTLE_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+    except (MemoryError, OSError, OverflowError, ImportError, SystemError):
         return False
+    return True
 
 
 def _out_of(what: str) -> Failure:

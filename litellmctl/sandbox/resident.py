@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from litellmctl.errors import Failure
-from litellmctl.foundation import files
+from litellmctl.foundation import files, locks
 from litellmctl.sandbox import process, proxy
 from litellmctl.sandbox.interruptions import Interruptions
 from litellmctl.settings import paths
@@ -105,5 +105,5 @@ def down() -> Resident | None:
 @contextmanager
 def _locked(seconds: float) -> Iterator[None]:
     """Wait for another `up` or `down`, which may take as long as a start and a stop."""
-    with files.locked(_state(), seconds=seconds + files.LOCK_SECONDS):
+    with locks.locked(_state(), seconds=seconds + locks.LOCK_SECONDS):
         yield

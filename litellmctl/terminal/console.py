@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import IO, TextIO
 
 from litellmctl.errors import Failure, UsageFailure
-from litellmctl.foundation.sentences import bounded, sentence
+from litellmctl.foundation.sentences import sentence
 from litellmctl.foundation.text import clean, clean_text, dump_json
 
 BOLD, RED, YELLOW = "1", "31", "33"
@@ -24,6 +24,10 @@ _MAX_DIGITS = 10
 # More are not printed one a line: a person would not read them, and the question scrolls away.
 _MAX_CHOICES = 100
 _MAX_LINK = 8000
+# With so many characters of ours a line of `doctor` begins.
+_OWN = 18
+# ASCII without this has nothing that could be taken for a line of ours (see `quotation`, which most runs never need).
+_MAY_BE_OURS = r"(?i)(?:error|try|warning)\s?:|\bOK\s|\"error"
 # What makes a terminal show text elsewhere than it stands, and what else it acts on, but our styles and ends of lines.
 _BIDIRECTIONAL = "[\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 _ACTS = f"(\x1b\\[(?:0|1|31|33)m|\r\n)|[\x00-\x08\x0b-\x1f\x7f-\x9f]|{_BIDIRECTIONAL}"
@@ -111,7 +115,7 @@ class Console:
     def note(self, text: str) -> None:
         """Say something in passing, on stderr."""
         if not self.quiet:
-            self._say(sentence(text))
+            self._tell(text)
 
     def hint(self, text: str) -> None:
         """Say something in passing that helps a person at a terminal, and nobody else."""
@@ -121,7 +125,7 @@ class Console:
     def warn(self, text: str) -> None:
         """Say that something is not as it should be, on stderr."""
         if not self.quiet:
-            self._say(f"{self.style('Warning:', YELLOW, stream=self.stderr)} {sentence(text)}")
+            self._tell(text, "Warning: ", YELLOW)
 
     def done(self, text: str) -> None:
         """Say that a change was made, on stderr."""
@@ -130,21 +134,22 @@ class Console:
             mark.encode(getattr(self.stderr, "encoding", None) or "ascii")
         except (UnicodeError, LookupError):
             mark = "OK"
-        self.note(f"{mark} {text}")
+        if not self.quiet:
+            self._tell(text, f"{mark} ")
 
     def trace(self, text: str) -> None:
         """Print one line of what -v asked for, whatever `quiet` says."""
-        self._say(sentence(text))
+        self._tell(text)
 
     def error(self, failure: Failure) -> None:
         """Print the two-line error, or its JSON line."""
         if self.json_errors:
-            texts = {"message": bounded(failure.message), "remedy": failure.remedy and bounded(failure.remedy)}
+            texts = {"message": sentence(failure.message), "remedy": failure.remedy and sentence(failure.remedy)}
             self._say(dump_json({"error": {**failure.as_dict(), **texts}}))
             return
-        self._say(f"{self.style('Error:', RED, stream=self.stderr)} {sentence(failure.message)}")
+        self._tell(failure.message, "Error: ", RED)
         if failure.remedy:
-            self._say(f"{self.style('Try:', BOLD, stream=self.stderr)}   {sentence(failure.remedy)}")
+            self._tell(failure.remedy, "Try:   ", BOLD)
 
     def help(self, text: str) -> None:
         """Print a help page that nobody asked for by name, on stderr."""
@@ -176,13 +181,12 @@ class Console:
             return
         self._progress_at = now
         if text:
-            self._say(sentence(text), end="")
-            self._progress_shown = True
+            self._show_progress(text)
         elif self._progress_shown:
             self._say("", end="")
 
     def _show_progress(self, text: str) -> None:
-        self._say(sentence(text), end="")
+        self._tell(text, end="")
         self._progress_shown = True
 
     def instruct(self, text: str) -> None:
@@ -190,8 +194,10 @@ class Console:
 
         A link, which is one word, is of no use when it is cut.
         """
-        is_link = len(text) <= _MAX_LINK and text.isascii() and " " not in text
-        self._say(clean(text) if is_link else sentence(text))
+        if len(text) <= _MAX_LINK and text.isascii() and " " not in text:
+            self._say(clean(text))
+        else:
+            self._tell(text)
 
     def quote(self, text: str) -> None:
         """Print on stderr, whatever `quiet` says, what somebody else said, so that no line of it reads as ours."""
@@ -204,6 +210,14 @@ class Console:
         from litellmctl.terminal.quotation import quoted
 
         return quoted(text, _columns(self.stdout) if self.stdout_is_terminal else None)
+
+    def apart(self, rows: str, *, are_ours: bool = False) -> str:
+        """Return rows of data so that a terminal begins none as a line of ours, but those that are."""
+        if not self.stdout_is_terminal or not _may_be_ours(rows):
+            return rows
+        from litellmctl.terminal.quotation import apart
+
+        return apart(rows, _columns(self.stdout), _OWN if are_ours else 0)
 
     def confirm(self, question: str, *, flag: str, default: bool = False) -> bool:
         """Ask a yes-or-no question. Where that is not possible: exit 2, naming the flag to pass. No answer is no."""
@@ -225,7 +239,7 @@ class Console:
 
         self._require_prompt(question, flag)
         assert self.stdin is not None
-        answer = read_hidden(self.stdin, lambda: self._say(f"{sentence(question)} (hidden): ", end=""))
+        answer = read_hidden(self.stdin, lambda: self._tell(f"{question} (hidden): ", end=""))
         self._say("")
         return _given(answer or "")
 
@@ -242,7 +256,7 @@ class Console:
                 code="input_required",
             )
         for number, option in enumerate(options, 1):
-            self._say(f"  {number}  {sentence(option)}")
+            self._tell(option, f"  {number}  ")
         proposed = "" if default is None else str(default + 1)
         shown = f"{question} [{proposed}]: " if proposed else f"{question}: "
         while True:
@@ -274,13 +288,25 @@ class Console:
         """Return the line that is typed, with its end; nothing where the input ended."""
         self._require_prompt(question, flag)
         assert self.stdin is not None
-        self._say(sentence(shown), end="")
+        self._tell(shown, end="")
         with _reading(self.stdin):
             return self.stdin.readline()
 
     def _require_prompt(self, question: str, flag: str) -> None:
         if not self.can_prompt or self.stdin is None:
             raise UsageFailure(f"{question} cannot be asked here", remedy=f"pass {flag}", code="input_required")
+
+    def _tell(self, text: str, label: str = "", style: str = "", *, end: str = "\n") -> None:
+        """Say a sentence, behind a label of ours, so that no row of it on a terminal reads as another one of ours."""
+        said = sentence(text)
+        if self.stderr_is_terminal and _may_be_ours(said):
+            from litellmctl.terminal.quotation import apart
+
+            said = apart(label + said, _columns(self.stderr), len(label))[len(label) :]
+        if style:
+            word = label.rstrip()
+            label = self.style(word, style, stream=self.stderr) + label[len(word) :]
+        self._say(f"{label}{said}", end)
 
     def _say(self, text: str, end: str = "\n") -> None:
         # Messages are a courtesy: a stderr that is closed or full never changes what the command does.
@@ -353,6 +379,10 @@ def _columns(stream: TextIO | None) -> int:
         return os.get_terminal_size(stream.fileno()).columns or 80 if stream is not None else 80
     except (OSError, ValueError):
         return 80
+
+
+def _may_be_ours(text: str) -> bool:
+    return not text.isascii() or re.search(_MAY_BE_OURS, text) is not None
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -15,6 +15,9 @@ _COLON = "[:\u02d0\u2236\ua789\ufe13\ufe55\uff1a](?!//)"
 _LABEL = rf"[^\s:]{{1,16}}\s?{_COLON}"
 _MARK = r"(?:[\u2713\u2714\u2717\u2718!]|OK)\s"
 _OURS = rf"\s*(?:{_LABEL}|{_MARK}|\{{\s*\"error\")"
+# The same, but of all the words with a colon only our three, and those with letters that may look like theirs.
+_NAME = rf"(?:(?i:error|try|warning)|(?=[^\s:]{{0,8}}[^\x00-\x7f])[^\W\d_]{{3,8}})\s?{_COLON}"
+_ONLY_OURS = rf"{_NAME}|(?:[\u2713\u2714\u2717\u2718]|OK)\s|\{{\s*\"error\""
 
 
 def quoted(text: str, columns: int | None) -> str:
@@ -28,6 +31,26 @@ def quoted(text: str, columns: int | None) -> str:
         return text
     rows = lines if columns is None else (row for line in lines for row in _wrapped(line, max(columns - 3, 10)))
     return "\n".join(f"{_INDENT}{row}" for row in rows)
+
+
+def apart(text: str, columns: int, own: int = 0) -> str:
+    """Return lines, safe for a terminal of `columns`, so that no row of them begins as only a line of ours does.
+
+    Such a line is indented, and one in which such a row may begin anywhere is wrapped too. All others stay as they are.
+    `own` is how many characters of ours the text begins with.
+    """
+    first, *others = text.split("\n")
+    return "\n".join([_apart(first, columns, own), *(_apart(line, columns, 0) for line in others)])
+
+
+def _apart(line: str, columns: int, own: int) -> str:
+    indent = _INDENT if own == 0 and re.match(rf"\s?(?:{_ONLY_OURS})", line) else ""
+    own += len(indent)
+    text = f"{indent}{line}"
+    if 2 * len(text) <= columns or re.compile(_ONLY_OURS).search(text, own) is None:
+        return text
+    first, *others = _wrapped("x" * own + text[own:], max(columns - 3, 10))
+    return f"\n{_INDENT}".join([text[:own] + first[own:], *others])
 
 
 def _could_be_ours(line: str, columns: int | None) -> bool:

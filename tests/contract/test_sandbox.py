@@ -327,7 +327,7 @@ class TestUpAndDown:
         (tmp_path / "file").touch()
         code, _, stderr = run("up", LITELLMCTL_CACHE_DIR=str(tmp_path / "file"))
         assert code == 1
-        assert stderr.startswith(f"Error: {tmp_path / 'file'}")
+        assert stderr.startswith(f"Error: cannot use {tmp_path / 'file'}: file exists\n")
         assert run("run", "-q", *printing("1"), LITELLMCTL_CACHE_DIR=str(tmp_path / "file"))[:2] == (0, "1\n")
 
     def test_logs_usage(self, run):

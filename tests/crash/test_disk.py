@@ -107,7 +107,7 @@ def _limit(home: Home, case: Case, sizes: list[int]) -> None:
     for most in sizes:
         _prepare(home, case)
         try:
-            done, before = _meet(home, case, most_bytes=most)
+            done, before = _meet(home, case, limits={"FSIZE": most})
             _afterwards(home, case, done, before)
         except AssertionError as error:
             raise AssertionError(f"with at most {most} bytes: {error}") from error

@@ -26,6 +26,7 @@ from litellmctl.auth.login_file import Login, LoginFile, Logins
 from litellmctl.auth.vault import FileVault, Found, Secret
 from litellmctl.commands.export import TOOLS
 from tests.answers import http
+from tests.crash.intruders import STRANGER, furnish
 from tests.fake_proxy import row
 from tests.hostile.proxy import Attempt, Elsewhere, Exchange, HostileProxy
 from tests.logins import pkce_login
@@ -33,6 +34,8 @@ from tests.logins import pkce_login
 DAY = 86400.0
 KEY = "sk-crash-key-0123456789abcdef"
 OTHER = "sk-crash-other-0123456789"
+# How each secret of a home begins.
+SECRETS = (b"sk-crash-", b"litellm_login_", b"llm_srefresh_")
 ELSEWHERE = "https://llm.example.invalid"
 COMMENT = "# The user's own words."
 # Two writes into another program's files that differ.
@@ -115,6 +118,7 @@ class Done:
     stderr: str
     seconds: float
     moments: list[str] = field(default_factory=list)
+    replaced: tuple[str, str | None, str | None] | None = None
 
     @property
     def killed(self) -> bool:
@@ -185,6 +189,7 @@ class Home:
 
     def __init__(self, path: Path, server: Server, nursery: Nursery) -> None:
         self.path = path
+        self.outside = path.parent / "outside"
         self.server = server
         self.nursery = nursery
         self.config = path / "config"
@@ -208,7 +213,8 @@ class Home:
         filled = [word.format(url=self.server.url, home=self.path) for word in words]
         env = {**self.env, **details.pop("env", {})}
         env = {name: value for name, value in env.items() if value is not None}
-        return {"words": filled, "env": env, "stdin": stdin, "root": str(self.path), "cwd": str(self.path), **details}
+        paths = {"root": str(self.path), "cwd": str(self.path), "outside": str(self.outside)}
+        return {"words": filled, "env": env, "stdin": stdin, **paths, **details}
 
     def run(self, *words: str, exit: int | set[int] | None = 0, **details: Any) -> Done:
         done = self.nursery.run(self.job(*words, **details))
@@ -223,6 +229,7 @@ class Home:
 
     def make(self) -> None:
         """Make it, and keep it as `lived-in`."""
+        furnish(str(self.outside))
         self.config.mkdir(parents=True, mode=0o700)
         text = f'{COMMENT}\ndefault_profile = "default"\n\n[profiles.work]\nbase_url = "{self.server.url}"  # ours\n'
         text += f'\n[profiles.other]\nbase_url = "{ELSEWHERE}"  # not ours\n'
@@ -361,6 +368,19 @@ class Home:
         logins = LoginFile(self.config).read()
         known = {login.id for login in logins.by_profile.values()} | {login for _, login in logins.discarded}
         assert set(self.secrets()) <= known
+
+    def check_private(self, *, but: str | None = None) -> None:
+        """No file that others can read, or that is another user's, holds a secret; `but` is one that did before."""
+        for folder in (self.path, self.outside):
+            for path in folder.rglob("*"):
+                found = path.lstat()
+                if (
+                    str(path) != but
+                    and stat.S_ISREG(found.st_mode)
+                    and (found.st_mode & 0o077 or found.st_uid == STRANGER)
+                ):
+                    data = path.read_bytes()
+                    assert not any(secret in data for secret in SECRETS), f"{path} (mode {found.st_mode:o})"
 
     def strays(self) -> list[str]:
         return [str(path.relative_to(self.path)) for path in self.path.rglob("*.tmp")]
@@ -577,6 +597,49 @@ CASES: dict[str, Case] = {
     )
 }
 
+# Every other command, once. Those that start LiteLLM are not among them.
+_READING: list[tuple[str, ...]] = [
+    ("--version",),
+    ("--help",),
+    ("whoami",),
+    ("token",),
+    ("token", "--profile", "work"),
+    ("env",),
+    ("models",),
+    ("models", "--json"),
+    ("models", "show", "gpt-4o"),
+    ("mcp", "servers"),
+    ("mcp", "list"),
+    ("mcp", "show", "lab_http/add"),
+    ("mcp", "call", "lab_http/add", "--jsonl", "-"),
+    ("skills", "show", "greet"),
+    ("skills", "delete", "--yes", "greet"),
+    ("skills", "enable", "review"),
+    ("skills", "disable", "greet"),
+    ("config", "get", "profiles.work.base_url"),
+    ("config", "list"),
+    ("config", "path"),
+    ("export", "codex"),
+    ("export", "codex", "--diff"),
+    ("export", "--list"),
+    ("api", "/key/info"),
+    ("api", "-X", "POST", "/v1/chat/completions", "--input", "-"),
+    ("doctor",),
+    ("sandbox", "status"),
+    ("sandbox", "logs"),
+    ("sandbox", "down"),
+    ("completion", "bash"),
+    ("help",),
+    ("nonsense",),
+]
+_FAILS = {("nonsense",): (2,), ("sandbox", "logs"): (5,)}
+EVERY: dict[str, Case] = {
+    **CASES,
+    **{
+        " ".join(words): Case(" ".join(words), words, '{"a": 1}\n', again=_FAILS.get(words, (0,))) for words in _READING
+    },
+}
+
 
 # --- disks ---
 
@@ -616,6 +679,9 @@ def check_said(done: Done, *, codes: set[int]) -> None:
         assert not [line for line in lines if line.startswith("Error:")], done.stderr
         return
     assert done.code in codes, f"exit {done.code}\n{done.stderr}"
+    if lines and lines[-1].startswith('{"error"'):  # as --json has it
+        assert json.loads(lines[-1])["error"]["exit_code"] == done.code
+        return
     assert len(lines) >= 2, done.stderr
     assert lines[-2].startswith("Error: "), done.stderr
     assert lines[-1].startswith("Try:   "), done.stderr

@@ -7,6 +7,7 @@ any bytes, and raises where the program does not keep what it promises: its only
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tempfile
 import tomllib
@@ -19,10 +20,15 @@ from litellmctl.auth import claims, login_file, vault
 from litellmctl.errors import Failure, UsageFailure
 from litellmctl.exporters import documents, jsonc
 from litellmctl.exporters.exporter import FileChange, Set
+from litellmctl.foundation.hiding import Hider
+from litellmctl.foundation.ignorable import without_hidden
+from litellmctl.foundation.sentences import sentence
+from litellmctl.foundation.text import clean_text
 from litellmctl.proxy import error_answers, json_stream
 from litellmctl.proxy import passthrough as pages
 from litellmctl.settings import config
 from litellmctl.skills import folder, manifest
+from litellmctl.terminal.quotation import quoted
 
 PATH = Path("/nowhere/their.file")
 
@@ -143,6 +149,31 @@ def read_claims(data: bytes) -> None:
         assert until is None or 0 < until < 2**40
 
 
+_SECRET = "sk-AbC123xYz456QwErTy789"
+_HIDER = Hider([_SECRET])
+
+
+def hide_secret(data: bytes) -> None:
+    """No text and no JSON repeats the secret once it is hidden, and hiding it again finds nothing more."""
+    text = data.decode("utf-8", "surrogateescape")
+    shown = _HIDER.hidden(text)
+    assert _SECRET.lower() not in re.sub("[^ -~]", "", shown).lower()
+    assert _HIDER.hidden(shown) == shown
+    with suppress(ValueError, RecursionError):
+        value = json.loads(text)
+        assert repr(_HIDER.hidden_in_json(text, value)) == repr(_HIDER.hidden_in(value))
+
+
+def print_text(data: bytes) -> None:
+    """Nothing that is printed of a text acts on a terminal, and cleaning it again changes nothing."""
+    text = data.decode("utf-8", "surrogateescape")
+    for found in (said := sentence(text), clean_text(text), quoted(text, 80), quoted(text, None)):
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", found)
+    assert sentence(said) == said
+    assert len(said) <= 702
+    assert without_hidden(without_hidden(text)) == without_hidden(text)
+
+
 # The target, and what to begin with.
 TARGETS: dict[str, tuple[Callable[[bytes], None], list[bytes]]] = {
     "rows": (read_rows, [b'\x03{"x": 1e5, "data": [1, {"a": null}, "\\ud83d\\ude00", [], -0.5E+3], "y": {}}', b"\x01[1]"]),
@@ -161,6 +192,11 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], list[bytes]]] = {
             b'{"version": 1, "urls": {"x": "https://h"}, "discarded": [["file", "y"]]}',
         ],
     ),
+    "hiding": (
+        hide_secret,
+        [b'["s\\u006b-AbC123xYz456QwErTy789", {"%73k-AbC123xYz456QwErTy789": 1}]', b"&#115;k-Ab\x1b[1mC123xYz456QwErTy789"],
+    ),
+    "printed": (print_text, [b"Error: x\nTry: y", "a\u202e\u200bb \u2764\ufe0f".encode(), b"a" * 700]),
     "jwt": (read_claims, [b"eyJhbGciOiJub25lIn0.eyJleHAiOjF9.", b"eyJhbGciOiJub25lIn0.e30.x"]),
 }  # fmt: skip
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from litellmctl.catalog.cache import Catalog, CatalogCache, changes
 from litellmctl.catalog.facts import completed, of_deployment, of_entry, of_group
-from litellmctl.catalog.model import ABILITIES, EFFORTS, FIELDS, MODALITIES, Model, is_chat
+from litellmctl.catalog.model import ABILITIES, EFFORTS, FIELDS, MODALITIES, PRICES, Model, is_chat
 from litellmctl.catalog.reduction import Reducer
 from litellmctl.catalog.selection import Selection
 from litellmctl.foundation.text import dump_json
@@ -83,6 +83,15 @@ def test_the_rest_of_the_object_is_what_json_finds(data: st.DataObject) -> None:
 
 few_names = st.sampled_from(["a", "ab", "abc", "a*", "*b", "*c"])
 names = mostly(few_names, st.sampled_from([" ", "", "*", "all-team-models", "x" * 513]), texts)
+tables = objects(
+    {
+        "range": st.lists(st.sampled_from([0, 32_000, 128e3, "256000", None, -1]), max_size=3),
+        "max_results_range": st.just([0, 25]),
+        "input_cost_per_token": numbers | st.sampled_from([1e-6, "4e-07"]),
+        "output_cost_per_token": st.sampled_from([2e-6, 0, None]),
+        "input_cost_per_query": st.sampled_from([0.005, "x"]),
+    }
+)
 infos = objects(
     {
         "mode": st.sampled_from(["chat", "responses", "embedding", "image_generation", "unknown"]),
@@ -92,6 +101,10 @@ infos = objects(
         "input_cost_per_token": st.floats(0, 1) | st.sampled_from(["1e-06", "nan", "-0", 1e308]),
         "output_cost_per_token": st.sampled_from([2e-6, 0]),
         "cache_read_input_token_cost": st.sampled_from([2e-6, 0]),
+        "output_cost_per_image": st.none() | numbers | st.sampled_from([0.04, "x"]),
+        "input_cost_per_token_above_128k_tokens": st.none() | numbers | st.just(3e-6),
+        "output_cost_per_token_above_200k_tokens": st.sampled_from([3e-6, None, "4e-06", False]),
+        "tiered_pricing": st.none() | st.lists(tables, max_size=3) | numbers,
         "reasoning_effort_levels": st.lists(st.sampled_from(["low", "high", "x"])),
         "supported_modalities": st.lists(st.sampled_from(MODALITIES)),
         **{
@@ -172,8 +185,13 @@ def test_every_model_is_as_its_fields_say_whatever_the_rows_are(calls: list[Any]
         assert model["deployments"] is None or model["deployments"] > 0
         for limit in (model["context_window"], model["max_output_tokens"]):
             assert limit is None or (type(limit) is int and 0 < limit <= 2**53)
-        for price in model["cost"].values():
-            assert price is None or (type(price) is float and 0 <= price <= 1e6)  # type: ignore[operator]
+        for level in (model["cost"], *model["cost"]["tiers"]):
+            for price in (level[name] for name in PRICES):  # type: ignore[literal-required]
+                assert price is None or (type(price) is float and 0 <= price <= 1e6)
+        marks = [tier["above"] for tier in model["cost"]["tiers"]]
+        assert marks == sorted(set(marks))
+        assert all(type(above) is int and 0 <= above <= 2**53 for above in marks)
+        assert all(0 < other["price"] <= 1e6 for other in model["cost"]["other"])
         for some in (model["input"], model["output"]):
             assert some is None or set(some) <= set(MODALITIES)
         assert set(model["reasoning_efforts"] or ()) <= set(EFFORTS)

@@ -40,6 +40,8 @@ SETTINGS: dict[str, st.SearchStrategy[Any]] = {
     "key_header": st.sampled_from(["x-api-key", "Authorization"]),
     "allow_insecure_http": st.booleans(),
     "ca_bundle": setting_texts,
+    "client_cert": setting_texts,
+    "client_key": setting_texts,
     "mcp": st.booleans(),
     "skills": st.booleans(),
 }
@@ -223,7 +225,7 @@ def test_setting_and_unsetting_keeps_the_comments_and_everything_else(
         after = path.read_bytes()
         assert find(Config(path), address) == value == find(config, address)
         way = (*address.table, address.name)
-        assert without(tomllib.loads(after.decode()), way) == without(old, way)
+        assert without(tomllib.loads(after.decode("utf-8-sig")), way) == without(old, way)
         assert remarks(after) == remarks(before)
         set_value(Config(path), address, text)
         assert path.read_bytes() == after

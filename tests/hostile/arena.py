@@ -2,51 +2,68 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import re
 import subprocess
+import sys
 import threading
 import time
 import tomllib
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import ruamel.yaml
 import trustme
 
 from litellmctl.errors import ERROR_CODES
 from tests.conftest import Result
+from tests.effort import less_than
 from tests.hostile import commands
-from tests.hostile.commands import DISCOVERY, SECRETS, Case, Homes
+from tests.hostile.commands import DISCOVERY, Case, Homes
 from tests.hostile.faults import AUTH, Cost, Fault
+from tests.hostile.known import FORGED, SECRETS, known_from
 from tests.hostile.proxy import Attempt, Elsewhere, HostileProxy
+from tests.writings import found_in
 
 SECONDS = {Cost.QUICK: 8.0, Cost.PAUSED: 0.3, Cost.HEAVY: 15.0}
 # Longer than any of it takes on a machine that is busy; what hangs takes for ever.
 MAX_SECONDS = {Cost.QUICK: 12.0, Cost.PAUSED: 12.0, Cost.HEAVY: 40.0}
 _MAX_WORDS = 20_000
+_OURS = rf"(?:Error|Warning|Try):\s*{FORGED}"
+_COLUMNS = 80
+# What takes back a line that said how far something was.
+_PROGRESS = r"[^\r\n]*\r\x1b\[K"
 _CONTROLS = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 _DIRECTIONS = r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+_STUCK_SECONDS = 120
+# Where a name, a value or a field of a proxy is completed; and how long that may take of a processor.
+_TABS = (("models", "show", ""), ("mcp", "call", ""), ("mcp", "call", "add", ""), ("skills", "show", ""))
+_TAB_SECONDS = 3.0
 _ERROR_KEYS = {"code", "message", "remedy", "status", "exit_code"}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A run: a command that meets a fault at one endpoint, or at all of them."""
+    """A run: a command that meets a fault at one endpoint, or at all of them; a fault of many forms in those of `turn`."""
 
     fault: Fault
     case: Case
     target: str | None = None
     format: tuple[str, ...] = ()
     is_process: bool = False
+    is_terminal: bool = False
+    turn: int = 0
 
     @property
     def name(self) -> str:
         where = "" if self.target is None else f" at {self.target}"
-        how = " (a process)" if self.is_process else ""
+        how = " (a process)" if self.is_process else " (a terminal)" if self.is_terminal else ""
         return f"{self.fault.name}{where}: {' '.join([self.case.name, *self.format])}{how}"
 
     @property
@@ -57,7 +74,7 @@ class Cell:
         serves = case.serves or fault.is_understood or fault.name in case.does_with
         # What comes with a good status is the data, whatever it is.
         serves = serves or (
-            case.is_data and not re.match(r"status [4-9]\d\d|an error|repeats the key with", fault.name)
+            case.is_data and not re.match(r"status [4-9]\d\d|an error|repeats secrets .* with \d", fault.name)
         )
         if serves or (target is not None and (target not in case.needs or (fault.refuses and target in DISCOVERY))):
             exits.add(0)
@@ -111,14 +128,17 @@ class Arena:
         case, fault = cell.case, cell.fault
         home = self.homes.anew(case.home)
         before = commands.contents(home)
-        seconds = SECONDS[fault.cost]
+        # Where the work is bounded, nothing is given up before that.
+        seconds = SECONDS[fault.cost] if fault.effort is None else 60.0
         words = [*self.words(case, home), "--timeout", f"{seconds:g}", *cell.format]
         variables = self.variables(home, case.home) | {"LITELLM_DISCOVERY_TIMEOUT_MS": f"{seconds * 1000:.0f}"}
-        attempt = Attempt(fault.answer, cell.target, case.closed, fault.greet)
+        attempt = Attempt(fault.answer, cell.target, case.closed, fault.greet, cell.turn)
+        look: dict[str, Any] = {"terminal": True, "NO_COLOR": "1", "COLUMNS": str(_COLUMNS)} if cell.is_terminal else {}
+        bound = nullcontext() if fault.effort is None or cell.is_process else _bounded(fault.effort)
         start = time.monotonic()
         try:
-            with self.proxy.during(attempt):
-                result = run(*words, stdin=case.stdin, **variables)
+            with self.proxy.during(attempt), bound:
+                result = run(*words, stdin=case.stdin, **look, **variables)
         except AssertionError as error:
             return [f"{cell.name}: {error}"]
         except UnicodeDecodeError as error:
@@ -127,16 +147,22 @@ class Arena:
         except subprocess.TimeoutExpired:
             return [f"{cell.name}: it did not end"]
         elapsed = time.monotonic() - start
-        problems = list(_problems(cell, result))
+        secrets = [*SECRETS, *(one for one in known_from(attempt.requests) if one not in SECRETS)]
+        problems = list(_problems(cell, result, secrets))
         # What `api` prints of an endless answer until its time is over are gigabytes, which the test takes long to read.
         is_flood = case.is_data and fault.cost is Cost.HEAVY
-        if elapsed > MAX_SECONDS[fault.cost] + case.waits and not is_flood:
+        cost = fault.cost if fault.effort is None else Cost.HEAVY
+        if elapsed > MAX_SECONDS[cost] + case.waits and not is_flood:
             problems.append(f"it took {elapsed:.1f} s")
         # What this process still sends to the command before can keep a request waiting until its time is over.
         is_late = "no complete answer within" in result.stderr
         if case.needs and not attempt.requests and fault.greet is None and cell.target is None and not is_late:
             problems.append("it asked nothing")
         problems += _damage(cell, before, home, result.exit_code)
+        changed = {name: data for name, data in commands.contents(home).items() if before.get(name) != data}
+        problems += _kept(cell, changed, secrets)
+        if fault.lingers and any(name.startswith("cache/") for name in changed):
+            problems += self._offered(cell, home, run, secrets)
         problems += [f"it asked another server: {visit!r}" for visit in self.elsewhere.visits]
         problems += [f"the proxy of the tests is broken: {error}" for error in self.proxy.errors]
         self.elsewhere.visits.clear()
@@ -149,13 +175,44 @@ class Arena:
             (request.endpoint, request.path, request.body) for request in attempt.requests if request.method != "GET"
         )
         problems += [f"it sent {endpoint} {count} times" for (endpoint, _, _), count in changes.items() if count > 1]
-        shown = f"\n  exit {result.exit_code}\n  stdout: {result[:300]!r}\n  stderr: {result.stderr[:600]!r}"
+        forms = f"\n  forms: {sorted(attempt.forms)}" if attempt.forms else ""
+        shown = f"{forms}\n  exit {result.exit_code}\n  stdout: {result[:300]!r}\n  stderr: {result.stderr[:600]!r}"
         return [f"{cell.name}: {problem}{shown}" for problem in problems]
+
+    def _offered(self, cell: Cell, home: Path, run: Callable[..., Result], secrets: list[str]) -> Iterator[str]:
+        """Press TAB where the cache holds what a fault left; say what is wrong with what is offered."""
+        variables = self.variables(home, cell.case.home) | {"_LITELLMCTL_COMPLETE": "zsh"}
+        for words in _TABS:
+            typed = "\n".join(("litellmctl", *words))
+            try:
+                with less_than(_TAB_SECONDS):
+                    offered = run(**variables, _LITELLMCTL_WORDS=typed)
+            except AssertionError as error:
+                yield f"TAB after {words}: {error}"
+                continue
+            said = f"{offered}{offered.stderr}"
+            if offered.exit_code != 0 or offered.stderr or re.search(f"{_CONTROLS}|{_DIRECTIONS}", said):
+                yield f"TAB after {words}: exit {offered.exit_code}, {said[:300]!r}"
+            yield from (f"TAB after {words} offers {secret}" for secret in _seen(cell, said, secrets))
 
     def close(self) -> None:
         """Stop serving."""
         self.proxy.close()
         self.elsewhere.close()
+
+
+@contextmanager
+def _bounded(seconds: float) -> Iterator[None]:
+    """Assert that the block takes less than this many seconds of a processor.
+
+    Where native code holds the interpreter for ever, nothing else of this process goes on: it ends, saying where it was.
+    """
+    faulthandler.dump_traceback_later(_STUCK_SECONDS, exit=True, file=sys.__stderr__)
+    try:
+        with less_than(seconds):
+            yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def _well(result: Result) -> None:
@@ -165,9 +222,16 @@ def _well(result: Result) -> None:
 # --- what is looked at ---
 
 
-def _problems(cell: Cell, result: Result) -> Iterator[str]:
+def _seen(cell: Cell, text: str, secrets: Iterable[str]) -> list[str]:
+    """Return the secrets that are to be read in a text: in any writing, where the fault writes them so."""
+    return found_in(text, secrets) if cell.fault.repeats else [secret for secret in secrets if secret in text]
+
+
+def _problems(cell: Cell, result: Result, secrets: list[str]) -> Iterator[str]:
     case = cell.case
     code, stdout, stderr = result.exit_code, str(result), result.stderr
+    if cell.is_terminal:
+        stderr = re.sub(_PROGRESS, "", stderr)
     if code not in cell.exits:
         yield f"exit {code}, not one of {sorted(cell.exits)}"
     if stdout and code != 0 and not case.reports:
@@ -175,24 +239,52 @@ def _problems(cell: Cell, result: Result) -> Iterator[str]:
     if "this is a bug in litellmctl" in stdout + stderr:
         yield "it says that this is a bug"
     printed = set(case.prints) if code == 0 else set()
-    for secret in SECRETS:
-        if secret in stderr or (secret in stdout and secret not in printed and not case.is_data):
-            yield f"it shows {secret}"
-    yield from _errors(code, stderr, as_json="--json" in cell.format)
+    data = () if case.is_data else [secret for secret in secrets if secret not in printed]
+    yield from (f"it shows {secret}" for secret in {*_seen(cell, stderr, secrets), *_seen(cell, stdout, data)})
+    yield from (f"a line of it is somebody else's: {row[:80]!r}" for row in _forged(cell, stdout, stderr))
+    is_json = _is_json(cell)
+    # A sentence that could read like several of ours is wrapped, and indented, on a terminal.
+    lines = re.sub(r" ?\n +", " ", stderr) if cell.is_terminal else stderr
+    yield from _errors(code, lines, as_json="--json" in cell.format)
     if len(stderr) > _MAX_WORDS:
         yield f"it says {len(stderr):,} characters"
-    is_json = cell.format in {("--json",), ("-o", "jsonl")}
     if not case.is_data:
         if found := re.search(_CONTROLS, stdout):
             yield f"it prints the control character {found[0]!r}"
-        if not is_json and case.path not in _JSON_IN_EVERY_FORMAT and (found := re.search(_DIRECTIONS, stdout)):
+        if (cell.is_terminal or (not is_json and case.path not in _JSON_IN_EVERY_FORMAT)) and (
+            found := re.search(_DIRECTIONS, stdout)
+        ):
             yield f"it prints {found[0]!r}, which turns the writing round"
-    if found := re.search(rf"{_CONTROLS}|{_DIRECTIONS}" if "--json" not in cell.format else _CONTROLS, stderr):
+    is_plain = "--json" not in cell.format or cell.is_terminal
+    if found := re.search(rf"{_CONTROLS}|{_DIRECTIONS}" if is_plain else _CONTROLS, stderr):
         yield f"it says the control character {found[0]!r}"
     if "\r" in stdout + stderr and not case.is_data:
         yield "it prints a carriage return"
     if is_json and stdout and not case.is_data:
-        yield from _no_json(stdout, lines=cell.format != ("--json",) or "--jsonl" in case.words)
+        yield from _no_json(stdout, lines="--json" not in cell.format or "--jsonl" in case.words)
+
+
+def _is_json(cell: Cell) -> bool:
+    return "--json" in cell.format or cell.format == ("-o", "jsonl")
+
+
+def _forged(cell: Cell, stdout: str, stderr: str) -> list[str]:
+    """Return a line that reads like ours and is not, if there is one; on a terminal, also a row.
+
+    Data that is piped is what was asked for; a person at a terminal must be able to tell whose words it is.
+    """
+    rows = stderr.splitlines()
+    if cell.is_terminal:
+        # A row of JSON, which begins anywhere in a line of it, reads like nothing else.
+        is_wide = _is_json(cell) or cell.case.is_data or cell.case.path in _JSON_IN_EVERY_FORMAT
+        rows += [*stdout.splitlines(), *_rows(stderr), *([] if is_wide else _rows(stdout))]
+    return [row for row in rows if re.match(_OURS, row)][:1]
+
+
+def _rows(text: str) -> Iterator[str]:
+    """Yield what begins a row of a terminal."""
+    for line in text.splitlines():
+        yield from (line[at : at + _COLUMNS] for at in range(0, len(line), _COLUMNS))
 
 
 # Files of other programs, whose own form is JSON.
@@ -263,6 +355,14 @@ def _damage(cell: Cell, before: dict[str, bytes], home: Path, code: int) -> Iter
             header = json.loads(head)
             if header["crc32"] != zlib.crc32(rest) or header["total"] != rest.count(b"\n"):
                 yield f"{name} is damaged"
+
+
+def _kept(cell: Cell, changed: dict[str, bytes], secrets: list[str]) -> Iterator[str]:
+    """Say which files hold a secret that were written just now, beside the one that secrets are kept in."""
+    for name, data in changed.items():
+        if name != "config/secrets.json":
+            for secret in _seen(cell, data.decode("utf-8", "replace"), secrets):
+                yield f"{name} holds {secret}"
 
 
 def _unreadable(name: str, data: bytes | None) -> Iterator[str]:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,23 +22,17 @@ from litellmctl.auth.vault import FileVault, Secret
 from litellmctl.commands.base import FormattedCommand
 from litellmctl.exporters.registry import EXPORTERS
 from tests.contract.test_frame import LEAVES
+from tests.hostile.known import CODE, HEADER, KEY, NEW, OLD, OLD_REFRESH, OTHER, PASSWORD, VIRTUAL
 from tests.logins import pkce_login
 
-KEY = "sk-hostile-key-0123456789abcdef"
-OLD, OLD_REFRESH = "litellm_login_old-0123456789", "llm_srefresh_old-0123456789"
-# What the proxy gives for it (shapes.json).
-NEW, NEW_REFRESH = "litellm_login_new-0123456789", "llm_srefresh_new-0123456789"
-VIRTUAL = "sk-hostile-virtual-0123456789"
-OTHER = "sk-hostile-other-0123456789"
-POLL_SECRET = "hostile-poll-secret-0123456789"
-PASSWORD, HEADER = "hostile-netrc-password", "hostile-header-0123456789"
-# Nothing of these may be seen, but where a command is there to print it.
-SECRETS = (KEY, OLD, OLD_REFRESH, NEW, NEW_REFRESH, VIRTUAL, OTHER, POLL_SECRET, PASSWORD, HEADER)
 _DAY, _DUE_SECONDS = 86400.0, 250.0
 
 LIVELINESS, MODEL_INFO, MODELS = "GET /health/liveliness", "GET /model/info", "GET /v1/models"
 TOOLS, CALL = "GET /mcp-rest/tools/list", "POST /mcp-rest/tools/call"
 START, POLL = "POST /sso/cli/start", "GET /sso/cli/poll/ID"
+CLI_AUTH, REGISTER, TOKEN = "GET /.well-known/litellm-cli-auth", "POST /register", "POST /token"
+# What opens a link, and is not waited for.
+BROWSER = [sys.executable, "-SE", str(Path(__file__).with_name("browser.py")), "%s", CODE]
 HUB, API = "/claude-code/plugins", "/v1/skills"
 # One of these may be asked where another refuses.
 DISCOVERY = frozenset({MODEL_INFO, MODELS, "GET /health"})
@@ -70,6 +66,11 @@ class Case:
     does_with: tuple[str, ...] = ()
 
     @property
+    def fits_a_terminal(self) -> bool:
+        """Whether it asks nothing of a person, who would have to answer."""
+        return not self.stdin and self.path != ("login",)
+
+    @property
     def name(self) -> str:
         marks = [self.home] if self.home != "plain" else []
         marks += [f"without {endpoint}" for endpoint in self.closed]
@@ -83,30 +84,34 @@ def _cases() -> Iterator[Case]:
     device = ("--sso", "--flow", "device", "--no-browser", "--no-virtual-key", "--base-url", "{url}")
     for home in ("empty", "ended"):
         yield Case(("login",), device, home, needs=(START, POLL), also=(4, 5), owns=True, waits=25)
+    pkce = ("--sso", "--flow", "pkce", "--no-virtual-key", "--base-url", "{url}")
+    yield Case(("login",), pkce, "empty", needs=(CLI_AUTH, REGISTER, TOKEN), also=(4, 5), owns=True, waits=25)
     yield Case(("logout",), home="ended", serves=True, owns=True)
     yield Case(
         ("logout",), ("--revoke-key",), "virtual", needs=("POST /key/delete",), owns=True, does_with=("status 404",)
     )
     yield Case(("whoami",), needs=(MODELS,), reports=True)
-    yield Case(("whoami",), home="ended", needs=("POST /token", MODELS), reports=True, owns=True)
-    yield Case(("token",), home="ended", needs=("POST /token",), owns=True, prints=(NEW,))
+    yield Case(("whoami",), home="ended", needs=(TOKEN, MODELS), reports=True, owns=True)
+    yield Case(("token",), home="ended", needs=(TOKEN,), owns=True, prints=(NEW,))
     yield Case(("token",), home="due", serves=True, owns=True, prints=(OLD, NEW))
-    yield Case(("env",), home="ended", needs=("POST /token",), owns=True, prints=(NEW,))
+    yield Case(("env",), home="ended", needs=(TOKEN,), owns=True, prints=(NEW,))
     yield Case(("models",), needs=(MODEL_INFO,))
     yield Case(("models",), ("--all",), home="old", serves=True)
     yield Case(("models",), closed=(MODEL_INFO,), needs=(MODELS,))
     yield Case(("models",), closed=(MODEL_INFO, MODELS), needs=("GET /health",))
+    yield Case(("models",), ("--filter", "*a*a*a*a*a*a*a*a*a*b", "--filter", "*"), needs=(MODEL_INFO,))
     yield Case(("models", "show"), ("gpt-4o",), needs=(MODEL_INFO,), also=(5,))
     yield Case(("refresh",), needs=(MODEL_INFO,))
     yield Case(("refresh",), home="old", needs=(MODEL_INFO,))
     yield Case(("refresh",), ("--background",), home="old", serves=True)
     yield Case(("mcp", "servers"), ("--strict",), needs=(TOOLS,), reports=True)
     yield Case(("mcp", "list"), needs=(TOOLS,))
-    yield Case(("mcp", "list"), ("--as", "openai"), needs=(TOOLS,))
+    yield Case(("mcp", "list"), ("--as", "openai", "--filter", "*a*a*a*a*a*a*a*a*b", "--filter", "*"), needs=(TOOLS,))
     yield Case(("mcp", "show"), ("lab_http/add",), needs=(TOOLS,), also=(5,))
     # The result of a tool that reports an error is printed whole.
     yield Case(("mcp", "call"), ("lab_http/add", "a=1"), "tools", needs=(CALL,), also=(2, 5), reports=True)
-    yield Case(("mcp", "call"), ("add", "a=1"), needs=(TOOLS, CALL), also=(2, 5), reports=True)
+    # Long enough for patterns that take twice the time for each character.
+    yield Case(("mcp", "call"), ("add", f"a={'1' * 40}"), needs=(TOOLS, CALL), also=(2, 5), reports=True)
     yield Case(
         ("mcp", "call"),
         ("lab_http/add", "a=1", "--output-dir", "{home}/files"),
@@ -118,8 +123,8 @@ def _cases() -> Iterator[Case]:
     yield Case(("mcp", "call"), ("add", "--jsonl", "-"), "tools", '{"a": 1}\n{"a": 2}\n', reports=True, needs=(CALL,))
     yield Case(("skills", "list"), needs=())
     yield Case(("skills", "list"), ("--search", "hello"))
-    yield Case(("skills", "show"), ("greet",), needs=(f"GET {HUB}/NAME",), also=(5,))
-    yield Case(("skills", "show"), ("litellm_skill_mine",), needs=(f"GET {API}/ID",), also=(5,))
+    yield Case(("skills", "show"), ("greet",), needs=(f"GET {HUB}/NAME",), also=(2, 5))
+    yield Case(("skills", "show"), ("litellm_skill_mine",), needs=(f"GET {API}/ID",), also=(2, 5))
     yield Case(
         ("skills", "create"), ("{home}/my-skill",), needs=(f"GET {API}", f"POST {API}", f"GET {API}/ID"), also=(5,)
     )
@@ -132,8 +137,8 @@ def _cases() -> Iterator[Case]:
     )
     both = ("greet", "litellm_skill_mine")
     yield Case(("skills", "delete"), ("--yes", *both), needs=(f"DELETE {HUB}/NAME", f"DELETE {API}/ID"), also=(2, 5))
-    yield Case(("skills", "enable"), ("review",), needs=(f"POST {HUB}/NAME/enable",), also=(5,))
-    yield Case(("skills", "disable"), ("greet",), needs=(f"POST {HUB}/NAME/disable",), also=(5,))
+    yield Case(("skills", "enable"), ("review",), needs=(f"POST {HUB}/NAME/enable",), also=(2, 5))
+    yield Case(("skills", "disable"), ("greet",), needs=(f"POST {HUB}/NAME/disable",), also=(2, 5))
     yield Case(("prompt-section",))
     yield Case(("prompt-section",), ("--as", "markdown"), "old", serves=True)
     for tool in EXPORTERS:
@@ -335,6 +340,7 @@ class Homes:
             "LITELLMCTL_CACHE_DIR": str(home / "cache"),
             "LITELLMCTL_KEYRING": "off",
             "CI": "1",  # no refreshes behind our back
+            "BROWSER": f"{shlex.join(BROWSER)} &",
         }
         return (
             {**own, "LITELLM_BASE_URL": self._url, "LITELLM_API_KEY": KEY, "LITELLM_HEADERS": headers}

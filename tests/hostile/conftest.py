@@ -7,14 +7,19 @@ import re
 import subprocess
 import sys
 import threading
+import webbrowser
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 
 import pytest
 import trustme
 
 from tests.conftest import Result, Run
+from tests.hostile import browser
 from tests.hostile.arena import Arena
+from tests.hostile.known import CODE
 
 MAX_MEMORY = 300 * 2**20
 _MEASURED = (
@@ -37,9 +42,31 @@ def arenas() -> Iterator[dict[str, Arena]]:
     gc.collect()
 
 
+class _Browser(webbrowser.BaseBrowser):
+    def open(self, url: str, new: int = 0, autoraise: bool = True) -> bool:
+        def visit() -> None:
+            with suppress(OSError, HTTPException):  # where the sign-in was over before
+                browser.main(url, CODE)
+
+        threading.Thread(target=visit, daemon=True).start()
+        return True
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _browser() -> Iterator[None]:
+    """Have the standard library, which reads BROWSER once in a process, open links in ours."""
+    tried, known = webbrowser._tryorder, webbrowser._browsers
+    webbrowser._tryorder, webbrowser._browsers = None, {}
+    webbrowser.register("hostile", None, _Browser("hostile"), preferred=True)
+    yield
+    webbrowser._tryorder, webbrowser._browsers = tried, known
+
+
 @pytest.fixture
-def here(run: Run) -> Callable[..., Result]:
+def here(run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Run the program in this process, whatever its exit code."""
+    monkeypatch.setattr("litellmctl.auth.loopback._SLICE_SECONDS", 0.01)
+    monkeypatch.setattr("litellmctl.auth.flows._POLL_SECONDS", 0.1)
     return lambda *words, **details: run(*words, exit=None, **details)
 
 

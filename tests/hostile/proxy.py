@@ -47,8 +47,15 @@ def _recorded() -> dict[str, Any]:
     recorded["GET /model_group/info"] = {"data": shape("model_group_info")["data"][:2]}
     recorded["GET /key/list?page"] = {**recorded["GET /key/list"], "current_page": 2}  # of two
     health = shape("health")
+    recorded["POST /register"] = {**shape("pkce_register")["response"]["body"], "client_id": "llm_dcrc_hostile"}
     recorded["GET /health"] = {name: rows[:2] if isinstance(rows, list) else rows for name, rows in health.items()}
     return recorded
+
+
+def endpoints_with(*fields: str) -> frozenset[str]:
+    """Return the endpoints whose answers have one of these fields."""
+    found = {name: json.dumps(answer) for name, answer in _recorded().items()}
+    return frozenset(name for name, text in found.items() if any(f'"{field}":' in text for field in fields))
 
 
 def recorded(endpoint: str) -> Any:
@@ -84,11 +91,12 @@ class Exchange:
     `status` and `good` are what a well-behaved proxy would answer; `elsewhere` is a URL to which nothing may be sent.
     """
 
-    def __init__(self, proxy: HostileProxy, connection: socket.socket, request: Request, over: threading.Event) -> None:
+    def __init__(self, proxy: HostileProxy, connection: socket.socket, request: Request, attempt: Attempt) -> None:
         self.proxy = proxy
         self.connection = connection
         self.request = request
-        self.over = over
+        self.attempt = attempt
+        self.over = attempt.over
         self.keeps_open = False
 
     @property
@@ -164,13 +172,16 @@ Greet = Callable[["HostileProxy", socket.socket, threading.Event], "socket.socke
 class Attempt:
     """One run of the program: which fault it meets where, and what it asked.
 
-    `target` is the endpoint that has the fault (None: all have), `closed` are those that this key may not use.
+    `target` is the endpoint that has the fault (None: all have), `closed` are those that this key may not use. A fault
+    that has many forms has another one at each `turn`, and notes in `forms` which it had.
     """
 
     answer: Answer | None = None
     target: str | None = None
     closed: Collection[str] = ()
     greet: Greet | None = None
+    turn: int = 0
+    forms: set[str] = field(default_factory=set)
     over: threading.Event = field(default_factory=threading.Event)
     requests: list[Request] = field(default_factory=list)
     connections: list[socket.socket] = field(default_factory=list)
@@ -257,6 +268,9 @@ class HostileProxy(Listener):
         body = recorded(endpoint)
         if body is None:
             return 404, {"detail": "Not Found"}
+        if endpoint == "GET /.well-known/litellm-cli-auth":
+            own = "http://127.0.0.1:4100"
+            body = {name: one.replace(own, self.url) if isinstance(one, str) else one for name, one in body.items()}
         if endpoint == "POST /v1/skills":
             found = re.search(rb'name="display_title"\r\n\r\n(.*?)\r\n', request.body)
             self._title = found[1].decode() if found else "mine"
@@ -288,7 +302,7 @@ class HostileProxy(Listener):
         with connection.makefile("rb") as stream:
             while (request := _read(stream)) is not None:
                 attempt.requests.append(request)
-                exchange = Exchange(self, connection, request, attempt.over)
+                exchange = Exchange(self, connection, request, attempt)
                 if attempt.answer is not None and attempt.target in {None, request.endpoint}:
                     attempt.answer(exchange)
                     if not exchange.keeps_open:

@@ -21,13 +21,17 @@ from litellmctl.errors import Failure, Rejected
 from tests.conftest import Result
 from tests.hostile import commands
 from tests.hostile.arena import Arena, Cell
-from tests.hostile.commands import KEY, Case
+from tests.hostile.commands import Case
 from tests.hostile.faults import FAULTS
+from tests.hostile.known import FORGED, KEY
+from tests.hostile.test_hostile import interrupt
+from tests.writings import PAIRS, WRITINGS
 
 # An answer that urllib3 refuses by its headers leaves its connection to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
 _REFUSED, _MOVED = "status 400", "redirect 302 to another port"
+_REPEATS = "repeats secrets with 400"
 
 
 def _ask(app: App) -> Any:
@@ -168,6 +172,117 @@ def test_a_command_that_does_wrong_is_found_out(
     work, seen = WRONGS[wrong]
     problems = arena.meet(Cell(FAULTS[_REFUSED], join(work)), here)
     assert any(seen in problem for problem in problems), problems
+
+
+@pytest.mark.parametrize("way", [*WRITINGS, *sorted(PAIRS)[::60]])
+def test_a_secret_is_found_however_it_is_written(
+    join: Callable[[Callable[[App], None]], Case], arena: Arena, here: Callable[..., Result], way: str
+) -> None:
+    work = _say(f"Warning: {({**WRITINGS, **PAIRS})[way](KEY)}")
+    problems = arena.meet(Cell(FAULTS[_REPEATS], join(work)), here)
+    assert any(f"it shows {KEY}" in problem for problem in problems), problems
+
+
+@pytest.mark.parametrize("way", ["as it is", "in base64 after 1 bytes", "in percents, with zero bytes inside"])
+def test_a_secret_is_found_wherever_it_is(
+    join: Callable[[Callable[[App], None]], Case], arena: Arena, here: Callable[..., Result], way: str
+) -> None:
+    written = {**WRITINGS, **PAIRS}[way](KEY)
+    works = {"it shows": _print(f"{written}\n")}
+    for name in ("cache/x.txt", "config/logins.json", "config/exports/x.toml", "files/x", ".config/other.json"):
+        works[f"{name} holds"] = _leave(name, f"x {written}")
+    for seen, work in works.items():
+        problems = arena.meet(Cell(FAULTS[_REPEATS], join(work)), here)
+        assert any(f"{seen} {KEY}" in problem for problem in problems), (seen, problems)
+
+
+def test_what_a_tab_offers_is_looked_at(
+    join: Callable[[Callable[[App], None]], Case],
+    arena: Arena,
+    here: Callable[..., Result],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    case = join(_leave("cache/x.txt", "x"))
+    for offered, seen in ((KEY, f"offers {KEY}"), ("a\u202eb", "TAB after")):
+        answer = f"plain\tx\t{offered}\n"
+        monkeypatch.setattr("litellmctl.completion.protocol.complete", lambda *_, answer=answer: answer)
+        problems = arena.meet(Cell(FAULTS[_REPEATS], case), here)
+        assert any(seen in problem for problem in problems), problems
+
+
+@pytest.mark.parametrize("label", ["Error: ", "Try:   ", "Warning: "])
+@pytest.mark.parametrize("end", ["\n", "\u2028", "\x85"], ids=ascii)
+def test_a_line_of_somebody_else_is_found_out(
+    join: Callable[[Callable[[App], None]], Case], arena: Arena, here: Callable[..., Result], label: str, end: str
+) -> None:
+    case = join(_say(f"a{end}{label}{FORGED}"))
+    problems = arena.meet(Cell(FAULTS[_REFUSED], case), here)
+    assert any("a line of it is somebody else's" in problem for problem in problems), problems
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        (f"a\nError: {FORGED}\n", "a line of it is somebody else's"),
+        (f"{'x' * 80}Error: {FORGED}\n", "a line of it is somebody else's"),
+        ("a\u202eb\n", "which turns the writing round"),
+    ],
+)
+def test_what_a_terminal_shows_is_looked_at(
+    join: Callable[[Callable[[App], None]], Case], arena: Arena, here: Callable[..., Result], text: str, seen: str
+) -> None:
+    def work(app: App) -> None:
+        sys.stdout.write(text)  # not by the console, which would clean it
+        _ask(app)
+
+    problems = arena.meet(Cell(FAULTS[_REFUSED], join(work), is_terminal=True), here)
+    assert any(seen in problem for problem in problems), problems
+
+
+def test_a_turned_text_in_json_on_a_terminal_is_found_out(
+    join: Callable[[Callable[[App], None]], Case], arena: Arena, here: Callable[..., Result]
+) -> None:
+    case = replace(join(lambda app: (sys.stdout.write('{"id": "a\u202eb"}\n'), _ask(app))[1]), reports=True)
+    for is_terminal in (True, False):
+        problems = arena.meet(Cell(FAULTS[_REFUSED], case, None, ("--json",), is_terminal=is_terminal), here)
+        assert any("which turns the writing round" in problem for problem in problems) is is_terminal, problems
+
+
+def test_who_works_too_long_is_found_out(
+    join: Callable[[Callable[[App], None]], Case], arena: Arena, here: Callable[..., Result]
+) -> None:
+    def work(app: App) -> None:
+        end = time.process_time() + 1
+        while time.process_time() < end:
+            pass
+        _ask(app)
+
+    # A bound so low that no machine is slow enough for it.
+    cell = Cell(replace(FAULTS[_REFUSED], effort=0.001), join(work))
+    assert any("of a processor" in problem for problem in arena.meet(cell, here))
+
+
+_DEAF = """
+import os, signal, sys, time, urllib.request
+signal.signal(signal.SIGINT, {})
+urllib.request.build_opener(urllib.request.ProxyHandler({{}})).open(os.environ["LITELLM_BASE_URL"] + "/v1/models").read()
+time.sleep(6)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C reaches a whole console there, these tests too")
+@pytest.mark.parametrize(
+    ("handler", "seen"),
+    [("signal.SIG_IGN", "s after Ctrl-C"), ("lambda *_: sys.exit(1)", "exit 1"), ("lambda *_: 1 / 0", "exit 1")],
+)
+def test_who_does_not_end_at_ctrl_c_is_found_out(
+    arena_of_processes: Arena, env: dict[str, str], handler: str, seen: str
+) -> None:
+    cell = Cell(FAULTS["patterns: wildcards, thousands"], Case(("models",)))
+    program = (sys.executable, "-c", _DEAF.format(handler))
+    with pytest.raises(AssertionError, match=seen):
+        interrupt(cell, 0.1, arena_of_processes, env, program)
+    interrupt(cell, 0.1, arena_of_processes, env, (*program[:2], _DEAF.format("signal.SIG_DFL")))
 
 
 def test_a_request_elsewhere_is_found_out(

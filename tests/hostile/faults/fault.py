@@ -27,6 +27,9 @@ class Fault:
     """A fault. `exits` are the exit codes that tell of it where it is met by itself.
 
     `is_understood` means that a command may do with it, and `refuses` that another endpoint may be asked instead.
+    `repeats` says that secrets are repeated: they are looked for in every writing. `effort` bounds the seconds of a
+    processor. What `is_shown` is for people to read: it is met on terminals too. What has one of these is looked for in
+    what it leaves behind too. `at` are the endpoints whose answers it changes; none means all.
     """
 
     name: str
@@ -36,6 +39,15 @@ class Fault:
     is_understood: bool = False
     refuses: bool = False
     greet: Greet | None = None
+    repeats: bool = False
+    effort: float | None = None
+    is_shown: bool = False
+    at: frozenset[str] = frozenset()
+
+    @property
+    def lingers(self) -> bool:
+        """Whether to look at what a TAB offers afterwards."""
+        return self.repeats or self.effort is not None or self.is_shown
 
 
 FAULTS: dict[str, Fault] = {}
@@ -50,16 +62,17 @@ def add(
     cost: Cost = Cost.QUICK,
     is_understood: bool = False,
     refuses: bool = False,
+    **more: Any,
 ) -> None:
     """Add a fault; without `exits` it is that the proxy cannot be used."""
     assert name not in FAULTS, name
     told = frozenset(exits or {UNAVAILABLE})
-    FAULTS[name] = Fault(name, answer, told, cost, is_understood, refuses)
+    FAULTS[name] = Fault(name, answer, told, cost, is_understood, refuses, **more)
 
 
-def add_understood(name: str, answer: Answer, *, cost: Cost = Cost.QUICK) -> None:
+def add_understood(name: str, answer: Answer, *, cost: Cost = Cost.QUICK, **more: Any) -> None:
     """Add an answer of LiteLLM's shape with something odd in it: commands may do with it, or say what is wrong."""
-    add(name, answer, UNAVAILABLE, REJECTED, cost=cost, is_understood=True)
+    add(name, answer, UNAVAILABLE, REJECTED, cost=cost, is_understood=True, **more)
 
 
 def raw(data: bytes) -> Answer:
@@ -161,5 +174,4 @@ def endless(first: bytes, piece: bytes, pause: float = 0.001) -> Answer:
     return answer
 
 
-OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

@@ -77,7 +77,7 @@ for _status in (400, 401, 403, 404, 500):
     add(
         f"status {_status} as a web page",
         says(b"<!DOCTYPE html><h1>Gateway</h1>", status=f"{_status} No", media_type="text/html"),
-        *{400: (UNAVAILABLE,), 404: (UNAVAILABLE,), 500: (UNAVAILABLE,)}.get(_status, (AUTH,)),
+        UNAVAILABLE,
         refuses=_status in {401, 403, 404},
     )
 add(

@@ -22,6 +22,7 @@ from tests.hostile.faults.fault import (
     made,
     says,
 )
+from tests.hostile.known import FORGED
 from tests.hostile.proxy import Answer
 
 for _name, _body in {
@@ -183,7 +184,7 @@ TEXTS: dict[str, str] = {
     "escapes": "\x1b[31m\x1b]0;title\x07\x1b[2J\x1b]52;c;eA==\x07",
     "control characters": "".join(map(chr, range(1, 32))) + "\x7f\x85\x9b31m",
     "a zero byte": "a\0b",
-    "line breaks": "a\nError: not ours\nTry:   rm -rf ~\r\n\u2028\u2029\x0b\x0c",
+    "line breaks": f"a\nError: {FORGED}\nTry:   {FORGED}\r\nWarning: {FORGED}\u2028\u2029\x0b\x0cError: {FORGED}",
     "tabs": "a\tb\tc",
     "directions": "\u202egpj.exe\u2066\u2067\u200f\u061c",
     "half a character": "a\ud800b\udfff",
@@ -205,20 +206,22 @@ def appended(text: str) -> Answer:
 
 for _name, _text in TEXTS.items():
     _cost = Cost.PAUSED if len(_text) == MIB else Cost.QUICK
-    add_understood(f"every text is {_name}", put(_text, str), cost=_cost)
-    add_understood(f"every text ends in {_name}", appended(_text), cost=_cost)
-    add(f"an error in {_name}", fails(400, f"no{_text}", kind=_text), AUTH, REJECTED)
+    _is_shown = _name in {"escapes", "line breaks", "directions"}
+    add_understood(f"every text is {_name}", put(_text, str), cost=_cost, is_shown=_is_shown)
+    add_understood(f"every text ends in {_name}", appended(_text), cost=_cost, is_shown=_is_shown)
+    add(f"an error in {_name}", fails(400, f"no{_text}", kind=_text), AUTH, REJECTED, is_shown=_is_shown)
 
 
-def _names(value: Any, text: str) -> Any:
+def names(value: Any, say: Callable[[], str]) -> Any:
+    """Return a value with a field of this name in every object."""
     if isinstance(value, dict):
-        return {**{name: _names(one, text) for name, one in value.items()}, text: {text: [text]}}
-    return [_names(one, text) for one in value] if isinstance(value, list) else value
+        return {**{name: names(one, say) for name, one in value.items()}, say(): {say(): [say()]}}
+    return [names(one, say) for one in value] if isinstance(value, list) else value
 
 
 def named(text: str) -> Answer:
     """Answer with a field of this name in every object."""
-    return made(lambda answer: _names(answer, text))
+    return made(lambda answer: names(answer, lambda: text))
 
 
 for _name in ("escapes", "control characters", "line breaks", "directions", "half a character", "a zero byte"):

@@ -9,20 +9,16 @@ import stat
 import subprocess
 import sys
 import textwrap
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import filelock
 import pytest
 
-from litellmctl.errors import ExitCode, Failure
 from litellmctl.foundation.files import (
     NotOurs,
     is_strangers,
-    locked,
     make_private_dir,
     opened,
     read,
@@ -31,6 +27,7 @@ from litellmctl.foundation.files import (
     write_atomically,
     write_new,
 )
+from litellmctl.foundation.locks import locked
 
 try:
     import pwd
@@ -329,10 +326,20 @@ def test_no_descriptor_is_left_open(file: Path, strangers: Give) -> None:
 
 
 @pytest.mark.timeout(20)
-@pytest.mark.skipif(not LINUX, reason="Linux's /proc")
-def test_a_lock_that_cannot_be_made_is_said_at_once() -> None:
-    with pytest.raises(FileNotFoundError), locked("/proc/self/logins.json", seconds=60):
-        raise AssertionError("never inside")
+@pytest.mark.parametrize("make", [os.mkfifo, Path.touch, lambda path: path.symlink_to("/dev/zero")])
+def test_a_folder_that_is_replaced_before_it_is_synced_is_not_waited_for(
+    file: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], object]
+) -> None:
+    real = os.replace
+
+    def then(old: str, new: str) -> None:
+        real(old, new)
+        file.parent.rename(file.parent.with_name("moved"))
+        make(file.parent)
+
+    monkeypatch.setattr(os, "replace", then)
+    write_atomically(file, b"new", durable=True)
+    assert (file.parent.with_name("moved") / file.name).read_bytes() == b"new"
 
 
 @pytest.mark.parametrize("durable", [False, True])
@@ -488,69 +495,6 @@ def test_a_file_in_place_of_the_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "config").touch()
     with pytest.raises(OSError):  # noqa: PT011
         write_atomically(tmp_path / "config" / "config.toml", b"new")
-
-
-def test_a_second_writer_waits_for_the_first(tmp_path: Path) -> None:
-    file = tmp_path / "folder" / "logins.json"
-    inside, may_leave, order = threading.Event(), threading.Event(), []
-
-    def first() -> None:
-        with locked(file):
-            inside.set()
-            may_leave.wait(10)
-            order.append("first")
-
-    thread = threading.Thread(target=first)
-    thread.start()
-    assert inside.wait(10)
-    threading.Timer(0.2, may_leave.set).start()
-    with locked(file):
-        order.append("second")
-    thread.join(10)
-    assert order == ["first", "second"]
-
-
-def test_a_lock_that_is_never_released_is_a_failure_that_names_the_file(tmp_path: Path) -> None:
-    file = tmp_path / "folder" / "logins.json"
-    file.parent.mkdir()
-    with (
-        filelock.FileLock(tmp_path / "folder" / "logins.json.lock", is_singleton=False),
-        pytest.raises(Failure) as failure,
-        locked(file, seconds=0.1),
-    ):
-        raise AssertionError("never inside")
-    assert failure.value.message == f"another process holds the lock of {file}"
-    assert (failure.value.code, failure.value.exit_code) == ("file", ExitCode.ERROR)
-
-
-@pytest.mark.parametrize(
-    "number",
-    # filelock takes EACCES, and older versions any number, for a lock that another process holds.
-    [errno.ENOSYS, errno.ENOLCK, errno.EIO, errno.EOPNOTSUPP, errno.EACCES, errno.EPERM, errno.EINVAL, errno.ESTALE],
-)
-def test_a_file_system_without_locks_is_an_error_at_once_and_nothing_is_held(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    def refuse(_descriptor: int, _how: int) -> None:
-        raise OSError(number, os.strerror(number))
-
-    with monkeypatch.context() as patch:
-        patch.setattr("fcntl.flock", refuse)
-        with pytest.raises(OSError) as error, locked(tmp_path / "config.toml", seconds=5):  # noqa: PT011
-            raise AssertionError("never inside")
-    assert error.value.errno == (errno.ENOLCK if number == errno.ENOSYS else number)
-    with locked(tmp_path / "config.toml", seconds=0.1):
-        pass
-
-
-def test_the_lock_is_released_on_an_error_and_its_file_is_private_and_stays(tmp_path: Path) -> None:
-    file = tmp_path / "folder" / "logins.json"
-    with pytest.raises(ZeroDivisionError), locked(file):
-        raise ZeroDivisionError
-    with locked(file, seconds=0.1):
-        pass
-    lock = tmp_path / "folder" / "logins.json.lock"
-    assert (mode(lock), mode(lock.parent)) == (0o600, 0o700)
 
 
 @pytest.mark.parametrize(

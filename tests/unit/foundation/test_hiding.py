@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from litellmctl.foundation.hiding import Hider
 from litellmctl.foundation.text import clean, clean_text
 from litellmctl.proxy.json_stream import rows
+from tests import writings
 from tests.effort import less_than
 
 SECRETS = [
@@ -33,6 +34,16 @@ UNSEEN = [
     *("\u17b4", "\u180b", "\u180e", "\u200b", "\u200d", "\u200e", "\u2028", "\u202e", "\u2060", "\u2064", "\u2066"),
     *("\u3164", "\ufe00", "\ufe0f", "\ufeff", "\uffa0", "\U0001d173", "\U000e0001", "\U000e0061", "\U000e01ef"),
     *("\ud800", "\udfff", "\ufffd", "\u0336", "\x1b[31m", "\x1b[0;1m", "\r\n", "\u200b\x01\u202e"),
+    *(
+        "\x9b31m",
+        "\x1b[>4;2m",
+        "\x1b[?25h",
+        "\x1b(B",
+        "\x1b]0;title\x07",
+        "\x1b]8;;http://h\x1b\\",
+        "\x9d2;x\x9c",
+        "\x1bPq\x1b\\",
+    ),
 ]
 
 
@@ -52,6 +63,11 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     "JSON where it must be": lambda text: json.dumps(text)[1:-1].replace("/", "\\/"),
     "JSON in JSON": lambda text: json.dumps(json.dumps(text)),
     "Python": encoded(lambda one: f"\\x{ord(one):02x}"),
+    "JavaScript": encoded(lambda one: f"\\u{{{ord(one):x}}}"),
+    "Python, long": encoded(lambda one: f"\\U{ord(one):08x}"),
+    "octal": encoded(lambda one: f"\\{ord(one):03o}"),
+    "hexadecimal": lambda text: text.encode().hex().upper(),
+    "hexadecimal, percent": lambda text: "".join(f"%{ord(one):02x}" for one in text.encode().hex()),
     "HTML": html.escape,
     "HTML, decimal": encoded(lambda one: f"&#{ord(one)};"),
     "HTML, without ends": lambda text: " ".join(text).replace(" ", "&#x200b;"),
@@ -93,6 +109,26 @@ def test_a_secret_is_hidden_however_it_is_written(name: str, secret: str) -> Non
         assert not remains(secret, shown)
         assert not remains(secret, clean(shown))
     assert Hider([secret]).hidden_in_json(json.dumps([written]), [written]) != [written]
+
+
+@pytest.mark.parametrize("outer", ["", *writings.ENCODINGS, *writings.INSIDE])
+def test_a_secret_that_is_written_in_one_way_and_then_in_another_is_hidden(outer: str) -> None:
+    hider = Hider([SECRETS[0]])
+    ways = {
+        name: write
+        for name, write in {**writings.WRITINGS, **writings.PAIRS}.items()
+        if name.startswith(f"{outer}, ") or name == outer or (not outer and name in writings.FORMS)
+    }
+    assert ways
+    for name, write in ways.items():
+        text = f"bad {write(SECRETS[0])}!"
+        assert writings.found_in(text, SECRETS[:1]), f"the test does not find it {name}"
+        assert not writings.found_in(hider.hidden(text), SECRETS[:1]), name
+        assert not writings.found_in(clean(hider.hidden(text)), SECRETS[:1]), name
+        for value in ([text], {text: 1}):
+            for ascii_only in (True, False):
+                hidden = hider.hidden_in_json(json.dumps(value, ensure_ascii=ascii_only), value)
+                assert not writings.found_in(json.dumps(hidden), SECRETS[:1]), name
 
 
 @pytest.mark.parametrize("unseen", UNSEEN, ids=ascii)
@@ -149,8 +185,9 @@ def test_every_text_name_and_number_of_a_value_is_looked_at() -> None:
     value = {"a": ["12345678", 12345678, 1.5, None, True, {"x12345678": -12345678.5}], "b": 1234567}
     assert hider.hidden_in(value) == {"a": ["***", "***", 1.5, None, True, {"x***": "***"}], "b": 1234567}
     assert hider.hidden_in_json(json.dumps(value), value) == hider.hidden_in(value)
+    assert hider.hidden_in_json("[1.2345678e7, 1234567800E-2]", [1.2345678e7, 1234567800e-2]) == ["***", "***"]
     same = {"a": [1]}
-    assert hider.hidden_in_json('{"a": [1]}', same) is same
+    assert Hider(SECRETS[:1]).hidden_in_json('{"a": [1]}', same) is same
 
 
 @given(
@@ -170,7 +207,27 @@ def test_a_value_whose_text_has_no_secret_is_not_walked_and_any_other_is(value: 
     [
         *(
             one * 200_000
-            for one in ("%", "%2", "%25", "\\", "\\u", "&", "&#", "&#1", "&amp;", "\x1b[", "\u200b", "sk-AbC", "ﷺ")
+            for one in (
+                "%",
+                "%2",
+                "%25",
+                "\\",
+                "\\u",
+                "&",
+                "&#",
+                "&#1",
+                "&amp;",
+                "\x1b[",
+                "\x1b[0",
+                "\x1b]",
+                "\x9d",
+                "\x9d\x1b",
+                "\\u{",
+                "\\U",
+                "\u200b",
+                "sk-AbC",
+                "ﷺ",
+            )
         ),
         "&#" + "1" * 1_000_000,
         "%25" * 300_000 + "41",

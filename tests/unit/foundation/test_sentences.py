@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from litellmctl.foundation.sentences import bounded, listed, sentence
+from litellmctl.foundation.sentences import listed, sentence
 from litellmctl.foundation.text import MAX_WORDS, cut
 from tests.effort import less_than
 
@@ -12,7 +12,6 @@ from tests.effort import less_than
 @pytest.mark.parametrize("text", ["", "short", "a  b", "x" * 500, "word " * 140, "größe 日本"])
 def test_what_is_short_stays(text: str) -> None:
     assert sentence(text) == text
-    assert bounded(text) == text
 
 
 @pytest.mark.parametrize("stranger", ["x" * 10**6, "a b" * 10**6, "\x1b[31m" * 10**5, " " * 10**6, "\u202e中" * 10**6])

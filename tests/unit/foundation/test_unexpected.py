@@ -35,6 +35,19 @@ def test_the_cause_counts_whatever_it_was_turned_into() -> None:
         assert unexpected.failure_of(caught.value).code == "system"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "/lib/fcntl.so: cannot open shared object file: Too many open files",
+        f"dlopen(/lib/fcntl.so, 0x0002): open() failed with errno={errno.EMFILE}",
+    ],
+)
+def test_a_library_that_cannot_be_loaded_for_want_of_a_descriptor_is_no_bug_of_ours(words: str) -> None:
+    failure = unexpected.failure_of(ImportError(words))
+    assert failure.message == "out of resources: this process may not open more files"
+    assert unexpected.failure_of(ImportError("/lib/fcntl.so: undefined symbol: x")).code == "internal"
+
+
 @pytest.mark.parametrize("error", [ImportError("no module"), SystemError("NULL"), RuntimeError("new thread")])
 def test_without_memory_every_error_of_the_interpreter_is_the_lack_of_it(
     error: Exception, monkeypatch: pytest.MonkeyPatch
@@ -43,6 +56,22 @@ def test_without_memory_every_error_of_the_interpreter_is_the_lack_of_it(
     monkeypatch.setattr(unexpected, "_LITTLE_BYTES", 2**62)
     assert unexpected.failure_of(error).message == "out of resources: no memory is left"
     assert unexpected.no_thread().message == "out of resources: no memory is left"
+
+
+def test_no_thread_is_started_without_memory_to_begin_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python would wait for ever for one that ends at once."""
+    started: list[threading.Thread] = []
+
+    def start(thread: threading.Thread) -> None:
+        started.append(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    threads.start_daemon(print)
+    assert len(started) == 1
+    monkeypatch.setattr(unexpected, "_LITTLE_BYTES", 2**46)
+    with pytest.raises(Failure, match="no memory is left"):
+        threads.start_daemon(print)
+    assert len(started) == 1
 
 
 def test_a_system_that_refuses_is_told_with_the_file() -> None:

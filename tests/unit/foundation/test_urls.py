@@ -31,6 +31,13 @@ from litellmctl.foundation.urls import host_of, is_below, is_loopback, normalize
         ("http://[::1]:4000/", "http://[::1]:4000"),
         ("http://[FE80::1]", "http://[fe80::1]"),
         ("https://bücher.example/", "https://bücher.example"),
+        ("http://[0:0:0:0:0:0:0:1]:4000", "http://[::1]:4000"),
+        ("http://[0000::0001]", "http://[::1]"),
+        ("http://[::FFFF:127.0.0.1]:4000", "http://127.0.0.1:4000"),
+        ("http://[::ffff:7f00:1]", "http://127.0.0.1"),
+        ("https://[::ffff:10.0.0.1]/v1", "https://10.0.0.1"),
+        ("https://[2001:DB8:0:0::1]:443", "https://[2001:db8::1]"),
+        (f"https://{'a' * 63}.example", f"https://{'a' * 63}.example"),
     ],
 )
 def test_texts_that_name_the_same_proxy_give_one_url(text: str, url: str) -> None:
@@ -62,6 +69,16 @@ def test_texts_that_name_the_same_proxy_give_one_url(text: str, url: str) -> Non
         ("https://example.com:port", "is not a URL"),
         ("https://example.com:99999", "is not a URL"),
         ("https://[::1", "is not a URL"),
+        ("https://[1::2::3]", "is not a URL"),
+        ("https://a\u200bb.example", 'characters that no host name has: "a\\u200bb.example"'),
+        ("https://\uff41\uff42\uff43.example", "characters that no host name has"),
+        ("https://exam\u00adple.com", "characters that no host name has"),
+        ("https://\u2603.example", "characters that no host name has"),
+        ("https://a\u3002example", "characters that no host name has"),
+        ("https://\u202eexample.com", "characters that no host name has"),
+        ("https://" + "\u00fc" * 62 + ".example", "characters that no host name has"),
+        (f"https://{'a' * 64}.example", "has a host name that is too long"),
+        (f"http://{'a.' * 140}example:4000/x", "has a host name that is too long"),
         ("https://user:secret@example.com", "contains a user name or password"),
         ("https://sk-secret@example.com", "contains a user name or password"),
         ("https://:secret@example.com", "contains a user name or password"),
@@ -136,6 +153,7 @@ def test_v1_twice_is_normal_too() -> None:
 @pytest.mark.parametrize(
     "host",
     [
+        *("[::ffff:127.1.2.3]", "[0:0:0:0:0:FFFF:7F00:0001]"),
         *("localhost", "LOCALHOST", "127.0.0.1", "127.1.2.3", "127.255.255.255", "127.0.0.0"),
         *("[::1]", "[0:0:0:0:0:0:0:1]", "[0000::0001]", "[::0.0.0.1]", "[::FFFF:127.0.0.1]", "[::ffff:7f00:1]"),
     ],

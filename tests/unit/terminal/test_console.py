@@ -3,12 +3,14 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import time
 from pathlib import Path
 
 import pytest
 
 from litellmctl.errors import ConfigFailure, ExitCode, Failure, UsageFailure
+from litellmctl.foundation.text import clean
 from litellmctl.terminal import console as console_module
 from litellmctl.terminal.console import RED, Console
 from tests.effort import until
@@ -86,7 +88,7 @@ def test_errors_as_json_are_one_line() -> None:
     talk.error(failure)
     assert talk.err.text.count("\n") == 1
     assert "\x9b" not in talk.err.text
-    assert json.loads(talk.err.text) == {"error": failure.as_dict()}
+    assert json.loads(talk.err.text) == {"error": {**failure.as_dict(), "message": "broken "}}
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
@@ -364,7 +366,42 @@ def test_data_that_act_on_a_terminal_are_shown_as_escapes(text: str) -> None:
     talk.json_errors = True
     talk.error(Failure("internal", f"a{text}b"))
     assert text[0] not in talk.err.text
-    assert json.loads(talk.err.text)["error"]["message"] == f"a{text}b"
+    assert json.loads(talk.err.text)["error"]["message"] == clean(f"a{text}b")
+
+
+LIKE_OURS = [
+    "Error: evil",
+    "try : evil",
+    "Warning\uff1a evil",
+    "\u0415rror: evil",
+    "✓ evil",
+    "OK evil",
+    '{"error": {"code": 1}}',
+]
+
+
+@pytest.mark.parametrize("text", LIKE_OURS)
+@pytest.mark.parametrize("way", ["note", "warn", "done", "trace", "error", "instruct", "progress"])
+@pytest.mark.parametrize("width", [0, *range(55, 82)])
+def test_no_row_of_a_sentence_on_a_terminal_begins_like_another_one_of_ours(text: str, way: str, width: int) -> None:
+    talk = Talk(terminal=True)
+    talk.stdout = None
+    said = f"the server {'x' * width} {text} {'y' * 70} {text}"
+    if way == "error":
+        talk.error(Failure("rejected", said, remedy=said))
+    else:
+        getattr(talk, way)(said)
+    lines = talk.err.text.removeprefix("\r\x1b[K").removesuffix("\n").split("\n")
+    rows = [line[start : start + 80] for line in lines for start in range(0, len(line), 80)]
+    assert not [row for row in rows if row.startswith(text[:3])]
+    # Nothing of it is lost, and a short one is one line.
+    assert "".join(said.split()) in "".join(talk.err.text.split())
+
+
+def test_a_sentence_that_a_terminal_shows_in_one_row_is_as_it_was() -> None:
+    talk = Talk(terminal=True)
+    talk.error(Failure("rejected", "h refused /p: Error: no", remedy="try it"))
+    assert re.sub(r"\x1b\[\d*m", "", talk.err.text) == "Error: h refused /p: Error: no\nTry:   try it\n"
 
 
 @pytest.mark.parametrize("text", ACTING)

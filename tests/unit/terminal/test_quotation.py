@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 
-from litellmctl.terminal.quotation import quoted
+from litellmctl.terminal.quotation import apart, quoted
 from tests.effort import less_than
 
 OURS = [
@@ -93,6 +93,33 @@ def test_wrapping_loses_no_word() -> None:
 def test_it_takes_linear_time(text: str) -> None:
     with less_than(8):
         quoted(text, 80)
+
+
+@pytest.mark.parametrize("text", ["Error: x", "warning:x", "Try : x", "\u0415rror: x", "✓ x", '{"error": {}}'])
+def test_rows_that_only_we_begin_so_are_indented(text: str) -> None:
+    assert apart(f"a\n{text}\nb", 80) == f"a\n  {text}\nb"
+    for width in range(60, 82):
+        shown = rows(apart(f"a {'x' * width} {text} b", 80), 80)
+        assert not [row for row in shown if row.startswith(text[:3])]
+    # What stands before it is ours.
+    assert apart(text, 80, len(text)) == text
+    assert apart(f"Error: {text}", 80, 7) == f"Error: {text}"
+    assert apart(f"Error: {'x' * 75}{text}", 80, 7).startswith("Error: xx")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a: b", "gpt-4o\tchat", "server: uvicorn", "x" * 200, "see https://h/error://x " * 9]
+)
+def test_all_other_rows_stay_as_they_are(text: str) -> None:
+    assert apart(text, 80) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["é" * 10**6, "é:" * 300_000, "Error: " * 100_000, "a" * 10**6 + " Error: x", "\n✓ " * 200_000]
+)
+def test_to_set_rows_apart_takes_linear_time(text: str) -> None:
+    with less_than(8):
+        apart(text, 80)
 
 
 @pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c"])
