@@ -117,7 +117,9 @@ class ConfiguredKey(Credential):
         if self._secret is None:
             key = checked(key_in(self.value.resolve()), named=self.origin)
             if " " in key:
-                raise ConfigFailure(f"{self.origin} has several words, and a key is one", remedy="give the key alone")
+                raise ConfigFailure(
+                    f"{self.origin} contains spaces, and a key has none", remedy="set it to the key alone"
+                )
             self._secret = key
         return self._secret
 

@@ -88,7 +88,7 @@ def _checked_host(host: str, named: str) -> str:
         except LocationParseError:
             shown = ascii(host)[1:-1][:_MAX_HOST]
             raise UsageFailure(
-                f'{named} has a host name with characters that no host name has: "{shown}"',
+                f'{named} has an invalid host name: "{shown}"',
                 remedy="type the host name by hand, or give its ASCII form (xn--...)",
             ) from None
     return host

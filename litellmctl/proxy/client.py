@@ -20,6 +20,7 @@ from litellmctl.foundation.urls import host_of, is_below, origin
 from litellmctl.proxy import client_certificate
 from litellmctl.proxy.answer import Answer
 from litellmctl.proxy.error_answers import failure_of, is_spent_budget
+from litellmctl.proxy.http_proxy import SIGN_IN
 from litellmctl.proxy.no_answer import no_answer, wants_sign_in
 from litellmctl.proxy.retry_after import seconds_of
 
@@ -43,7 +44,6 @@ _TRIES = 3
 _RETRIED_STATUS = frozenset({429, 502, 503, 504})
 _MAX_RETRY_AFTER = 10.0
 _LOOK = "check the base URL, and the log of the proxy or of the gateway in front of it"
-_SIGN_IN = 407
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
 _MAX_SHOWN = 500
@@ -232,7 +232,7 @@ class Client:
             self.on_request(method, shown, failure.code, time.monotonic() - start)
             raise failure from None
         self.on_request(method, shown, str(response.status_code), time.monotonic() - start)
-        if response.status_code == _SIGN_IN and self._http_proxy is not None and url.startswith("http:"):
+        if response.status_code == SIGN_IN and self._http_proxy is not None and url.startswith("http:"):
             response.close()
             raise wants_sign_in(self.base_url, self._http_proxy, response.headers.get("proxy-authenticate", ""))
         body, failed = self._body(response, cap), partial(self._failed, response.headers)

@@ -113,7 +113,7 @@ class ClientCertificate:
         key = text if self.key is None else _read(self.key_file, self.key_named)
         if re.search(_ENCRYPTED, key):
             raise ConfigFailure(
-                f"{self.key_named}: the key in {self.key_file} has a passphrase, for which nobody is asked",
+                f"{self.key_named}: the key in {self.key_file} has a passphrase, which is not supported",
                 remedy=f"openssl pkey -in {quote(self.key_file)} -out KEY.pem && {_set(self.key_named, 'KEY.pem')}",
             )
         if not re.search(_KEY, key):
@@ -138,7 +138,7 @@ class ClientCertificate:
             )
         if begin > time.time():
             raise ConfigFailure(
-                f"{self.named}: the certificate in {self.file} is good from {timestamp(begin)} on, not now",
+                f"{self.named}: the certificate in {self.file} is not valid until {timestamp(begin)}",
                 remedy="check this machine's clock",
             )
         return end
@@ -251,9 +251,7 @@ def _read(path: str, named: str) -> bytes:
     try:
         return files.read(path, foreign=True, limit=_MAX_BYTES)
     except (OSError, ValueError) as error:
-        raise ConfigFailure(
-            f"{named} names {path}, which cannot be read: {_reason(error)}", remedy=_set(named)
-        ) from None
+        raise ConfigFailure(f"{named} cannot be read from {path}: {_reason(error)}", remedy=_set(named)) from None
 
 
 def _reason(error: Exception) -> str:

@@ -158,7 +158,11 @@ def _rejected(status: int, said: Said, who: str, path: str) -> Rejected:
         return Rejected(
             "not_found", f"{who} has no {path}{end}", remedy="check the base URL, and the proxy's version", **facts
         )
-    by_default = "correct the request" if said.words else "check the request, or ask the proxy's administrator"
+    by_default = (
+        "change what it names, or ask the proxy's administrator"
+        if said.words
+        else "check the request, or ask the proxy's administrator"
+    )
     return Rejected(
         "rejected",
         f"{who} refused {path} with {status}{end}",

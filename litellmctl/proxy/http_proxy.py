@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _SCHEME = r"([A-Za-z][A-Za-z0-9+.-]*)://"
 _MAX_SHOWN = 100
+# The status by which an HTTP proxy asks for a sign-in (RFC 9110, section 15.5.8).
+SIGN_IN = 407
 
 
 class HttpProxy(NamedTuple):

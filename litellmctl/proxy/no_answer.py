@@ -17,6 +17,7 @@ from litellmctl.errors import Unavailable
 from litellmctl.foundation.text import short
 from litellmctl.foundation.urls import host_of, is_loopback
 from litellmctl.proxy import client_certificate, tls
+from litellmctl.proxy.http_proxy import SIGN_IN
 
 if TYPE_CHECKING:
     from litellmctl.proxy.http_proxy import HttpProxy
@@ -26,7 +27,6 @@ _MAX_ISSUER = 200
 _NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
 # The error of http.client for an answer to CONNECT; `tunnel` adds the schemes to sign in by.
 _TUNNEL_FAILED = r"Tunnel connection failed: (\d{3})\b(.*)"
-_SIGN_IN = 407
 # How an alert of TLS begins (RFC 8446, section 5.1), where http.client expects a status line.
 _ALERT_RECORD = "\x15\x03"
 _PROBE_SECONDS = 1.0
@@ -119,7 +119,7 @@ def _of_http_proxy(causes: list[BaseException], base_url: str, http_proxy: HttpP
     said = next((one for cause in causes if (one := re.match(_TUNNEL_FAILED, str(cause)))), None)
     if said is not None:
         status = int(said[1])
-        if status == _SIGN_IN:
+        if status == SIGN_IN:
             return wants_sign_in(base_url, http_proxy, said[2])
         host = urlsplit(base_url).hostname
         remedy = f"ask its administrator to allow {host}, or exempt the host with NO_PROXY={host}"
@@ -149,7 +149,7 @@ def wants_sign_in(base_url: str, http_proxy: HttpProxy, schemes: str) -> Unavail
     else:
         what = "wants a user name and a password (407)"
         remedy = f"export {http_proxy.named}={http_proxy.url.replace('://', '://USER:PASSWORD@')}"
-    return _proxy_failure(base_url, http_proxy, what, remedy, status=_SIGN_IN)
+    return _proxy_failure(base_url, http_proxy, what, remedy, status=SIGN_IN)
 
 
 def _proxy_failure(

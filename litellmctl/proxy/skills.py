@@ -47,7 +47,7 @@ _WITHOUT_DATABASE = ("db not connected", "database connection required", "prisma
 
 def hub_rows(client: Client) -> list[Any]:
     """Return the hub's entries: all of them for an admin, the enabled and granted ones for others."""
-    found, _ = _explaining(client, lambda: _rows(client, HUB_PATH, {}, "plugins"))
+    found, _ = _explaining(client, HUB_PATH, lambda: _rows(client, HUB_PATH, {}, "plugins"))
     return found
 
 
@@ -59,7 +59,7 @@ def api_rows(client: Client) -> tuple[list[Any], bool]:
     pages = {""}
     for _ in range(_MAX_PAGES):
         query = {**_OWN, "limit": str(size), **({"page": page} if page else {})}
-        entries, answer = _explaining(client, lambda: _rows(client, API_PATH, query, "data"))  # noqa: B023
+        entries, answer = _explaining(client, API_PATH, lambda: _rows(client, API_PATH, query, "data"))  # noqa: B023
         for place, row in enumerate(entries):
             has_id = isinstance(row, dict) and isinstance(row.get("id"), str)
             # What has no id is kept by its place, to be counted once.
@@ -86,7 +86,7 @@ def search(client: Client, text: str) -> list[Any] | None:
         failure = client.failure(answer, API_PATH)
         if answer.status in {400, 422}:
             return None  # "not configured"
-        raise _explained(failure, client.base_url)
+        raise _explained(failure, client.base_url, API_PATH)
     found, _ = _read_rows(client, answer, API_PATH, "data")
     # An older proxy does not know `query`, and lists everything.
     scored = [row for row in found if isinstance(row, dict) and row.get("search_score") is not None]
@@ -158,7 +158,9 @@ def replace(client: Client, name: str, entry: Mapping[str, Any], version: str | 
             if not is_refused_version:
                 raise
             if one == versions[-1]:
-                raise failure.changed(remedy="pass --version, higher than what skills show tells") from None
+                raise failure.changed(
+                    remedy="pass --version with a higher version than the one that skills show prints"
+                ) from None
         else:
             return
 
@@ -170,7 +172,7 @@ def _require_json(client: Client, name: str, body: Mapping[str, Any]) -> None:
     except (ValueError, RecursionError):
         raise Unavailable(
             "bad_response",
-            f'{client.base_url} tells of the skill "{name}" what is not JSON; it was not replaced',
+            f'{client.base_url} returned invalid JSON for the skill "{name}"; it was not replaced',
             remedy=f"litellmctl skills show {name} --json",
         ) from None
 
@@ -236,7 +238,7 @@ def delete_from_api(client: Client, skill_id: str) -> None:
 
 
 def _get(client: Client, path: str, params: Mapping[str, str] | None = None) -> Any:
-    return _explaining(client, lambda: client.get_json(path, params))
+    return _explaining(client, path, lambda: client.get_json(path, params))
 
 
 def _rows(client: Client, path: str, params: Mapping[str, str], key: str) -> tuple[list[Any], dict[str, Any]]:
@@ -268,7 +270,7 @@ def _change(
     answer = client.send(method, path, params=params, form=form, files=files, json=json)
     if answer.status in {200, 201}:
         return answer.json(f"{client.base_url}{path}")
-    failure = _explained(_refusal(client, answer, method, path), client.base_url)
+    failure = _explained(_refusal(client, answer, method, path), client.base_url, path)
     if failure.code == "auth_failed" and failure.status == 401:
         with client.deadline.paused(), suppress(Failure):
             client.auth.renewed(key)  # for the next one
@@ -291,11 +293,11 @@ def _refusal(client: Client, answer: Answer, method: str, path: str) -> Failure:
     return failure
 
 
-def _explaining(client: Client, work: Callable[[], T]) -> T:
+def _explaining(client: Client, path: str, work: Callable[[], T]) -> T:
     try:
         return work()
     except Failure as failure:
-        raise _explained(failure, client.base_url) from None
+        raise _explained(failure, client.base_url, path) from None
 
 
 def is_missing(failure: Failure) -> bool:
@@ -303,11 +305,11 @@ def is_missing(failure: Failure) -> bool:
     return failure.status in {404, 405} and (failure.words or "").strip().lower() in _NO_ROUTE
 
 
-def _explained(failure: Failure, base_url: str) -> Failure:
-    """Return what a failure stands for: a store or a skill that is not there, or a proxy without a database."""
+def _explained(failure: Failure, base_url: str, path: str) -> Failure:
+    """Return what a failure of a path means: no such store, no such skill, or a proxy without a database."""
     said = failure.words or ""
     if failure.status == 404 and is_missing(failure):
-        store, release = ("Skill Hub", "1.81") if f"{HUB_PATH}" in failure.message else ("Skills API", "1.80")
+        store, release = ("Skill Hub", "1.81") if path.startswith(HUB_PATH) else ("Skills API", "1.80")
         return failure.changed(
             message=f"{base_url} has no {store}, which needs LiteLLM {release} or newer",
             remedy="ask the proxy's administrator for a newer LiteLLM",

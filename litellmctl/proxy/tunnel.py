@@ -10,7 +10,7 @@ from typing import Any
 from urllib3 import HTTPSConnectionPool
 from urllib3.connection import HTTPSConnection
 
-_PROXY_AUTHENTICATION_REQUIRED = 407
+from litellmctl.proxy.http_proxy import SIGN_IN
 
 
 class _Answer(http.client.HTTPResponse):
@@ -18,7 +18,7 @@ class _Answer(http.client.HTTPResponse):
 
     def _read_status(self) -> Any:
         version, status, reason = super()._read_status()  # type: ignore[misc]
-        if status == _PROXY_AUTHENTICATION_REQUIRED:
+        if status == SIGN_IN:
             with suppress(OSError):
                 # Not read: newer versions of http.client do that. The headers come with the status, or right after.
                 asked = re.findall(rb"(?im)^proxy-authenticate:[ \t]*([a-z]+)", self.fp.peek())

@@ -46,7 +46,7 @@ def run_command(command: str, *, named: str) -> str:
     if (code := running.process.returncode) != 0:
         fault = script.fault_of(words[0])
         if fault is not None:
-            raise _cannot_run(named, fault.reason, command, fault.remedy)
+            raise _cannot_run(named, fault.reason, fault.remedy)
         raise ConfigFailure(f"{named} failed with exit code {code}: {command}", remedy=_by_hand(command))
     lines = output.decode("utf-8", "replace").strip().splitlines()
     if not lines:
@@ -173,15 +173,15 @@ def _start(words: list[str], own: dict[str, str], command: str, named: str) -> _
                 raise exhausted.because(f"{named} cannot be run") from None
         fault = script.fault_of(words[0])
         if fault is not None:
-            raise _cannot_run(named, fault.reason, command, fault.remedy) from None
+            raise _cannot_run(named, fault.reason, fault.remedy) from None
         reason = getattr(error, "strerror", None) or error
         raise ConfigFailure(
             f"{named} cannot be run ({reason}): {command}", remedy="give the command by its whole path"
         ) from None
 
 
-def _cannot_run(named: str, reason: str, command: str, remedy: str) -> ConfigFailure:
-    return ConfigFailure(f"{named} cannot be run: {reason} ({command})", remedy=remedy)
+def _cannot_run(named: str, reason: str, remedy: str) -> ConfigFailure:
+    return ConfigFailure(f"{named} cannot be run: {reason}", remedy=remedy)
 
 
 def _output(running: _Running) -> bytes | None:

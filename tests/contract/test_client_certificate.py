@@ -366,11 +366,11 @@ def swapped(home: Path) -> None:
 BROKEN: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "no certificate": (
         lambda home: (home / "alice.pem").unlink(),
-        "alice.pem, which cannot be read: no such file",
+        "alice.pem: no such file",
         "set",
     ),
-    "no key": (lambda home: (home / "alice.key").unlink(), "alice.key, which cannot be read: no such file", "set"),
-    "a folder": (lambda home: replaced(home, "alice.pem", Path.mkdir), "cannot be read: is a directory", "set"),
+    "no key": (lambda home: (home / "alice.key").unlink(), "alice.key: no such file", "set"),
+    "a folder": (lambda home: replaced(home, "alice.pem", Path.mkdir), "alice.pem: is a directory", "set"),
     "empty": (lambda home: write(home / "alice.pem", b""), "holds no certificate in PEM form", "openssl x509"),
     "DER": (lambda home: write(home / "alice.pem", b"\x30\x82\x01\x00"), "holds no certificate in PEM", "openssl x509"),
     "damaged": (
@@ -396,7 +396,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "openssl pkey -in",
     ),
     "expired": (lambda home: expired(home, -1), "expired at", "a new one"),
-    "not yet good": (lambda home: expired(home, 20), "not now", "clock"),
+    "not yet good": (lambda home: expired(home, 20), "is not valid until 20", "clock"),
     "huge": (lambda home: write(home / "alice.pem", b"x" * (2**20 + 1)), "is larger than 1 MiB", "set"),
 }
 if hasattr(os, "mkfifo"):
