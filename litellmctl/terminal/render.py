@@ -18,11 +18,21 @@ FORMATS = ("table", "tsv", "csv", "jsonl", "json")
 
 # Named tuples, since a data class costs a millisecond of every start.
 class Column(NamedTuple):
-    """A column of the terminal's table: its header, and the text of its cell for a row ("" is unknown)."""
+    """A column of a list: its header, and the text of its cell on a terminal ("" is unknown).
+
+    `field` is the dotted field that it shows, which `--fields` takes by the header too; a pipe gets its raw value, or
+    `value`. Where the terminal is too narrow, a column shrinks down to `least` cells (0: never), and those with the
+    highest `drop` are hidden first (0: never). `style` is the SGR code of a cell ("": none).
+    """
 
     header: str
     cell: Callable[[Row], str]
     right: bool = False
+    field: str = ""
+    value: Callable[[Row], Any] | None = None
+    drop: int = 0
+    least: int = 0
+    style: Callable[[Row], str] | None = None
 
 
 class Listing(NamedTuple):
