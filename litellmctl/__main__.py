@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code. Nothing here or below calls `sys.exit`."""
-    # What is imported is no garbage: to look for it among that, thirty times, takes 3 % of a start.
+    # Imported modules are not garbage: thirty collections would take 3 % of a start.
     gc.set_threshold(20_000)
     is_process = arguments is None
     if arguments is None:
@@ -24,10 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _silence_the_interpreter()
     _open_closed_descriptors()
     code = _guarded(arguments)
-    # At its own end the interpreter would try once more, and turn a failure into 120: a code that is in no table.
+    # Otherwise the interpreter flushes at its end, and turns a failure into 120, which we do not document.
     stdout_failed, _ = _let_go(sys.stdout), _let_go(sys.stderr)
     if is_process:
-        # Nor does it look for garbage among all that there is before it ends: that takes 12 % of `token`.
+        # The last collection takes 12 % of `token`.
         gc.freeze()
     return code or (1 if stdout_failed else 0)
 
@@ -45,7 +45,7 @@ def _guarded(arguments: Sequence[str]) -> int:
         return _interrupted()
     except BrokenPipeError:
         return 141
-    except Exception as error:  # not even our own modules can be loaded, or the failure be told
+    except Exception as error:  # our own modules cannot be loaded, or the failure cannot be printed
         if _debugs():
             raise
         return _last_words(error, as_json="--json" in arguments)
@@ -88,22 +88,21 @@ def _invoke(console: Console, arguments: list[str]) -> int:
     console.flush()
     for failure in app.failures:
         console.error(failure)
-    return int(app.failures[0].exit_code) if app.failures else 0
+    failures = [*app.failures, *app.read_failures]
+    return int(failures[0].exit_code) if failures else 0
 
 
 def _failure_of(error: Exception) -> Failure:
     import click
 
-    from litellmctl.errors import Failure, UsageFailure
+    from litellmctl.errors import Failure
 
     if isinstance(error, Failure):
         return error
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        return UsageFailure("no command given", remedy="litellmctl --help")
     if isinstance(error, click.ClickException):
-        context = error.ctx if isinstance(error, click.UsageError) else None
-        message = " ".join(error.format_message().split())
-        return UsageFailure(message, remedy=f"{context.command_path if context else 'litellmctl'} --help")
+        from litellmctl.commands import usage_errors
+
+        return usage_errors.failure_of(error)
     if _debugs():
         import traceback
 
@@ -114,7 +113,7 @@ def _failure_of(error: Exception) -> Failure:
 
 
 def _complete(shell: str) -> int:
-    """Print what could be typed next; whatever goes wrong is no suggestion, and no message."""
+    """Print the candidates for a TAB; an error means no candidates and no message."""
     from litellmctl.app import App
     from litellmctl.terminal.console import Console
 
@@ -150,7 +149,7 @@ def _debugs() -> bool:
 
 
 def _silence_the_interpreter() -> None:
-    """Ignore the interpreter's warnings, which are for developers, even where an option makes them errors."""
+    """Ignore the interpreter's warnings, which are for developers, also where an option turns them into errors."""
     if not _debugs():
         import warnings
 
@@ -160,7 +159,7 @@ def _silence_the_interpreter() -> None:
 def _let_go(stream: TextIO | None) -> bool:
     """Flush a stream for the last time; return whether that fails.
 
-    What is still in its buffer then goes to the null device, not once more to where it cannot be written.
+    After a failure its buffer goes to the null device, so that the interpreter does not try again.
     """
     if stream is None:
         return False
@@ -177,11 +176,11 @@ def _let_go(stream: TextIO | None) -> bool:
 
 
 def _last_words(error: Exception, *, as_json: bool) -> int:
-    """Say, with nothing but the operating system, that nothing works."""
-    reason = "no memory is left" if isinstance(error, MemoryError) else type(error).__name__
+    """Print an error with the operating system alone, where our own modules do not work."""
+    reason = "out of memory" if isinstance(error, MemoryError) else type(error).__name__
     if isinstance(error, OSError) and error.strerror:
         reason = error.strerror[:1].lower() + error.strerror[1:]
-    message, remedy = f"cannot go on: {reason}", "LITELLMCTL_DEBUG=1 litellmctl --version shows where"
+    message, remedy = f"cannot run: {reason}", "LITELLMCTL_DEBUG=1 litellmctl --version"
     text = f"Error: {message}\nTry:   {remedy}\n"
     if as_json:
         fields = f'"code":"system","message":"{message}","remedy":"{remedy}","status":null,"exit_code":1'
@@ -192,7 +191,7 @@ def _last_words(error: Exception, *, as_json: bool) -> int:
 
 
 def _open_closed_descriptors() -> None:
-    """Put the null device where a standard descriptor is closed: else the next file opened would become it."""
+    """Open the null device for each standard descriptor that is closed: the next file would take its number."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)

@@ -1,7 +1,8 @@
-"""The composition root: what one run of the program has at hand, each part made on first use."""
+"""The composition root: the parts of one run of the program, each made on first use."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,20 +15,26 @@ if TYPE_CHECKING:
     from litellmctl.errors import Failure
     from litellmctl.settings.config import Config, Profile
     from litellmctl.terminal.console import Console
+    from litellmctl.terminal.data import Column
 
 
 class App:
     """One run of the program.
 
     `failures` are those of a command that carried on: they are reported after its data, and the first one decides the
-    exit code. `returned_fields` are the fields of the data that the command returns.
+    exit code. Those in `read_failures` only decide it: the data show them. `returned_fields` are the fields of the data
+    that the command returns, `returned_columns` those that its table may have, and `returned_parts` the keys of fields
+    that are objects.
     """
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self.options = Options()
         self.failures: list[Failure] = []
+        self.read_failures: list[Failure] = []
         self.returned_fields: list[str] = []
+        self.returned_columns: Sequence[Column] = ()
+        self.returned_parts: Mapping[str, Sequence[str]] = {}
         self._warned: set[str] = set()
         self._kept: set[str] = set()
 

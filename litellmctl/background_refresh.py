@@ -1,4 +1,4 @@
-"""A refresh of the cached lists in the background: a process of its own that nobody waits for."""
+"""A refresh of the cached lists in the background, in a process of its own."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def start(options: Options, profile: str) -> None:
     """Start `litellmctl refresh --background` for the same proxy and credential; a failure to start is silent.
 
-    Its streams are the null device and its session is its own, so that `litellmctl models | cat` ends at once and
-    closing the terminal does not end it.
+    Its streams are the null device, so that `litellmctl models | cat` returns at once, and its session is its own, so
+    that closing the terminal does not stop it.
     """
     import subprocess
 
@@ -38,4 +38,4 @@ def start(options: Options, profile: str) -> None:
             start_new_session=sys.platform != "win32",
             creationflags=detached,
         )
-        process.returncode = 0  # nobody waits for it; this keeps subprocess from warning about that
+        process.returncode = 0  # no one waits for it: without this, subprocess would warn about that

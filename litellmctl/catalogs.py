@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 from litellmctl.errors import ConfigFailure, Failure, Unavailable, UsageFailure
 from litellmctl.foundation.times import age_text
 from litellmctl.settings import environment
 
 if TYPE_CHECKING:
+    from typing import Protocol, TypeVar
+
     from litellmctl.catalog.cache import Catalog, CatalogCache
     from litellmctl.connection import Connection
     from litellmctl.proxy.client import Client
@@ -20,25 +22,24 @@ if TYPE_CHECKING:
     from litellmctl.terminal.console import Console
     from litellmctl.tools.cache import ToolCache, ToolCatalog
 
+    # Making these would cost each run half a millisecond.
+    class _List(Protocol):
+        @property
+        def age(self) -> float: ...
+        @property
+        def is_fresh(self) -> bool: ...
+
+    L = TypeVar("L", bound=_List)
+    L_co = TypeVar("L_co", bound=_List, covariant=True)
+    C = TypeVar("C", "Catalog", "ToolCatalog")
+
+    class _Cache(Protocol[L_co]):
+        def read(self) -> L_co | None: ...
+        def failed_recently(self) -> bool: ...
+
+
 MODELS_SECONDS = 5.0
 TOOLS_SECONDS = 30.0
-
-
-class _List(Protocol):
-    @property
-    def age(self) -> float: ...
-    @property
-    def is_fresh(self) -> bool: ...
-
-
-L = TypeVar("L", bound=_List)
-L_co = TypeVar("L_co", bound=_List, covariant=True)
-C = TypeVar("C", "Catalog", "ToolCatalog")
-
-
-class _Cache(Protocol[L_co]):
-    def read(self) -> L_co | None: ...
-    def failed_recently(self) -> bool: ...
 
 
 class Catalogs:
@@ -51,6 +52,7 @@ class Catalogs:
         self._connection = connection
         self._console = console
         self.server_headers: dict[str, Value] = {}
+        self._warned: set[str] = set()
 
     @cached_property
     def model_cache(self) -> CatalogCache:
@@ -87,32 +89,35 @@ class Catalogs:
         """Return the models of the proxy in use.
 
         An older list is returned at once and refreshed in the background where that needs no keyring, command or
-        person; if the proxy is down, the cached list is returned with a warning.
+        person. If the proxy is down, the cached list is returned with a warning that states its age; with `refresh`,
+        that is a failure.
         """
-        off = "LITELLM_DISCOVERY_TIMEOUT_MS=0 switches it off" if self.discovery_seconds == 0 else None
+        off = None
+        if self.discovery_seconds == 0:
+            off = "LITELLM_DISCOVERY_TIMEOUT_MS=0 is set", "unset LITELLM_DISCOVERY_TIMEOUT_MS"
         return self._read_or_fetch(self.model_cache, self.fetch_models, "models", refresh=refresh, off=off)
 
     def tools(self, *, refresh: bool = False) -> ToolCatalog:
-        """Return the MCP tools of the proxy in use, in the same way."""
+        """Return the MCP tools of the proxy in use, by the same rules."""
         self.require_mcp()
         return self._read_or_fetch(self.tool_cache, self.fetch_tools, "MCP tools", refresh=refresh, off=None)
 
     @property
     def discovery_seconds(self) -> float:
-        """How long looking for models may take, retries included; 0 switches it off."""
+        """The time limit of model discovery in seconds, retries included; 0 turns it off."""
         return environment.milliseconds("LITELLM_DISCOVERY_TIMEOUT_MS", MODELS_SECONDS)
 
     @property
     def uses_mcp(self) -> bool:
-        """Whether the profile lets MCP tools be used."""
+        """Whether MCP is on in the profile."""
         return bool(self._connection.profile.get("mcp"))
 
     def require_mcp(self) -> None:
-        """Refuse where the profile switches MCP off."""
-        self._require("mcp", "MCP tools are")
+        """Refuse if MCP is off in the profile."""
+        self._require("mcp", "MCP tools")
 
     def fetch_models(self) -> Catalog:
-        """Ask the proxy for its models, and cache them; a cache that cannot be written is a warning."""
+        """Request the proxy's models, and cache them; a cache that cannot be written is a warning."""
         from litellmctl.catalog.cache import Catalog
         from litellmctl.catalog.reduction import Reducer
         from litellmctl.proxy.discovery import discover
@@ -123,11 +128,20 @@ class Catalogs:
         with self._console.working(f"Asking {client.base_url} for its models ..."):
             source = client.call(seconds, lambda client: discover(client, reducer, self._discovery_step))
         catalog = Catalog.of_models(client.base_url, source, reducer.models(source), lambda: reducer.reasons)
+        for text in reducer.failures:
+            self._warned.add(text)
+            self._console.warn(text)
         self._keep(self.model_cache.write, catalog)
         return catalog
 
+    def note_skipped(self, catalog: Catalog) -> None:
+        """Say what a list skips and why, except for what was a warning already."""
+        for note in catalog.notes:
+            if note not in self._warned:
+                self._console.note(note)
+
     def fetch_tools(self) -> ToolCatalog:
-        """Ask the proxy for its MCP tools, and cache them."""
+        """Request the proxy's MCP tools, and cache them."""
         import time
 
         from litellmctl.proxy import mcp
@@ -143,13 +157,13 @@ class Catalogs:
         return catalog
 
     def refresh_tools(self) -> int | None:
-        """Refresh the cached tools beside something else; return how many there are, None where that is not known."""
+        """Refresh the cached tools; return how many there are, None if unknown. A failure is a warning."""
         if not self.uses_mcp:
             return None
         try:
             return len(self.fetch_tools().offer.tools)
         except Unavailable as failure:
-            self._console.warn(f"the MCP tools could not be listed: {failure.message}")
+            self._console.warn(f"cannot list the MCP tools: {failure.message}")
         except Failure:
             pass  # a proxy without MCP, or a key that may use none
         return None
@@ -159,7 +173,7 @@ class Catalogs:
         return self._connection.client(more_headers=self._all_server_headers())
 
     def _all_server_headers(self) -> dict[str, Value]:
-        """Return the headers for MCP servers, of the profile and of this run, by the names that are sent."""
+        """Return the headers for MCP servers, of the profile and of this run, by their names in requests."""
         profile, pair = self._connection.profile, self._connection.pair
         own = profile.mcp_headers if profile.base_url in {None, pair.base_url} else {}
         return {header_name(name): value for name, value in {**own, **self.server_headers}.items()}
@@ -170,45 +184,45 @@ class Catalogs:
         try:
             write(catalog)
         except OSError as error:
-            self._console.warn(f"the list cannot be cached: {files.sentence(error)}")
+            self._console.warn(f"cannot cache the list: {files.sentence(error)}")
         except Failure as failure:
-            self._console.warn(f"the list cannot be cached: {failure.message}")
+            self._console.warn(f"cannot cache the list: {failure.message}")
 
     def _read_or_fetch(
-        self, cache: _Cache[L], fetch: Callable[[], L], what: str, *, refresh: bool, off: str | None
+        self, cache: _Cache[L], fetch: Callable[[], L], what: str, *, refresh: bool, off: tuple[str, str] | None
     ) -> L:
-        """Return the list; `off` says why it may not be asked for, besides being offline."""
+        """Return the list. `off` is why it may not be requested, besides being offline, and how to change that."""
         connection = self._connection
         if connection.is_offline:
-            off = "it is switched off"
+            off = connection.offline_reason, connection.online_remedy
         if refresh and off is not None:
-            raise UsageFailure(f"--refresh needs the network, and {off}", remedy="leave out one of the two")
+            raise UsageFailure(f"--refresh needs the network, but {off[0]}", remedy=f"remove --refresh, or {off[1]}")
         connection.note_shadowed()
         connection.note_expiry()
         cached = None if refresh else cache.read()
         if cached is not None and (cached.is_fresh or off is not None or self._refreshes_in_background(cache)):
             if not cached.is_fresh and off is not None:
-                self._console.warn(f"this list is {age_text(cached.age)} old")
+                self._console.warn(f"the cached list is {age_text(cached.age)} old")
+            elif not cached.is_fresh and cache.failed_recently():
+                self._console.warn(f"the cached list is {age_text(cached.age)} old: the last refresh failed")
             return cached
         if off is not None:
             raise Unavailable(
                 "offline",
-                f"no {what} of {connection.pair.base_url} are cached, and the network is switched off"
-                if connection.is_offline
-                else f"no {what} are cached, and LITELLM_DISCOVERY_TIMEOUT_MS=0 switches looking for them off",
-                remedy="litellmctl refresh, with the network on",
+                f"no {what} of {connection.pair.base_url} are cached, and {off[0]}",
+                remedy=off[1],
             )
         try:
             return fetch()
         except Unavailable as failure:
-            cached = cache.read()
+            cached = None if refresh else cache.read()  # with --refresh, an old list would pass for a new one
             if cached is None:
                 raise
-            self._console.warn(f"{failure.message}; this list is {age_text(cached.age)} old")
+            self._console.warn(f"{failure.message}; the cached list is {age_text(cached.age)} old")
             return cached
 
     def _refreshes_in_background(self, cache: _Cache[L]) -> bool:
-        """Start a refresh of the lists in a process of its own; return False where it must happen in the foreground."""
+        """Start a refresh of the lists in a process of its own; return False if it must run in the foreground."""
         connection = self._connection
         commands = any(value.kind == "command" for value in self._all_server_headers().values())
         if environment.get("CI") or not connection.pair.is_silent or self.server_headers or commands:
@@ -220,10 +234,10 @@ class Catalogs:
         return True
 
     def skills(self, seconds: float | None = None) -> Stores:
-        """Return the proxy's stores of skills; a request takes at most `seconds`, where --timeout does not say."""
+        """Return the proxy's stores of skills; a request takes at most `seconds`, unless --timeout is given."""
         from litellmctl.skills.stores import UPLOAD_SECONDS, Stores
 
-        self._require("skills", "skills are")
+        self._require("skills", "skills")
         connection = self._connection
         timeout = connection.options.timeout
         return Stores(
@@ -235,11 +249,11 @@ class Catalogs:
         )
 
     def _require(self, setting: str, what: str) -> None:
-        """Refuse where the profile switches something off."""
+        """Refuse if a setting of the profile is false."""
         profile = self._connection.profile
         if not profile.get(setting):
             named = profile.named(setting)
-            raise ConfigFailure(f"{what} switched off: {named} is false", remedy=f"litellmctl config unset {named}")
+            raise ConfigFailure(f"{what} are switched off: {named} is false", remedy=f"litellmctl config unset {named}")
 
     def _discovery_step(self, text: str) -> None:
         if environment.flag("LITELLM_VERBOSE_DISCOVERY"):

@@ -1,9 +1,9 @@
-"""The root group: the commands in reading order, and the one place where what they return is printed."""
+"""The root group: the commands in reading order, and the one place that prints what they return."""
 
 from __future__ import annotations
 
 from collections import UserDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any
 
@@ -11,50 +11,52 @@ import click
 
 from litellmctl import __version__
 from litellmctl.app import App
-from litellmctl.commands.base import FormattedGroup, group, pass_app
-from litellmctl.terminal.console import BOLD
-from litellmctl.terminal.render import Bytes, Layout, Listing, Printable, Record, Stream, render
+from litellmctl.commands.base import TOPICS, FormattedGroup, group, pass_app
+from litellmctl.terminal.data import Bytes, Layout, Listing, Printable, Stream
 
-# What `--help` says of each, word for word, so that no command is imported for it; a test compares.
+# The first sentence of each command's help, so that --help imports none of them; a test compares the two.
 SECTIONS: dict[str, dict[str, str]] = {
     "Account": {
-        "login": "Sign in to a proxy once, and store that for the profile.",
-        "logout": "Forget the stored login of the profile.",
-        "whoami": "Show who is signed in where, with what, and until when.",
-        "token": "Print the token that signs in, and nothing else.",
-        "env": "Print the variables by which other programs find the proxy.",
+        "login": "Sign in to a proxy and save the login.",
+        "logout": "Sign out and remove the saved login.",
+        "whoami": "Show who you are signed in as.",
+        "token": "Print the access token.",
+        "env": "Print environment variables for other programs.",
     },
     "Models": {
         "models": "List the models that your key may use.",
-        "refresh": "Renew the cached list of models, and say what changed.",
+        "refresh": "Refresh the cached model list and show what changed.",
     },
-    "MCP tools": {
-        "mcp": "Find and call the MCP tools behind the proxy.",
+    "MCP": {
+        "mcp": "Find and call MCP tools behind the proxy.",
     },
     "Skills": {
-        "skills": "List, add and remove the skills that the proxy keeps.",
-        "prompt-section": "Print the enabled skills as a part of a system prompt.",
+        "skills": "List, add and remove skills on the proxy.",
+        "prompt-section": "Print the enabled skills for a system prompt.",
     },
     "Settings": {
-        "config": "Read and change profiles and settings.",
+        "config": "Show and change profiles and settings.",
     },
-    "Other programs": {
-        "export": "Print the proxy as a provider in another program's form.",
-        "api": "Send any request to the proxy, and print its answer.",
+    "Programs": {
+        "export": "Set up another program to use the proxy.",
+        "api": "Send any request to the proxy and print the response.",
     },
     "Other": {
-        "doctor": "Find out what is wrong, and what mends it.",
-        "sandbox": "Run a real LiteLLM proxy on this machine, without any account.",
+        "doctor": "Diagnose problems and suggest fixes.",
+        "sandbox": "Run a real LiteLLM proxy on this machine.",
         "completion": "Print the completion script of a shell.",
-        "help": "Show the help of a command or of a topic.",
+        "help": "Show the help of a command or topic.",
+        "version": "Print the version.",
     },
 }
-# Other ways to the same commands.
+# How much narrower than the terminal Click makes its help.
+_MARGIN = 2
+# Groups of the same commands under other names.
 _HIDDEN = ("auth",)
 
 
 class _Commands(UserDict[str, Any]):
-    """The commands by their names, each imported when it is asked for: all would take a third of the start-up time."""
+    """The commands by name, each imported on first use: importing all takes a third of the start-up time."""
 
     def __getitem__(self, name: str) -> click.Command:
         found: click.Command | None = self.data[name]
@@ -67,14 +69,34 @@ class _Commands(UserDict[str, Any]):
 
 class _Root(FormattedGroup):
     def summaries(self, _ctx: click.Context) -> Iterable[tuple[str, str]]:
-        """Return what `SECTIONS` says: no command is imported for its name."""
+        """Return the rows of `SECTIONS`, which imports no command."""
         return [pair for commands in SECTIONS.values() for pair in commands.items()]
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, then where options and topics are explained: all of it fits a screen of 24 lines."""
+        self.format_commands(ctx, formatter)
+        formatter.write_paragraph()
+        formatter.write_dl(
+            [
+                ("Options:", "litellmctl help options (--profile, --json, --fields, ...)"),
+                ("Topics:", f"litellmctl help topics ({', '.join(TOPICS)})"),
+            ]
+        )
+
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands in sections."""
+        """Write a line for each command; the first of a section begins with its title."""
+        formatter.write_paragraph()
+        width = max(map(len, SECTIONS)) + 2
+        rows: list[tuple[str, str]] = []
         for title, commands in SECTIONS.items():
-            with formatter.section(title):
-                formatter.write_dl(list(commands.items()))
+            for number, (name, text) in enumerate(commands.items()):
+                rows.append((f"{'' if number else title:{width}}{name}", text))
+        first = max(len(one) for one, _ in rows) + 2
+        # Click keeps four columns free, which are needed here for a line for each at 80 columns.
+        if first + max(len(text) for _, text in rows) <= formatter.width + _MARGIN:
+            formatter.write("".join(f"{one:{first}}{text}\n" for one, text in rows))
+        else:
+            formatter.write_dl(rows)
 
 
 def _print_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
@@ -88,9 +110,12 @@ def _print_version(context: click.Context, _parameter: click.Parameter, value: b
     "litellmctl",
     cls=_Root,
     examples="""
-    # Try it against a real proxy, without an account or a key
+    # Sign in, and list the models that you may use
+    $ litellmctl login
+    $ litellmctl models
+    # Try it with a real proxy on this machine, without an account
     $ litellmctl sandbox run litellmctl models
-    # The names of your models
+    # Model names for a script
     $ litellmctl models --json | jq -r '.[].id'
     """,
 )
@@ -104,10 +129,7 @@ def _print_version(context: click.Context, _parameter: click.Parameter, value: b
     help="Print the version.",
 )
 def cli() -> None:
-    """Use a self-hosted LiteLLM proxy from the shell.
-
-    Data goes to stdout, everything else to stderr. Options may stand before or after the command.
-    """
+    """Use a self-hosted LiteLLM proxy from the shell."""
 
 
 cli.commands = _Commands(dict.fromkeys([*(name for section in SECTIONS.values() for name in section), *_HIDDEN]))
@@ -119,27 +141,43 @@ def print_result(app: App, /, data: Any, **_: Any) -> None:
     """Print what the command returned, in the format that was asked for."""
     if not isinstance(data, Printable):
         return
-    console, options = app.console, app.options
+    console = app.console
     if isinstance(data, Bytes):
         for chunk in data.chunks:
             console.write_bytes(chunk)
             console.flush()
         return
+    from litellmctl.terminal.render import render
+
+    comes_slowly = isinstance(data, Stream) or (isinstance(data, Listing) and data.line is not None)
+    notes: list[str] = []
+    wrote = False
+    for piece in render(data, _layout(app, notes.append)):
+        console.write(piece)
+        if comes_slowly:
+            console.flush()
+        wrote = True
+    if isinstance(data, Listing) and console.stdout_is_terminal:
+        notes += data.after if wrote else [data.empty]
+    if notes:
+        console.flush()
+    for note in notes:
+        console.note(note)
+
+
+def _layout(app: App, note: Callable[[str], None]) -> Layout:
+    """Return how to print: as was asked for, else a table on a terminal and TSV in a pipe."""
+    console, options = app.console, app.options
     default = "json" if options.json else "table" if console.stdout_is_terminal else "tsv"
-    layout = Layout(
+    return Layout(
         format=options.output or default,
         chosen=options.fields,
         fields=app.returned_fields,
         indent=console.stdout_is_terminal,
-        header=lambda text: console.style(text, BOLD),
+        columns=app.returned_columns,
+        parts=app.returned_parts,
+        width=console.table_width,
+        style=console.style,
+        note=note,
+        apart=console.apart,
     )
-    wrote = False
-    are_rows = isinstance(data, Listing | Record) and layout.format not in {"json", "jsonl"}
-    are_ours = isinstance(data, Listing) and data.line is not None
-    for piece in render(data, layout):
-        console.write(console.apart(piece, are_ours=are_ours) if are_rows else piece)
-        if isinstance(data, Stream) or (isinstance(data, Listing) and data.line is not None):
-            console.flush()
-        wrote = True
-    if not wrote and isinstance(data, Listing) and console.stdout_is_terminal:
-        console.note(data.empty)

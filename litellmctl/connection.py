@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from litellmctl.errors import ConfigFailure, Failure, Unavailable
+from litellmctl.errors import Failure, Unavailable
 from litellmctl.foundation.times import DAY_SECONDS, age_text
 from litellmctl.settings import environment
 
@@ -15,49 +15,53 @@ if TYPE_CHECKING:
     import requests
 
     from litellmctl.auth.credential import Credential, Pair
+    from litellmctl.auth.ignored_variables import Ignored
     from litellmctl.auth.login_file import Login, LoginFile
     from litellmctl.auth.login_store import LoginStore
-    from litellmctl.auth.sources import Resolver
+    from litellmctl.auth.sources import KnownProxy, Resolver
     from litellmctl.auth.stored_credential import StoredCredential
     from litellmctl.auth.vault import Secret, Vault
     from litellmctl.options import Options
     from litellmctl.proxy.client import Client
-    from litellmctl.proxy.client_certificate import ClientCertificate, Shown
+    from litellmctl.proxy.client_certificate import ClientCertificate
     from litellmctl.proxy.oauth import Grant
-    from litellmctl.proxy.tls import Trust
     from litellmctl.settings.config import Profile
     from litellmctl.settings.values import Value
 
 T = TypeVar("T")
 
 REQUEST_SECONDS = 20.0
+# Stands for the ignored variables among what was said already.
+_NAMED = "ignored variables"
 
 
 class Listener(Protocol):
-    """Takes what a person should know; the terminal's console is one."""
+    """Receives messages for the user, such as the terminal's console."""
 
     def note(self, text: str) -> None:
-        """Take something that is said in passing."""
-
-    def hint(self, text: str) -> None:
-        """Take something that helps a person at a terminal, and nobody else."""
+        """Receive a note."""
 
     def warn(self, text: str) -> None:
-        """Take something that is not as it should be."""
+        """Receive a warning."""
 
     def trace(self, text: str) -> None:
-        """Take a line of what -v asks for."""
+        """Receive a line that -v prints."""
 
     @property
     def can_prompt(self) -> bool:
         """Whether a person can answer."""
 
+    @property
+    def stderr_is_terminal(self) -> bool:
+        """Whether a person reads the messages."""
+
 
 class Connection:
     """The way to the proxy of one profile.
 
-    Heavy imports are inside, so that a command pays only for what it uses. Making one asks nothing of anybody. `warned`
-    is what this run has warned of once, and `kept` what it keeps secret, in whichever connection.
+    Heavy imports are inside, so that a command pays only for what it uses. Making one sends no request. `warned` holds
+    what this run has said already, and `kept` its secrets, for all connections of the run. `names_ignored` and
+    `names_expiry` are false for a command that says itself which variables are ignored, and when the login expires.
     """
 
     def __init__(
@@ -74,37 +78,47 @@ class Connection:
         self.options = options
         self._logins = logins
         self._listener = listener
-        self._said_expiry = False
+        self.names_ignored = True
+        self.names_expiry = True
         self._kept = set() if kept is None else kept
         self._warned = set() if warned is None else warned
+        self._unusable: frozenset[str] = frozenset()
         self._renewing: Client | None = None
         self._ahead: float | None = None
 
     @cached_property
     def pair(self) -> Pair:
-        """The proxy and the credential in use. Raises the failure where there are none."""
-        pair = self._resolver(self._stored_pair).resolve(self.profile, base_url=self._wanted_url, auth=self._auth)
+        """The proxy and the credential in use. Raises a failure if there are none."""
+        resolver = self._resolver(self._stored_pair)
+        pair = resolver.resolve(self.profile, base_url=self._wanted_url, auth=self._auth)
+        self._unusable = frozenset(resolver.unusable)
         self.require_secure(pair.base_url)
         return pair
 
     @property
     def pair_without_login(self) -> Pair | None:
-        """The pair of this profile where no login is stored; None where there is none."""
+        """The pair that this profile has without its stored login; None if there is none."""
         try:
             return self._resolver(lambda: None).resolve(self.profile)
         except Failure:
             return None
 
     @property
-    def known_base_url(self) -> str | None:
-        """Which proxy is meant, also where there is no credential for it; None where nothing names one."""
-        from litellmctl.auth.sources import known_proxy
+    def known_proxy(self) -> KnownProxy | None:
+        """Which proxy is meant and where its URL is from, also without a credential for it; None if there is no URL."""
+        from litellmctl.auth.sources import KnownProxy, known_proxy
 
         logins, wanted = self._logins.read(), self._wanted_url
         login = logins.by_profile.get(self.profile.name)
         if login is not None and wanted is None and self._auth in {None, "stored"}:
-            return login.base_url  # it goes first, also where it has expired
+            return KnownProxy(login.base_url, "stored login")  # it comes first, also after it has expired
         return known_proxy(self.profile, wanted, logins.url(self.profile.name))
+
+    @property
+    def known_base_url(self) -> str | None:
+        """The URL of the known proxy; None if there is none."""
+        known = self.known_proxy
+        return None if known is None else known.base_url
 
     @property
     def _wanted_url(self) -> str | None:
@@ -120,27 +134,36 @@ class Connection:
     def _resolver(self, stored: Callable[[], Pair | None]) -> Resolver:
         from litellmctl.auth.sources import Resolver
 
-        return Resolver(self._listener.warn, self._google_session, stored, self._remembered_url)
+        return Resolver(self._warn_once, self._google_session, stored, self._remembered_url)
 
     def _remembered_url(self) -> str | None:
         return self._logins.read().url(self.profile.name)
 
     @property
     def is_offline(self) -> bool:
-        """Whether the network is forbidden."""
+        """Whether the network must not be used."""
         return self.options.offline or environment.flag("LITELLM_OFFLINE")
 
+    @property
+    def offline_reason(self) -> str:
+        """What switches the network off, in words: `--offline is set`, or the variable."""
+        return f"{'--offline' if self.options.offline else 'LITELLM_OFFLINE'} is set"
+
+    @property
+    def online_remedy(self) -> str:
+        """How to use the network again."""
+        ways = ["run it without --offline"] if self.options.offline else []
+        return ", and ".join([*ways, *(["unset LITELLM_OFFLINE"] if environment.flag("LITELLM_OFFLINE") else [])])
+
     def require_online(self, what: str) -> None:
-        """Refuse to touch the network where that is forbidden."""
+        """Refuse to use the network where the user switched it off. `what` needs it: `this`, or a noun phrase."""
         if self.is_offline:
             raise Unavailable(
-                "offline",
-                f"{what} needs the network, and it is switched off",
-                remedy="leave out --offline, and unset LITELLM_OFFLINE",
+                "offline", f"{what} needs the network, but {self.offline_reason}", remedy=self.online_remedy
             )
 
     def require_secure(self, base_url: str) -> None:
-        """Refuse plain HTTP to another machine, unless the user permits it."""
+        """Refuse plain HTTP to another machine, unless the user allows it."""
         from litellmctl.foundation.urls import require_secure
 
         require_secure(
@@ -151,7 +174,7 @@ class Connection:
         )
 
     def vault(self, storage: str) -> Vault:
-        """Return where secrets lie: the `keyring`, or the `file`."""
+        """Return the store of secrets: the `keyring`, or the `file`."""
         from litellmctl.auth.vault import FileVault, KeyringVault
 
         if storage == "file":
@@ -159,7 +182,7 @@ class Connection:
         return KeyringVault(self._note_keyring if self._listener.can_prompt else None)
 
     def login_store(self) -> LoginStore:
-        """Return where logins are kept and forgotten."""
+        """Return the store of logins."""
         from litellmctl.auth.login_store import LoginStore
 
         return LoginStore(self._logins, self.vault, self._listener.note)
@@ -174,9 +197,7 @@ class Connection:
             return None
         from litellmctl.auth.stored_credential import Renewal, StoredCredential
 
-        renewal = Renewal(
-            self._renew, self._listener.warn, self._prepare_renewal, self._clock_ahead, lambda: self._ahead
-        )
+        renewal = Renewal(self._renew, self._warn_once, self._prepare_renewal, self._clock_ahead, lambda: self._ahead)
         return StoredCredential(self.profile.name, login, self._logins, self.vault(login.storage), renewal)
 
     def _stored_pair(self) -> Pair | None:
@@ -196,7 +217,7 @@ class Connection:
         def look(response: requests.Response, **_: object) -> None:
             self._ahead = clock_difference(response.headers.get("date"))
 
-        self.require_online("renewing the token")
+        self.require_online("refreshing the token")
         self._renewing = client = self.connect(login.base_url)
         client.refused_remedy = login_command(self.profile.name, login)
         client.session.hooks["response"].append(look)
@@ -212,7 +233,7 @@ class Connection:
         return client.call(self.request_seconds, lambda client: pkce.refresh(client, session, token))
 
     def _clock_ahead(self, login: Login) -> float | None:
-        """Ask a login's proxy by how many seconds this machine's clock is ahead; None where it does not say."""
+        """Ask a login's proxy by how many seconds this machine's clock is ahead; None if it does not say."""
         from litellmctl.foundation.times import clock_difference
 
         def ask(client: Client) -> float | None:
@@ -224,14 +245,17 @@ class Connection:
 
     @property
     def request_seconds(self) -> float:
-        """How long a single request may take that is not about models."""
+        """The time limit of a single request, but for models, in seconds."""
         return self.options.timeout or REQUEST_SECONDS
 
     def client(self, *, more_headers: Mapping[str, Value] | None = None) -> Client:
-        """Return a client for the proxy in use. The credential is looked up here, before any time is counted."""
+        """Return a client for the proxy in use. The credential is looked up first, outside of every time limit."""
         pair = self.pair
         self.require_online("this")
-        key = pair.credential.secret()
+        try:
+            key = pair.credential.secret()
+        finally:  # a login that has expired, say: the variables may be what the user meant
+            self.note_shadowed()
         self.note_expiry()
         headers = {**pair.headers, **(more_headers or {})}
         return self.connect(pair.base_url, key=key, headers=headers, credential=pair.credential)
@@ -244,12 +268,14 @@ class Connection:
         headers: Mapping[str, Value] | None = None,
         credential: Credential | None = None,
     ) -> Client:
-        """Return a client for a proxy, with this key and these headers: by default no key, and the profile's own.
+        """Return a client for a proxy, with this key and these headers; by default without a key, and with the
+        profile's headers.
 
-        `credential` is where the key is from: it may have a newer one, and knows what helps where it is refused.
+        `credential` is where the key is from: it may have a newer one, and has the remedy for a refused key.
         """
         from litellmctl.auth.credential import checked
         from litellmctl.auth.sources import forbidden_headers
+        from litellmctl.auth.tls_settings import shown_to, trust
         from litellmctl.foundation.urls import is_loopback
         from litellmctl.proxy.client import Client
         from litellmctl.proxy.session import BoundAuth, make_session
@@ -259,13 +285,14 @@ class Connection:
         key_header = self.profile.get("key_header")
         replaced = forbidden_headers(list(headers), key_header)
         for name in replaced:
-            self._listener.warn(f"the header {name} is not sent: headers never replace the key or frame a request")
+            self._warn_once(f"the header {name} is not sent: headers never replace the key or frame a request")
         texts = {
             name: checked(value.resolve(), named=value.named) for name, value in headers.items() if name not in replaced
         }
         auth = BoundAuth(base_url, key, key_header=key_header, headers=texts, kept=self._kept)
-        certificate, shown = self._certificate_for(base_url)
-        session = make_session(base_url, self._trust(), loopback=is_loopback(base_url), certificate=certificate)
+        login = self._logins.login(self.profile.name) if self.profile.get("client_cert") else None
+        certificate, shown = shown_to(self.profile, base_url, None if login is None else login.base_url)
+        session = make_session(base_url, trust(self.profile), loopback=is_loopback(base_url), certificate=certificate)
         if session.http_proxy is not None:
             auth.keep(*session.http_proxy.secrets)
         if certificate is not None:
@@ -280,91 +307,67 @@ class Connection:
         """Return what `work` makes of a client for a proxy with this key, within the time of a single request."""
         return self.connect(base_url, key=key).call(self.request_seconds, work)
 
+    def ignored(self) -> Ignored | None:
+        """Return the variables that are set for a proxy and lose against the pair in use; None if there are none.
+
+        --auth and LITELLMCTL_AUTH choose a pair outright, so that nothing loses without the user's knowledge.
+        """
+        if self._auth is not None:
+            return None
+        from litellmctl.auth import ignored_variables
+        from litellmctl.auth.sources import Resolver
+
+        def resolve(auth: str) -> Pair:
+            other = Resolver(lambda _: None, self._google_session)
+            return other.resolve(self.profile, base_url=self._wanted_url, auth=auth)
+
+        pair = self.pair
+        return ignored_variables.ignored(pair, self.profile.name, self._wanted_url, self._unusable, resolve)
+
     def note_shadowed(self) -> None:
-        """Name, to a person, the variables that are set and not used: a key that loses surprises people."""
-        if self.pair.shadowed:
-            self._listener.hint(
-                f"{' and '.join(self.pair.shadowed)} not used: {self.pair.credential.origin} goes first "
-                "(--auth chooses another source)"
-            )
+        """Name, once and on a terminal, the variables that are ignored."""
+        if self.names_ignored and self._listener.stderr_is_terminal and _NAMED not in self._warned:
+            self._warned.add(_NAMED)
+            ignored = self.ignored()
+            if ignored is not None:
+                self._listener.warn(ignored.sentence)
 
     def note_expiry(self) -> None:
         """Say, once, that a virtual key is about to expire, since nothing renews it."""
         credential = self.pair.credential
         left = None if credential.expires_at is None else credential.expires_at - time.time()
-        if credential.kind == "virtual_key" and left is not None and 0 < left < DAY_SECONDS and not self._said_expiry:
-            self._said_expiry = True
-            self._listener.note(f"{credential.origin} ends in {age_text(left)}: {credential.remedy}")
+        if credential.kind != "virtual_key" or credential.origin in self._warned or not self.names_expiry:
+            return
+        if left is not None and 0 < left < DAY_SECONDS:
+            self._warned.add(credential.origin)
+            self._listener.note(f"{credential.origin} expires in {age_text(left)}: {credential.remedy}")
 
-    def _trust(self) -> Trust:
-        from litellmctl.proxy.tls import Trust
-
-        bundle = self.profile.get("ca_bundle")
-        if bundle:
-            return Trust(bundle, self.profile.named("ca_bundle"))
-        for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
-            bundle = environment.get(name)
-            if bundle:
-                return Trust(bundle, name)
-        return Trust()
+    def _warn_once(self, text: str) -> None:
+        if text not in self._warned:
+            self._warned.add(text)
+            self._listener.warn(text)
 
     @property
     def certificate(self) -> ClientCertificate | None:
-        """The profile's certificate for a gateway that asks for one; None where none is set."""
-        file, key = self.profile.get("client_cert"), self.profile.get("client_key")
-        named, key_named = self.profile.named("client_cert"), self.profile.named("client_key")
-        if not file and key:
-            raise ConfigFailure(
-                f"{key_named} is set, but {named} is not", remedy=f"litellmctl config set {named} FILE.pem"
-            )
-        if not file:
-            return None
-        from litellmctl.proxy.client_certificate import ClientCertificate
+        """The profile's client certificate; None if none is set."""
+        from litellmctl.auth.tls_settings import client_certificate
 
-        return ClientCertificate(file, key, named, key_named)
-
-    def _certificate_for(self, base_url: str) -> tuple[ClientCertificate | None, Shown]:
-        """Return the certificate to show a proxy, if it is the profile's own, and what its client says of it."""
-        from litellmctl.foundation.urls import origin
-        from litellmctl.proxy.client_certificate import NOTHING, Shown
-
-        named = self.profile.named("client_cert")
-        certificate = self.certificate
-        if certificate is None or not base_url.startswith("https:"):
-            return None, NOTHING._replace(remedy=NOTHING.remedy.replace("client_cert", named))
-        own = self._own_urls
-        if own and origin(base_url) not in map(origin, own):
-            remedy = f"litellmctl config set {self.profile.named('base_url')} {base_url}, if it is for this one"
-            return None, Shown(None, remedy, f"{named} is for {own[0]}")
-        return certificate, Shown(certificate.file)
-
-    @property
-    def _own_urls(self) -> list[str]:
-        """The proxies that the profile is about: its own, else where it is signed in, and those of the variables."""
-        from litellmctl.auth.sources import urls_of_variables
-        from litellmctl.settings.definitions import DEFAULT_PROFILE
-
-        if self.profile.base_url is not None:
-            return [self.profile.base_url]
-        login = self._logins.login(self.profile.name)
-        variables = urls_of_variables() if self.profile.name == DEFAULT_PROFILE else []
-        return [*([] if login is None else [login.base_url]), *variables]
+        return client_certificate(self.profile)
 
     def _warn_of_exposed(self, key_file: str) -> None:
-        """Say, once, that others may read a private key."""
         from shlex import quote
 
         from litellmctl.proxy.client_certificate import may_be_read_by_others
 
-        if key_file not in self._warned and may_be_read_by_others(key_file):
-            self._warned.add(key_file)
-            self._listener.warn(f"others may read the private key in {key_file}: chmod go-rwx {quote(key_file)}")
+        if may_be_read_by_others(key_file):
+            self._warn_once(f"others may read the private key in {key_file}: chmod go-rwx {quote(key_file)}")
 
     def _google_session(self) -> requests.Session:
+        from litellmctl.auth.tls_settings import trust
         from litellmctl.proxy.session import make_session
 
         self.require_online("an access token from Google")
-        return make_session("https://oauth2.googleapis.com", self._trust(), loopback=False)
+        return make_session("https://oauth2.googleapis.com", trust(self.profile), loopback=False)
 
     def _trace_request(self, method: str, path: str, outcome: str, seconds: float) -> None:
         if self.options.verbose:

@@ -1,7 +1,8 @@
-"""What can go wrong, as exceptions that carry the remedy, and the exit code of each."""
+"""Errors as exceptions that carry their remedy, and their exit codes."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum, unique
 from typing import Any, Self
 
@@ -21,54 +22,55 @@ class ExitCode(IntEnum):
 
 
 EXIT_CODE_HELP = {
-    ExitCode.OK: "Done, also when there was nothing to do.",
-    ExitCode.ERROR: "Anything that is not below, our own bugs included.",
-    ExitCode.USAGE: "A bad option, argument or configuration; input is missing and prompts are not possible.",
-    ExitCode.UNAVAILABLE: "The proxy cannot be reached, is overloaded or offline, or the answer is not LiteLLM's.",
-    ExitCode.AUTH: "No credential, or one that is expired, unknown to the proxy or not allowed to do this.",
-    ExitCode.REJECTED: "The proxy refused the request, has no such thing, or a tool reported an error.",
-    ExitCode.INTERRUPTED: 'Ctrl-C, or "no" at a confirmation.',
-    ExitCode.BROKEN_PIPE: "The reader of the output went away.",
+    ExitCode.OK: "Success, also when there was nothing to do.",
+    ExitCode.ERROR: "Any other error, including a bug in litellmctl.",
+    ExitCode.USAGE: "Invalid option, argument or setting, or missing input without a terminal to ask.",
+    ExitCode.UNAVAILABLE: "The proxy is unreachable, overloaded or offline, or the server is not LiteLLM.",
+    ExitCode.AUTH: "The credential is missing, expired, unknown to the proxy or not allowed to do this.",
+    ExitCode.REJECTED: "The proxy refused the request, something was not found, or a tool reported an error.",
+    ExitCode.INTERRUPTED: 'Ctrl-C, or "no" to a confirmation.',
+    ExitCode.BROKEN_PIPE: "The reader of the output closed the pipe.",
 }
 
 # The closed set of codes in JSON errors: code -> (exit code, meaning).
 ERROR_CODES: dict[str, tuple[ExitCode, str]] = {
     "internal": (ExitCode.ERROR, "A bug in litellmctl."),
-    "file": (ExitCode.ERROR, "A file could not be read or written."),
-    "keyring": (ExitCode.ERROR, "The keyring is locked, does not answer, or lost what it was given."),
-    "system": (ExitCode.ERROR, "This machine has no thread, process, descriptor or memory left."),
+    "file": (ExitCode.ERROR, "A file cannot be read or written."),
+    "keyring": (ExitCode.ERROR, "The keyring is locked, does not respond, or lost a secret."),
+    "system": (ExitCode.ERROR, "This machine is out of threads, processes, file descriptors or memory."),
     "sandbox": (ExitCode.ERROR, "The sandbox did not start or stop."),
-    "usage": (ExitCode.USAGE, "A bad option or argument."),
-    "config": (ExitCode.USAGE, "A bad setting in a file or a variable."),
-    "input_required": (ExitCode.USAGE, "Input is missing and prompts are not possible."),
-    "unreachable": (ExitCode.UNAVAILABLE, "No connection to the proxy."),
+    "usage": (ExitCode.USAGE, "Invalid option or argument."),
+    "config": (ExitCode.USAGE, "Invalid setting in a file or a variable."),
+    "input_required": (ExitCode.USAGE, "Input is missing, and there is no terminal to ask."),
+    "unreachable": (ExitCode.UNAVAILABLE, "The proxy cannot be reached."),
     "tls": (ExitCode.UNAVAILABLE, "The proxy's certificate is not trusted, or TLS failed otherwise."),
-    "timeout": (ExitCode.UNAVAILABLE, "The proxy did not answer in time."),
-    "rate_limited": (ExitCode.UNAVAILABLE, "The proxy answered 429."),
-    "server_error": (ExitCode.UNAVAILABLE, "The proxy answered 5xx."),
+    "timeout": (ExitCode.UNAVAILABLE, "The request timed out."),
+    "rate_limited": (ExitCode.UNAVAILABLE, "The proxy returned 429."),
+    "server_error": (ExitCode.UNAVAILABLE, "The proxy returned 5xx."),
     "bad_response": (
         ExitCode.UNAVAILABLE,
-        "The answer is not LiteLLM's: HTML, half a body, a wrong shape, a redirect.",
+        "The answer is not LiteLLM's: HTML, incomplete, an unknown shape, or a redirect.",
     ),
-    "offline": (ExitCode.UNAVAILABLE, "The network is needed, and --offline or LITELLM_OFFLINE forbids it."),
-    "auth_required": (ExitCode.AUTH, "No credential for this proxy."),
+    "offline": (ExitCode.UNAVAILABLE, "This needs the network, but --offline or LITELLM_OFFLINE is set."),
+    "auth_required": (ExitCode.AUTH, "There is no credential for this proxy."),
     "auth_failed": (ExitCode.AUTH, "The credential is expired, blocked or unknown to the proxy."),
-    "forbidden": (ExitCode.AUTH, "The credential may not do this."),
-    "rejected": (ExitCode.REJECTED, "The proxy refused the request."),
-    "not_found": (ExitCode.REJECTED, "No such model, server, tool, skill, setting or path."),
-    "interrupted": (ExitCode.INTERRUPTED, 'Ctrl-C, or "no" at a confirmation.'),
+    "forbidden": (ExitCode.AUTH, "The credential is not allowed to do this."),
+    "rejected": (ExitCode.REJECTED, "The proxy refused the request, or a tool reported an error."),
+    "not_found": (ExitCode.REJECTED, "There is no model, server, tool, skill, setting or path with this name."),
+    "interrupted": (ExitCode.INTERRUPTED, 'Ctrl-C, or "no" to a confirmation.'),
 }
 
 
-CHECK_THE_KEY = "check the key, and that it was made for this proxy"
+CHECK_THE_KEY = "check that the key is complete and belongs to this proxy"
 
 
 class Failure(Exception):
-    """Something the user should know: a message, a remedy, a code out of `ERROR_CODES`.
+    """An error for the user: a message, a remedy, a code of `ERROR_CODES`.
 
-    `message` says what and where, without a final period; `remedy` is a command or a sentence that fixes it; `status`
-    is the HTTP status where there was one; `words` are the proxy's own, where it gave a reason. `may_have_acted` is
-    false where the request cannot have had an effect: it was never sent, was sent elsewhere, or was refused.
+    `message` says what failed, on what and why, without a final period; `remedy` is a command or a sentence that fixes
+    it; `status` is the HTTP status, None without one; `words` are the proxy's own, None where it gave no reason.
+    `may_have_acted` is false where the request cannot have had an effect: it was never sent, was sent elsewhere, or was
+    refused.
 
     A failure is data and is not edited: `because`, `adding` and `changed` return another one.
     """
@@ -101,11 +103,11 @@ class Failure(Exception):
         return other
 
     def because(self, prefix: str) -> Self:
-        """Return this failure as the reason of what `prefix` says: `prefix: message`."""
+        """Return this failure with what failed before it: `prefix: message`."""
         return self.changed(message=f"{prefix}: {self.message}")
 
     def adding(self, suffix: str) -> Self:
-        """Return this failure with something more to say: `message; suffix`."""
+        """Return this failure with another fact: `message; suffix`."""
         return self.changed(message=f"{self.message}; {suffix}")
 
     @property
@@ -114,7 +116,7 @@ class Failure(Exception):
         return ERROR_CODES[self.code][0]
 
     def as_dict(self) -> dict[str, object]:
-        """Return the object that stands under `error` in a JSON error line."""
+        """Return the value of `error` in a JSON error line."""
         return {
             "code": self.code,
             "message": self.message,
@@ -139,23 +141,29 @@ class ConfigFailure(UsageFailure):
 
 
 class Unavailable(Failure):
-    """The proxy cannot be used now, or what answers is not LiteLLM (exit 3)."""
+    """The proxy is unavailable, or the server is not LiteLLM (exit 3)."""
 
 
 class AuthFailure(Failure):
-    """No credential, or one that does not do (exit 4)."""
+    """No credential, or one that the proxy does not accept (exit 4)."""
 
 
 class Rejected(Failure):
-    """The proxy, or we on its behalf, refused the request (exit 5)."""
+    """The proxy, or litellmctl on its behalf, refused the request (exit 5)."""
 
 
-# Pairs of characters that are compared for a suggestion, which takes a second at worst.
+# Pairs of characters to compare for a suggestion: a second at worst.
 _MAX_COMPARED = 2_000_000
 
 
-def suggestion(word: str, possible: list[str]) -> str:
-    """Return ` Did you mean "x"?` for the nearest of `possible`, or nothing."""
+def suggestion(word: str, possible: Iterable[str]) -> str:
+    """Return `. Did you mean "x"?` for the nearest of `possible`, to be added to a message; "" if none is near."""
+    near = nearest(word, possible)
+    return "" if near is None else f'. Did you mean "{near}"?'
+
+
+def nearest(word: str, possible: Iterable[str]) -> str | None:
+    """Return the one of `possible` that is most like `word`, whatever its case; None if none is near."""
     from difflib import get_close_matches  # only on the way to an error
 
     lowered: dict[str, str] = {}
@@ -168,4 +176,4 @@ def suggestion(word: str, possible: list[str]) -> str:
                 break
             lowered[name.lower()] = name
     near = get_close_matches(word.lower(), list(lowered), n=1, cutoff=0.6)
-    return f' Did you mean "{lowered[near[0]]}"?' if near else ""
+    return lowered[near[0]] if near else None

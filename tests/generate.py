@@ -1,6 +1,6 @@
-"""What is generated and committed: `python -m tests.generate` writes completions/ and docs/ anew.
+"""Generated files that are committed: `python -m tests.generate` writes completions/ and docs/.
 
-A test compares them with what this makes, so that they are never behind the program.
+A test compares them with the program, so that they are always current.
 """
 
 from __future__ import annotations
@@ -13,13 +13,16 @@ import click
 
 from litellmctl import __version__
 from litellmctl.cli import cli
-from litellmctl.commands.base import SHARED_OPTIONS, FormattedCommand
-from litellmctl.commands.help import TOPICS
+from litellmctl.commands.base import SHARED_OPTIONS, TOPICS, FormattedCommand, help_record
 from litellmctl.completion.scripts import SCRIPTS
+from litellmctl.settings.environment import VARIABLES
+from tests import messages
 
 ROOT = Path(__file__).parents[1]
 _SCRIPT_NAMES = {"bash": "litellmctl.bash", "zsh": "_litellmctl", "fish": "litellmctl.fish"}
 _WIDTH = 100
+# Written by hand, but for the table.
+_VARIABLES_PAGE = Path("docs/guide/environment.md")
 
 Walked = tuple[tuple[str, ...], FormattedCommand, click.Context]
 
@@ -29,10 +32,18 @@ def generated() -> dict[Path, str]:
     made = {Path("completions") / _SCRIPT_NAMES[shell]: script for shell, script in SCRIPTS.items()}
     commands = list(_walk(cli, click.Context(cli, info_name="litellmctl", terminal_width=_WIDTH)))
     made[Path("docs/commands.md")] = _reference(commands)
+    made[Path("docs/messages.md")] = messages.page(cli, TOPICS)
+    made[_VARIABLES_PAGE] = _with_variables((ROOT / _VARIABLES_PAGE).read_text("utf-8"))
     for path, command, context in commands:
         name = "-".join(path)
         made[Path(f"docs/man/{name}.1")] = _man_page(name, command, context)
     return made
+
+
+def _with_variables(page: str) -> str:
+    before, mark, _ = page.partition("<!-- variables -->\n")
+    rows = [f"| `{name}` | {text} |" for name, text in VARIABLES.items()]
+    return "\n".join([before + mark + "| variable | what it does |", "| --- | --- |", *rows]) + "\n"
 
 
 def _walk(command: click.Command, context: click.Context) -> Iterator[Walked]:
@@ -54,7 +65,11 @@ def _usage(command: FormattedCommand, context: click.Context) -> str:
 
 def _options(command: FormattedCommand, context: click.Context) -> list[tuple[str, str]]:
     own = [one for one in command.get_params(context) if one not in SHARED_OPTIONS]
-    return [record for record in (one.get_help_record(context) for one in own) if record]
+    return [record for one in own if (record := help_record(context, one))]
+
+
+def _shared(context: click.Context) -> list[tuple[str, str]]:
+    return [record for one in SHARED_OPTIONS if (record := help_record(context, one))]
 
 
 def _children(command: FormattedCommand) -> list[tuple[str, str]]:
@@ -76,13 +91,12 @@ def _reference(commands: list[Walked]) -> str:
             lines += [_escaped(paragraph), ""]
         lines += _rows("command", [(f"`{name}`", text) for name, text in _children(command)])
         lines += _rows("option", [(f"`{name}`", text) for name, text in _options(command, context)])
-        lines += _rows("field", [(f"`{name}`", text) for name, text in command.fields.items()])
         if command.examples:
             lines += ["```", *_examples(command), "```", ""]
+        lines += _rows("field", [(f"`{name}`", text) for name, text in command.fields.items()])
         if len(path) == 1:
-            records = [one.get_help_record(context) for one in SHARED_OPTIONS]
             lines += ["Options that every command takes, before or after its name:", ""]
-            lines += _rows("option", [(f"`{record[0]}`", record[1]) for record in records if record])
+            lines += _rows("option", [(f"`{name}`", text) for name, text in _shared(context)])
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -114,11 +128,10 @@ def _man_page(name: str, command: FormattedCommand, context: click.Context) -> s
     ]
     for paragraph in _paragraphs(command):
         lines += [".PP", _roff(paragraph)]
-    shared = [record for record in (one.get_help_record(context) for one in SHARED_OPTIONS) if record]
     for title, rows in (
         ("COMMANDS", _children(command)),
         ("OPTIONS", _options(command, context)),
-        ("SHARED OPTIONS", shared),
+        ("SHARED OPTIONS", _shared(context)),
         ("FIELDS", list(command.fields.items())),
     ):
         if rows:
@@ -142,7 +155,7 @@ def _roff(text: str) -> str:
 
 
 def main() -> None:
-    """Write all of it, and remove what is not made any more."""
+    """Write all files, and remove those that are no longer generated."""
     made = generated()
     for folder in ("completions", "docs/man"):
         for path in (ROOT / folder).glob("*"):

@@ -24,7 +24,7 @@ LOGIN = "gcloud auth application-default login"
 
 
 class UnusableADC(Exception):
-    """The credentials cannot be used; the text says why."""
+    """The credentials cannot be used; the text is the reason."""
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -37,10 +37,10 @@ def read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UnusableADC(f"{path}: {files.reason(error)}") from None
     except (ValueError, RecursionError):
-        raise UnusableADC(f"{path} is not JSON") from None
+        raise UnusableADC(f"{path} is not valid JSON") from None
     kind = info.get("type") if isinstance(info, dict) else None
     if kind != "authorized_user":
-        raise UnusableADC(f'{path} is of type "{kind}", and only authorized_user is supported')
+        raise UnusableADC(f'{path} has type "{kind}", but only authorized_user is supported')
     missing = [name for name in _FIELDS if not isinstance(info.get(name), str) or not info[name]]
     if missing:
         raise UnusableADC(f"{path} lacks {', '.join(missing)}")
@@ -66,13 +66,13 @@ class GoogleCredential(Credential):
         return "\0".join(str(self.info[name]) for name in _FIELDS)
 
     def secret(self) -> str:
-        """Return an access token; asks Google where the last one is about to expire."""
+        """Return an access token; asks Google if the last one is about to expire."""
         if self._token and time.time() < self._token[0][0]:
             return self._token[0][1]
         return self._fetch()
 
     def current(self, known: str) -> str:  # noqa: ARG002
-        """Return the token, a new one where the last is about to expire."""
+        """Return the token, a new one if the last is about to expire."""
         return self.secret()
 
     def renewed(self) -> str | None:
@@ -95,11 +95,11 @@ class GoogleCredential(Credential):
             raise Unavailable(
                 "unreachable",
                 "cannot reach Google for an access token",
-                remedy="check the network, HTTPS_PROXY and ca_bundle, or use another source with --auth",
+                remedy="check the network, HTTPS_PROXY and ca_bundle, or pass --auth SOURCE",
             ) from None
         except exceptions.GoogleAuthError as error:
             reason = next((text for text in error.args if isinstance(text, str)), type(error).__name__)
-            reason = Hider(str(self.info[name]) for name in _FIELDS).hidden(reason)  # what was sent, and may come back
+            reason = Hider(str(self.info[name]) for name in _FIELDS).hidden(reason)  # Google may repeat what was sent
             raise AuthFailure(
                 "auth_failed", f"Google refused an access token for {self.origin}: {reason}", remedy=LOGIN
             ) from None

@@ -1,7 +1,7 @@
-"""Whether there is a browser here that a person could look at, and opening it.
+"""Whether there is a browser that the user can see, and how to open it.
 
-What it is given to open stands in its arguments, which every user of the machine can read. So it is given a file that
-only this user can read, and that leads to the link; or an address of ours that lets only this user in (`loopback`).
+The address to open is in the browser's arguments, which every user of the machine can read. So it is a file that only
+this user can read, which leads to the link; or an address of ours that admits only this user (`loopback`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _CONTAINER_FILES = ("/.dockerenv", "/run/.containerenv")
 
 
 def is_here() -> bool:
-    """Whether a browser on this machine is in front of the person: not over SSH, in a container, without a screen."""
+    """Whether the user can see a browser of this machine: not over SSH, in a container, or without a screen."""
     if environment.get("SSH_CONNECTION") or environment.get("SSH_TTY"):
         return False
     chosen = environment.get("BROWSER")
@@ -53,16 +53,16 @@ def is_here() -> bool:
 
 
 def reads_files() -> bool:
-    """Whether the browser reads files of ours: not in a sandbox, nor where it is not known which browser it is.
+    """Whether the browser can read our files: not in a sandbox, nor if it is unknown which browser it is.
 
-    Browsers out of snap and flatpak read neither hidden folders nor /tmp.
+    Browsers from snap and flatpak read neither hidden folders nor /tmp.
     """
     from litellmctl.foundation.threads import in_background
 
     if sys.platform == "win32" or sys.platform == "darwin":
         reads = True
     else:
-        # In a thread, since the standard library asks the desktop, with no limit, which browser it prefers.
+        # In a thread, since the standard library asks the desktop for its browser without a time limit.
         pending = in_background(_is_bare)
         reads = pending.wait(_PATIENCE_SECONDS) and pending.result()
     return reads
@@ -88,9 +88,9 @@ def _is_bare() -> bool:
 
 @contextmanager
 def file_to(link: str) -> Iterator[str]:
-    """Give the address of a file that leads to the link and that only this user can read; it is there for the body.
+    """Yield the address of a file that leads to the link and that only this user can read; it exists for the body.
 
-    It goes with us where a signal ends us, too. Raises OSError, or the failure, where no file can be made.
+    A signal that ends this process removes it too. Raises OSError or a failure if the file cannot be written.
     """
     from litellmctl.auth.loopback_page import redirect
     from litellmctl.foundation import files
@@ -106,7 +106,7 @@ def file_to(link: str) -> Iterator[str]:
 
 @contextmanager
 def _removed(path: str) -> Iterator[None]:
-    """Remove a file after the body, and before a signal ends us that nobody handles or ignores."""
+    """Remove a file after the body, or before a signal ends this process that is neither handled nor ignored."""
     import signal
     import threading
 
@@ -118,7 +118,7 @@ def _removed(path: str) -> Iterator[None]:
 
     numbers = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
     if threading.current_thread() is not threading.main_thread():
-        numbers = []  # no other thread may
+        numbers = []  # only the main thread may handle signals
     taken = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
     try:
         for number in taken:
@@ -132,7 +132,7 @@ def _removed(path: str) -> Iterator[None]:
 
 
 def _forget_abandoned(folder: str) -> None:
-    """Remove what a kill left: sign-ins that are over, since none waits for so long."""
+    """Remove the files of killed processes: no sign-in waits for so long."""
     with suppress(OSError), os.scandir(folder) as entries:
         for left in entries:
             if left.stat(follow_symlinks=False).st_mtime < time.time() - _ABANDONED_SECONDS:
@@ -140,7 +140,7 @@ def _forget_abandoned(folder: str) -> None:
 
 
 def show(link: str) -> bool:
-    """Open the link; return whether a browser took it, as far as that can be told."""
+    """Open the link; return whether a browser accepted it, as far as that is known."""
     import webbrowser
 
     from litellmctl.foundation.threads import in_background
@@ -151,6 +151,6 @@ def show(link: str) -> bool:
         except (webbrowser.Error, OSError, ValueError):
             return False
 
-    # In a thread, since some browsers keep us waiting until they are closed.
+    # In a thread, since some browsers only return when they are closed.
     pending = in_background(opened)
     return not pending.wait(0.5) or pending.result()

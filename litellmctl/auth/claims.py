@@ -1,4 +1,4 @@
-"""What a JSON Web Token says about itself. Nothing is verified here: the proxy does that."""
+"""The claims of a JSON Web Token. They are not verified here: the proxy does that."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def claims_of(token: str) -> dict[str, Any] | None:
-    """Return the claims of a signed JWT (RFC 7519), or None where the text is none."""
+    """Return the claims of a signed JWT (RFC 7519); None if the text is not one."""
     parts = token.split(".")
     if len(parts) != 3:
         return None
@@ -20,7 +20,7 @@ def claims_of(token: str) -> dict[str, Any] | None:
 
 
 def expiry_of(claims: dict[str, Any]) -> float | None:
-    """Return `exp`, in seconds since 1970 by the issuer's clock."""
+    """Return `exp`, in seconds since 1970 by the issuer's clock; None if it is missing or not valid."""
     value = claims.get("exp")
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 2**40:
         return None

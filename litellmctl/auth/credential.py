@@ -1,10 +1,11 @@
-"""What authenticates a request: a secret that knows its source and the URL it was issued for."""
+"""A credential: a secret with its source. A pair: a credential with the URL it was issued for."""
 
 from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from litellmctl.errors import CHECK_THE_KEY, ConfigFailure
@@ -12,7 +13,7 @@ from litellmctl.errors import CHECK_THE_KEY, ConfigFailure
 if TYPE_CHECKING:
     from litellmctl.settings import values
 
-# How keys of LiteLLM and JSON Web Tokens begin: a name before one of these, or quotes around it, are no part of it.
+# How keys of LiteLLM and JSON Web Tokens begin: a name before one of these, or quotes around it, do not belong to it.
 _KEY = r"(?:sk-|eyJ|litellm_login_)"
 _AROUND = (
     r"(?:export|set|setx|declare -x)\s+[A-Za-z_]\w*\s*[=\s]\s*([\"']?)(?P<key>.*?)\1;?",
@@ -31,13 +32,13 @@ def checked(secret: str, *, named: str) -> str:
         raise ConfigFailure(f"{named} is empty")
     if not secret.isascii() or re.search(r"[\x00-\x1f\x7f]", secret):
         raise ConfigFailure(
-            f"{named} contains a control character or one that is not ASCII", remedy="copy the key again"
+            f"{named} contains a control character or a character that is not ASCII", remedy="copy the key again"
         )
     return secret
 
 
 def key_in(text: str) -> str:
-    """Return the key in what a person copied, or a command printed, without what surely is no part of it.
+    """Return the key in what a person copied, or a command printed, without what surely does not belong to it.
 
     That is `export NAME=`, a name with `=` or `:` before what begins as a key does, `Bearer`, a pair of quotes, and
     white space around it. Raises nothing: `checked` refuses what cannot be sent.
@@ -64,32 +65,36 @@ class Credential(ABC):
 
     @abstractmethod
     def identity(self) -> str:
-        """Return what tells this credential from another, for a keyed hash. Runs nothing, and is never shown."""
+        """Return what distinguishes this credential, for a keyed hash. Runs nothing, and is never shown."""
 
     @abstractmethod
     def secret(self) -> str:
         """Return the secret."""
 
+    def at_hand(self) -> str | None:
+        """Return the secret if that takes neither a keyring nor a command nor a request; None otherwise."""
+        return None
+
     def came_with(self) -> tuple[str, ...]:
-        """Return what is as secret, and the proxy knows too, though it is not sent with a request."""
+        """Return other secrets that the proxy knows, which are not sent with a request."""
         return ()
 
     def renewed(self) -> str | None:
-        """Return a newer secret after the proxy refused the last one, or None where there is none to be had."""
+        """Return a newer secret after the proxy refused the last one; None if there is none."""
         return None
 
     def current(self, known: str) -> str:
-        """Return the secret to use now, where `known` was good a moment ago: another one only if that has ended."""
+        """Return the secret to use now, where `known` was good a moment ago: another one only if that has expired."""
         return known
 
     @property
     def remedy(self) -> str:
-        """What helps where the proxy refuses it."""
+        """What helps if the proxy refuses it."""
         return CHECK_THE_KEY
 
     @property
     def expires_at(self) -> float | None:
-        """Until when it is good, in seconds since 1970; None where nobody said."""
+        """When it expires, in seconds since 1970; None if unknown."""
         return None
 
     @property
@@ -118,10 +123,18 @@ class ConfiguredKey(Credential):
             key = checked(key_in(self.value.resolve()), named=self.origin)
             if " " in key:
                 raise ConfigFailure(
-                    f"{self.origin} contains spaces, and a key has none", remedy="set it to the key alone"
+                    f"{self.origin} contains spaces, which a key cannot", remedy=f"set {self.origin} to the key alone"
                 )
             self._secret = key
         return self._secret
+
+    def at_hand(self) -> str | None:
+        """Return the key, unless a command has to print it first."""
+        if self._secret is None and self.value.kind == "command":
+            return None
+        with suppress(ConfigFailure):
+            return self.secret()
+        return None
 
     def renewed(self) -> str | None:
         """Run the command again; a fixed key has no newer one."""
@@ -137,16 +150,12 @@ class ConfiguredKey(Credential):
 
 
 class Pair(NamedTuple):
-    """A proxy and what authenticates there, chosen together, so that a key never travels to another URL.
-
-    `shadowed` names the variables that are set and lost against this pair.
-    """
+    """A proxy and what authenticates there, chosen together, so that a key never travels to another URL."""
 
     base_url: str
     credential: Credential
     headers: Mapping[str, values.Value]
     key_header: str = "Authorization"
-    shadowed: tuple[str, ...] = ()
 
     def identity(self) -> list[str]:
         """Return what the catalog depends on, besides the URL: source, credential, headers."""

@@ -1,4 +1,4 @@
-"""The ways to sign in, and the steps of each: PKCE, device code, pasted or piped token. `login` stores the token."""
+"""The ways to sign in: PKCE, device code, a pasted or piped token. `login` stores the token that they give."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from litellmctl.auth import browser
@@ -31,14 +32,17 @@ _WAIT_SECONDS = 600.0
 _POLL_SECONDS = 1.0
 _MAX_PAUSE_SECONDS = 10.0
 _TRIES = 5
-_WITH_TOKEN = "--with-token, and give the key on stdin"  # noqa: S105
+# How often a key is asked for.
+_KEYS = 3
+_NO_PROXY_STATUSES = {404, 405, 410}
+_WITH_TOKEN = "--with-token, with the key on stdin"  # noqa: S105
 
 
 class SignIn:
     """One sign-in at the proxy of `client`, which has no key yet.
 
-    `seconds` is how long each request may take. As a context manager it tells the person's browser how it ended, with
-    what `user` says of them.
+    `seconds` is the time limit of each request. As a context manager it shows in the browser how the sign-in ended,
+    with the name in `user`.
     """
 
     def __init__(self, console: Console, client: Client, choices: Choices, seconds: float) -> None:
@@ -48,6 +52,9 @@ class SignIn:
         self._seconds = seconds
         self._callback: Callback | None = None
         self._stack = ExitStack()
+        self._question: str | None = None
+        self._asked = 0
+        self._was_looked_at = False
         self.user: str | None = None
         self.was_pasted = False
 
@@ -63,7 +70,7 @@ class SignIn:
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
-        """Say in the browser how it ended, and stop listening."""
+        """Show in the browser how it ended, and stop listening."""
         with self._stack:
             if self._callback is not None:
                 from litellmctl.auth import loopback_page
@@ -74,62 +81,100 @@ class SignIn:
                     reason = error.message if isinstance(error, Failure) else "it was cancelled in the terminal"
                     self._callback.finish(loopback_page.not_signed_in(f"{reason[:1].upper()}{reason[1:]}."))
 
+    @cached_property
+    def offers_single_sign_on(self) -> bool | None:
+        """Whether the proxy has single sign-on; None if it does not say."""
+        return self._call(account.has_single_sign_on)
+
+    def look(self) -> None:
+        """Raise the failure if this is not a LiteLLM proxy: no key should be typed for anything else."""
+        if self.offers_single_sign_on is None and not self._was_looked_at:
+            self._call(_look)
+            self._was_looked_at = True
+
     def obtain(self) -> NewToken:
         """Sign in the way that was chosen, or ask which."""
         if self._choices.with_token:
-            return self._piped()
-        single_sign_on = self._choices.sso
-        if not single_sign_on:
-            offered = self._call(account.has_single_sign_on)
+            return self._given()
+        if not self._choices.sso:
+            self.look()
+            offered = self.offers_single_sign_on
             if offered is False:
-                self._console.note(f"{self._client.base_url} has no single sign-on: an API key it is.")
+                self._console.note(f"{self._client.base_url} has no single sign-on; sign in with an API key.")
                 return self._typed()
-            unknown = " (it may not be set up: this proxy does not say)" if offered is None else ""
-            ways = [f"Single sign-on, in a browser{unknown}", "An API key, typed or pasted here"]
+            unknown = " (the proxy does not say if it is set up)" if offered is None else ""
+            ways = [f"Single sign-on, in a browser{unknown}", "API key, typed or pasted here"]
             way = self._console.choose(
-                "How do you sign in?", ways, flag="--sso, or --with-token", default=0 if offered else 1
+                "How do you want to sign in?", ways, flag="--sso or --with-token", default=0 if offered else 1
             )
             if way == 1:
                 return self._typed()
         elif self._choices.flow != "paste":
-            offered = self._call(account.has_single_sign_on)
-            if offered is False:
+            if self.offers_single_sign_on is False:
                 raise Rejected(
                     "rejected",
-                    f"{self._client.base_url} has no single sign-on: none is configured there",
+                    f"{self._client.base_url} has no single sign-on",
                     remedy="litellmctl login --with-token",
                 )
-            if offered is None:
-                self._console.note("Single sign-on may not be set up: this proxy does not say.")
+            if self.offers_single_sign_on is None:
+                self._console.note("The proxy does not say if single sign-on is set up; trying it.")
         return self._single_sign_on()
 
+    def asked_again(self, failure: Failure) -> NewToken:
+        """Say why the typed key was refused, and ask for another one.
+
+        Raises `failure` if no key was typed, the answer is empty, or it was asked often enough.
+        """
+        while self._question is not None and self._asked < _KEYS:
+            self._console.warn(failure.message)
+            text = self._ask_key()
+            if not text.strip():
+                break
+            try:
+                return of_text(text)
+            except UsageFailure as unusable:
+                failure = unusable
+        raise failure
+
     def is_team(self, obtained: NewToken) -> bool:
-        """Whether this is a sign-in with the team that was asked for, by its id or by its name."""
+        """Whether this is a sign-in with the chosen team, by ID or name."""
         return self._choices.team in {None, obtained.team_id, obtained.team_alias}
 
     def check_team(self, obtained: NewToken) -> None:
-        """Refuse a sign-in with another team than the one that was asked for."""
+        """Refuse a sign-in with another team than the chosen one."""
         wanted = self._choices.team
         if wanted is not None and not self.is_team(obtained):
-            found = "no team" if obtained.team_id is None else f"the team {obtained.team_id}"
+            found = "without a team" if obtained.team_id is None else f"with team {obtained.team_id}"
             raise UsageFailure(
-                f"this signed in with {found}, not with the team {wanted}",
-                remedy="leave out --team, or choose that team where the page asks",
+                f"signed in {found}, not with team {wanted}",
+                remedy="choose that team in the browser, or sign in without --team",
             )
 
     def _call(self, work: Callable[[Client], T]) -> T:
         return self._client.call(self._seconds, work)
 
-    def _piped(self) -> NewToken:
-        if self._console.stdin_is_terminal:
-            return self._typed()
-        return of_text(self._console.read_stdin(MAX_CHARACTERS))
+    def _given(self) -> NewToken:
+        """Return the token on stdin, which is asked for on a terminal."""
+        return self._typed() if self._console.stdin_is_terminal else of_text(self._console.read_stdin(MAX_CHARACTERS))
 
-    def _typed(self) -> NewToken:
-        return of_text(self._console.ask_hidden("API key or token", flag=_WITH_TOKEN))
+    def _typed(self, question: str = "API key or token") -> NewToken:
+        if self._console.can_prompt:
+            self.look()
+        self._question = question
+        text = self._ask_key()
+        try:
+            return of_text(text)
+        except UsageFailure as failure:
+            if not text.strip():
+                raise
+            return self.asked_again(failure)
+
+    def _ask_key(self) -> str:
+        self._asked += 1
+        return self._console.ask_hidden(self._question or "", flag=_WITH_TOKEN)
 
     def _single_sign_on(self) -> NewToken:
-        """Take the best way that the proxy and this machine have, or the one that was chosen."""
+        """Use the best way that the proxy and this machine have, or the chosen one."""
         flow = self._choices.flow
         reasons = []
         if flow == "pkce" or (flow is None and browser.is_here()):
@@ -138,7 +183,7 @@ class SignIn:
                 return self._by_pkce(endpoints)
             reasons.append(endpoints.reason)
         elif flow is None:
-            reasons.append("there is no browser here")
+            reasons.append("no browser on this machine")
         if flow in {"device", None}:
             started = self._call(device.start)
             if not isinstance(started, NotOffered):
@@ -152,14 +197,15 @@ class SignIn:
         state = secrets.token_urlsafe(32)
         callback = self._listen(state)
         attempt = self._call(lambda client: pkce.begin(client, endpoints, callback.redirect_uri, state))
-        self._console.note("Single sign-on by PKCE, in a browser on this machine (10 minutes; Ctrl-C cancels):")
+        opens = "Opening a browser" if self._choices.opens_browser and browser.is_here() else "Open this link"
+        self._console.note(f"{opens} on this machine to sign in ({_words(_WAIT_SECONDS)}; Ctrl-C cancels):")
         if self._choices.team is not None:
-            self._console.note(f"Choose the team {self._choices.team} there.")
+            self._console.note(f"Choose team {self._choices.team} there.")
         self._console.instruct(attempt.link)
         self._open(attempt.link)
         outcome = callback.wait(_WAIT_SECONDS)
         if outcome is None:
-            raise self._nobody_came(_WAIT_SECONDS)
+            raise self._timed_out(_WAIT_SECONDS)
         from litellmctl.auth.loopback import Denied
 
         if isinstance(outcome, Denied):
@@ -188,14 +234,14 @@ class SignIn:
         except OSError as error:
             raise UsageFailure(
                 f"cannot listen on 127.0.0.1, port {port}: {(error.strerror or str(error)).lower()}",
-                remedy="choose another --callback-port, or leave it out",
+                remedy="pass another --callback-port, or none",
             ) from None
         return self._callback
 
     def _by_device(self, started: device.Started, reasons: list[str]) -> NewToken:
         default = environment.hours("LITELLM_CLI_JWT_EXPIRATION_HOURS", 24)
         why = f" ({reasons[-1]})" if reasons else ""
-        self._console.note(f"Single sign-on by device code{why}, in any browser:")
+        self._console.note(f"Open this link in any browser to sign in{why}:")
         self._console.instruct(started.link)
         ends = f"({_words(started.expires_in)}; Ctrl-C cancels)"
         if started.code_is_in_link:
@@ -216,7 +262,7 @@ class SignIn:
         )
 
     def _polled(self, started: device.Started) -> device.Ready:
-        """Ask again and again until the person has signed in. What may pass is given some time to."""
+        """Poll until the user has signed in. A proxy that is down for a while is asked again."""
         end = time.monotonic() + started.expires_in
         pause = _POLL_SECONDS
         failures = 0
@@ -237,7 +283,7 @@ class SignIn:
                     team = self._team_of(outcome.teams)
                     continue
             time.sleep(min(pause, left))
-        raise self._nobody_came(started.expires_in)
+        raise self._timed_out(started.expires_in)
 
     def _team_of(self, teams: list[device.Team]) -> str:
         wanted = self._choices.team
@@ -250,8 +296,7 @@ class SignIn:
             return found[0]
         if not self._console.can_prompt:
             raise UsageFailure(
-                "you are in several teams, and it cannot be asked here which one signs in: "
-                + listed([team.id for team in teams]),
+                f"cannot ask which team to use without a terminal: {listed([team.id for team in teams])}",
                 remedy="pass --team ID",
                 code="input_required",
             )
@@ -262,32 +307,31 @@ class SignIn:
         why = f" ({', '.join(reasons)})" if reasons else ""
         if not self._console.can_prompt:
             raise UsageFailure(
-                f"a token has to be pasted{why}, and it cannot be asked for here",
-                remedy=f"pass {_WITH_TOKEN}",
-                code="input_required",
+                f"cannot ask for a token without a terminal{why}", remedy=f"pass {_WITH_TOKEN}", code="input_required"
             )
-        self._console.note(f"Single sign-on by hand{why}: sign in to the proxy's pages, and copy your token there.")
+        self._console.note(f"Sign in on the proxy's pages{why}, copy your token there, and paste it here:")
         link = f"{self._client.base_url}/sso/key/generate"
         self._console.instruct(link)
         self._open(link)
         self.was_pasted = True
-        return of_text(self._console.ask_hidden("Token", flag=_WITH_TOKEN))
+        return self._typed("Token")
 
-    def _nobody_came(self, seconds: float) -> AuthFailure:
-        again = self._choices.again
-        return AuthFailure("auth_failed", f"nobody signed in within {_words(seconds)}", remedy=again)
+    def _timed_out(self, seconds: float) -> AuthFailure:
+        message = f"the sign-in was not completed within {_words(seconds)}"
+        return AuthFailure("auth_failed", message, remedy=self._choices.again)
 
     def _open(self, link: str) -> None:
-        """Open the link, which was printed alone on its line for copying, where that was not declined."""
+        """Open the link, unless the user declined; it was printed alone on its line for copying."""
         if self._choices.opens_browser and browser.is_here():
             address = self._address_of(link)
             if address is None or not browser.show(address):
-                self._console.note("No browser could be opened: open the link yourself.")
+                self._console.note("Cannot open a browser; open the link yourself.")
 
     def _address_of(self, link: str) -> str | None:
-        """Return an address that leads this user's browser to the link, and nobody else's; None where there is none.
+        """Return an address that leads only this user's browser to the link; None if there is none.
 
-        The link itself is not for the browser's arguments: another user who signs in there signs us in as themselves.
+        The link itself must not be in the browser's arguments, which other users can read: a user who signs in there
+        signs us in as themselves.
         """
         if not browser.reads_files() and (start := self._start_at(link)) is not None:
             return start
@@ -310,6 +354,25 @@ def _words(seconds: float) -> str:
     return f"{seconds:.0f} seconds" if seconds < 90 else f"{seconds / 60:.0f} minutes"
 
 
+def _look(client: Client) -> None:
+    """Ask for what every proxy has, also an older one, and one behind a gateway; both may refuse us without a key."""
+    path = "/v1/models"
+    answer = client.get(path)
+    if answer.status == 200:
+        answer.close()
+        return
+    failure = client.failure(answer, path)
+    if answer.status in _NO_PROXY_STATUSES:
+        raise Unavailable(
+            "bad_response",
+            f"{client.base_url} is not a LiteLLM proxy: it returned {answer.status} for {path}",
+            remedy="check the URL",
+            status=answer.status,
+        )
+    if isinstance(failure, Unavailable) and answer.status not in {401, 403}:
+        raise failure
+
+
 def _not_in(wanted: str, teams: list[device.Team]) -> UsageFailure:
-    remedy = f"pass one of {listed([team.id for team in teams])}" if teams else "leave out --team"
-    return UsageFailure(f'you are not in the team "{wanted}"', remedy=remedy)
+    remedy = f"pass one of {listed([team.id for team in teams])}" if teams else "sign in without --team"
+    return UsageFailure(f'you are not in team "{wanted}"', remedy=remedy)

@@ -1,4 +1,4 @@
-"""Until when a token is good, though this machine's clock may be wrong, or was when the token came."""
+"""When a token expires, though this machine's clock may be wrong, or was wrong when the token was issued."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 from litellmctl.foundation.times import is_time
 
-# A clock that is off by less does no harm: tokens are renewed earlier than that.
+# A clock that is off by less does no harm: tokens are refreshed earlier than that.
 CLOCK_SECONDS = 120.0
-# A token is renewed this long before its end, or in the last half of its life where that is shorter.
+# A token is refreshed this long before it expires, or in the second half of its life if that is shorter.
 _AHEAD_SECONDS = 300.0
 
 
 class Standing(Enum):
-    """What to do with a token: use it, renew it, or no longer use it."""
+    """What to do with a token: use it, refresh it, or no longer use it."""
 
     GOOD = "good"
     DUE = "due"
@@ -24,9 +24,9 @@ class Standing(Enum):
 
 
 class Clock(NamedTuple):
-    """What this machine's clock was like: how many seconds ahead of the proxy's, where that matters, else 0.
+    """The error of this machine's clock: by how many seconds it is ahead of the proxy's, or 0 if that does not matter.
 
-    `booted_at` is what it gave as the moment of the machine's start: as long as it gives the same, nobody has set it.
+    `booted_at` is when the machine started by this clock: as long as that stays the same, the clock was not set.
     """
 
     ahead: float = 0.0
@@ -34,12 +34,12 @@ class Clock(NamedTuple):
 
     @classmethod
     def of_difference(cls, ahead: float | None) -> Clock:
-        """Return the clock as it is now; `ahead` None: the proxy does not say."""
+        """Return the clock as it is now; `ahead` None: unknown."""
         return cls() if ahead is None or abs(ahead) < CLOCK_SECONDS else cls(ahead, booted_at())
 
     @classmethod
     def parse(cls, text: str | None) -> Clock:
-        """Return the clock that `text` returned; a right one for anything else."""
+        """Return the clock that `text` returned; a correct one for anything else."""
         try:
             ahead, booted_at = (float(word) for word in (text or "").split())
         except ValueError:
@@ -48,12 +48,12 @@ class Clock(NamedTuple):
 
     @property
     def text(self) -> str | None:
-        """The clock as it is stored; None where it was right."""
+        """The clock as it is stored; None if it was correct."""
         return f"{self.ahead:.0f} {self.booted_at:.0f}" if self.ahead and self.booted_at is not None else None
 
 
 class Lifetime(NamedTuple):
-    """From when until when a token is good, by this machine's clock as it was then; `expires_at` None: nobody said."""
+    """From issue to expiry of a token, by this machine's clock as it was then; `expires_at` None: unknown."""
 
     issued_at: float
     expires_at: float | None
@@ -61,14 +61,14 @@ class Lifetime(NamedTuple):
 
     @property
     def seconds(self) -> float:
-        """How long it is from the beginning to the end, 0 where nobody said."""
+        """The time from issue to expiry, in seconds; 0 if unknown."""
         return 0.0 if self.expires_at is None else max(0.0, self.expires_at - self.issued_at)
 
     def possible_aheads(self, now: float) -> list[float]:
-        """Return by how much this machine's clock may be ahead of the proxy's now.
+        """Return by how many seconds this machine's clock may be ahead of the proxy's now.
 
-        It may be off as it was then, or right by now. With neither was the token issued before now: then the clock has
-        been set, nobody knows how, and the list is empty.
+        It may be off as it was then, or correct by now. If the token would be issued in the future by both, the clock
+        was set in an unknown way, and the list is empty.
         """
         then, start = self.clock
         aheads = {then}
@@ -90,7 +90,7 @@ class Lifetime(NamedTuple):
         return Standing.DUE if left <= min(_AHEAD_SECONDS, self.seconds / 2) else Standing.GOOD
 
     def standing_now(self) -> Standing | None:
-        """Return how the token stands, None where only the proxy's clock can tell."""
+        """Return how the token stands; None if only the proxy's clock can tell."""
         now = time.time()
         standings = {self.standing(now - ahead) for ahead in self.possible_aheads(now)}
         if self.expires_at is None:
@@ -98,7 +98,7 @@ class Lifetime(NamedTuple):
         return standings.pop() if len(standings) == 1 else None
 
     def end(self, ahead: float | None = None) -> float | None:
-        """Return when it ends, by a clock that is `ahead` of the proxy's; None: by this machine's, as far as known."""
+        """Return when it expires, by a clock that is `ahead` of the proxy's; None: by this machine's, if known."""
         if self.expires_at is None:
             return None
         if ahead is None:
@@ -108,7 +108,7 @@ class Lifetime(NamedTuple):
 
 
 def booted_at() -> float:
-    """Return when the machine started, by its clock: it changes by as much as the clock is set, and with each start."""
+    """Return when the machine started, by its clock: this changes with each start, and as the clock is set."""
     if sys.platform == "linux":
         since = time.clock_gettime(time.CLOCK_BOOTTIME)  # the monotonic clock stands still while the machine sleeps
     elif sys.platform == "darwin":

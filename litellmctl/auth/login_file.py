@@ -1,4 +1,4 @@
-"""The stored logins: who is signed in where. No secret lies here; `vault` keeps those."""
+"""The stored logins: who is signed in where. Secrets are not stored here but in a `vault`."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from litellmctl.proxy.oauth import Session
 
 _VERSION = 1
-# Longer than a renewal may take, which asks the proxy while it holds the lock.
+# Longer than a token refresh may take, which asks the proxy while it holds the lock.
 _LOCK_SECONDS = 60.0
 
 
 class Login(NamedTuple):
-    """One sign-in: everything about it but its secret, which lies in the vault `storage` under `id`.
+    """One sign-in: everything about it except its secret, which is in the vault `storage` under `id`.
 
-    `kind` is api_key, sso, pkce or virtual_key. Times are seconds since 1970 by this machine's clock; `expires_at` is
-    None where nobody said. `clock` is what `lifetime.Clock` writes, of a clock that was wrong. The OAuth fields are
-    those of RFC 8414 and RFC 7591.
+    `kind` is api_key, sso, pkce or virtual_key; `key_alias` names the virtual key at the proxy (None: a login of an
+    older litellmctl). Times are seconds since 1970 by this machine's clock; `expires_at` is None if unknown. `clock` is
+    what `lifetime.Clock` writes about a clock that was wrong. The OAuth fields are those of RFC 8414 and RFC 7591.
     """
 
     base_url: str
@@ -45,10 +45,16 @@ class Login(NamedTuple):
     revocation_endpoint: str | None = None
     resource: str | None = None
     clock: str | None = None
+    key_alias: str | None = None
+
+    @property
+    def who(self) -> str | None:
+        """The user's email address or ID; None if unknown."""
+        return self.user_email or self.user_id
 
     @property
     def session(self) -> Session | None:
-        """What renewing and revoking takes, where that is possible."""
+        """What is needed to refresh and revoke the token; None if it cannot be refreshed."""
         from litellmctl.proxy.oauth import Session
 
         fields = (self.client_id, self.token_endpoint, self.revocation_endpoint, self.resource)
@@ -57,10 +63,10 @@ class Login(NamedTuple):
 
 
 class Logins(NamedTuple):
-    """What the file says.
+    """The content of the file.
 
-    `urls` remembers where a profile that is signed out was signed in; `discarded` are secrets (storage and id) that no
-    login needs any more and that could not be removed yet.
+    `urls` has the proxies where profiles were signed in that are signed out now; `discarded` are secrets (storage and
+    id) that no login needs and that could not be removed yet.
     """
 
     by_profile: dict[str, Login]
@@ -78,9 +84,9 @@ _TIMES = ("issued_at", "expires_at")
 
 
 class LoginFile:
-    """`logins.json`. Whoever changes it, or a secret, holds its lock meanwhile.
+    """`logins.json`. A process that changes it, or a secret, holds its lock.
 
-    Its folder is None for a user without a home, who has no logins.
+    Its folder is None for a user without a home folder, who has no logins.
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None, patience: float | None = None) -> None:
@@ -94,7 +100,7 @@ class LoginFile:
 
     @property
     def folder(self) -> str:
-        """Where the file lies. Raises a failure where there is no such folder."""
+        """The folder of the file. Raises a failure for a user without one."""
         return self._folder or paths.required_config_dir()
 
     @property
@@ -103,14 +109,14 @@ class LoginFile:
         return os.path.join(self.folder, "logins.json")
 
     def waiting(self, seconds: float) -> LoginFile:
-        """Return the same file, with a lock that is waited for no longer than this."""
+        """Return the same file, which waits for its lock for at most this long."""
         return LoginFile(self._folder, seconds)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the lock of the logins and their secrets while the body runs.
 
-        Raises `LockHeld` where another process holds it for longer than was to be waited.
+        Raises `LockHeld` if another process holds it for longer than the time to wait.
         """
         seconds = _LOCK_SECONDS if self._patience is None else self._patience
         with ExitStack() as held:
@@ -121,7 +127,7 @@ class LoginFile:
             yield  # outside: what goes wrong there, a connection say, is an OSError too
 
     def read(self) -> Logins:
-        """Return the logins; none where there is no file. One that cannot be understood is left as it is: exit 2."""
+        """Return the logins, none if there is no file. A file that cannot be parsed is left untouched: exit 2."""
         if self._folder is None:
             return Logins({}, {}, [])
         try:
@@ -154,7 +160,7 @@ class LoginFile:
         return self.read().by_profile.get(profile)
 
     def write(self, logins: Logins) -> None:
-        """Replace the file's content. Raises a failure of code `file`; what was there is then still there."""
+        """Replace the file's content. Raises a failure of code `file`, and then leaves the old content."""
         content = {
             "version": _VERSION,
             "logins": {
@@ -171,7 +177,7 @@ class LoginFile:
 
 
 def login_command(profile: str, login: Login | None = None) -> str:
-    """Return the command that signs this profile in again, the way it was signed in."""
+    """Return the command that signs this profile in again, in the same way as `login`."""
     words = ["litellmctl login"]
     if login is not None and login.kind in {"sso", "pkce"}:
         words.append("--sso")
@@ -181,20 +187,20 @@ def login_command(profile: str, login: Login | None = None) -> str:
 
 
 def parse_json(data: bytes, path: str, version: int) -> dict[str, Any]:
-    """Return the object in one of our files; anything else, or a newer version's, is exit 2."""
+    """Return the object in one of our files; anything else, or a file of a newer version, is exit 2."""
     try:
         content = json.loads(data)
     except json.JSONDecodeError as error:
         raise ConfigFailure(
-            f"{path} is not valid JSON: line {error.lineno} column {error.colno}: {error.msg}", remedy=_mend(path)
+            f"{path} is not valid JSON: line {error.lineno} column {error.colno}: {error.msg}", remedy=_fix(path)
         ) from None
     except (ValueError, RecursionError):
-        raise ConfigFailure(f"{path} is not valid JSON", remedy=_mend(path)) from None
+        raise ConfigFailure(f"{path} is not valid JSON", remedy=_fix(path)) from None
     found = content.get("version") if isinstance(content, dict) else None
     if isinstance(found, int) and found > version:
         raise ConfigFailure(
-            f"{path} was written by a newer litellmctl (version {found} of the file, this one knows {version})",
-            remedy="upgrade litellmctl; the file was left untouched",
+            f"{path} was written by a newer litellmctl (file version {found}, supported: {version})",
+            remedy="upgrade litellmctl",
         )
     if found != version:
         raise _malformed(path, "version")
@@ -202,7 +208,7 @@ def parse_json(data: bytes, path: str, version: int) -> dict[str, Any]:
 
 
 def table(content: dict[str, Any], name: str, path: str) -> dict[str, Any]:
-    """Return the object of that name in one of our files, empty where there is none; anything else is exit 2."""
+    """Return the object of that name in one of our files, empty if it is missing; anything else is exit 2."""
     found = content.get(name, {})
     if not isinstance(found, dict):
         raise _malformed(path, name)
@@ -227,11 +233,11 @@ def _login(name: str, fields: Any, path: str) -> Login:
 
 
 def _malformed(path: str, what: str) -> ConfigFailure:
-    return ConfigFailure(f"{path}: {what} is not as litellmctl writes it", remedy=_mend(path))
+    return ConfigFailure(f"{path}: {what} is not valid", remedy=_fix(path))
 
 
-def _mend(path: str) -> str:
-    return f"mend {path} (it was left untouched), or move it away and run litellmctl login"
+def _fix(path: str) -> str:
+    return f"fix {path}, or move it away and run litellmctl login"
 
 
 def _unwritable(path: str, error: OSError) -> Failure:

@@ -1,6 +1,6 @@
-"""The loopback end of a sign-in: a server on 127.0.0.1 to which the browser comes back (RFC 8252, section 7.3).
+"""The loopback end of a sign-in: a server on 127.0.0.1 to which the browser returns (RFC 8252, section 7.3).
 
-Every user of the machine can connect to it. So it answers this user and root alone, where the system tells who it is.
+Every user of the machine can connect to it. So it only answers this user and root, if the system can tell the user.
 """
 
 from __future__ import annotations
@@ -47,28 +47,28 @@ _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class Code(NamedTuple):
-    """The authorization code, which is worth a token."""
+    """The authorization code, which is exchanged for a token."""
 
     code: str
 
     def __repr__(self) -> str:
-        """Leave out what must not be printed."""
+        """Omit the secret."""
         return "Code()"
 
 
 class Denied(NamedTuple):
-    """No code: OAuth's word for why (`access_denied`), and a sentence where there is one. Both are fit to print."""
+    """No code: OAuth's error (`access_denied`), and its description if there is one. Both are safe to print."""
 
     error: str
     description: str | None
 
 
 class Callback:
-    """Waits for the browser, and keeps it waiting in turn, until somebody knows what to tell it.
+    """Waits for the browser, and holds its request until the result of the sign-in is known.
 
-    Listens on 127.0.0.1, on any free port where `port` is 0; raises OSError where the port is taken. A port that was
-    chosen may be one that is forwarded here: then whoever comes in from elsewhere is let in too. `warn` takes a
-    sentence about whoever was not.
+    Listens on 127.0.0.1, on any free port if `port` is 0; raises OSError if the port is taken. A chosen port may be
+    forwarded from another machine: connections whose user is unknown are then accepted. `warn` prints a sentence about
+    a refused connection.
     """
 
     def __init__(self, state: str, port: int = 0, warn: Callable[[str], None] = lambda _: None) -> None:
@@ -78,7 +78,7 @@ class Callback:
         start_daemon(lambda: self._server.serve_forever(_SLICE_SECONDS))
 
     def wait(self, seconds: float) -> Code | Denied | None:
-        """Return what the browser brought, None if it did not come in time."""
+        """Return what the browser brought; None if it did not come in time."""
         expires = time.monotonic() + seconds
         while True:
             left = expires - time.monotonic()
@@ -89,9 +89,9 @@ class Callback:
                 return self._server.result
 
     def start_at(self, link: str) -> str | None:
-        """Return an address of ours that leads this user's browser to the link, once; None where users look the same.
+        """Return an address of ours that leads this user's browser to the link, once; None if users look the same.
 
-        It stands in the browser's arguments, for all users to read: they are not let in.
+        All users can read it in the browser's arguments, but they are refused here.
         """
         if not can_tell(self._server.socket):
             return None
@@ -101,14 +101,14 @@ class Callback:
         return f"http://{_HOST}:{self._server.port}{path}"
 
     def finish(self, page: Page, seconds: float = 2.0) -> None:
-        """Answer the browser with this page, and return when that is sent, or after `seconds`. The first page stays."""
+        """Answer the browser with the first page, and return when it is sent, or after `seconds`."""
         with self._server.changed:
             self._server.page = self._server.page or page
             self._server.changed.notify_all()
         self._wait_until(lambda: not self._server.held, seconds)
 
     def close(self) -> None:
-        """Stop listening. A browser that is still held is sent to the terminal."""
+        """Stop listening. A browser that is still held gets a page that points to the terminal."""
         self.finish(look_at_terminal(), _LINGER_SECONDS)
         self._server.shutdown()
         self._server.server_close()
@@ -130,7 +130,7 @@ class Callback:
 
 
 def _result(query: str, state: str) -> Code | Denied | None:
-    """Read the query of a redirect (RFC 6749, sections 4.1.2 and 4.1.2.1); None where it is not the one we wait for."""
+    """Read the query of a redirect (RFC 6749, sections 4.1.2 and 4.1.2.1); None if it is not of this sign-in."""
     if not query.isascii() or not query.isprintable() or _BROKEN_ESCAPE.search(query):
         return None
     try:
@@ -151,11 +151,11 @@ def _result(query: str, state: str) -> Code | Denied | None:
 
 
 class _Server(ThreadingTCPServer):
-    """A thread for each connection, and what they and the sign-in share, under `changed`.
+    """A thread for each connection, and the state that they share with the sign-in, under `changed`.
 
-    `held` is how many browsers wait for the page. `loose` are the other connections, the oldest first: those are cut
-    off to make room, so that clients that say nothing cannot keep the right one out. `strangers` are those of them that
-    are refused, with the page that says so, and `untold` is what the terminal is still to say of them.
+    `held` counts the browsers that wait for the page. `loose` are the other connections, the oldest first: those are
+    cut off to make room, so that silent clients cannot block the right one. `strangers` are those of them that are
+    refused, with their page, and `untold` are the warnings about them that are not printed yet.
     """
 
     # On Unix this only passes over connections that have ended; on Windows it would let two programs share the port.
@@ -184,7 +184,7 @@ class _Server(ThreadingTCPServer):
         super().server_bind()
 
     def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002
-        """Say whether to read what a connection has to say. Its owner is looked up before: later it may be gone."""
+        """Return whether to read from a connection. Its owner is looked up first: later it may be gone."""
         owner = owner_of(request)
         is_stranger = owner is Owner.ANOTHER or (owner is Owner.UNKNOWN and not self._is_forwarded)
         with self.changed:
@@ -200,7 +200,7 @@ class _Server(ThreadingTCPServer):
         return True
 
     def _refuse(self, connection: Any, owner: Owner) -> None:
-        """Have a connection answered with why it is not let in, and the terminal say so once."""
+        """Answer a connection with the reason why it is refused, and warn once in the terminal."""
         page, text = _STRANGERS[owner]
         self.strangers[connection] = page()
         if owner not in self._said:
@@ -209,14 +209,14 @@ class _Server(ThreadingTCPServer):
             self.changed.notify_all()
 
     def cut_off(self, connection: socket.socket) -> None:
-        """Wake the thread that reads from this connection, so that it ends. `changed` must be held."""
+        """End the thread that reads from this connection. `changed` must be held."""
         del self.loose[connection]
         with suppress(OSError):
             connection.shutdown(socket.SHUT_RDWR)
 
     @contextmanager
     def hold(self, connection: Any, result: Code | Denied) -> Iterator[Page]:
-        """Keep the first result, and give the page as soon as it is known, to be sent in the body."""
+        """Keep the first result, and yield the page to send as soon as it is known."""
         with self.changed:
             self.result = self.result or result
             self.held += 1
@@ -237,7 +237,7 @@ class _Server(ThreadingTCPServer):
         super().close_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: clients go away as they like, and stderr is the terminal's."""
+        """Print nothing: clients may go away at any time."""
 
 
 _STRANGERS = {
@@ -247,7 +247,7 @@ _STRANGERS = {
     ),
     Owner.UNKNOWN: (
         unknown_user,
-        "refused a connection to this sign-in: its user is unknown (--callback-port PORT allows it)",
+        "refused a connection to this sign-in by an unknown user (--callback-port PORT allows it)",
     ),
 }
 
@@ -260,7 +260,7 @@ class _Request(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
-        # A site whose name was made to point to 127.0.0.1 is not answered (DNS rebinding).
+        # A site whose name points to 127.0.0.1 gets no answer (DNS rebinding).
         hosts = [host.lower() for host in self.headers.get_all("Host", [])]
         port = "" if self.server.port == 80 else f":{self.server.port}"
         if self.connection in self.server.strangers or hosts not in ([f"{_HOST}{port}"], [f"localhost{port}"]):
@@ -276,7 +276,7 @@ class _Request(BaseHTTPRequestHandler):
                 self._answer(200, page)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
-        """Refuse a request, also one that the library cannot read, or has no method for (501)."""
+        """Refuse a request, also one that the library cannot parse, or whose method it does not have (501)."""
         refusal = self.server.strangers.get(self.connection)
         if refusal is not None:
             self._answer(403, refusal)

@@ -1,4 +1,4 @@
-"""Whose program is at the other end of a connection within this machine: Linux tells (proc(5), /proc/net/tcp)."""
+"""The user at the other end of a connection within this machine, which Linux shows (proc(5), /proc/net/tcp)."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import sys
 from enum import Enum
 
 _TABLES = ("/proc/self/net/tcp", "/proc/self/net/tcp6")
-# In a user namespace this number stands for all users that have none of their own there.
+# In a user namespace this number stands for all users that are not mapped there.
 _NOBODY = 65534
-_TRIES = 3  # the table is no snapshot: a line can be skipped while others come and go
+_TRIES = 3  # the table is not a snapshot: a line can be missing while others come and go
 _ESTABLISHED, _CLOSED = 1, 7
 
 
 class Owner(Enum):
-    """Who has the other end.
+    """The user at the other end.
 
-    OURS is this user or root, and anybody where the system has no such table. GONE has closed it already: nobody waits
-    for an answer there, and Linux shows root in place of whoever it was. UNKNOWN is not of this machine's table: it
-    comes through another network namespace or a virtual machine's host.
+    OURS is this user or root, and every user if the system has no such table. GONE has closed the connection: then no
+    answer is needed, and Linux shows root instead of the user. UNKNOWN is not in this machine's table: it comes from
+    another network namespace or the host of a virtual machine.
     """
 
     OURS = "ours"
@@ -29,7 +29,7 @@ class Owner(Enum):
 
 
 def owner_of(connection: socket.socket) -> Owner:
-    """Return who has the other end of a connection that was accepted on 127.0.0.1."""
+    """Return the user at the other end of a connection that was accepted on 127.0.0.1."""
     if sys.platform == "linux":
         owner = _owner_of(connection)
     else:
@@ -38,7 +38,7 @@ def owner_of(connection: socket.socket) -> Owner:
 
 
 def can_tell(server: socket.socket) -> bool:
-    """Whether owners can be told here, which a socket that listens on 127.0.0.1 shows by its own."""
+    """Whether owners are known here, which a socket that listens on 127.0.0.1 shows by its own entry."""
     if sys.platform == "linux":
         can = _can_tell(server)
     else:
@@ -57,7 +57,7 @@ if sys.platform == "linux":
             state = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
         except OSError:
             return Owner.GONE
-        # Looked at last: as long as our end is there, no other program can have had the same two ports meanwhile.
+        # Checked last: while our end exists, no other program can have had the same two ports.
         if state == _CLOSED or (found is None and state != _ESTABLISHED):
             return Owner.GONE
         if found is None:
@@ -70,14 +70,14 @@ if sys.platform == "linux":
         return Owner.OURS if user in {0, os.geteuid()} else Owner.ANOTHER
 
     def _can_tell(server: socket.socket) -> bool:
-        found = _entry(server.getsockname(), ("0.0.0.0", 0))  # noqa: S104  # what the table has for "nobody yet"
+        found = _entry(server.getsockname(), ("0.0.0.0", 0))  # noqa: S104  # no peer yet
         return found is not None and found[0] == os.geteuid() != _NOBODY
 
 
 def _entry(local: tuple[str, int], remote: tuple[str, int]) -> tuple[int, int] | None:
-    """Return user and inode of the socket between these two addresses (IPv4), None where there is no such line.
+    """Return user and inode of the socket between these two addresses (IPv4); None if there is no line for it.
 
-    A program may use a socket of IPv6 for it. Tables that cannot be read have no lines.
+    The program may use an IPv6 socket. Tables that cannot be read have no lines.
     """
     for table, is_mapped in zip(_TABLES, (False, True), strict=True):
         wanted = [_column(address, is_mapped=is_mapped) for address in (local, remote)]
@@ -93,7 +93,7 @@ def _entry(local: tuple[str, int], remote: tuple[str, int]) -> tuple[int, int] |
 
 
 def _column(address: tuple[str, int], *, is_mapped: bool) -> str:
-    """Return an address as the table has it: words of 32 bits in the machine's own order, and the port."""
+    """Return an address in the table's form: words of 32 bits in the machine's byte order, and the port."""
     host, port = address
     packed = socket.inet_aton(host)
     if is_mapped and any(packed):

@@ -1,4 +1,4 @@
-"""What the browser shows when a sign-in comes back to this machine: one small page, without script or outside files."""
+"""The page that the browser shows when a sign-in returns to this machine, without script or external files."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ footer { margin-top: 1.5rem; padding-top: 1rem; border-top: 1px solid var(--line
 @media (max-width: 30rem) { body { place-items: start center; } main { padding: 1.5rem; } }
 """
 
-# The style's own hash, so that nothing else can style, run or load anything, whatever gets into the text.
+# The hash of the style, so that nothing in the text can style, run or load anything.
 _POLICY_OF_FILES = (
     f"default-src 'none'; style-src 'sha256-{b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'; "
     "base-uri 'none'; form-action 'none'"
 )
-POLICY = _POLICY_OF_FILES.replace("base-uri", "frame-ancestors 'none'; base-uri")  # which only a header can have
+POLICY = _POLICY_OF_FILES.replace("base-uri", "frame-ancestors 'none'; base-uri")  # only valid in a header
 
 _CHECK_MARK = "M7.5 12.5l3 3 6-6.5"
 _EXCLAMATION_MARK = "M12 7v6M12 16.5v.01"
 
 
 class Page(NamedTuple):
-    """What to say: a heading, a paragraph for each line of the text, and a check mark where it is `good`, else "!"."""
+    """A heading, a paragraph for each line of the text, and a check mark if it is `good`, else "!"."""
 
     title: str
     text: str
@@ -58,71 +58,71 @@ def signed_in(url: str, user: str | None) -> Page:
     """Return the page for a token that was verified."""
     who = f" as {clean(user)}" if user else ""
     return Page(
-        "Signed in", f"You are signed in to {clean(url)}{who}.\nYou can close this window and go back to the terminal."
+        "Signed in", f"You are signed in to {clean(url)}{who}.\nYou can close this window and return to the terminal."
     )
 
 
 def not_signed_in(reason: str) -> Page:
-    """Return the page for a sign-in that came back and failed."""
+    """Return the page for a sign-in that failed."""
     return Page(
         "Not signed in",
-        f"{clean(reason)[:_MAX_REASON]}\nYou can close this window and go back to the terminal.",
+        f"{clean(reason)[:_MAX_REASON]}\nYou can close this window and return to the terminal.",
         good=False,
     )
 
 
 def waiting() -> Page:
-    """Return the page for whatever else asks while a sign-in is waiting."""
+    """Return the page for any other request while a sign-in is waiting."""
     return Page(
         "Not this sign-in",
-        "This page does not belong to the sign-in that is under way.\n"
-        "That one is still waiting: go on in its own window, or look at the terminal.",
+        "This page does not belong to the current sign-in.\n"
+        "That one is still waiting: continue in its window, or look at the terminal.",
         good=False,
     )
 
 
 def look_at_terminal() -> Page:
-    """Return the page for when it is not known here how a sign-in ended."""
+    """Return the page for a sign-in whose result is only known in the terminal."""
     return Page(
         "Look at the terminal",
-        "The terminal shows what became of this sign-in.\nYou can close this window.",
+        "The terminal shows the result of this sign-in.\nYou can close this window.",
         good=False,
     )
 
 
 def going_on() -> Page:
     """Return the page for a browser on its way to the link."""
-    return Page("Going on to the sign-in", "The page of the sign-in opens now.")
+    return Page("Opening the sign-in", "The sign-in page opens now.")
 
 
 def another_user() -> Page:
-    """Return the page for somebody else's browser."""
+    """Return the page for another user's browser."""
     return Page(
         "Not your sign-in",
-        "This sign-in belongs to another user of this machine. You were not signed in, and neither were they.\n"
-        "If it is your own, begun as another user: sign in again with --flow device.",
+        "This sign-in belongs to another user of this machine. Nobody was signed in.\n"
+        "If you started it as another user, sign in again with --flow device.",
         good=False,
     )
 
 
 def unknown_user() -> Page:
-    """Return the page for a browser of which the system does not say whose it is."""
+    """Return the page for a browser whose user the system does not show."""
     return Page(
-        "Not let in",
+        "Not signed in",
         "The user of this browser is unknown, so nobody was signed in.\n"
-        "If it is yours: sign in again with --callback-port 8765, or with --flow device.",
+        "If it is yours, sign in again with --callback-port 8765, or with --flow device.",
         good=False,
     )
 
 
 def redirect(link: str) -> bytes:
-    """Return a document for a file of ours, which takes the browser that opens it to the link."""
+    """Return the content of a file that leads the browser to the link."""
     head = (
         f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY_OF_FILES)}">\n'
         '<meta name="referrer" content="no-referrer">\n'
         f'<meta http-equiv="refresh" content="0; url={escape(link)}">\n'
     )
-    return _document(going_on(), head, f'<p><a href="{escape(link)}">Open it yourself</a> if it does not.</p>\n')
+    return _document(going_on(), head, f'<p><a href="{escape(link)}">Open the sign-in page</a> if it does not.</p>\n')
 
 
 def html(page: Page) -> bytes:

@@ -1,4 +1,4 @@
-"""The token that a sign-in gave, whichever way it went: its expiry, and whose it is."""
+"""The token that a sign-in gave: its expiry, its user and team."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ _SESSION_PREFIX = "litellm_login_"
 class NewToken(NamedTuple):
     """A token, and what is known about it.
 
-    `kind` is that of the login. `expires_at` is in seconds since 1970 by this machine's clock, or by the proxy's where
-    `by_proxy_clock`. `session` is what renewing and revoking takes. `inner_key` is the key inside a token that
-    LiteLLM's own pages made for themselves: the key works where the token does not.
+    `kind` is that of the login. `expires_at` is in seconds since 1970 by this machine's clock, or by the proxy's if
+    `by_proxy_clock`. `session` is what is needed to refresh and revoke it. `inner_key` is the key inside a token that
+    LiteLLM's pages made for themselves: the key works where the token does not. `key_alias` names a virtual key at the
+    proxy.
     """
 
     token: str
@@ -33,26 +34,27 @@ class NewToken(NamedTuple):
     team_alias: str | None = None
     session: Session | None = None
     inner_key: str | None = None
+    key_alias: str | None = None
 
     def __repr__(self) -> str:
-        """Leave out what must not be printed."""
+        """Omit the secrets."""
         return f"NewToken({self.kind!r})"
 
     @property
     def is_json_web_token(self) -> bool:
-        """Whether it is a JWT, which a virtual key can outlive."""
+        """Whether it is a JWT, which a virtual key can replace for longer."""
         return claims_of(self.token) is not None
 
 
 def of_text(text: str) -> NewToken:
-    """Return the token that a person pasted or a program piped: a key or a JWT, also as part of a line (`key_in`)."""
+    """Return the token that was pasted or piped: a key or a JWT, also as part of a line (`key_in`)."""
     if len(text) >= MAX_CHARACTERS:
-        raise UsageFailure("this is too long for a token", remedy="give the token alone")
+        raise UsageFailure("the token is too long", remedy="pass the key or token alone")
     token = key_in(text)
     if not token:
-        raise UsageFailure("the token is empty", remedy="give the key, or a token copied from the proxy's own pages")
+        raise UsageFailure("the token is empty", remedy="pass an API key, or a token copied from the proxy's pages")
     if len(token.split()) > 1:
-        raise UsageFailure("the token has several lines or words", remedy="give the token alone, on one line")
+        raise UsageFailure("the token has several lines or words", remedy="pass the key or token alone, on one line")
     checked(token, named="the token")
     claims = claims_of(token)
     if claims is None:

@@ -1,4 +1,4 @@
-"""What a user may choose about a sign-in."""
+"""The user's choices about a sign-in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ FLOWS = ("pkce", "device", "paste")
 
 
 class Choices(NamedTuple):
-    """What the user chose; None and False: nothing. `again` is the command that tries again."""
+    """The user's choices; None and False: not chosen. `again` is the command that tries again."""
 
     sso: bool = False
     with_token: bool = False

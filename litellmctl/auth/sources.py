@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from litellmctl.auth.credential import ConfiguredKey, Credential, Pair
 from litellmctl.auth.login_file import login_command
@@ -19,19 +19,26 @@ if TYPE_CHECKING:
     from litellmctl.settings.config import Profile
 
 # The variables that hold a key, each with the variable that holds the URL which the key was given for.
-_ENVIRONMENT_PAIRS = (
+ENVIRONMENT_PAIRS = (
     ("LITELLM_BASE_URL", ("LITELLM_GCLOUD_TOKEN_AUTH", "LITELLM_API_KEY_HELPER", "LITELLM_API_KEY")),
     ("LITELLM_PROXY_URL", ("LITELLM_PROXY_API_KEY",)),
 )
 _SET_THEM = "export LITELLM_BASE_URL=https://HOST LITELLM_API_KEY=sk-..."
+# How to make each source of credentials but the stored login.
+_TO_SET = {
+    "config": "litellmctl config set {api_key} '$NAME'",
+    "gcloud": "export LITELLM_GCLOUD_TOKEN_AUTH=1",
+    "helper": "export LITELLM_API_KEY_HELPER='COMMAND'",
+    "env": _SET_THEM,
+}
 
 
 class Resolver:
     """Finds the pair for a profile.
 
     `warn` takes a sentence about a source that cannot be used; `google_session` makes the HTTP session for Google;
-    `stored` gives the profile's stored login, which goes before everything else; `remembered` is the URL where the
-    profile was signed in last.
+    `stored` returns the profile's stored login, which comes first; `remembered` returns the URL of the profile's last
+    login. `unusable` are the variables and settings that `warn` was called for.
     """
 
     def __init__(
@@ -45,17 +52,20 @@ class Resolver:
         self._google_session = google_session
         self._stored = stored
         self._remembered = remembered
+        self.unusable: set[str] = set()
 
     def resolve(self, profile: Profile, *, base_url: str | None = None, auth: str | None = None) -> Pair:
-        """Return the first pair that exists: for this URL and from this source, where the user insists on them.
+        """Return the first pair that exists: for this URL and from this source, where the user asks for them.
 
-        No keyring is opened and no command is run for it. Neither URL nor credential, or no credential: exit 4. A
-        credential without URL: exit 2.
+        No keyring is opened and no command runs. Neither URL nor credential, or no credential: exit 4. A credential
+        without URL: exit 2.
         """
         if auth is not None and auth not in environment.AUTH_SOURCES:
+            # Click refuses a wrong --auth, so that it can only be the variable.
             raise UsageFailure(
-                f'no credential source is called "{auth}".{suggestion(auth, list(environment.AUTH_SOURCES))}',
-                remedy=f"use one of {', '.join(environment.AUTH_SOURCES)}",
+                f'LITELLMCTL_AUTH is "{auth}", which is not a source of credentials'
+                f"{suggestion(auth, list(environment.AUTH_SOURCES))}",
+                remedy=f"use one of {', '.join(environment.AUTH_SOURCES)}, or unset LITELLMCTL_AUTH",
             )
         for url, credential, headers in self._candidates(profile, base_url, auth):
             # A key never travels to a URL that it was not given for.
@@ -63,8 +73,7 @@ class Resolver:
                 continue
             if credential.source == "env":
                 credential.secret()  # refuses a key that cannot be sent, even where a cache would answer
-            shadowed = tuple(_shadowed(credential)) if auth is None and profile.name == DEFAULT_PROFILE else ()
-            return Pair(url, credential, headers, profile.get("key_header"), shadowed)
+            return Pair(url, credential, headers, profile.get("key_header"))
         raise _nothing(profile, base_url, auth, self._remembered)
 
     def _candidates(
@@ -79,12 +88,12 @@ class Resolver:
             for credential in self._of_profile(profile, auth):
                 own_key = True
                 yield url, credential, profile.headers
-        # A profile's URL without a key of its own may be joined by a variable's key, as --base-url may; one whose
-        # URL variable names another proxy may join neither.
+        # A variable's key may join a profile's URL that has no key of its own, and --base-url; one whose URL variable
+        # names another proxy may join neither.
         joinable = wanted or (None if own_key else url)
         headers = profile.headers if url is not None and joinable == url else {}
-        for url_name, key_names in _ENVIRONMENT_PAIRS:
-            named = _url_of(url_name)
+        for url_name, key_names in ENVIRONMENT_PAIRS:
+            named = url_of(url_name)
             if named is None:
                 base_url, extra = joinable, headers
             elif profile.name == DEFAULT_PROFILE or named == joinable:
@@ -94,7 +103,7 @@ class Resolver:
             for key_name in key_names:
                 variable = self._of_variable(key_name, auth)
                 if variable is not None:
-                    yield base_url, variable, {**extra, **_environment_headers()}
+                    yield base_url, variable, {**extra, **environment_headers()}
 
     def _of_profile(self, profile: Profile, auth: str | None) -> Iterator[Credential]:
         if profile.get("gcloud") and auth in {None, "config", "gcloud"}:
@@ -120,74 +129,84 @@ class Resolver:
 
         path = paths.google_credentials_file()
         if path is None:
-            self._warn(f"{named}: no home folder to look for Google's credentials in (set HOME, or CLOUDSDK_CONFIG)")
-            return None
-        try:
-            return adc.GoogleCredential(adc.read(path), f"{named} ({path})", self._google_session)
-        except adc.UnusableADC as error:
-            self._warn(f"{named}: {error} ({adc.LOGIN} makes one)")
-            return None
+            why = "no home folder, where Google's credentials would be (set HOME or CLOUDSDK_CONFIG)"
+        else:
+            try:
+                return adc.GoogleCredential(adc.read(path), f"{named} ({path})", self._google_session)
+            except adc.UnusableADC as error:
+                why = f"{error} (to create it: {adc.LOGIN})"
+        self.unusable.add(named)
+        self._warn(f"{named} is ignored: {why}")
+        return None
 
 
-def _shadowed(credential: Credential) -> Iterator[str]:
-    # Among the variables the order is no surprise; that a file goes before them is.
-    if not credential.origin.startswith("LITELLM_"):
-        yield from (name for _, names in _ENVIRONMENT_PAIRS for name in names if environment.flag(name))
+class KnownProxy(NamedTuple):
+    """The URL of a proxy, and where it is from: an option, a file, a variable or a login."""
+
+    base_url: str
+    source: str
 
 
-def known_proxy(profile: Profile, wanted: str | None, remembered: str | None) -> str | None:
-    """Return which proxy is meant where no credential tells: the one answer that all commands give.
+def known_proxy(profile: Profile, wanted: str | None, remembered: str | None) -> KnownProxy | None:
+    """Return which proxy is meant without a credential: the same for all commands.
 
-    The one that `--base-url` names (`wanted`), else the profile's, else for the default profile the variables', else
-    the one where the profile is or was signed in (`remembered`); None where nothing names one.
+    The one of `--base-url` (`wanted`), else the profile's, else for the default profile the variables', else the one
+    of the last login (`remembered`); None without any.
     """
-    if wanted is not None or profile.base_url is not None:
-        return wanted or profile.base_url
-    names = [url_name for url_name, _ in _ENVIRONMENT_PAIRS] if profile.name == DEFAULT_PROFILE else []
-    return next(filter(None, map(_url_of, names)), remembered)
+    if wanted is not None:
+        return KnownProxy(wanted, "--base-url")
+    if profile.base_url is not None:
+        return KnownProxy(profile.base_url, "config.toml")
+    for name, _ in ENVIRONMENT_PAIRS if profile.name == DEFAULT_PROFILE else ():
+        url = url_of(name)
+        if url is not None:
+            return KnownProxy(url, name)
+    return None if remembered is None else KnownProxy(remembered, "last login")
 
 
 def urls_of_variables() -> list[str]:
     """Return the proxies that the environment names."""
-    return [url for url in (_url_of(name) for name, _ in _ENVIRONMENT_PAIRS) if url is not None]
+    return [url for url in (url_of(name) for name, _ in ENVIRONMENT_PAIRS) if url is not None]
 
 
 def _nothing(profile: Profile, wanted: str | None, auth: str | None, remembered: Callable[[], str | None]) -> Failure:
     """Return why there is no pair, with what helps this profile."""
     if auth is not None:
+        to_sign_in = login_command(profile.name) + (f" --base-url {wanted}" if wanted else "")
+        to_set = _TO_SET.get(auth, to_sign_in).format(api_key=profile.named("api_key"))
+        is_variable = environment.get("LITELLMCTL_AUTH") == auth
         return AuthFailure(
             "auth_required",
-            f'no credential from the source "{auth}" for {wanted or f"profile {profile.name}"}',
-            remedy=login_command(profile.name)
-            if auth == "stored"
-            else "leave out --auth (and LITELLMCTL_AUTH) to use the first source that there is",
+            f'no credential from source "{auth}" for {wanted or f"profile {profile.name}"}',
+            remedy=f"{to_set}, or {'unset LITELLMCTL_AUTH' if is_variable else 'run it without --auth'}",
         )
     by_default = profile.name == DEFAULT_PROFILE
     set_keys = [
-        (name, _url_of(url_name)) for url_name, names in _ENVIRONMENT_PAIRS for name in names if environment.flag(name)
+        (name, url_of(url_name)) for url_name, names in ENVIRONMENT_PAIRS for name in names if environment.flag(name)
     ]
     own_key = profile.named("api_key") if profile.api_key is not None else None
     unplaced = own_key or (set_keys[0][0] if by_default and set_keys else None)
     # A key without a URL is a mistake, and no key for where the profile was signed in.
-    url = known_proxy(profile, wanted, None if unplaced else remembered())
-    if url is not None:
+    known = known_proxy(profile, wanted, None if unplaced else remembered())
+    if known is not None:
+        url = known.base_url
         other = next((name for name, own in set_keys if own not in {None, url} and (by_default or wanted)), None)
         login = login_command(profile.name) + (f" --base-url {wanted}" if wanted else "")
         return AuthFailure(
             "auth_required",
-            f"no credential for {url}" + (f": {other} was given for another proxy" if other else ""),
+            f"no credential for {url}" + (f": {other} is for another proxy" if other else ""),
             remedy=f"{login}, or export LITELLM_BASE_URL={url} LITELLM_API_KEY=sk-..."
             if by_default or wanted
             else f"{login}, or litellmctl config set {profile.named('api_key')} '$NAME'",
         )
     set_url = f"litellmctl config set {profile.named('base_url')} https://HOST"
     if unplaced is not None:
-        url_name = next((url_name for url_name, names in _ENVIRONMENT_PAIRS if unplaced in names), None)
+        url_name = next((url_name for url_name, names in ENVIRONMENT_PAIRS if unplaced in names), None)
         remedy = f"export {url_name}=https://HOST, or pass --base-url" if url_name else set_url
-        return ConfigFailure(f"{unplaced} is set, but no proxy is: there is no default URL", remedy=remedy)
+        return ConfigFailure(f"{unplaced} is set, but {url_name or profile.named('base_url')} is not", remedy=remedy)
     return AuthFailure(
         "auth_required",
-        "no proxy and no credential are configured" + ("" if by_default else f" for profile {profile.name}"),
+        "no proxy and no credential configured" + ("" if by_default else f" for profile {profile.name}"),
         remedy=f"{login_command(profile.name)}, or {_SET_THEM if by_default else set_url}",
     )
 
@@ -196,12 +215,14 @@ def _is_of(credential: Credential, source: str) -> bool:
     return credential.source == source or (source == "config" and credential.origin.startswith("profiles."))
 
 
-def _url_of(name: str) -> str | None:
+def url_of(name: str) -> str | None:
+    """Return the base URL that a variable holds; None where it is unset. Raises a failure for one that is not a URL."""
     text = environment.get(name)
     return None if text is None else normalize(text, named=name)
 
 
-def _environment_headers() -> dict[str, values.Value]:
+def environment_headers() -> dict[str, values.Value]:
+    """Return the headers of LITELLM_HEADERS. Raises a failure where it is not a JSON object of texts."""
     text = environment.get("LITELLM_HEADERS")
     if text is None:
         return {}
@@ -222,6 +243,6 @@ def _environment_headers() -> dict[str, values.Value]:
 
 
 def forbidden_headers(names: Sequence[str], key_header: str) -> list[str]:
-    """Return those of the header names that would replace the credential or frame the request."""
+    """Return the names of headers that would replace the credential or frame the request."""
     reserved = {"authorization", key_header.lower(), "host", "content-length", "transfer-encoding", "connection"}
     return [name for name in names if name.lower() in reserved]

@@ -1,4 +1,4 @@
-"""The credential of a stored login: read from its vault, and renewed where its token can be."""
+"""The credential of a stored login: read from its vault, and refreshed if its token can be."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from litellmctl.foundation.locks import LockHeld
 if TYPE_CHECKING:
     from litellmctl.proxy.oauth import Grant
 
-# Longer than a renewal may take.
+# Longer than a token refresh may take.
 _LOCK_SECONDS = 60.0
-# How long to wait for whoever renews the same token, where this one is good meanwhile; and how often to look whether
-# they have, where it is not.
+# How long to wait for a process that refreshes the same token while this one is still good; and how often to check
+# whether it has, once this one has expired.
 _PATIENCE_SECONDS = 3.0
 _LOOK_SECONDS = 2.0
 _ROUNDS = 3
 
 
 class Renewal(NamedTuple):
-    """What renewing a token takes: `ask` exchanges a login's refresh token at its proxy, `warn` tells a person.
+    """How to refresh a token: `ask` exchanges a login's refresh token at its proxy, `warn` prints a warning.
 
-    `prepare` is called before it, so that `ask` sends the token at once. `clock_ahead` asks a login's proxy by how many
-    seconds this machine's clock is ahead; `seen_ahead` is what the answer to `ask` says of that.
+    `prepare` is called first, so that `ask` sends the token at once. `clock_ahead` asks a login's proxy by how many
+    seconds this machine's clock is ahead; `seen_ahead` returns this number from the response to `ask`.
     """
 
     ask: Callable[[Login, Secret], Grant]
@@ -41,7 +41,7 @@ class Renewal(NamedTuple):
 
 
 class StoredCredential(Credential):
-    """What `login` saved for a profile. Making one reads no vault."""
+    """The login that `login` saved for a profile. Making one reads no vault."""
 
     source = "stored"
 
@@ -57,7 +57,7 @@ class StoredCredential(Credential):
         self._ahead: float | None = None
 
     def identity(self) -> str:
-        """Return the login's id, which no other login has."""
+        """Return the login's unique ID."""
         return self.login.id
 
     @property
@@ -72,13 +72,20 @@ class StoredCredential(Credential):
 
     @property
     def expires_at(self) -> float | None:
-        """Until when the token is good, as far as known without opening the vault."""
+        """When the token expires, as far as known without opening the vault."""
         return self._lifetime(self.login if self._secret is None else self._secret).end(self._ahead)
 
     def secret(self) -> str:
-        """Return the token, renewed first where it is about to end. One that has ended is exit 4."""
+        """Return the token, refreshed first if it is about to expire. An expired one is exit 4."""
         self._secret = secret = self._fresh(self._secret or self.read())
         return checked(secret.token, named=self.origin)
+
+    def at_hand(self) -> str | None:
+        """Return the token if it was read already, or lies in a file; it may have expired."""
+        if self._secret is None and self.is_silent:
+            with suppress(Failure):
+                return self.read().token
+        return self._secret.token if self._secret else None
 
     def came_with(self) -> tuple[str, ...]:
         """Return the refresh token, once the vault was read."""
@@ -86,11 +93,11 @@ class StoredCredential(Credential):
         return (token,) if token else ()
 
     def current(self, known: str) -> str:  # noqa: ARG002
-        """Return the token, renewed where it is about to end."""
+        """Return the token, refreshed if it is about to expire."""
         return self.secret()
 
     def renewed(self) -> str | None:
-        """Renew the token after the proxy refused it, unless it is in the first half of its life."""
+        """Refresh the token after the proxy refused it, unless it is in the first half of its life."""
         secret = self._secret or self.read()
         now, middle = time.time(), secret.issued_at + self._lifetime(secret).seconds / 2
         if not _can_renew(self.login, secret) or secret.issued_at <= now < middle:
@@ -99,7 +106,7 @@ class StoredCredential(Credential):
         return self._secret.token
 
     def read(self) -> Secret:
-        """Return the secret as it lies in the vault; it has to be for this login's proxy."""
+        """Return the secret from the vault; it has to be for this login's proxy."""
         outcome = self._vault.get(self.login.id)
         while isinstance(outcome, Missing) and self._follow():
             outcome = self._vault.get(self.login.id)
@@ -109,23 +116,23 @@ class StoredCredential(Credential):
         if outcome.secret.base_url != self.login.base_url:
             raise Failure(
                 "file",
-                f"{self._file.path} says {self.login.base_url} for profile {self.profile}, and its secret was issued "
+                f"{self._file.path} has {self.login.base_url} for profile {self.profile}, but its secret was issued "
                 "for another proxy",
                 remedy=self.remedy,
             )
         return outcome.secret
 
     def _follow(self) -> bool:
-        """Go on with the login that another process put in this one's place; return whether there is one.
+        """Continue with the login by which another process replaced this one; return whether there is one.
 
-        One at another proxy, or none any more, is exit 4: what this command found out so far was about this one.
+        A login at another proxy, or no login, is exit 4: this command has already used the facts of this one.
         """
         login = self._file.login(self.profile)
         if login is not None and login.id == self.login.id:
             self.login = login
             return False
         if login is None or (login.base_url, login.storage) != (self.login.base_url, self.login.storage):
-            raise AuthFailure("auth_required", f"{self.origin} was ended or replaced meanwhile", remedy="try again")
+            raise AuthFailure("auth_required", f"{self.origin} was removed or replaced just now", remedy="try again")
         self.login, self.kind = login, login.kind
         return True
 
@@ -139,18 +146,18 @@ class StoredCredential(Credential):
             except AuthFailure:
                 raise
             except Failure as failure:
-                # A proxy that is down, a disk that is full: the old token serves until its very end.
+                # The proxy is down, or the disk is full: the old token is used until it expires.
                 has_ended = self._lifetime(secret).standing_now() is Standing.ENDED
                 if standing is Standing.DUE and has_ended and isinstance(failure, LockHeld):
                     return self._fresh(secret)  # and wait longer
                 if standing is not Standing.DUE or has_ended:
                     raise
-                self._renewal.warn(f"the token was not renewed, and is good for a while: {failure.message}")
+                self._renewal.warn(f"cannot refresh the token, which has not expired yet: {failure.message}")
                 return secret
         if standing is None:
             raise AuthFailure(
                 "auth_required",
-                f"cannot tell whether {self.origin} has expired: this machine's clock was changed afterwards",
+                f"cannot tell if {self.origin} has expired: this machine's clock was changed after signing in",
                 remedy=self.remedy,
             )
         if standing is Standing.ENDED:
@@ -158,7 +165,7 @@ class StoredCredential(Credential):
         return secret
 
     def _lifetime(self, of: Login | Secret) -> Lifetime:
-        """Return from when until when a token is good; what is known of the clock then is in its login."""
+        """Return the lifetime of a token, with the clock that its login recorded."""
         clock = Clock.parse(self.login.clock) if of.issued_at == self.login.issued_at else Clock()
         return Lifetime(of.issued_at, of.expires_at, clock)
 
@@ -166,7 +173,7 @@ class StoredCredential(Credential):
         return self._lifetime(secret).standing_now() in {Standing.DUE, Standing.ENDED}
 
     def _standing(self, secret: Secret) -> Standing | None:
-        """Return how a token stands; None where neither this machine's clock nor the proxy's can tell."""
+        """Return how a token stands; None if neither this machine's clock nor the proxy's can tell."""
         lifetime = self._lifetime(secret)
         standing = lifetime.standing_now()
         if standing is not None:
@@ -175,7 +182,7 @@ class StoredCredential(Credential):
             ahead = self._renewal.clock_ahead(self.login)
         except Failure as failure:
             raise failure.because(
-                f"cannot tell whether {self.origin} has expired, since this machine's clock was changed"
+                f"cannot tell if {self.origin} has expired, because this machine's clock was changed"
             ) from None
         moment = None if ahead is None else time.time() - ahead
         if moment is None or not lifetime.has_begun(moment):
@@ -184,10 +191,10 @@ class StoredCredential(Credential):
         return lifetime.standing(moment)
 
     def _renew(self, is_needed: Callable[[Secret], bool], standing: Standing | None = None) -> Secret:
-        """Exchange the refresh token, once among all processes, and return what the vault then holds.
+        """Exchange the refresh token, once among all processes, and return the secret in the vault.
 
-        Whoever holds the lock may have been stopped: where this token is good meanwhile, that is not waited for, and
-        where it is not, what they renewed is taken as soon as it is there.
+        The process that holds the lock may have been stopped: while this token is good, it is not waited for; once this
+        one has expired, the token that the other process refreshed is used as soon as it is there.
         """
         end = time.monotonic() + (_PATIENCE_SECONDS if standing is Standing.DUE else _LOCK_SECONDS)
         while True:
@@ -203,15 +210,15 @@ class StoredCredential(Credential):
                         return secret
                 if is_over:
                     raise held.changed(
-                        message="another process is renewing the token and has not finished",
-                        remedy="continue or end that process (it may be stopped: fg), and try again",
+                        message="another process is refreshing the token and has not finished",
+                        remedy="continue or end that process (if it is stopped: fg), and try again",
                     ) from None
 
     def _renewed_under_lock(self, is_needed: Callable[[Secret], bool]) -> Secret:
-        """Exchange the refresh token, and store the new pair durably before anybody uses it.
+        """Exchange the refresh token, and store the new pair durably before it is used.
 
-        A refresh token works once. So the vault has to prove first that it can be written, and last before it is sent
-        that it is still there: this process may have been stopped, and have lost its lock to another machine's.
+        A refresh token works once. So this checks first that the vault can be written, and right before the request
+        that it still has the token: this process may have been stopped, and have lost its lock to another machine.
         """
         for _ in range(_ROUNDS):
             self._follow()
@@ -227,7 +234,7 @@ class StoredCredential(Credential):
             raise Failure("file", "other processes keep changing the token", remedy="try again")
         grant = self._renewal.ask(login, secret)
         renewed = secret._replace(
-            token=checked(grant.token, named="the renewed token"),
+            token=checked(grant.token, named="the refreshed token"),
             refresh_token=grant.refresh_token,
             issued_at=now,
             expires_at=None if grant.expires_in is None else now + grant.expires_in,
@@ -241,7 +248,7 @@ class StoredCredential(Credential):
         )
         logins = self._file.read()
         logins.by_profile[self.profile] = self.login
-        with suppress(Failure):  # which repeats the expiry for who does not open the vault, no more
+        with suppress(Failure):  # it only repeats the expiry, for commands that do not open the vault
             self._file.write(logins)
         return renewed
 
@@ -251,7 +258,7 @@ class StoredCredential(Credential):
             where = "keyring" if self.login.storage == "keyring" else "file"
             raise Failure(
                 where,
-                f"the token cannot be renewed, since its {self.login.storage} cannot be written: {outcome.reason}",
+                f"cannot refresh the token, because its {self.login.storage} cannot be written: {outcome.reason}",
                 remedy=f"{self.remedy} --storage file" if where == "keyring" else f"make {self._file.folder} writable",
             )
 

@@ -1,4 +1,4 @@
-"""Where secrets lie: the operating system's keyring, or a file that only the user may read. Outcomes are values."""
+"""The stores of secrets: the operating system's keyring, or a file that only the user can read. Outcomes are values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FIRST_DIGIT, _DIGITS = 0x4000, 0x8000
 
 
 class Secret(NamedTuple):
-    """A token, the URL it was issued for, and from when until when it is good (None: nobody said)."""
+    """A token, the URL it was issued for, and when it was issued and expires (None: unknown)."""
 
     base_url: str
     token: str
@@ -35,16 +35,16 @@ class Secret(NamedTuple):
     refresh_token: str | None = None
 
     def __repr__(self) -> str:
-        """Leave out what must not be printed."""
+        """Omit the secrets."""
         return f"Secret({self.base_url!r})"
 
     def dump(self) -> str:
-        """Return it as the text that is stored."""
+        """Return the text that is stored."""
         return json.dumps(self._asdict(), separators=(",", ":"))
 
     @classmethod
     def parse(cls, content: Any) -> Secret | None:
-        """Return the secret in a stored object, or None where it is not one."""
+        """Return the secret in a stored object; None if it is not valid."""
         if not isinstance(content, dict):
             return None
         try:
@@ -73,17 +73,17 @@ class Found(NamedTuple):
 
 
 class Missing(NamedTuple):
-    """There is no such secret, or none any more."""
+    """There is no secret, or no longer."""
 
 
 class NoKeyring(NamedTuple):
-    """There is no keyring here that keeps anything."""
+    """There is no keyring here that stores anything."""
 
     reason: str
 
 
 class Refused(NamedTuple):
-    """The vault is there and does not do it now: it is locked, does not answer, cannot be written."""
+    """The vault exists but does not work now: it is locked, does not answer, or cannot be written."""
 
     reason: str
 
@@ -92,22 +92,22 @@ Outcome = Stored | Found | Missing | NoKeyring | Refused
 
 
 class Vault(Protocol):
-    """A place for secrets, each under the id of its login."""
+    """A store of secrets, each under the ID of its login."""
 
     storage: str
 
     def put(self, login: str, secret: Secret) -> Stored | NoKeyring | Refused:
-        """Keep a secret, durably."""
+        """Store a secret, durably."""
 
     def get(self, login: str) -> Found | Missing | NoKeyring | Refused:
         """Read a secret."""
 
     def remove(self, login: str) -> Missing | NoKeyring | Refused:
-        """Forget a secret; one that is not there is forgotten already."""
+        """Remove a secret, if it is there."""
 
 
 class FileVault:
-    """`secrets.json`, 0600. Whoever writes holds the lock of the logins."""
+    """`secrets.json`, 0600. A process that writes it holds the lock of the logins."""
 
     storage = "file"
 
@@ -115,7 +115,7 @@ class FileVault:
         self.path = os.path.join(folder, "secrets.json")
 
     def put(self, login: str, secret: Secret) -> Stored | Refused:
-        """Keep a secret, durably."""
+        """Store a secret, durably."""
         return self._change(lambda secrets: {**secrets, login: secret._asdict()}) or Stored(self.path)
 
     def get(self, login: str) -> Found | Missing | Refused:
@@ -127,10 +127,10 @@ class FileVault:
         if content is None:
             return Missing()
         secret = Secret.parse(content)
-        return Refused(f"{self.path}: the secret is not as litellmctl writes it") if secret is None else Found(secret)
+        return Refused(f"{self.path}: the secret is not valid") if secret is None else Found(secret)
 
     def remove(self, login: str) -> Missing | Refused:
-        """Forget a secret; nothing is written where there is none."""
+        """Remove a secret; nothing is written if it is not there."""
 
         def without(secrets: dict[str, Any]) -> dict[str, Any] | None:
             return {name: value for name, value in secrets.items() if name != login} if login in secrets else None
@@ -158,7 +158,7 @@ class FileVault:
             data = files.read(self.path)
         except (FileNotFoundError, NotADirectoryError):
             return {}
-        except files.NotOurs as error:  # as what cannot be understood: not a matter of this secret alone
+        except files.NotOurs as error:  # a failure, as for a file that cannot be parsed: it concerns all secrets
             message = f"cannot use the stored secrets: {error.filename} {files.reason(error)}"
             raise Failure("file", message, remedy=error.remedy) from None
         return table(parse_json(data, self.path, _VERSION), "secrets", self.path)
@@ -167,8 +167,8 @@ class FileVault:
 class KeyringVault:
     """The operating system's keyring: one item per login, of the service `litellmctl`.
 
-    A call can hang for ever, on a headless machine or behind a dialogue that nobody sees, so each runs in a daemon
-    thread with a limit: 3 s, or 60 s where `waiting` can tell a person that the keyring may be asking something.
+    A call can hang forever, on a headless machine or behind a hidden dialog, so each runs in a daemon thread with a
+    limit: 3 s, or 60 s if `waiting` can tell the user that the keyring may be asking something.
     """
 
     storage = "keyring"
@@ -177,13 +177,13 @@ class KeyringVault:
         self._waiting = waiting
 
     def put(self, login: str, secret: Secret) -> Stored | NoKeyring | Refused:
-        """Keep a secret, and read it back: some backends drop what they are given."""
+        """Store a secret, and read it back: some backends store nothing."""
         text = _packed(secret.dump())
 
         def put(backend: Any) -> Stored | NoKeyring:
             backend.set_password(SERVICE, login, text)
             if backend.get_password(SERVICE, login) != text:
-                return NoKeyring(f"{_name(backend)} keeps nothing that it is given")
+                return NoKeyring(f"{_name(backend)} does not store anything")
             return Stored(f"the keyring ({_name(backend)})")
 
         outcome = self._ask(put)
@@ -201,17 +201,17 @@ class KeyringVault:
             with suppress(ValueError, RecursionError):
                 content = json.loads(_unpacked(text))
             secret = Secret.parse(content)
-            return Refused("its item is not as litellmctl writes it") if secret is None else Found(secret)
+            return Refused("its item is not valid") if secret is None else Found(secret)
 
         outcome = self._ask(get)
         assert not isinstance(outcome, Stored)
         return outcome
 
     def remove(self, login: str) -> Missing | NoKeyring | Refused:
-        """Forget a secret."""
+        """Remove a secret."""
 
         def remove(backend: Any) -> Missing:
-            # Asked first, since backends disagree on how they say that there is none.
+            # Read first, since backends differ in what they raise if there is none.
             if backend.get_password(SERVICE, login) is not None:
                 backend.delete_password(SERVICE, login)
             return Missing()
@@ -221,7 +221,7 @@ class KeyringVault:
         return outcome
 
     def probe(self) -> Stored | NoKeyring | Refused:
-        """Say whether it answers, without changing anything."""
+        """Check whether it answers, without changing anything."""
 
         def probe(backend: Any) -> Stored:
             backend.get_password(SERVICE, "nobody")
@@ -235,8 +235,8 @@ class KeyringVault:
         if (environment.get("LITELLMCTL_KEYRING") or "").lower() == "off":
             return NoKeyring("LITELLMCTL_KEYRING=off")
         if paths.home_if_any() is None:
-            return NoKeyring("no home folder")  # keyring would take its settings from the current one
-        import keyring  # noqa: F401  # reads files only, and its time is not to count
+            return NoKeyring("no home folder")  # keyring would read its settings from the current one
+        import keyring  # noqa: F401  # outside of the time limit
 
         from litellmctl.foundation.deadline import Deadline
         from litellmctl.foundation.threads import after
@@ -252,7 +252,7 @@ class KeyringVault:
 
 
 def _packed(text: str) -> str:
-    """Return a text that Windows takes: 2,560 bytes an item, at two bytes a character.
+    """Return a text that fits into an item of Windows: 2,560 bytes, two for each character.
 
     A long one is compressed and written as characters that carry 15 bits each.
     """
@@ -271,7 +271,7 @@ def _packed(text: str) -> str:
 def _unpacked(text: str) -> str:
     if text.startswith("{"):
         return text
-    # Checked first, since the arithmetic takes long for a long text, and whose text this is nobody knows.
+    # Checked first, since the arithmetic is slow for a long text, which may be a stranger's.
     if not all(_FIRST_DIGIT <= ord(character) < _FIRST_DIGIT + _DIGITS for character in text):
         raise ValueError("not a packed text")
     import zlib
@@ -286,7 +286,7 @@ def _unpacked(text: str) -> str:
 
 
 def _with_backend(work: Callable[[Any], Outcome]) -> Outcome:
-    """Run `work` with the keyring that the user has; whatever a backend raises becomes an outcome."""
+    """Run `work` with the user's keyring; an exception of a backend becomes an outcome."""
     import keyring
     from keyring import errors
     from keyring.backends import fail, null
@@ -294,12 +294,12 @@ def _with_backend(work: Callable[[Any], Outcome]) -> Outcome:
     try:
         backend = keyring.get_keyring()
     except Exception as error:  # noqa: BLE001
-        return Refused(f"its backend does not load: {error}")  # nothing secret is in play yet
+        return Refused(f"its backend does not load: {error}")  # no secret can be in this text yet
     try:
         if isinstance(backend, fail.Keyring):
             return NoKeyring("no backend works here")
         if isinstance(backend, null.Keyring):
-            return NoKeyring("it is switched off by the null backend")
+            return NoKeyring("the null backend switches it off")
         return work(backend)
     except errors.NoKeyringError:
         return NoKeyring("no backend works here")
@@ -308,12 +308,12 @@ def _with_backend(work: Callable[[Any], Outcome]) -> Outcome:
     except errors.InitError as error:
         return Refused(str(error).rstrip("."))
     except Exception as error:  # noqa: BLE001
-        # Backends raise what their libraries raise. Their texts are not shown: they may repeat what was stored.
+        # Backends raise what their libraries raise. The texts are not shown: they may repeat the secret.
         return Refused(f"{type(error).__module__}.{type(error).__qualname__}")
 
 
 def _name(backend: Any) -> str:
-    """Return a backend's name for a person, as `SecretService`."""
+    """Return a backend's name for the user, such as `SecretService`."""
     module, name = type(backend).__module__.rpartition(".")[2], type(backend).__name__
     return module if name == "Keyring" else name
 
@@ -323,11 +323,11 @@ def _nothing() -> None:
 
 
 def unreadable(outcome: Missing | NoKeyring | Refused, storage: str, remedy: str) -> Failure:
-    """Return the failure for a recorded secret that cannot be read: never a reason to use another credential."""
+    """Return the failure for a stored secret that cannot be read, which is never a reason to use another credential."""
     if isinstance(outcome, Missing):
-        return Failure("keyring", f"the stored login's secret is not in the {storage} any more", remedy=remedy)
+        return Failure("keyring", f"the secret of the stored login is no longer in the {storage}", remedy=remedy)
     if storage == "file":
-        return Failure("file", f"cannot read the stored login's secret: {outcome.reason}", remedy=remedy)
+        return Failure("file", f"cannot read the secret of the stored login: {outcome.reason}", remedy=remedy)
     return Failure(
         "keyring",
         f"cannot read the stored login from the keyring: {outcome.reason}",

@@ -18,8 +18,8 @@ FRESH_SECONDS = 24 * 3600
 class Catalog(NamedTuple):
     """The models of a proxy for one identity.
 
-    `lines` are the models as ready-printed JSON, those that are listed by default first: `listed` of them.
-    `fetched_at` is in seconds since 1970, `notes` says what was left out and why.
+    `lines` are the models as ready-printed JSON, first the `listed` ones that are listed by default.
+    `fetched_at` is in seconds since 1970, `notes` has a sentence for each thing that was skipped.
     """
 
     base_url: str
@@ -33,10 +33,10 @@ class Catalog(NamedTuple):
     def of_models(
         cls, base_url: str, source: str, models: Iterable[Model], notes: Callable[[], Sequence[str]]
     ) -> Catalog:
-        """Return the catalog of models that were just fetched; `notes` is asked after the last of them."""
+        """Return the catalog of models that were just fetched; `notes` is called after the last of them."""
         chat: list[str] = []
         others: list[str] = []
-        for model in models:  # one at a time: ten thousand of them take more room than their lines
+        for model in models:  # one at a time: ten thousand of them take more memory than their lines
             (chat if is_chat(model) else others).append(dump_json(model))
         return cls(base_url, source, time.time(), len(chat), chat + others, notes())
 
@@ -45,6 +45,12 @@ class Catalog(NamedTuple):
         """All models, in order of their names."""
         models: list[Model] = json.loads(f"[{','.join(self.lines)}]")
         models.sort(key=lambda model: model["id"])
+        return models
+
+    @property
+    def listed_models(self) -> list[Model]:
+        """The models that are listed by default, in order of their names: the order of the lines."""
+        models: list[Model] = json.loads(f"[{','.join(self.listed_lines)}]")
         return models
 
     @property
@@ -59,7 +65,7 @@ class Catalog(NamedTuple):
 
     @property
     def is_fresh(self) -> bool:
-        """Whether it may be used without asking the proxy; one from far in the future may not, by any clock."""
+        """Whether it may be used without a request; a list from far in the future may not."""
         return is_fresh(self.fetched_at, FRESH_SECONDS)
 
 
@@ -70,7 +76,7 @@ class CatalogCache(LineCache):
     schema = 2  # 1 had no tiers and no other prices
 
     def read(self) -> Catalog | None:
-        """Return the catalog; None where there is none or it is damaged, whatever the reason."""
+        """Return the catalog; None if there is none or it is damaged."""
         found = self.read_lines()
         if found is None:
             return None
@@ -90,7 +96,7 @@ class CatalogCache(LineCache):
             return None
 
     def write(self, catalog: Catalog) -> None:
-        """Replace the catalog. Raises OSError; what was there is then still there."""
+        """Replace the catalog. Raises OSError, and then keeps the old one."""
         header = {
             "source": catalog.source,
             "fetched_at": catalog.fetched_at,
@@ -101,7 +107,7 @@ class CatalogCache(LineCache):
 
 
 def changes(old: Sequence[Model], new: Sequence[Model]) -> dict[str, list[Any]]:
-    """Return what is different: `added` and `removed` names, and `repriced` ones with the cost before and after."""
+    """Return what changed: `added` and `removed` IDs, and `repriced` ones with the cost before and after."""
     before = {model["id"]: model for model in old}
     after = {model["id"]: model for model in new}
     return {

@@ -1,4 +1,4 @@
-"""What one row of a proxy's answer tells of a model, checked field by field, and what two of them tell together."""
+"""The facts of a model in a row of a proxy's answer, checked field by field, and those that two rows share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from litellmctl.catalog import prices
 from litellmctl.catalog.model import ABILITIES, EFFORTS, MODALITIES, Cost, Model
 from litellmctl.catalog.prices import MAX_TOKENS, Prices, number
 
-# Abilities that say what goes in or comes out, beside those of `supports`.
+# Abilities that name a kind of input or output, beside those of `supports`.
 _INPUTS = {
     "vision": "image",
     "image_input": "image",
@@ -22,7 +22,7 @@ _OUTPUTS = {"audio_output": "audio"}
 _FLAGS = (*ABILITIES, *_INPUTS, *_OUTPUTS, "reasoning")
 _FLAG_KEYS = tuple((name, f"supports_{name}") for name in _FLAGS)
 _EFFORT_KEYS = tuple((name, f"supports_{name}_reasoning_effort") for name in EFFORTS)
-# What goes in and what comes out, where the mode alone tells.
+# Kinds of input and output, where the mode alone determines them.
 _BY_MODE: dict[str | None, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "chat": (("text",), ("text",)),
     "responses": (("text",), ("text",)),
@@ -45,7 +45,9 @@ _BY_MODE: dict[str | None, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "audio_transcription": (("audio",), ("text",)),
     "audio_speech": (("text",), ("audio",)),
 }
-# What an embedding takes, where it has a price for that.
+# The modes that LiteLLM knows; a proxy may name others.
+MODES = tuple(filter(None, _BY_MODE))
+# The kinds of input of an embedding model, by its prices.
 _EMBEDDED = {
     "image": "image",
     "image_token": "image",
@@ -54,7 +56,7 @@ _EMBEDDED = {
     "video_per_second": "video",
     "video_token": "video",
 }
-# What LiteLLM up to 1.71 says is false where it does not know a model: all of these, and later ones say null.
+# For a model that it does not know, LiteLLM up to 1.71 says false for all of these; later releases say null.
 _FILLED_IN = tuple(
     f"supports_{name}"
     for name in (
@@ -93,7 +95,7 @@ class Facts(NamedTuple):
     agrees: bool = True
 
     def merged(self, other: Facts) -> Facts:
-        """Return what holds whichever of the two answers: the smaller limit, the higher price, shared abilities."""
+        """Return what holds for both: the smaller limit, the higher price, shared abilities."""
         return Facts(
             self.modes | other.modes,
             self.mode_is_known or other.mode_is_known,
@@ -179,12 +181,12 @@ def of_entry(entry: Mapping[str, Any]) -> Facts:
 
 
 def nothing(deployments: int | None) -> Facts:
-    """Return facts of which none is known."""
+    """Return facts that are all unknown."""
     return _of_info({}, prices.UNKNOWN, deployments=deployments)
 
 
 def completed(first: Facts, second: Facts) -> Facts:
-    """Return `first` with its gaps filled from `second`, which speaks of the same name.
+    """Return `first` with its gaps filled from `second`, which is about the same name.
 
     Of two limits the smaller one counts. Where a mode or a limit is contradicted, the facts do not agree.
     """

@@ -18,7 +18,7 @@ ABILITIES = (
     "url_context",
     "computer_use",
 )
-# Words of LiteLLM's (`supports_NAME`) that stand elsewhere than under `supports` here.
+# Words of LiteLLM's (`supports_NAME`) whose fact is not under `supports` here.
 MODALITY_WORDS = {
     "vision": ("input", "image"),
     "audio_input": ("input", "audio"),
@@ -26,9 +26,11 @@ MODALITY_WORDS = {
     "video_input": ("input", "video"),
     "audio_output": ("output", "audio"),
 }
-# What `--supports` takes.
-ABILITY_WORDS = (*ABILITIES, "reasoning", *MODALITY_WORDS)
+# Abilities that a table names in one short word.
+SHORT_WORDS = {"tools": "function_calling", "web": "web_search", "computer": "computer_use"}
 MODALITIES = ("text", "image", "audio", "pdf", "video")
+# The values of `--supports`: the words of a table, and LiteLLM's own.
+ABILITY_WORDS = (*SHORT_WORDS, "reasoning", *MODALITIES[1:], *ABILITIES, *MODALITY_WORDS)
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 PRICES = ("input", "output", "cache_read", "cache_write")
 CHAT_MODES = frozenset({None, "chat", "responses"})
@@ -47,7 +49,7 @@ class Tier(TypedDict):
 class OtherPrice(TypedDict):
     """A price in US dollars for one `per`: image, second, character, query, page ...
 
-    `of` is input or output, None where LiteLLM does not say.
+    `of` is input or output, None if unknown.
     """
 
     of: str | None
@@ -67,7 +69,7 @@ class Cost(TypedDict):
 
 
 class Model(TypedDict):
-    """A model that the key may use; None is unknown. The keys are API: they are only ever added to."""
+    """A model that the key may use; None is unknown. The keys are API: none is ever removed or renamed."""
 
     id: str
     mode: str | None
@@ -86,30 +88,38 @@ class Model(TypedDict):
 
 
 def is_chat(model: Model) -> bool:
-    """Whether the model is listed by default: chat and responses, and no mode counts as chat."""
+    """Whether the model is listed by default: chat and responses; a model without a mode counts as chat."""
     return model["mode"] in CHAT_MODES
 
 
 FIELDS: dict[str, str] = {
-    "id": "The public name, as requests name it.",
-    "mode": "chat, responses, embedding, image_generation ...",
-    "providers": "The providers behind it.",
-    "context_window": "The most input tokens.",
-    "max_output_tokens": "The most output tokens.",
-    "input": "What it takes: text, image, audio, pdf, video.",
-    "output": "What it gives.",
+    "id": "Model ID, as requests name it.",
+    "mode": "Mode: chat, responses, embedding, image_generation ...",
+    "providers": "Providers of its deployments.",
+    "context_window": "Context window, in tokens.",
+    "max_output_tokens": "Maximum output, in tokens.",
+    "input": "Input kinds: text, image, audio, pdf, video.",
+    "output": "Output kinds.",
     "reasoning": "Whether it can reason.",
-    "reasoning_efforts": "The efforts that it takes.",
-    "supports": "An object of abilities: function_calling, response_schema, prompt_caching ...",
-    "cost": "An object: input, output, cache_read, cache_write in US dollars per million tokens; tiers (above so many "
-    "tokens) and other prices (per image, second ...).",
-    "deployments": "How many deployments share the name.",
+    "reasoning_efforts": "Reasoning efforts that it accepts.",
+    "supports": "Abilities: function_calling, response_schema, prompt_caching ...",
+    "cost": "Prices in US dollars per million tokens: input, output, cache_read, cache_write; tiers (prices above a "
+    "number of tokens); other (prices per image, second ...).",
+    "deployments": "Number of deployments with this name.",
     "complete": "Whether all facts that matter for its mode are known.",
-    "source": "Where the proxy told of it: model_info, models_list, health.",
+    "source": "Source of the facts: model_info, models_list or health.",
 }
-# What `--sort` takes, each with what it means.
+# The keys of the fields that are objects.
+PARTS = {"cost": (*PRICES, "tiers", "other"), "supports": ABILITIES}
+_PRICE_HELP = {
+    "input": "Price of input",
+    "output": "Price of output",
+    "cache_read": "Price of reading cached input",
+    "cache_write": "Price of caching input",
+}
+# The fields by which models can be sorted, with their meanings.
 SORT_FIELDS: dict[str, str] = {
     **{name: text for name, text in FIELDS.items() if name not in {"cost", "supports"}},
-    **{f"cost.{name}": "US dollars per million tokens." for name in PRICES},
-    **{f"supports.{name}": "" for name in ABILITIES},
+    **{f"cost.{name}": f"{text}, in US dollars per million tokens." for name, text in _PRICE_HELP.items()},
+    **{f"supports.{name}": f"Whether it supports {name}." for name in ABILITIES},
 }

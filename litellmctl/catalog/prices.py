@@ -1,4 +1,4 @@
-"""Prices of models: what a proxy's row tells of them, and what several deployments tell together.
+"""Prices of models: those in a proxy's row, and those that several deployments share.
 
 The rules are LiteLLM's own (litellm_core_utils/llm_cost_calc/utils.py and tiered_pricing.py, and `get_model_info` of
 utils.py): a request pays the prices of the highest threshold that its input exceeds, for all of its tokens.
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from litellmctl.catalog.model import Cost, OtherPrice, Tier
 
 MAX_TOKENS = 2**53
-# More tiers than any provider has, and few enough to compare them all: more of them cannot be told.
+# More tiers than any provider has, and few enough to compare them all; beyond that, tiers are unknown.
 _MAX_TIERS = 20
 _MAX_OTHERS = 50
 _MAX_KEY = 100
@@ -26,14 +26,14 @@ _UNKNOWN = (None, None, None, None)
 _ABOVE = re.compile(rf"({'|'.join(_KEYS)})_above_(.+)_tokens")
 _THRESHOLD = re.compile(r"([0-9]{1,16})(k?)")
 _PER = re.compile(r"(?:(input|output|ocr)_)?cost_per_(?!token|reasoning_token)(\w{1,40})")
-# Prices of another service tier, or beyond a threshold that is not one of tokens.
+# Prices of another service tier, or beyond a threshold that is not a number of tokens.
 _VARIANT = re.compile(r"_(?:batch(?:es|_requests)|priority|flex|ultrafast|balanced|decisions)(?:_|$)|_above_")
-# What is sold by the token, so that a group, which tells no other prices, may call it free.
+# Modes that are priced by the token, so that a zero of a group, which has no other prices, may mean free.
 _BY_TOKEN = frozenset({"chat", "responses", "completion", "embedding"})
 
 _Four = tuple[float | None, ...]
 _Level = tuple[int, _Four]
-# What an other price is for (input, output, None: LiteLLM does not say), and the thing that costs it.
+# What another price is for (input, output, None: unknown), and its unit.
 _Other = tuple[str | None, str]
 
 
@@ -42,7 +42,7 @@ class Prices(NamedTuple):
 
     `base` has input, output, cache read and cache write per million tokens. They are `doubted` where input and output
     are zeros that LiteLLM may have filled in. `tiers` has the same prices for input above so many tokens, in order;
-    it is None where there are tiers that cannot be told. `others` has prices for one of something else than a token.
+    it is None if there are tiers, but unknown ones. `others` has prices for units other than a token.
     `agrees` is false where tiers contradict each other.
     """
 
@@ -53,7 +53,7 @@ class Prices(NamedTuple):
     agrees: bool = True
 
     def merged(self, other: Prices) -> Prices:
-        """Return what holds whichever of the two answers: the higher price, where both are known."""
+        """Return what holds for both: the higher price, where both are known."""
         return Prices(
             _highest(self.base, other.base),
             self.doubted or other.doubted,
@@ -81,7 +81,7 @@ class Prices(NamedTuple):
         return found
 
     def completed(self, other: Prices) -> Prices:
-        """Return these prices with their gaps filled from `other`, which speaks of the same deployments."""
+        """Return these prices with their gaps filled from `other`, which is about the same deployments."""
         says_nothing = self.base[:2] == (None, None)
         theirs = other.base if says_nothing or not other.doubted else (None, None, *other.base[2:])
         return Prices(
@@ -125,7 +125,7 @@ def number(value: object) -> float | None:
 
 
 def price(value: object) -> float | None:
-    """Return US dollars per million tokens, from those for one."""
+    """Return US dollars per million tokens, from those for one token."""
     if type(value) is float:
         return _per_million(value)
     found = number(value)
@@ -134,7 +134,7 @@ def price(value: object) -> float | None:
 
 @lru_cache(maxsize=4096)  # ten thousand deployments have a few hundred prices
 def _per_million(dollars: float) -> float | None:
-    # Ten digits: 0.075 and not 0.07500000000000001. More than a dollar a token is no price.
+    # Ten digits: 0.075 and not 0.07500000000000001. More than a dollar a token is not a price.
     return float(f"{dollars * 1e6:.10g}") + 0.0 if 0 <= dollars <= 1 else None
 
 
@@ -190,10 +190,10 @@ def is_priced(info: Mapping[str, Any], params: object) -> bool:
 
 
 def _without_zeros(found: Prices, filled: Sequence[bool], *, sold_otherwise: bool) -> Prices:
-    """Return the prices without the zeros that are no prices.
+    """Return the prices without the zeros that are not prices.
 
-    A token is not free because something else is what one pays for. Of two zeros that may be filled in other rows tell
-    whether they are, but beside another price LiteLLM fills in a zero in every release.
+    A token is not free just because another unit has the price. Where both zeros may be filled in, other rows decide;
+    beside another price, LiteLLM fills in a zero in every release.
     """
     zeros = [price == 0 for price in found.base[:2]]
     doubted = all(zeros) and all(filled) and not sold_otherwise
@@ -203,7 +203,7 @@ def _without_zeros(found: Prices, filled: Sequence[bool], *, sold_otherwise: boo
 
 
 def _told(info: Mapping[str, Any]) -> tuple[Prices, bool]:
-    """Return the prices as they are told, zeros included, and whether something else than tokens of input is sold."""
+    """Return the prices in a row, zeros included, and whether it has prices for more than input tokens."""
     get = info.get
     base = (price(get(_INPUT)), price(get(_OUTPUT)), price(get(_KEYS[2])), price(get(_KEYS[3])))
     more = [key for key, value in info.items() if value and "cost" in key and key not in _KEYS]  # once for each row
@@ -221,7 +221,7 @@ def _told(info: Mapping[str, Any]) -> tuple[Prices, bool]:
             sold_otherwise = True
             if amount is not None and amount <= _MAX_PRICE and len(others) < _MAX_OTHERS:
                 others[kind] = max(amount, others.get(kind, 0))
-    # A zero beside tiers is filled in: it is no price to start from.
+    # A zero beside tiers is filled in, and not the price below the first tier.
     start = tuple([None if one == 0 else one for one in base[:2]]) + base[2:] if steps or tables else base
     tiers, agrees = _stepped(info, start, steps), True
     if tables:
@@ -234,7 +234,7 @@ def _told(info: Mapping[str, Any]) -> tuple[Prices, bool]:
 
 
 class _Step(NamedTuple):
-    """That a price changes above so many tokens, None where it is not said how many, and how keys say so: `200k`."""
+    """A threshold in tokens above which a price changes, None if unknown, and its mark in keys: `200k`."""
 
     above: int | None
     mark: str
@@ -242,7 +242,7 @@ class _Step(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def _kind(key: str) -> _Step | _Other | None:
-    """Return what a key of prices means: a step of a tier, the price of something else than a token, or nothing."""
+    """Return what a key of prices means: a step of a tier, the price of another unit than a token, or nothing."""
     if found := _ABOVE.fullmatch(key):
         if "_above_" in found[2]:
             return None  # above_1hr_above_200k: how long the cache is kept
@@ -258,7 +258,7 @@ def _stepped(info: Mapping[str, Any], base: _Four, steps: Mapping[int | None, st
     """Return the tiers of `*_above_Nk_tokens`.
 
     A price that is null for a tier is that of the one below it. One that the row does not have at all is unknown: older
-    releases tell of a dearer input and keep the price of the cache to themselves.
+    releases have a dearer input and omit the price of the cache.
     """
     if None in steps or len(steps) > _MAX_TIERS:
         return None
@@ -306,7 +306,7 @@ def _of_tables(tables: object, base: _Four) -> tuple[tuple[_Level, ...] | None, 
 
 
 def _range(entry: object, base: _Four) -> _Range | None:
-    """Return the range of an entry; None where it has none that can be understood."""
+    """Return the range of an entry; None if it has no valid one."""
     span = entry.get("range") if isinstance(entry, dict) else None
     if not isinstance(entry, dict) or not isinstance(span, list) or len(span) != 2:
         return None

@@ -1,4 +1,4 @@
-"""`api`: any request to the proxy, for what we do not wrap."""
+"""`api`: any request to the proxy, for what has no command of its own."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ import click
 
 from litellmctl.commands.base import command, completes, pass_app
 from litellmctl.errors import UsageFailure
-from litellmctl.foundation.text import clean, dump_json
-from litellmctl.terminal.render import Bytes
+from litellmctl.foundation.text import clean, dump_json, indented_json
+from litellmctl.terminal.data import Bytes
 
 if TYPE_CHECKING:
     from litellmctl.app import App
     from litellmctl.proxy.answer import Answer
     from litellmctl.proxy.client import Client
 
-# A completion may take its time before the first word.
+# A completion may take long until its first word.
 SILENT_SECONDS = 600.0
+# More JSON than that is printed as it comes on a terminal too.
+_MAX_INDENTED = 2**20
 _TEXT_TYPES = ("text/", "application/json", "application/xml", "application/javascript", "application/x-ndjson")
 
 
@@ -27,27 +29,30 @@ _TEXT_TYPES = ("text/", "application/json", "application/xml", "application/java
     examples="""
     # What did this key spend?
     $ litellmctl api /key/info
-    # A chat completion, word by word
-    $ litellmctl api /v1/chat/completions -f model=gpt-4o -F 'messages=[{"role":"user","content":"Hi"}]' -F stream=true
+    # A chat completion, streamed if the request asks for it
+    $ litellmctl api /v1/chat/completions --input request.json
     # A new team
     $ litellmctl api /team/new -f team_alias=research -F max_budget=50
-    # All pages of a list, and a body from a file
+    # All pages of a list
     $ litellmctl api /key/list --paginate
-    $ litellmctl api /v1/embeddings --input request.json
     # The spend as a number
     $ litellmctl api /key/info | jq .info.spend
     """,
 )
 @click.argument("path", metavar="PATH")
-@click.option("-X", "--method", metavar="METHOD", help="The method: GET, or POST where there is a body.")
-@click.option("-f", "--raw-field", "texts", multiple=True, metavar="NAME=TEXT", help="A field, as text (repeatable).")
+@click.option("-X", "--method", metavar="METHOD", help="Request method (default: GET, or POST with a body).")
 @click.option(
-    "-F", "--field", "values", multiple=True, metavar="NAME=JSON", help="A field, as JSON or @FILE (repeatable)."
+    "-f", "--raw-field", "texts", multiple=True, metavar="NAME=TEXT", help="Field with a text value (repeatable)."
 )
-@click.option("--input", "source", metavar="FILE|-", shell_complete=completes("files"), help="Send this as the body.")
-@click.option("-H", "--header", "headers", multiple=True, metavar="NAME:VALUE", help="A request header (repeatable).")
-@click.option("-i", "--include", is_flag=True, help="Print the status and the headers of the answer too.")
-@click.option("--paginate", is_flag=True, help="Ask for all pages of a list, and print one after the other.")
+@click.option(
+    "-F", "--field", "values", multiple=True, metavar="NAME=JSON", help="Field with a JSON value or @FILE (repeatable)."
+)
+@click.option(
+    "--input", "source", metavar="FILE|-", shell_complete=completes("files"), help="File to send as the body."
+)
+@click.option("-H", "--header", "headers", multiple=True, metavar="NAME:VALUE", help="Request header (repeatable).")
+@click.option("-i", "--include", is_flag=True, help="Print the response's status and headers too.")
+@click.option("--paginate", is_flag=True, help="Request and print all pages of a list.")
 @pass_app
 def api(
     app: App,
@@ -61,11 +66,11 @@ def api(
     include: bool,
     paginate: bool,
 ) -> Bytes:
-    """Send any request to the proxy, and print its answer.
+    """Send any request to the proxy and print the response.
 
-    Fields make a JSON body; of a GET, and beside --input, they are its query. The body of the answer is printed as it
-    comes, whatever the status, which decides the exit code. The key is sent to this proxy only, and a request that
-    may change something is sent once.
+    Fields make a JSON body; in a GET, or with --input, they make the query. The body of the response is printed
+    unchanged, whatever its status, which decides the exit code; on a terminal JSON is indented. The key is sent to this
+    proxy only, and a request that may change something is sent once.
     """
     from litellmctl.proxy.passthrough import ask, pages, path_of
 
@@ -74,9 +79,9 @@ def api(
     has_body = source is not None or bool(fields and not paginate)
     verb = (("POST" if has_body else "GET") if method is None else method).upper()
     if not verb.isascii() or not verb.isalpha():
-        raise UsageFailure(f'--method: "{verb}" is no method', remedy="use GET, POST, PUT, PATCH or DELETE")
+        raise UsageFailure(f'--method: "{verb}" is not a valid method', remedy="use GET, POST, PUT, PATCH or DELETE")
     if paginate and (verb != "GET" or source is not None):
-        raise UsageFailure("--paginate is for a GET", remedy="leave it out, or add -X GET")
+        raise UsageFailure("--paginate needs a GET request", remedy="add -X GET, or omit --paginate")
     where = path_of(path, app.connection.pair.base_url)
     app.connection.note_shadowed()
     body: bytes | IO[bytes] | None = None
@@ -103,7 +108,7 @@ def api(
 
 
 def _printed(app: App, client: Client, answers: Iterator[Answer], path: str, *, include: bool) -> Iterator[bytes]:
-    """Yield what to print of each answer; a status of an error is remembered for the exit code."""
+    """Yield the responses as they are printed; the first status of an error decides the exit code."""
     from litellmctl.proxy.passthrough import failure_and_body
 
     for answer in answers:
@@ -112,8 +117,8 @@ def _printed(app: App, client: Client, answers: Iterator[Answer], path: str, *, 
         if app.console.stdout_is_terminal and not is_text:
             answer.close()
             raise UsageFailure(
-                f"the answer is {client.auth.hidden(kind)[:100]}, which is not for a terminal",
-                remedy="litellmctl api ... > FILE",
+                f"the response is {client.auth.hidden(kind)[:100]}, which a terminal cannot show",
+                remedy="redirect it to a file: litellmctl api ... > FILE",
             )
         if include:
             lines = [f"HTTP {answer.status}", *(f"{name}: {value}" for name, value in answer.headers.items()), "", ""]
@@ -121,6 +126,8 @@ def _printed(app: App, client: Client, answers: Iterator[Answer], path: str, *, 
         failure, chunks = failure_and_body(client, answer, path)
         if failure is not None:
             app.failures.append(failure)
+        if app.console.stdout_is_terminal and (kind == "application/json" or kind.endswith("+json")):
+            chunks = _indented(chunks)
         last = b""
         for chunk in chunks:
             last = chunk or last
@@ -129,10 +136,29 @@ def _printed(app: App, client: Client, answers: Iterator[Answer], path: str, *, 
             yield b"\n"
 
 
+def _indented(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield JSON with indents, or what comes as it comes: too much for a person to read, or not JSON."""
+    held: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        held.append(chunk)
+        size += len(chunk)
+        if size > _MAX_INDENTED:
+            yield from held
+            yield from chunks
+            return
+    body = b"".join(held)
+    try:
+        text = indented_json(body.decode())
+    except UnicodeDecodeError:
+        text = None
+    yield body if text is None else text.encode("utf-8", "surrogatepass")
+
+
 def _field(text: str, option: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise UsageFailure(f"{option} is not NAME=VALUE: {text[:40]}", remedy=f"write it as {option} name=value")
+        raise UsageFailure(f'{option}: "{text[:40]}" is not NAME=VALUE', remedy=f"write it as {option} name=value")
     return name, value
 
 
@@ -147,20 +173,20 @@ def _json_field(text: str) -> tuple[str, Any]:
     try:
         return name, parse_json(value, named=f"-F {name}")
     except UsageFailure as failure:
-        raise failure.changed(remedy=f"-f {name}=... takes it as text") from None
+        raise failure.changed(remedy=f"use -f {name}=... for text") from None
 
 
 def _object(fields: Sequence[tuple[str, Any]]) -> bytes:
     names = [name for name, _ in fields]
     for name in names:
         if names.count(name) > 1:
-            raise UsageFailure(f"the field {name} is given twice", remedy=f"give a list: -F '{name}=[...]'")
+            raise UsageFailure(f'the field "{name}" is given twice', remedy=f"pass a list: -F '{name}=[...]'")
     import json
 
     try:
         return json.dumps(dict(fields), ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise UsageFailure("a field holds half a character, which is not Unicode") from None
+        raise UsageFailure("a field contains invalid Unicode (a lone surrogate)") from None
 
 
 def _header(app: App, text: str) -> tuple[str, str]:
@@ -172,25 +198,27 @@ def _header(app: App, text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     value = value.strip()
     if not colon or not re.fullmatch(HEADER_NAME, name) or not value.isascii() or not value.isprintable():
-        raise UsageFailure("-H is not NAME:VALUE", remedy="write it as -H 'x-team: red'")
+        raise UsageFailure("-H needs NAME:VALUE", remedy="write it as -H 'x-team: red'")
     if forbidden_headers([name], app.profile.get("key_header")):
-        raise UsageFailure(f"-H {name}: headers never replace the key or frame a request", remedy="leave it out")
+        raise UsageFailure(f"-H {name}: litellmctl sets this header itself", remedy=f"omit -H {name}")
     return name, value
 
 
 def _opened(app: App, source: str) -> IO[bytes]:
-    """Return the file to send, which is read as it is sent."""
+    """Return the file to send, which is read while it is sent."""
     from litellmctl.foundation import files
 
     if source == "-":
         if app.console.stdin_is_terminal or app.console.stdin_bytes is None:
-            raise UsageFailure("stdin is a terminal", remedy="litellmctl api PATH --input FILE", code="input_required")
+            raise UsageFailure(
+                "--input -: stdin is a terminal", remedy="pass a file: --input FILE", code="input_required"
+            )
         return app.console.stdin_bytes
     if not source:
-        raise UsageFailure("--input names no file", remedy="litellmctl api PATH --input FILE")
+        raise UsageFailure("--input: the file name is empty", remedy="pass a file: --input FILE")
     try:
         return open(source, "rb")
     except OSError as error:
         raise UsageFailure(f"cannot read {source}: {files.reason(error)}") from None
     except ValueError:
-        raise UsageFailure("no file's name holds a NUL character") from None
+        raise UsageFailure("--input: a file name cannot contain a NUL character") from None

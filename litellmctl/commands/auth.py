@@ -1,4 +1,4 @@
-"""`auth`: the account commands by the names that gh's users look for."""
+"""`auth`: the account commands under the names that gh has."""
 
 from __future__ import annotations
 

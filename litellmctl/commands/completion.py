@@ -1,4 +1,4 @@
-"""`completion`: the script by which a shell completes our commands and their values."""
+"""`completion`: the script that makes a shell complete our commands and their values."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from litellmctl.terminal.render import Text
 @command(
     "completion",
     examples="""
-    # For this shell only
+    # In ~/.bashrc or ~/.zshrc (anywhere in it)
     $ eval "$(litellmctl completion bash)"
-    # For good
-    $ litellmctl completion zsh > ~/.zfunc/_litellmctl     # with fpath+=~/.zfunc before compinit
+    $ eval "$(litellmctl completion zsh)"
+    # In fish, once
     $ litellmctl completion fish > ~/.config/fish/completions/litellmctl.fish
     # As JSON
     $ litellmctl completion bash --json | jq -r .
@@ -24,8 +24,8 @@ from litellmctl.terminal.render import Text
 def completion(*, shell: str) -> Text:
     """Print the completion script of a shell.
 
-    Models, tools, their parameters, skills, profiles and fields are completed from what is cached: a TAB never asks the
-    proxy. A wheel installs the three scripts where the shells look for them, below its share folder.
+    It completes commands, options, fields and profiles, and the models, tools, parameters and skills that are cached: a
+    TAB never sends a request. A wheel also installs the scripts below its share folder, where shells look for them.
     """
     from litellmctl.completion.scripts import SCRIPTS
 

@@ -3,37 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from litellmctl.commands.base import FormattedGroup, command, completes, group, pass_app
-from litellmctl.errors import Rejected, UsageFailure
+from litellmctl.errors import Failure, Rejected, UsageFailure
 from litellmctl.foundation.text import clean
 from litellmctl.settings import environment
-from litellmctl.terminal.render import Listing, Row, Text
+from litellmctl.terminal.data import Column, Listing, Row, Text
 
 if TYPE_CHECKING:
     from litellmctl.app import App
+    from litellmctl.auth.sources import KnownProxy
 
 # settings.config is imported where it is used: --help and --version do not need it.
 
 LIST_FIELDS = {
-    "key": "The setting's name.",
-    "value": "Its value; a literal that can be a secret is masked.",
-    "source": "Where it comes from: config.toml, a variable, or default.",
+    "key": "Name of the setting.",
+    "value": "Value; masked if it may be a secret.",
+    "source": "Source: config.toml, a variable, stored login, last login or default.",
 }
 PROFILE_FIELDS = {
-    "name": "The profile's name.",
-    "base_url": "Its proxy.",
+    "name": "Profile name.",
+    "base_url": "Base URL of its proxy; null if unknown.",
     "signed_in": "Whether it has a stored login.",
-    "default": "Whether it is used where nobody chooses one.",
+    "default": "Whether it is the profile in use.",
 }
+_LIST_COLUMNS = (
+    Column("KEY", lambda row: row["key"], field="key"),
+    Column("VALUE", lambda row: _cell(row["value"]), field="value", least=16),
+    Column("SOURCE", lambda row: row["source"], field="source", drop=1),
+)
+_PROFILE_COLUMNS = (
+    Column("NAME", lambda row: row["name"], field="name"),
+    Column("BASE URL", lambda row: _cell(row["base_url"]), field="base_url", least=16),
+    Column("SIGNED IN", lambda row: _yes(row["signed_in"]), field="signed_in", drop=2),
+    Column("IN USE", lambda row: _yes(row["default"]), field="default", drop=1),
+)
+# The sources of a URL, where a sentence needs other words than the list.
+_WORDS = {"stored login": "the stored login", "last login": "the last login"}
 
 
 class _ConfigGroup(FormattedGroup):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the settings there are."""
+        """Write all settings."""
         from litellmctl.settings.definitions import GLOBAL_KEYS, PROFILE_KEYS
 
         with formatter.section("Settings"):
@@ -43,9 +58,9 @@ class _ConfigGroup(FormattedGroup):
 
 @group("config", cls=_ConfigGroup)
 def config() -> None:
-    """Read and change profiles and settings.
+    """Show and change profiles and settings.
 
-    A setting is named profiles.NAME.KEY, or KEY alone for the profile in use. Comments in the file are kept.
+    A setting is profiles.NAME.KEY, or KEY alone for the profile in use. Comments in the file are kept.
     """
 
 
@@ -59,7 +74,7 @@ def _profile_name(app: App) -> str:
 @command(
     "get",
     examples="""
-    # The proxy of the profile in use
+    # The proxy in use
     $ litellmctl config get base_url
     # As JSON
     $ litellmctl config get profiles.work.headers --json | jq keys
@@ -68,12 +83,21 @@ def _profile_name(app: App) -> str:
 @click.argument("key", shell_complete=completes("config keys"))
 @pass_app
 def get(app: App, *, key: str) -> Text:
-    """Print a setting."""
+    """Print a setting.
+
+    For base_url it is the URL in use, which may be that of a login or a variable.
+    """
     from litellmctl.settings.definitions import shown
     from litellmctl.settings.edit import find, locate
 
     address = locate(key, _profile_name(app))
     value = find(app.config, address)
+    if address.key.name == "base_url":
+        known = _known_proxy(app, address.table[1])
+        if known is not None:
+            if known.source != "config.toml" and app.console.stderr_is_terminal:
+                app.console.note(f"from {_WORDS.get(known.source, known.source)}")
+            value = known.base_url
     if value is None:
         value = address.key.default
     if value is None:
@@ -81,14 +105,24 @@ def get(app: App, *, key: str) -> Text:
     return Text(_text(shown(address.key, value)))
 
 
+def _known_proxy(app: App, name: str) -> KnownProxy | None:
+    """Return the proxy that a profile uses, and where its URL is from; --base-url is about the profile in use."""
+    from litellmctl.settings.config import Profile
+
+    profile = app.config.profile(name) if name in app.config.profile_names else Profile(name, {})
+    in_use = name == _profile_name(app)
+    return app.connection_of(profile, app.options if in_use else app.options.replaced(base_url=None)).known_proxy
+
+
 @command(
     "set",
     examples="""
-    # A second proxy, and its key from the environment
+    # A second proxy, with its key in a variable
     $ litellmctl config set profiles.work.base_url https://llm.example.com
     $ litellmctl config set profiles.work.api_key '$WORK_KEY'
-    # Use it from now on
-    $ litellmctl config set default_profile work && litellmctl config list --json | jq
+    # Use it by default
+    $ litellmctl config set default_profile work
+    $ litellmctl config list --json | jq
     """,
 )
 @click.argument("key", shell_complete=completes("config keys"))
@@ -97,28 +131,48 @@ def get(app: App, *, key: str) -> Text:
 def set_(app: App, *, key: str, value: str) -> None:
     """Change a setting.
 
-    api_key takes a reference only: '$NAME' for a variable, '!command' for a command that prints the key.
+    api_key takes only a reference: '$NAME' for a variable, '!command' for a command that prints the key.
     """
     from litellmctl.settings.definitions import shown
-    from litellmctl.settings.edit import locate, set_value
+    from litellmctl.settings.edit import find, locate, set_value
 
     address = locate(key, _profile_name(app))
     if address.full == "default_profile":
         app.config.profile(value)
+    before = find(app.config, address)
     stored = set_value(app.config, address, value)
-    app.console.done(f"Set {address.full} to {_text(shown(address.key, stored))} in {app.config.path}")
+    words = _text(shown(address.key, stored))
+    if before == stored:
+        app.console.note(f"{address.full} is already {words}")
+    else:
+        app.console.done(f"Set {address.full} to {words} in {app.config.path}")
     variable = environment.get("LITELLMCTL_PROFILE")
     if address.full == "default_profile" and variable not in {None, stored}:
-        app.console.warn(f"LITELLMCTL_PROFILE={variable} goes before it")
+        app.console.warn(f"LITELLMCTL_PROFILE={variable} overrides default_profile (unset LITELLMCTL_PROFILE)")
+    if address.key.name == "base_url":
+        _warn_of_login(app, address.table[1], stored)
+
+
+def _warn_of_login(app: App, name: str, base_url: str) -> None:
+    """Say that a stored login at another proxy stays in use."""
+    from litellmctl.auth.login_file import login_command
+
+    login = app.logins.login(name)
+    if login is not None and login.base_url != base_url:
+        app.console.warn(
+            f"profile {name} is signed in to {login.base_url}, which stays in use "
+            f"({login_command(name)} --base-url {base_url} signs in to this one)"
+        )
 
 
 @command(
     "unset",
     examples="""
-    # Forget a setting
+    # Remove a setting
     $ litellmctl config unset profiles.work.ca_bundle
-    # Forget a whole profile
-    $ litellmctl config unset profiles.work && litellmctl config list --profiles --json | jq
+    # Remove a whole profile
+    $ litellmctl config unset profiles.work
+    $ litellmctl config list --profiles --json | jq
     """,
 )
 @click.argument("key", shell_complete=completes("config keys"))
@@ -136,20 +190,21 @@ def unset(app: App, *, key: str) -> None:
     if removed:
         app.console.done(f"Removed {name} from {app.config.path}")
     else:
-        app.console.note(f"{name} was not set")
+        app.console.note(f"{name} is not set")
 
 
 @command(
     "list",
     fields=LIST_FIELDS | PROFILE_FIELDS,
+    columns=(*_LIST_COLUMNS, *_PROFILE_COLUMNS),
     examples="""
-    # Every setting, and where it comes from
+    # All settings and their sources
     $ litellmctl config list
-    # The proxies
+    # The proxies of all profiles
     $ litellmctl config list --profiles --json | jq -r '.[].base_url'
     """,
 )
-@click.option("--profiles", is_flag=True, help="List the profiles instead.")
+@click.option("--profiles", is_flag=True, help="List profiles instead of settings.")
 @pass_app
 def list_(app: App, *, profiles: bool) -> Listing:
     """List the settings, or the profiles."""
@@ -157,14 +212,12 @@ def list_(app: App, *, profiles: bool) -> Listing:
     known = PROFILE_FIELDS if profiles else LIST_FIELDS
     for name in app.options.fields or ():
         if name not in known:
-            raise UsageFailure(f'there is no field "{name}" in this list', remedy=f"fields: {', '.join(known)}")
+            raise UsageFailure(f'unknown field "{name}" in this list', remedy=f"fields: {', '.join(known)}")
     app.returned_fields = list(known)
-    return Listing(rows)
+    return Listing(rows, _PROFILE_COLUMNS if profiles else _LIST_COLUMNS)
 
 
 def _settings(app: App) -> Iterator[Row]:
-    from litellmctl.settings.definitions import PROFILE_KEYS, shown
-
     table = app.config.table
     variable = environment.get("LITELLMCTL_PROFILE")
     yield {
@@ -173,16 +226,29 @@ def _settings(app: App) -> Iterator[Row]:
         "source": "LITELLMCTL_PROFILE" if variable else _source("default_profile" in table),
     }
     for name in app.config.profile_names:
-        settings: dict[str, Any] = table.get("profiles", {}).get(name, {})
-        for key in PROFILE_KEYS.values():
-            full = f"profiles.{name}.{key.name}"
-            if isinstance(settings.get(key.name), dict):
-                for header, text in settings[key.name].items():
-                    yield {"key": f"{full}.{header}", "value": shown(key, text), "source": _source(there=True)}
-            elif key.name in settings:
-                yield {"key": full, "value": shown(key, settings[key.name]), "source": _source(there=True)}
-            elif name == app.profile.name and key.default is not None:
-                yield {"key": full, "value": key.default, "source": "default"}
+        yield from _settings_of(app, name, table.get("profiles", {}).get(name, {}))
+
+
+def _settings_of(app: App, name: str, settings: dict[str, Any]) -> Iterator[Row]:
+    from litellmctl.settings.definitions import PROFILE_KEYS, shown
+
+    in_use = name == _profile_name(app)
+    for key in PROFILE_KEYS.values():
+        full = f"profiles.{name}.{key.name}"
+        value = settings.get(key.name)
+        known = None
+        if key.name == "base_url":
+            with suppress(Failure):  # a URL that is not valid is listed as it is
+                known = _known_proxy(app, name)
+        if known is not None and known.source != "config.toml":
+            yield {"key": full, "value": known.base_url, "source": known.source}
+        elif isinstance(value, dict):
+            for header, text in value.items():
+                yield {"key": f"{full}.{header}", "value": shown(key, text), "source": _source(there=True)}
+        elif key.name in settings:
+            yield {"key": full, "value": shown(key, value), "source": _source(there=True)}
+        elif in_use and key.default is not None:
+            yield {"key": full, "value": key.default, "source": "default"}
 
 
 def _source(there: bool) -> str:
@@ -190,27 +256,40 @@ def _source(there: bool) -> str:
 
 
 def _profiles(app: App) -> Iterator[Row]:
-    current = app.profile.name
+    # The name alone: this list is what helps where the chosen profile does not exist.
+    current = _profile_name(app)
     logins = app.logins.read()
     for name in app.config.profile_names:
-        login = logins.by_profile.get(name)
-        base_url = app.config.profile(name).base_url if login is None else login.base_url
-        yield {"name": name, "base_url": base_url, "signed_in": login is not None, "default": name == current}
+        known = _known_proxy(app, name)
+        yield {
+            "name": name,
+            "base_url": None if known is None else known.base_url,
+            "signed_in": name in logins.by_profile,
+            "default": name == current,
+        }
 
 
 @command(
     "path",
     examples="""
-    # Where is it?
+    # The config file
     $ litellmctl config path
-    # In JSON
+    # As JSON
     $ litellmctl config path --json | jq -r .
     """,
 )
 @pass_app
 def path(app: App) -> Text:
-    """Print where the config file lies, whether or not it exists."""
+    """Print the path of the config file, which may not exist yet."""
     return Text(app.config.path)
+
+
+def _cell(value: Any) -> str:
+    return "-" if value is None else _text(value)
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
 
 
 def _text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""`env`: the variables by which other programs find the proxy and its key."""
+"""`env`: environment variables with the proxy and its key, for other programs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from litellmctl.app import App
 
 FIELDS = {
-    "OPENAI_BASE_URL": "The proxy, as OpenAI's libraries take it (with /v1).",
-    "OPENAI_API_KEY": "The token.",
-    "ANTHROPIC_BASE_URL": "The proxy, as Anthropic's libraries and Claude Code take it.",
-    "ANTHROPIC_AUTH_TOKEN": "The token.",
-    "LITELLM_BASE_URL": "The proxy, as litellmctl takes it.",
-    "LITELLM_API_KEY": "The token.",
+    "OPENAI_BASE_URL": "Base URL for OpenAI's libraries (with /v1).",
+    "OPENAI_API_KEY": "Access token.",
+    "ANTHROPIC_BASE_URL": "Base URL for Anthropic's libraries and Claude Code.",
+    "ANTHROPIC_AUTH_TOKEN": "Access token.",
+    "LITELLM_BASE_URL": "Base URL for litellmctl.",
+    "LITELLM_API_KEY": "Access token.",
 }
 
 
@@ -31,19 +31,19 @@ def _sh(name: str, value: str) -> str:
 
 
 def _fish(name: str, value: str) -> str:
-    # In fish's single quotes a backslash escapes itself and the quote.
+    # In single quotes, fish lets a backslash escape itself and the quote.
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"set -gx {name} '{escaped}'"
 
 
 def _powershell(name: str, value: str) -> str:
-    # PowerShell takes typographic quotes for quotes too, and each is doubled.
+    # PowerShell accepts typographic quotes too; each is doubled.
     escaped = re.sub("(['\u2018\u2019\u201a\u201b])", r"\1\1", value)
     return f"$Env:{name} = '{escaped}'"
 
 
 def _dotenv(name: str, value: str) -> str:
-    # Single quotes are literal to docker, python-dotenv and others; a value that has one takes double quotes.
+    # docker, python-dotenv and others take single quotes literally; a value with a single quote needs double quotes.
     if re.fullmatch(r"[\w:/.@%+,=-]*", value, re.ASCII):
         return f"{name}={value}"
     if "'" not in value:
@@ -54,6 +54,8 @@ def _dotenv(name: str, value: str) -> str:
 
 SHELLS: dict[str, Callable[[str, str], str]] = {
     "sh": _sh,
+    "bash": _sh,
+    "zsh": _sh,
     "fish": _fish,
     "powershell": _powershell,
     "dotenv": _dotenv,
@@ -64,22 +66,22 @@ SHELLS: dict[str, Callable[[str, str], str]] = {
     "env",
     fields=FIELDS,
     examples="""
-    # For the programs of this shell
+    # For programs started from this shell
     $ eval "$(litellmctl env)"
-    # fish, PowerShell, a file
+    # In fish, in PowerShell, in a file
     $ litellmctl env fish | source
     $ litellmctl env powershell | Out-String | Invoke-Expression
     $ (umask 077; litellmctl env dotenv > .env)
-    # One of them
+    # One variable
     $ litellmctl env --json | jq -r .OPENAI_BASE_URL
     """,
 )
-@click.argument("shell", metavar="[sh|fish|powershell|dotenv]", type=click.Choice(tuple(SHELLS)), default="sh")
+@click.argument("shell", metavar=f"[{'|'.join(SHELLS)}]", type=click.Choice(tuple(SHELLS)), default="sh")
 @pass_app
 def env(app: App, *, shell: str) -> Record:
-    """Print the variables by which other programs find the proxy.
+    """Print environment variables for other programs.
 
-    They hold the token, renewed first if need be; a token that ends makes them stale, so print them anew.
+    A token that is about to expire is refreshed first. Tokens expire: run this again after signing in.
     """
     pair = app.connection.pair
     secret = pair.credential.secret()

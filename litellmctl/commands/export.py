@@ -1,4 +1,4 @@
-"""`export`: the proxy as a provider in the programs that people already use."""
+"""`export`: the proxy as a provider in other programs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import click
 
 from litellmctl.commands.base import command, completes, pass_app
 from litellmctl.errors import UsageFailure, suggestion
+from litellmctl.exporters.registry import NAMES
 from litellmctl.foundation.text import clean
-from litellmctl.terminal.render import Column, Listing, Text
+from litellmctl.terminal.console import BOLD, CYAN, GREEN, RED
+from litellmctl.terminal.render import Column, Listing, Row, Text
 
 if TYPE_CHECKING:
     from litellmctl.app import App
@@ -18,50 +20,71 @@ if TYPE_CHECKING:
     from litellmctl.exporters.exporter import Export, Exporter
     from litellmctl.exporters.receipts import Planned
 
-TOOLS = ("opencode", "codex", "claude-code", "pi", "crush", "aider", "continue", "zed", "llm", "goose")
 FIELDS = {
-    "tool": "The name that export takes.",
-    "title": "The program.",
-    "installed": "Whether it is found on this machine.",
-    "path": "The file that --write changes.",
-    "writes": "How many writes of ours can be undone.",
+    "tool": "Name for export.",
+    "title": "Name of the program.",
+    "installed": "Whether the program is installed here.",
+    "path": "File that --write changes.",
+    "writes": "Number of writes that --undo can take back.",
 }
+_DIFF_STYLES = {"+": GREEN, "-": RED, "@": CYAN}
+
+
+def _below_home(row: Row) -> str:
+    """Return the path of the file, with ~ for the home folder."""
+    from litellmctl.settings.paths import home
+
+    path, top = row["path"], str(home())
+    return f"~{path.removeprefix(top)}" if path.startswith((f"{top}/", f"{top}\\")) else path
+
+
+COLUMNS = (
+    Column("TOOL", lambda row: row["tool"], field="tool"),
+    Column(
+        "INSTALLED",
+        lambda row: "yes" if row["installed"] else "no",
+        field="installed",
+        style=lambda row: GREEN if row["installed"] else "",
+    ),
+    Column("FILE", lambda row: clean(_below_home(row)), field="path", drop=1),
+)
 
 
 @command(
     "export",
     fields=FIELDS,
+    columns=COLUMNS,
     examples="""
-    # Which programs are there, and which of them are installed here?
+    # List the programs, and whether they are installed
     $ litellmctl export --list
-    # What would stand in its file?
+    # Print the settings for a program
     $ litellmctl export codex
-    # See the change, make it, take it back
+    # Preview the change of its file, write it, and undo that
     $ litellmctl export opencode --diff
     $ litellmctl export opencode --write
     $ litellmctl export opencode --undo
-    # Only some models, under another name
+    # Only some models, as the provider "work"
     $ litellmctl export pi --models 'claude-*' --id work --write
-    # Those that are installed
+    # Names of the installed programs
     $ litellmctl export --list --json | jq -r '.[] | select(.installed) .tool'
     """,
 )
-@click.argument("tool", metavar="[TOOL]", required=False, type=click.Choice(TOOLS))
-@click.option("--list", "lists", is_flag=True, help="List the programs, and which are installed here.")
-@click.option("--diff", "shows", is_flag=True, help="Print the change to the program's own file, and do not make it.")
-@click.option("--write", "writes", is_flag=True, help="Merge it into the program's own file.")
-@click.option("--undo", "undoes", is_flag=True, help="Restore what was there before the last --write.")
+@click.argument("tool", metavar="[TOOL]", required=False, type=click.Choice(NAMES))
+@click.option("--list", "lists", is_flag=True, help="List the programs, and whether they are installed.")
+@click.option("--diff", "shows", is_flag=True, help="Print the change that --write would make.")
+@click.option("--write", "writes", is_flag=True, help="Merge the settings into the program's own file.")
+@click.option("--undo", "undoes", is_flag=True, help="Restore the file from before the last --write.")
 @click.option(
     "--models",
     "globs",
     multiple=True,
     metavar="GLOB",
     shell_complete=completes("models"),
-    help='Only models with names like "claude-*" (repeatable).',
+    help='Only models that match "claude-*" (repeatable).',
 )
-@click.option("--id", "provider_id", metavar="NAME", default="litellm", help="The provider's name there (litellm).")
-@click.option("--key-command", metavar="COMMAND", help="Let the program run this for the key, not litellmctl token.")
-@click.option("--skills", "with_skills", is_flag=True, help="The proxy's skill marketplace too (claude-code).")
+@click.option("--id", "provider_id", metavar="NAME", default="litellm", help="Name of the provider (default: litellm).")
+@click.option("--key-command", metavar="COMMAND", help="Command for the key (default: litellmctl token).")
+@click.option("--skills", "with_skills", is_flag=True, help="Add the proxy's skill marketplace (claude-code).")
 @pass_app
 def export(
     app: App,
@@ -76,28 +99,27 @@ def export(
     key_command: str | None,
     with_skills: bool,
 ) -> Listing | Text | None:
-    """Print the proxy as a provider in another program's form.
+    """Set up another program to use the proxy.
 
-    With its models, their limits and prices; what is unknown is left out. No key is printed or written: programs that
-    can run a command get litellmctl token, others read a variable. --write keeps everything else in the file, and
-    --undo takes the last write back, unless the file was edited since.
+    Prints the program's settings for the proxy and its models, with their known limits and prices; --write merges them
+    into the program's own file, and keeps everything else in it. No key is printed or written: programs that can run a
+    command get litellmctl token, others read a variable. --undo restores the file, unless it was edited since.
     """
     from litellmctl.exporters.receipts import Receipts, diff
-    from litellmctl.exporters.registry import EXPORTERS
+    from litellmctl.exporters.registry import exporter
     from litellmctl.settings.paths import required_config_dir
 
     if lists:
-        return _listing(EXPORTERS)
+        return _listing()
     if tool is None:
-        raise UsageFailure("which program?", remedy="litellmctl export --list")
+        raise UsageFailure("missing argument TOOL", remedy="litellmctl export --list")
     if [shows, writes, undoes].count(True) > 1:
-        raise UsageFailure("--diff, --write and --undo are three things", remedy="choose one")
-    exporter = EXPORTERS[tool]
+        raise UsageFailure("use only one of --diff, --write, --undo", remedy="litellmctl export --help")
     if undoes:
         for path in Receipts(required_config_dir(), tool).undo():
-            app.console.done(f"Restored {path}")
+            app.console.done(f"Restored {path}" if path.exists() else f"Removed {path}, as before the write")
         return None
-    made = _made(app, exporter, globs, provider_id, key_command, with_skills=with_skills)
+    made = _made(app, exporter(tool), globs, provider_id, key_command, with_skills=with_skills)
     for warning in made.warnings:
         app.console.warn(warning)
     if not shows and not writes:
@@ -105,7 +127,7 @@ def export(
     receipts = Receipts(required_config_dir(), tool)
     planned = receipts.plan(made.files)
     if shows:
-        return _text("\n".join(filter(None, map(diff, planned))))
+        return _text(_coloured(app, "\n".join(filter(None, map(diff, planned)))))
     _report(app, receipts.write(planned), planned, tool)
     for note in made.notes:
         app.console.note(f"Then:  {note}")
@@ -124,19 +146,21 @@ def _made(
     from litellmctl.own_command import token_command
 
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", provider_id):
-        raise UsageFailure(f'--id: "{provider_id}" is no name of a-z, 0-9, - and _', remedy="--id litellm")
+        raise UsageFailure(f'--id: "{provider_id}" is not a valid name (use a-z, 0-9, - and _)', remedy="--id litellm")
     base_url = app.connection.pair.base_url
     try:
         words = shlex.split(key_command) if key_command else token_command(app.profile.name, base_url)
     except ValueError:
         words = []
     if not words:
-        raise UsageFailure("--key-command is no command", remedy="--key-command 'op read op://team/litellm/key'")
+        raise UsageFailure(
+            "--key-command is not a valid command", remedy="--key-command 'op read op://team/litellm/key'"
+        )
     catalog = app.catalogs.models()
     models: list[Model] = Selection(globs=globs).apply(catalog.models)
     if not models:
         near = suggestion(globs[0], [model["id"] for model in catalog.models]) if globs else ""
-        raise UsageFailure(f"no model to export.{near}", remedy="litellmctl models")
+        raise UsageFailure(f"no models match{near}", remedy="litellmctl models")
     provider = Provider(
         id=provider_id,
         name=f"LiteLLM ({urlsplit(base_url).netloc})",
@@ -149,13 +173,13 @@ def _made(
 
 
 def _printed(app: App, made: Export) -> Text | None:
-    """Return what stands in the files, each below its name where there are several."""
+    """Return the settings of each file, below its name if there are several."""
     from litellmctl.exporters.documents import changed
 
     texts = [changed(change, None).rstrip("\n") for change in made.files]
     if len(texts) > 1:
         texts = [f"# {change.path}\n{text}" for change, text in zip(made.files, texts, strict=True)]
-    app.console.note(f"For {', '.join(str(change.path) for change in made.files)}; --write merges it.")
+    app.console.note(f"Settings for {' and '.join(str(change.path) for change in made.files)}; --write merges them.")
     for note in made.notes:
         app.console.note(f"Then:  {note}")
     return _text("\n\n".join(texts))
@@ -167,13 +191,24 @@ def _text(text: str) -> Text | None:
 
 def _report(app: App, written: Sequence[Planned], planned: Sequence[Planned], tool: str) -> None:
     for one in written:
-        app.console.done(f"Wrote {one.path} (litellmctl export {tool} --undo takes it back)")
+        app.console.done(f"Wrote {one.path} (litellmctl export {tool} --undo restores it)")
     if not written:
-        app.console.note(f"{', '.join(str(one.path) for one in planned)} has it already.")
+        app.console.note(f"{' and '.join(str(one.path) for one in planned)}: already up to date.")
 
 
-def _listing(exporters: dict[str, Exporter]) -> Listing:
+def _coloured(app: App, diff: str) -> str:
+    """Return a unified diff with its lines coloured, for a terminal."""
+    if app.options.wants_json:
+        return diff
+    styles = (
+        (line, BOLD if line.startswith(("+++ ", "--- ")) else _DIFF_STYLES.get(line[:1])) for line in diff.split("\n")
+    )
+    return "\n".join(app.console.style(line, style) if style else line for line, style in styles)
+
+
+def _listing() -> Listing:
     from litellmctl.exporters.receipts import Receipts, is_installed
+    from litellmctl.exporters.registry import exporters
     from litellmctl.settings.paths import required_config_dir
 
     rows = [
@@ -184,12 +219,6 @@ def _listing(exporters: dict[str, Exporter]) -> Listing:
             "path": str(one.path()),
             "writes": Receipts(required_config_dir(), name).count,
         }
-        for name, one in exporters.items()
+        for name, one in exporters().items()
     ]
-    columns = [
-        Column("TOOL", lambda row: row["tool"]),
-        Column("PROGRAM", lambda row: row["title"]),
-        Column("INSTALLED", lambda row: "yes" if row["installed"] else "no"),
-        Column("FILE", lambda row: clean(row["path"])),
-    ]
-    return Listing(rows, columns)
+    return Listing(rows, COLUMNS)

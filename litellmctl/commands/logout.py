@@ -1,71 +1,98 @@
-"""`logout`: forget a stored login."""
+"""`logout`: remove a stored login."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from litellmctl.commands.base import command, pass_app
 from litellmctl.errors import Failure
+from litellmctl.terminal.data import Listing
 
 if TYPE_CHECKING:
     from litellmctl.app import App
     from litellmctl.settings.config import Profile
 
+FIELDS = {
+    "profile": "Profile name.",
+    "base_url": "Proxy URL; null if the profile was not signed in.",
+    "key_alias": "Virtual key that login created; null if none.",
+    "key_deleted": "Whether that key was deleted at the proxy; null if there was none.",
+}
+
 
 @command(
     "logout",
+    fields=FIELDS,
     examples="""
-    # Sign the profile in use out
+    # Sign out of the profile in use
     $ litellmctl logout
-    # All of them, and delete the virtual keys that login made
+    # Sign out of all profiles, and delete the virtual keys that login created
     $ litellmctl logout --all --revoke-key
-    # Who is still signed in?
-    $ litellmctl config list --profiles --json | jq '.[] | select(.signed_in)'
+    # Which virtual keys were kept?
+    $ litellmctl logout --all --json | jq '.[] | select(.key_deleted == false)'
     """,
 )
-@click.option("--all", "everyone", is_flag=True, help="Sign all profiles out.")
-@click.option("--revoke-key", is_flag=True, help="Delete the virtual key that login made, at the proxy.")
+@click.option("--all", "everyone", is_flag=True, help="Sign out of all profiles.")
+@click.option("--revoke-key", is_flag=True, help="Delete the virtual key that login created.")
+@click.option("--keep-key", is_flag=True, help="Keep the virtual key without asking.")
 @pass_app
-def logout(app: App, *, everyone: bool, revoke_key: bool) -> None:
-    """Forget the stored login of the profile.
+def logout(app: App, *, everyone: bool, revoke_key: bool, keep_key: bool) -> Listing | None:
+    """Sign out and remove the saved login.
 
-    Its secret is removed from the keyring or file, and a sign-in by PKCE is revoked at the proxy. The URL is kept for
-    the next login.
+    The secret is removed from the keyring or file, and single sign-on that is refreshed automatically is revoked at the
+    proxy. The virtual key that login created is deleted if you say so. The URL is kept for the next login.
     """
+    from litellmctl.auth.made_key import chosen
     from litellmctl.settings.config import profile_name
 
+    choice = chosen(revoke_key=revoke_key, keep_key=keep_key)
     logins = app.logins.read()
     names = list(logins.by_profile) if everyone else [profile_name(app.config, app.options.profile)]
     if everyone and not names:
         app.console.note("No profile is signed in.")
+    rows = []
     for name in names:
         profile = _profile(app, name, known=name in logins.by_profile or name in logins.urls)
         try:
-            _sign_out(app, profile, revoke_key=revoke_key)
+            rows.append(_sign_out(app, profile, revoke_key=choice))
         except Failure as failure:
             if len(names) == 1:
                 raise
             app.failures.append(failure)
+    wants_data = app.options.json or app.options.output or app.options.fields
+    return Listing(rows) if wants_data else None
 
 
 def _profile(app: App, name: str, *, known: bool) -> Profile:
-    """Return the profile, also one that has gone from the config file but was signed in."""
+    """Return the profile; one that is no longer in the config file can be signed out too."""
     from litellmctl.settings.config import Profile
 
     return Profile(name, {}) if known and name not in app.config.profile_names else app.config.profile(name)
 
 
-def _sign_out(app: App, profile: Profile, *, revoke_key: bool) -> None:
+def _sign_out(app: App, profile: Profile, *, revoke_key: bool | None) -> dict[str, Any]:
+    from litellmctl.auth import made_key
     from litellmctl.auth.login import log_out
 
     connection = app.connection_of(profile)
-    login = log_out(profile.name, connection.login_store(), connection.ask, app.console, revoke_key=revoke_key)
-    if login is None:
+    if connection.is_offline and revoke_key is None:
+        revoke_key = False  # nothing could be deleted, so nothing is asked
+    done = log_out(profile.name, connection.login_store(), connection.ask, app.console, revoke_key=revoke_key)
+    if done is None:
         app.console.note(f"Profile {profile.name} is not signed in.")
     else:
-        app.console.done(f"Signed out of {login.base_url} (profile {profile.name})")
+        app.console.done(f"Signed out of {done.login.base_url} (profile {profile.name})")
+        if made_key.is_alive(done.login) and not done.deleted_key:
+            app.console.note(made_key.kept(done.login, profile.name, needs_sign_in=True))
     remaining = connection.pair_without_login
     if remaining is not None:
         app.console.warn(f"{remaining.credential.origin} still signs in to {remaining.base_url}")
+    made = done is not None and done.login.kind == "virtual_key"
+    return {
+        "profile": profile.name,
+        "base_url": None if done is None else done.login.base_url,
+        "key_alias": done.login.key_alias if done is not None else None,
+        "key_deleted": done.deleted_key if done is not None and made else None,
+    }

@@ -2,80 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from litellmctl.commands.base import command, completes, group, pass_app
-from litellmctl.errors import Failure, Rejected, Unavailable, UsageFailure
+from litellmctl.errors import Failure, Rejected, Unavailable, UsageFailure, suggestion
 from litellmctl.foundation.sentences import listed
-from litellmctl.foundation.text import clean, clean_text, counted, cut, dump_json, short
+from litellmctl.foundation.text import clean, counted, cut, short
+from litellmctl.terminal.console import GREEN, RED
 from litellmctl.terminal.render import Column, Data, Listing, Record, Row, Stream, Text
-from litellmctl.tools.tool import STYLES
+from litellmctl.tools.tool import STYLES, path_of
 
 if TYPE_CHECKING:
     from litellmctl.app import App
-    from litellmctl.tools.calls import Outcome
-    from litellmctl.tools.result import Attachment, Result
     from litellmctl.tools.tool import Offer, Server, Tool
 
 CALL_SECONDS = 120.0
-_MAX_DESCRIPTION = 70
-# Of what is no text in a result: so much is named, and so much saved. A proxy may be malicious.
-_MAX_NAMED = 20
-_MAX_SAVED = 1000
 _MAX_WARNINGS = 20
-_MAX_WIDTH = 80
+_STATUS_STYLES = {"ok": GREEN, "healthy": GREEN, "unknown": "", "": ""}
 
 FIELDS = {
-    "server": "The MCP server's name; null if the proxy does not say.",
-    "server_id": "Its id at the proxy.",
-    "name": "The tool's name at its server.",
-    "full_name": "A name for function calling, at most 64 characters of a-z, 0-9 and _.",
-    "title": "Its title for people.",
-    "description": "What it does.",
-    "input_schema": "The JSON Schema of its arguments.",
-    "output_schema": "The JSON Schema of its structured result.",
-    "annotations": "What it says about itself: readOnlyHint, destructiveHint ...",
+    "server": "Name of the MCP server; null if unknown.",
+    "server_id": "Server ID.",
+    "name": "Name on its server.",
+    "full_name": "Name for function calling, at most 64 of a-z, 0-9 and _.",
+    "title": "Title.",
+    "description": "Description.",
+    "input_schema": "JSON Schema of the arguments.",
+    "output_schema": "JSON Schema of the structured result.",
+    "annotations": "Hints of the server: readOnlyHint, destructiveHint ...",
 }
+# Objects, whose keys the server chooses.
+PARTS: dict[str, Sequence[str]] = {"input_schema": (), "output_schema": (), "annotations": ()}
 SERVER_FIELDS = {
-    "name": "The server's name.",
-    "id": "Its id at the proxy.",
-    "alias": "Its alias.",
-    "status": "ok, or what is the matter: unreachable ...",
-    "tools": "How many tools it offers.",
-    "error": "Why it offers none, in the proxy's words.",
+    "name": "Server name.",
+    "id": "Server ID.",
+    "alias": "Alias; null if it has none.",
+    "status": "ok, or the problem (unreachable ...); null if unknown.",
+    "tools": "Number of tools; null if unknown.",
+    "error": "Reason why the server has no tools, in the proxy's words.",
 }
+
+
+def _path(row: Row) -> str:
+    return path_of(row["server"], row["name"], row["full_name"])
+
+
+def _status_style(row: Row) -> str:
+    return _STATUS_STYLES.get(row["status"] or "", RED)
+
+
+COLUMNS = (
+    Column("TOOL", lambda row: clean(_path(row)), field="full_name", value=_path),
+    Column(
+        "DESCRIPTION",
+        lambda row: short(row["description"] or row["title"] or "-"),
+        field="description",
+        value=lambda row: row["description"] or row["title"],
+        least=20,
+    ),
+)
+SERVER_COLUMNS = (
+    Column("NAME", lambda row: clean(row["name"]), field="name"),
+    Column("STATUS", lambda row: clean(row["status"] or ""), field="status", style=_status_style),
+    Column(
+        "TOOLS",
+        lambda row: "" if row["tools"] is None else f"{row['tools']:,}",
+        right=True,
+        field="tools",
+    ),
+    Column("ERROR", lambda row: cut(clean(row["error"] or "-")), field="error", least=12, drop=1),
+    Column("ID", lambda row: clean(row["id"] or ""), field="id", drop=2),
+)
 
 
 @group("mcp")
 def mcp() -> None:
-    """Find and call the MCP tools behind the proxy.
+    """Find and call MCP tools behind the proxy.
 
-    A tool is named SERVER/TOOL, by its full name mcp_SERVER_TOOL, or by its own name where only one server has it.
+    TOOL is SERVER/TOOL, the full name mcp_SERVER_TOOL, or the tool's own name if only one server has it.
     """
 
+
+mcp.aliases = {**mcp.aliases, "tools": "list"}
 
 _server_header = click.option(
     "--server-header",
     "server_headers",
     multiple=True,
     metavar="SERVER:NAME=VALUE",
-    help="Send your own header to an MCP server; VALUE is $VARIABLE or @FILE (repeatable).",
+    help="Header for an MCP server, as $VARIABLE or @FILE (repeatable).",
 )
-_strict = click.option("--strict", is_flag=True, help="Fail where a server could not be asked.")
+_strict = click.option("--strict", is_flag=True, help="Fail if a server cannot be reached.")
 
 
 @command(
     "servers",
     fields=SERVER_FIELDS,
+    columns=SERVER_COLUMNS,
     examples="""
-    # Which servers are there, and do they answer?
+    # List the servers and their state
     $ litellmctl mcp servers
-    # In a health check
+    # In a health check: exit code 3 if a server cannot be reached
     $ litellmctl mcp servers --strict -q > /dev/null
-    # Those that do not
+    # Only servers with a problem
     $ litellmctl mcp servers --json | jq '.[] | select(.status != "ok")'
     """,
 )
@@ -83,33 +116,31 @@ _strict = click.option("--strict", is_flag=True, help="Fail where a server could
 @_server_header
 @pass_app
 def servers(app: App, *, strict: bool, server_headers: Sequence[str]) -> Listing:
-    """List the MCP servers, and whether they answer."""
+    """List the MCP servers and whether they can be reached."""
     _take_headers(app, server_headers)
     app.catalogs.require_mcp()
     offer = app.catalogs.fetch_tools().offer
-    _warn_of_servers(app, offer, offer.servers, strict=strict)
+    for note in offer.notes:
+        app.console.note(note)
+    if strict:
+        _require_reachable(app, offer.servers, remedy="try again later")
     rows = (server._asdict() for server in offer.servers)
-    columns = [
-        Column("NAME", lambda row: clean(row["name"])),
-        Column("STATUS", lambda row: clean(row["status"] or "")),
-        Column("TOOLS", lambda row: "" if row["tools"] is None else str(row["tools"]), right=True),
-        Column("ID", lambda row: clean(row["id"] or "")),
-        Column("ERROR", lambda row: clean(row["error"] or "-")),
-    ]
-    return Listing(rows, columns, empty="This key may use no MCP server.")
+    return Listing(rows, SERVER_COLUMNS, empty="This key has no MCP servers.")
 
 
 @command(
     "list",
     fields=FIELDS,
+    parts=PARTS,
+    columns=COLUMNS,
     examples="""
-    # Which tools are there?
+    # List the tools
     $ litellmctl mcp list
-    # Those of one server that have to do with issues
-    $ litellmctl mcp list --server github --filter '*issue*'
-    # As `tools` of a chat completion
-    $ litellmctl mcp list --as openai | jq '{model: "gpt-4o", tools: ., messages: []}'
-    # Their names
+    # Only one server's tools with "issue" in their name
+    $ litellmctl mcp list --server github --filter issue
+    # As the tools of a chat completion
+    $ litellmctl mcp list --as openai | jq '{model: "gpt-4o", tools: .}'
+    # Names for a script
     $ litellmctl mcp list --json | jq -r '.[].full_name'
     """,
 )
@@ -119,17 +150,23 @@ def servers(app: App, *, strict: bool, server_headers: Sequence[str]) -> Listing
     multiple=True,
     metavar="NAME",
     shell_complete=completes("servers"),
-    help="List the tools of this server (repeatable).",
+    help="Only tools of this server: name, alias or ID (repeatable).",
 )
-@click.option("--filter", "globs", multiple=True, metavar="GLOB", help='Names like "get_*" (repeatable).')
+@click.option(
+    "--filter",
+    "globs",
+    multiple=True,
+    metavar="GLOB",
+    help='Only names that match "get_*" or contain "issue" (repeatable).',
+)
 @click.option(
     "--as",
     "style",
     metavar="STYLE",
     type=click.Choice(STYLES),
-    help="Print tool definitions for function calling: openai or anthropic.",
+    help="Print definitions for function calling: openai or anthropic.",
 )
-@click.option("--refresh", is_flag=True, help="Ask the proxy, whatever is cached.")
+@click.option("--refresh", is_flag=True, help="Ask the proxy, even if the list is cached.")
 @_strict
 @_server_header
 @pass_app
@@ -143,35 +180,54 @@ def list_(
     strict: bool,
     server_headers: Sequence[str],
 ) -> Listing | Data:
-    """List the MCP tools. The list is cached for an hour."""
+    """List the MCP tools.
+
+    The list is cached for an hour.
+    """
     from litellmctl.tools.tool import selected
 
     _take_headers(app, server_headers)
     offer = app.catalogs.tools(refresh=refresh).offer
-    asked = [server for server in offer.servers if not only or server.name in only or server.id in only]
     for name in only:
-        if not any(name in {server.name, server.id} for server in offer.servers):
+        if not offer.servers_named(name):
             raise _no_server(offer, name)
-    _warn_of_servers(app, offer, asked, strict=strict)
-    tools = selected(offer.tools, only, globs)
+    asked = [server for name in only for server in offer.servers_named(name)] if only else offer.servers
+    for note in offer.notes:
+        app.console.note(note)
+    _warn_of_servers(app, asked)
+    if strict:
+        _require_reachable(app, asked, remedy="litellmctl mcp servers")
+    # Tools carry the name of their server, not its alias.
+    aliased = [server.name for server in asked if server.alias in only]
+    tools = selected(offer.tools, [*only, *aliased], globs)
     if style is not None:
         from litellmctl.tools.definitions import definitions
 
         return Data(definitions(tools, style, app.console.note))
-    columns = [
-        Column("TOOL", lambda row: clean(row["name"] if row["server"] is None else f"{row['server']}/{row['name']}")),
-        Column("DESCRIPTION", lambda row: short(row["description"] or row["title"] or "", _MAX_DESCRIPTION)),
-    ]
-    return Listing((tool.row() for tool in tools), columns, empty="No MCP tool matches.")
+    empty = "No MCP tools match." if only or globs else "No MCP tools."
+    return Listing((tool.row() for tool in tools), _columns(offer), empty=empty)
+
+
+def _columns(offer: Offer) -> Sequence[Column]:
+    """Return the columns, in which each tool has a name that `show` and `call` take, also where two have one path."""
+    count = Counter(tool.path for tool in offer.tools)
+    if len(count) == len(offer.tools):
+        return COLUMNS
+
+    def name(row: Row) -> str:
+        return _path(row) if count[_path(row)] == 1 else str(row["full_name"])
+
+    return (COLUMNS[0]._replace(cell=lambda row: clean(name(row)), value=name), *COLUMNS[1:])
 
 
 @command(
     "show",
     fields=FIELDS,
+    parts=PARTS,
     examples="""
-    # What does it take?
+    # Show the parameters
     $ litellmctl mcp show github/create_issue
-    # The schema itself
+    # Print the schema
     $ litellmctl mcp show github/create_issue --json | jq .input_schema
     """,
 )
@@ -179,44 +235,46 @@ def list_(
 @_server_header
 @pass_app
 def show(app: App, *, tool: str, server_headers: Sequence[str]) -> Record:
-    """Show a tool's parameters, and how it is called."""
+    """Show the parameters of a tool, with an example call."""
+    from litellmctl.tools.page import page
+
     _take_headers(app, server_headers)
     _, found = _found(app, tool)
-    return Record(found.row(), _page(app, found))
+    return Record(found.row(), page(found, app.console.width, app.console.quoted))
 
 
 @command(
     "call",
     examples="""
-    # Texts, numbers and booleans by their names; anything else as JSON
-    $ litellmctl mcp call github/create_issue repo=acme/site title='It broke' labels:='["bug"]'
+    # Text, numbers and booleans as NAME=VALUE; anything else as JSON
+    $ litellmctl mcp call github/create_issue repo=acme/site labels:='["bug"]'
     # A field of an object, a file's text, a list
     $ litellmctl mcp call crm/add person.name=Ada note=@note.txt tag=new tag=vip
-    # All at once, and the whole result
+    # All arguments from a file, and the whole result
     $ litellmctl mcp call crm/add --args @ada.json --json | jq .structuredContent
-    # One call for each line, eight at a time, in order
+    # One call per line, eight at a time, results in order
     $ litellmctl mcp call crm/add --jsonl people.jsonl --jobs 8 | jq -c .isError
     """,
 )
 @click.argument("tool", metavar="TOOL", shell_complete=completes("tools"))
 @click.argument("items", nargs=-1, metavar="[NAME=VALUE|NAME:=JSON]...", shell_complete=completes("arguments"))
-@click.option("--args", "whole", metavar="JSON|@FILE|-", help="Take the whole arguments object from here.")
-@click.option("--no-check", is_flag=True, help="Send the arguments without checking them against the schema.")
-@click.option("--structured", is_flag=True, help="Print the structured content only, as JSON.")
+@click.option("--args", "whole", metavar="JSON|@FILE|-", help="All arguments, as a JSON object.")
+@click.option("--no-check", is_flag=True, help="Send the arguments without checking them.")
+@click.option("--structured", is_flag=True, help="Print only the structured content, as JSON.")
 @click.option(
     "--output-dir",
     metavar="DIR",
     shell_complete=completes("folders"),
-    help="Save pictures, audio and embedded files here.",
+    help="Folder for images, audio and embedded files.",
 )
 @click.option(
     "--jsonl",
     metavar="FILE|-",
     shell_complete=completes("files"),
-    help="Call once for each line, an arguments object, once all are checked; print result objects.",
+    help="Call once per line, an arguments object; print JSON results.",
 )
 @click.option(
-    "--jobs", metavar="N", type=click.IntRange(1, 64), default=4, help="With --jsonl, that many calls at a time (4)."
+    "--jobs", metavar="N", type=click.IntRange(1, 64), default=4, help="Calls at a time with --jsonl (default: 4)."
 )
 @_server_header
 @pass_app
@@ -233,27 +291,30 @@ def call(
     jobs: int,
     server_headers: Sequence[str],
 ) -> Record | Data | Text | Stream | None:
-    """Call an MCP tool, once, and print what it answers.
+    """Call an MCP tool and print its result.
 
-    Arguments are checked against the tool's schema before anything is sent. NAME=VALUE becomes what the schema asks
-    for, and a repeated NAME fills an array; NAME=@FILE and NAME=- read text; NAME:=JSON is JSON. A call is never
-    repeated, whatever the proxy answers. A tool that reports an error exits 5.
+    Arguments are checked against the tool's schema before anything is sent. NAME=VALUE is converted to the type that
+    the schema asks for, and a repeated NAME fills an array; NAME=@FILE and NAME=- read text; NAME:=JSON is JSON. With
+    --jsonl, all lines are checked before the first call. A call is never retried. If the tool reports an error, the
+    exit code is 5.
 
-    --json prints the proxy's result object untouched. Up to LiteLLM 1.80 the proxy sends the content alone, which is
-    printed as {"content": [...], "isError": ...}; whether the tool failed is then known from its text.
+    --json prints the proxy's result object unchanged. LiteLLM 1.80 and older send only the content, which is printed
+    as {"content": [...], "isError": ...}; whether the tool failed is then read from its text.
     """
+    from litellmctl.commands.mcp_result import many, printed
     from litellmctl.foundation.threads import in_order
     from litellmctl.tools.calls import Caller
     from litellmctl.tools.result import make_folder
 
     _take_headers(app, server_headers)
-    if jsonl is not None and (structured or output_dir is not None):
-        raise UsageFailure("--jsonl prints whole results", remedy="leave out --structured and --output-dir")
+    others = [*(["--structured"] if structured else []), *(["--output-dir"] if output_dir is not None else [])]
+    if jsonl is not None and others:
+        options = " and ".join(others)
+        raise UsageFailure(f"--jsonl cannot be combined with {options}", remedy=f"remove {options}")
     sources = [whole or "", jsonl or "", *(item.partition("=")[2] for item in items)]
     if [source.removeprefix("@") for source in sources].count("-") > 1:
-        raise UsageFailure("stdin can be read once only", remedy="use - in one place")
+        raise UsageFailure("stdin can be read only once", remedy='use "-" in one place')
     offer, found = _found(app, tool)
-    seconds = app.options.timeout or CALL_SECONDS
     caller = Caller(
         offer,
         found,
@@ -261,103 +322,22 @@ def call(
         app.connection.pair.credential.current,
         app.catalogs.tool_cache.drop,
         checks=not no_check,
-        seconds=seconds,
+        seconds=app.options.timeout or CALL_SECONDS,
         stdin=lambda: app.console.stdin_bytes,
     )
     base = {} if whole is None else caller.read_object(whole)
     single = caller.read_items(items)
     if jsonl is not None:
         lines = caller.lines(jsonl, base, single)
-        outcomes = in_order(lines, lambda line: caller.line(line, base, single), jobs)
-        return Stream(_many(app, outcomes))
+        return Stream(many(app, in_order(lines, lambda line: caller.line(line, base, single), jobs)))
     arguments = caller.arguments(base, single)
     if output_dir is not None:
         make_folder(output_dir)
-    result = caller.call(arguments)
-    return _printed(app, found, result, structured=structured, output_dir=output_dir)
-
-
-def _printed(
-    app: App, tool: Tool, result: Result, *, structured: bool, output_dir: str | None
-) -> Record | Data | Text | None:
-    """Return what to print of a result; an error's content goes to stderr, unless the whole result was asked for."""
-    from litellmctl.tools.result import failed
-
-    texts = _texts(app, result, output_dir)
-    if app.options.wants_json and not structured:
-        if result.is_error:
-            app.failures.append(failed(tool.path))
-        return Record(result.whole)
-    if result.is_error:
-        for text in texts or ([] if result.structured is None else [dump_json(result.structured)]):
-            app.console.quote(text)
-        raise failed(tool.path)
-    if not structured and texts:
-        text = "\n".join(map(clean_text, texts))
-        return Text(app.console.quoted(text) if app.console.stdout_is_terminal else text)
-    if result.structured is not None:
-        return Data(result.structured)
-    if structured:
-        raise Rejected("rejected", f"{tool.path} gave no structured content", remedy="leave out --structured")
-    return None
-
-
-def _texts(app: App, result: Result, output_dir: str | None) -> list[str]:
-    """Return the texts of a result; name what is none, and save it where that was asked for."""
-    texts, others = [], 0
-    for piece in result.pieces():
-        if isinstance(piece, str):
-            texts.append(piece)
-            continue
-        if piece.text is not None:
-            texts.append(piece.text)
-            if output_dir is None:
-                continue
-        others += 1
-        if others <= (_MAX_NAMED if output_dir is None else _MAX_SAVED):
-            say, words = _kept(app, piece, output_dir)
-            if others <= _MAX_NAMED:
-                say(words)
-    if others > _MAX_NAMED:
-        app.console.note(f"[and {others - _MAX_NAMED} more]")
-    if output_dir is not None and others > _MAX_SAVED:
-        app.console.warn(f"not saved: what comes after the first {_MAX_SAVED} (--json prints all)")
-    if result.strange:
-        app.console.note(f"[{counted(result.strange, 'content block')} that MCP does not have] (--json prints all)")
-    return texts
-
-
-def _kept(app: App, piece: Attachment, output_dir: str | None) -> tuple[Callable[[str], None], str]:
-    """Save what is no text where that was asked for; return what to say of it, and how."""
-    from litellmctl.tools.result import save
-
-    if piece.link is not None:
-        return app.console.note, f"[{piece.words}]"  # whoever speaks MCP itself may read it
-    if output_dir is None:
-        return app.console.note, f"[{piece.words}]{' (--output-dir saves it)' if piece.data is not None else ''}"
-    if piece.data is None:
-        return app.console.warn, f"not saved: {piece.words}"
-    return app.console.note, f"[{piece.words}] saved as {save(piece, output_dir)}"
-
-
-def _many(app: App, outcomes: Iterator[Outcome]) -> Iterator[str]:
-    """Yield a result a line, and remember the first failure, which decides the exit code."""
-    done = failures = 0
-    for outcome in outcomes:
-        done += 1
-        if outcome.failure is not None:
-            failures += 1
-            if failures == 1:
-                app.failures.append(outcome.failure)
-        app.console.progress(f"{done} calls, {failures} failed")
-        yield outcome.text
-    app.console.progress("")
-    if failures:
-        app.console.note(f"{failures} of {done} calls failed; the first failure follows.")
+    return printed(app, found, caller.call(arguments), structured=structured, output_dir=output_dir)
 
 
 def _take_headers(app: App, texts: Sequence[str]) -> None:
-    """Take the user's own headers for MCP servers. No literal values: they would stand in the process list."""
+    """Add the user's own headers for MCP servers. Literal values are refused: the process list would show them."""
     import re
 
     from litellmctl.settings import values
@@ -367,7 +347,7 @@ def _take_headers(app: App, texts: Sequence[str]) -> None:
         name, equals, value = text.partition("=")
         if not equals or not re.fullmatch(TABLES["mcp_headers"], name):
             raise UsageFailure(
-                "--server-header is not SERVER:NAME=VALUE", remedy="""write it as 'github:token=$TOKEN'"""
+                "--server-header is not SERVER:NAME=VALUE", remedy="--server-header 'github:token=$TOKEN'"
             )
         if value.startswith("@"):
             from litellmctl.tools.calls import read_file
@@ -377,14 +357,14 @@ def _take_headers(app: App, texts: Sequence[str]) -> None:
             parsed = values.parse(value, named=f"--server-header {name}")
             if parsed.kind != "variable":
                 raise UsageFailure(
-                    f"--server-header {name}: its value would stand in the process list",
-                    remedy=f"""put it into a variable or a file: '{name}=$VARIABLE' or {name}=@FILE""",
+                    f"--server-header {name}: the value would be visible in the process list",
+                    remedy=f"store it in a variable or a file, and pass '{name}=$VARIABLE' or {name}=@FILE",
                 )
         app.catalogs.server_headers[name] = parsed
 
 
 def _found(app: App, text: str) -> tuple[Offer, Tool]:
-    """Return the tool and what it is offered with; a cached list that does not have it is asked for anew, once."""
+    """Return the tool and the offer that it is in. A cached offer without it is refreshed once."""
     from litellmctl.tools.tool import find
 
     catalog = app.catalogs.tools()
@@ -397,64 +377,28 @@ def _found(app: App, text: str) -> tuple[Offer, Tool]:
     return offer, find(offer.tools, text)
 
 
-def _warn_of_servers(app: App, offer: Offer, asked: Sequence[Server], *, strict: bool) -> None:
-    """Say what was left out, and which servers could not be asked."""
-    for note in offer.notes:
-        app.console.note(note)
+def _warn_of_servers(app: App, asked: Sequence[Server]) -> None:
+    """Name the servers whose tools are missing from the list."""
     down = [server for server in asked if not server.is_ok]
     for server in down[:_MAX_WARNINGS]:
         why = f": {cut(server.error)}" if server.error else ""
-        app.console.warn(f"the MCP server {cut(server.name)} is {server.status}{why}")
+        app.console.warn(f"MCP server {cut(server.name)} is {server.status}{why}")
     if len(down) > _MAX_WARNINGS:
-        app.console.warn(f"{len(down) - _MAX_WARNINGS:,} more MCP servers gave no answer (litellmctl mcp servers)")
-    if strict and down:
-        names = listed([server.name for server in down])
-        app.failures.append(
-            Unavailable("server_error", f"MCP servers without an answer: {names}", remedy="try again later")
-        )
+        more = counted(len(down) - _MAX_WARNINGS, "more MCP server")
+        app.console.warn(f"{more} cannot be reached (litellmctl mcp servers)")
+
+
+def _require_reachable(app: App, asked: Sequence[Server], *, remedy: str) -> None:
+    """Make the command fail at its end if one of the servers cannot be reached."""
+    down = [server.name for server in asked if not server.is_ok]
+    if down:
+        noun = "MCP server" if len(down) == 1 else "MCP servers"
+        app.failures.append(Unavailable("server_error", f"cannot reach {noun} {listed(down)}", remedy=remedy))
 
 
 def _no_server(offer: Offer, name: str) -> Failure:
-    from litellmctl.errors import suggestion
-
-    near = suggestion(name, [server.name for server in offer.servers])
-    return Rejected("not_found", f'no MCP server "{name}".{near}', remedy="litellmctl mcp servers")
-
-
-def _page(app: App, tool: Tool) -> str:
-    """Return a tool for a person: what it does, its parameters, an example."""
-    from litellmctl.tools.arguments import example
-    from litellmctl.tools.schema import Schema
-
-    schema = Schema(tool.input_schema)
-    lines = [app.console.quoted(f"{clean(tool.path)}  ({tool.full_name})")]
-    if tool.description:
-        lines += ["", app.console.quoted(tool.description.strip())]
-    rows: list[Row] = [
-        {
-            "PARAMETER": parameter.name + (" (required)" if parameter.required else ""),
-            "TYPE": parameter.type,
-            "DEFAULT": parameter.default,
-            "ALLOWED": parameter.allowed,
-            "DESCRIPTION": parameter.description,
-        }
-        for parameter in schema.parameters()
-    ]
-    lines += ["", app.console.quoted("\n".join(_aligned(rows)))] if rows else ["", "It takes no parameters."]
-    lines += ["", "Example:", f"  {clean(example(schema, tool.path))}"]
-    return "\n".join(lines)
-
-
-def _aligned(rows: Sequence[Row]) -> list[str]:
-    """Return a table of those columns that say anything."""
-    names = [name for name in rows[0] if any(row[name] for row in rows)]
-    cells = [names, *([clean(row[name]) for name in names] for row in rows)]
-    # One long cell does not make all the others as long.
-    widths = [min(_MAX_WIDTH, max(len(line[column]) for line in cells)) for column in range(len(names))]
-    pad: Callable[[Sequence[str]], str] = lambda line: "  ".join(  # noqa: E731
-        text.ljust(width) for text, width in zip(line, widths, strict=True)
-    )
-    return [pad(line).rstrip() for line in cells]
+    near = suggestion(name, [known for server in offer.servers for known in (server.name, server.alias) if known])
+    return Rejected("not_found", f'no MCP server "{name}"{near}', remedy="litellmctl mcp servers")
 
 
 for _command in (servers, list_, show, call):

@@ -1,4 +1,4 @@
-"""`prompt-section`: the enabled skills as a text for any agent's system prompt."""
+"""`prompt-section`: the enabled skills as a text for an agent's system prompt."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from litellmctl.app import App
     from litellmctl.skills.cache import Known, Part
 
-# An agent waits for it before its turn.
+# Short, since an agent waits for it before each turn.
 STORE_SECONDS = 10.0
 
 
 @command(
     "prompt-section",
     examples="""
-    # Into an agent's system prompt
+    # Append to an agent's system prompt
     $ my-agent --append-system-prompt "$(litellmctl prompt-section)"
-    # Two skills, and no more than 4,000 bytes
+    # Only two skills, at most 4,000 bytes
     $ litellmctl prompt-section --skill review --skill release --max-bytes 4000
-    # As the system prompt of a chat completion
-    $ litellmctl prompt-section --json | jq '{model: "gpt-4o", messages: [{role: "system", content: .}]}'
+    # As the system message of a chat completion
+    $ litellmctl prompt-section --json | jq '{role: "system", content: .}'
     """,
 )
 @click.option(
@@ -40,7 +40,7 @@ STORE_SECONDS = 10.0
     metavar="STYLE",
     type=click.Choice(STYLES),
     default="xml",
-    help="Print it as xml, markdown or json (xml).",
+    help="Format: xml, markdown or json (default: xml).",
 )
 @click.option(
     "--skill",
@@ -48,25 +48,26 @@ STORE_SECONDS = 10.0
     multiple=True,
     metavar="NAME",
     shell_complete=completes("skills"),
-    help="Only this skill, by name or id (repeatable).",
+    help="Only this skill, by name or ID (repeatable).",
 )
-@click.option("--max-bytes", metavar="N", type=click.IntRange(min=1), help="Leave whole skills out, from the end.")
+@click.option("--max-bytes", metavar="N", type=click.IntRange(min=1), help="Size limit; skips whole skills at the end.")
 @pass_app
 def prompt_section(app: App, *, style: str, names: Sequence[str], max_bytes: int | None) -> Text | Stream | None:
-    """Print the enabled skills as a part of a system prompt.
+    """Print the enabled skills for a system prompt.
 
-    Nothing where there are none. What the proxy told is kept for a minute, so that asking before every turn of an
-    agent costs no request; with --offline it is used however old it is. Skills come in the order of their names.
+    Prints nothing if there are no skills. The skills are cached for a minute, so that an agent can run this before
+    every turn; with --offline, the cache is used at any age. Skills are sorted by name.
     """
+    app.connection.names_ignored = False
     parts = app.catalogs.skills(STORE_SECONDS).known(offline=app.connection.is_offline)
     _warn_of_stores(app, parts)
     skills = [skill for part in parts.values() for skill in part.skills]
     shown = _chosen(skills, names, parts) if names else [skill for skill in skills if skill.enabled]
     made = section((entry(one.name, one.id, one.store, one.description) for one in shown), style, max_bytes)
-    if made.left_out:
+    if made.skipped:
         app.console.warn(
-            f"left out {counted(len(made.left_out), 'skill')} to stay within {max_bytes} bytes: "
-            f"{listed([one.name for one in made.left_out])}"
+            f"skipped {counted(len(made.skipped), 'skill')} to stay within {max_bytes:,} bytes: "
+            f"{listed([one.name for one in made.skipped])}"
         )
     if style == "json":
         return Stream(iter([made.text]))
@@ -77,28 +78,28 @@ def prompt_section(app: App, *, style: str, names: Sequence[str], max_bytes: int
 
 
 def _warn_of_stores(app: App, parts: dict[str, Part]) -> None:
-    """Say which store's part is old or missing, and why."""
+    """Warn of each store whose skills are old or missing."""
     from litellmctl.skills.skill import STORE_NAMES, STORES
 
     if not any(part.fetched_at for part in parts.values()):
         raise Unavailable(
             "offline",
-            f"no skills of {app.connection.pair.base_url} are cached, and the network is switched off",
-            remedy="litellmctl prompt-section, with the network on",
+            f"no cached skills of {app.connection.pair.base_url}, and {app.connection.offline_reason}",
+            remedy="run litellmctl prompt-section once without --offline",
         )
     for store in STORES:
         part = parts.get(store)
         if part is not None and part.is_fresh and not part.problem:
             continue
-        why = (part and part.problem) or "the network is switched off"
+        why = (part and part.problem) or app.connection.offline_reason
         if part is None or part.fetched_at is None:
-            app.console.warn(f"without {STORE_NAMES[store]}: {why}")
+            app.console.warn(f"skipped {STORE_NAMES[store]}: {why}")
         else:
-            app.console.warn(f"{STORE_NAMES[store]}: {why}; used is what it told {age_text(part.age)} ago")
+            app.console.warn(f"{STORE_NAMES[store]}: {why}; using its skills from {age_text(part.age)} ago")
 
 
 def _chosen(skills: Sequence[Known], names: Sequence[str], parts: dict[str, Part]) -> Iterable[Known]:
-    """Return the enabled skills of these names or ids; each must be there."""
+    """Return the enabled skills with these names or ids. Raises `Rejected` if one is missing or disabled."""
     found = []
     for name in names:
         matches = [skill for skill in skills if name in {skill.name, skill.id}]
@@ -114,6 +115,8 @@ def _chosen(skills: Sequence[Known], names: Sequence[str], parts: dict[str, Part
 def _missing(skills: Sequence[Known], name: str, parts: dict[str, Part]) -> Failure:
     for part in parts.values():
         if part.problem and part.fetched_at is None:
-            return Unavailable("server_error", f'no skill "{name}", but {part.problem}', remedy="try again later")
+            return Unavailable(
+                "server_error", f'cannot find the skill "{name}": {part.problem}', remedy="try again later"
+            )
     near = suggestion(name, [text for skill in skills for text in (skill.name, skill.id) if text])
-    return Rejected("not_found", f'no skill "{name}".{near}', remedy="litellmctl skills list")
+    return Rejected("not_found", f'no skill "{name}"{near}', remedy="litellmctl skills list")

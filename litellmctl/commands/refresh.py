@@ -1,4 +1,4 @@
-"""`refresh`: ask the proxy for its models again, and say what changed."""
+"""`refresh`: refresh the cached lists, and show what changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from litellmctl.commands.base import command, pass_app
 from litellmctl.errors import Failure, UsageFailure
-from litellmctl.foundation.text import clean
+from litellmctl.foundation.text import clean, counted
 from litellmctl.foundation.times import timestamp
 from litellmctl.terminal.render import Record
 
@@ -19,16 +19,19 @@ if TYPE_CHECKING:
     from litellmctl.tools.cache import ToolCache
 
 FIELDS = {
-    "profile": "The profile that was refreshed.",
-    "base_url": "Its proxy.",
-    "source": "Where the proxy told of its models: model_info, models_list, health.",
-    "fetched_at": "When, in UTC.",
-    "models": "How many models there are, of all modes.",
-    "added": "The names that are new.",
-    "removed": "The names that are gone.",
-    "repriced": "Objects with id, and cost before and after.",
-    "tools": "How many MCP tools there are; null where the proxy does not tell.",
+    "profile": "Profile.",
+    "base_url": "URL of the proxy.",
+    "source": "Source of the models: model_info, models_list or health.",
+    "fetched_at": "Time of the refresh (UTC).",
+    "models": "Number of models, of all modes.",
+    "added": "IDs of new models.",
+    "removed": "IDs of models that are gone.",
+    "repriced": "Models with new prices: id, before and after (both as cost of models).",
+    "tools": "Number of MCP tools; null if unknown.",
 }
+
+# The endpoint behind each source.
+_PATHS = {"model_info": "/model/info", "models_list": "/v1/models", "health": "/health"}
 
 
 @command(
@@ -36,16 +39,17 @@ FIELDS = {
     examples="""
     # What changed since yesterday?
     $ litellmctl refresh
-    # The names that are new
+    # IDs of new models
     $ litellmctl refresh --json | jq -r '.added[]'
     """,
 )
 @click.option("--background", is_flag=True, hidden=True)
 @pass_app
 def refresh(app: App, *, background: bool) -> Record | None:
-    """Renew the cached list of models, and say what changed.
+    """Refresh the cached model list and show what changed.
 
-    Fails where the proxy cannot be asked, and leaves the cached list as it was.
+    The cached list of MCP tools is refreshed too. If the proxy cannot be reached, the command fails and keeps the
+    cached lists.
     """
     if background:
         _in_background(app)
@@ -53,16 +57,18 @@ def refresh(app: App, *, background: bool) -> Record | None:
     if app.connection.is_offline:
         app.connection.require_online("refresh")
     if app.catalogs.discovery_seconds == 0:
-        raise UsageFailure("LITELLM_DISCOVERY_TIMEOUT_MS=0 switches looking for models off", remedy="unset it")
+        raise UsageFailure(
+            "refresh needs the network, but LITELLM_DISCOVERY_TIMEOUT_MS=0 is set",
+            remedy="unset LITELLM_DISCOVERY_TIMEOUT_MS",
+        )
     from litellmctl.catalog.cache import changes
     from litellmctl.settings.paths import required_cache_dir
 
-    required_cache_dir()  # this is about the cached list, so there must be a place for it
+    required_cache_dir()  # without a folder for caches there is nothing to refresh
     app.connection.note_shadowed()
     before = app.catalogs.model_cache.read()
     catalog = app.catalogs.fetch_models()
-    for note in catalog.notes:
-        app.console.note(note)
+    app.catalogs.note_skipped(catalog)
     changed = changes(before.models if before else [], catalog.models)
     row = {
         "profile": app.profile.name,
@@ -77,7 +83,7 @@ def refresh(app: App, *, background: bool) -> Record | None:
 
 
 def _in_background(app: App) -> None:
-    """Refresh unless another process does so already, and remember a failure instead of telling of it."""
+    """Refresh unless another process is doing so; a failure is remembered, and not reported."""
     from litellmctl.foundation import locks
 
     lists = app.catalogs
@@ -96,7 +102,7 @@ def _in_background(app: App) -> None:
 def _refresh_if_stale(cache: CatalogCache | ToolCache, fetch: Callable[[], object]) -> None:
     known = cache.read()
     if known is None or known.is_fresh or cache.failed_recently():
-        return  # nobody asked for it yet, or somebody else was quicker
+        return  # never used so far, or refreshed by another process just before
     try:
         fetch()
     except Failure:
@@ -104,29 +110,34 @@ def _refresh_if_stale(cache: CatalogCache | ToolCache, fetch: Callable[[], objec
 
 
 def _text(row: dict[str, Any], *, first: bool) -> str:
+    """Return what changed: a line for each model that is new, gone or has other prices, and how many there are now."""
     lines = []
     if not first:
         lines += [f"+ {clean(name)}" for name in row["added"]]
         lines += [f"- {clean(name)}" for name in row["removed"]]
         for model in row["repriced"]:
-            before, after = model["before"], model["after"]
-            prices = [
-                f"{name} {_worded(name, before[name])} -> {_worded(name, after[name])}"
-                for name in after
-                if before[name] != after[name]
-            ]
-            lines.append(f"~ {clean(model['id'])}: {', '.join(prices)}")
+            lines += [f"~ {clean(model['id'])}", *_price_lines(model["before"], model["after"])]
         if not lines:
             lines.append("No changes.")
-    tools = "" if row["tools"] is None else f", and {row['tools']} MCP tools"
-    lines.append(f"{row['models']} models at {row['base_url']} (from {row['source']}){tools}.")
+    tools = "" if row["tools"] is None else f" and {counted(row['tools'], 'MCP tool')}"
+    lines.append(f"{counted(row['models'], 'model')}{tools} at {row['base_url']} (from {_PATHS[row['source']]})")
     return "\n".join(lines)
 
 
-def _worded(name: str, value: Any) -> str:
-    """Return a price of a model's `cost`, its tiers or its other prices in words."""
-    from litellmctl.catalog.price_text import amount, others_text, tiers_text
+def _price_lines(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Return a line for each price that is another: `    input $2.50 -> $3.00 per million tokens`."""
+    from litellmctl.catalog.units import dollar_text, other_texts, tier_texts
 
-    if isinstance(value, list):
-        return f"({tiers_text(value) if name == 'tiers' else others_text(value)})" if value else "none"
-    return f"${amount(value)}" if value is not None else "?"
+    lines = []
+    for name, new in after.items():
+        old = before.get(name)
+        if old == new:
+            continue
+        if not isinstance(new, list):
+            lines.append(f"    {name} {dollar_text(old)} -> {dollar_text(new)} per million tokens")
+            continue
+        texts = tier_texts if name == "tiers" else other_texts
+        were, are = texts(old or []), texts(new)
+        lines += [f"    - {text}" for text in were if text not in are]
+        lines += [f"    + {text}" for text in are if text not in were]
+    return lines

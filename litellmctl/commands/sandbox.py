@@ -1,4 +1,4 @@
-"""`sandbox`: a real LiteLLM proxy on loopback, for trying things and for CI."""
+"""`sandbox`: a real LiteLLM proxy on loopback, for experiments and CI."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ if TYPE_CHECKING:
     from litellmctl.sandbox.resident import Resident
 
 FIELDS = {
-    "base_url": "The sandbox's proxy; null where it is stopped, as all below but status.",
-    "pid": "Its process.",
+    "base_url": "URL of the proxy; null if it is stopped.",
+    "pid": "Process ID; null if it is stopped.",
     "status": "running or stopped.",
-    "started_at": "When it was started, in UTC.",
-    "log": "The file with what it printed.",
+    "started_at": "Start time (UTC); null if it is stopped.",
+    "log": "Log file; null if it is stopped.",
 }
 
 
 @group(
     "sandbox",
     examples="""
-    # Your models, as this program sees them, with a real proxy and no account
+    # Try a command with a real proxy, without an account
     $ litellmctl sandbox run litellmctl models
-    # Keep one for the day: `run` takes one second then, not ten
+    # Keep a sandbox running: then "run" takes one second instead of ten
     $ litellmctl sandbox up
     $ litellmctl sandbox run litellmctl models --json | jq length
     """,
 )
 def sandbox() -> None:
-    """Run a real LiteLLM proxy on this machine, without any account.
+    """Run a real LiteLLM proxy on this machine.
 
-    Its models have the names, limits and prices of real ones and canned answers; its MCP server has a tool for each
-    kind of argument. It listens on loopback only, has no database, and sees no key, setting or file of yours. It
-    needs the extra `sandbox`: pip install 'litellmctl[sandbox]'
+    It needs no account: its models have the names, limits and prices of real ones, and canned answers; its MCP server
+    has a tool for each kind of argument. It listens on loopback only, has no database, and gets none of your keys,
+    settings and files. It needs an extra: pip install 'litellmctl[sandbox]'
     """
 
 
@@ -56,7 +56,7 @@ def _failing_properly(context: click.Context) -> Iterator[None]:
         context.exit(128 + stop.number)
     except OSError as error:
         name = error.filename or "the sandbox's files"
-        remedy = files.remedy(error, f"see that you may use {name}")
+        remedy = files.remedy(error, f"check the permissions of {name}")
         raise Failure("file", f"cannot use {name}: {files.reason(error)}", remedy=remedy) from None
 
 
@@ -64,13 +64,13 @@ def _failing_properly(context: click.Context) -> Iterator[None]:
     "run",
     context_settings={**CONTEXT_SETTINGS, "allow_interspersed_args": False},
     examples="""
-    # Try any command of this program
+    # Try any command of litellmctl
     $ litellmctl sandbox run litellmctl models
-    # Tests that read LITELLM_BASE_URL and LITELLM_API_KEY
+    # Run tests that read LITELLM_BASE_URL and LITELLM_API_KEY
     $ litellmctl sandbox run -- pytest -q
-    # A shell to play in
+    # Open a shell
     $ litellmctl sandbox run "$SHELL"
-    # Only the command's own output is on stdout
+    # Use the output of the command: nothing else is on stdout
     $ litellmctl sandbox run litellmctl models --json | jq -r '.[].id'
     """,
 )
@@ -78,14 +78,13 @@ def _failing_properly(context: click.Context) -> Iterator[None]:
 @pass_app
 @click.pass_context
 def run(context: click.Context, app: App, *, words: Sequence[str]) -> None:
-    """Run a command with a sandbox as its proxy.
+    """Run a command that uses a sandbox as its proxy.
 
-    The command finds the sandbox in LITELLM_BASE_URL and LITELLM_API_KEY. None of your own LITELLM* and LITELLMCTL_*
-    variables, settings and logins are there, so it cannot reach your real proxy by mistake. `litellmctl sandbox run
-    "$SHELL"` opens a shell in which the sandbox is the proxy.
+    The command gets LITELLM_BASE_URL and LITELLM_API_KEY of the sandbox, and none of your own LITELLM* and LITELLMCTL_*
+    variables, settings and logins, so it cannot reach your real proxy by mistake.
 
-    The sandbox is stopped when the command ends, and the command's exit code is passed on. A sandbox that is up
-    already is used instead, and left as it is. Options of `run` stand before COMMAND.
+    The sandbox stops when the command exits, and the exit code is that of the command. If a sandbox is already
+    running, it is used, and keeps running. Put options of "run" before COMMAND.
     """
     from litellmctl.sandbox import command, proxy
 
@@ -98,52 +97,52 @@ def run(context: click.Context, app: App, *, words: Sequence[str]) -> None:
     "up",
     fields=FIELDS,
     examples="""
-    # Start it, use it, stop it
+    # Start, use and stop a sandbox
     $ litellmctl sandbox up
     $ litellmctl sandbox run litellmctl models
     $ litellmctl sandbox down
-    # Where it listens
+    # Print its URL
     $ litellmctl sandbox up --json | jq -r .base_url
     """,
 )
 @pass_app
 @click.pass_context
 def up(context: click.Context, app: App) -> Record:
-    """Start a sandbox that stays until `sandbox down`.
+    """Start a sandbox that runs until "sandbox down".
 
-    Does nothing if it is up already. Its key is known to `sandbox run` only, which uses it.
+    Does nothing if one is running. Only "sandbox run" knows its key, and uses it.
     """
     from litellmctl.sandbox import proxy, resident
 
     with _failing_properly(context):
         known, is_new = resident.up(app.options.timeout or proxy.START_SECONDS, app.console.note)
     if not is_new:
-        app.console.note("The sandbox is up already.")
+        app.console.note("The sandbox is already running.")
     return _record(known)
 
 
 @command(
     "down",
     examples="""
-    # Stop what `sandbox up` started
+    # Stop the sandbox
     $ litellmctl sandbox down
-    # See that it is so
-    $ litellmctl sandbox down -q && litellmctl sandbox status --json | jq -r .status
+    # Check that it is stopped
+    $ litellmctl sandbox status --json | jq -r .status
     """,
 )
 @pass_app
 @click.pass_context
 def down(context: click.Context, app: App) -> None:
-    """Stop the sandbox that `sandbox up` started.
+    """Stop the sandbox that "sandbox up" started.
 
-    Does nothing if none is up.
+    Does nothing if none is running.
     """
     from litellmctl.sandbox import resident
 
     with _failing_properly(context):
         known = resident.down()
     if known is None:
-        app.console.note("No sandbox is up.")
+        app.console.note("No sandbox is running.")
     else:
         app.console.done(f"Stopped the sandbox on {known.base_url}")
 
@@ -152,16 +151,16 @@ def down(context: click.Context, app: App) -> None:
     "status",
     fields=FIELDS,
     examples="""
-    # Is it up?
+    # Show whether a sandbox is running
     $ litellmctl sandbox status
-    # In a script
+    # Test it in a script
     $ litellmctl sandbox status --json | jq -e '.status == "running"'
     """,
 )
 def status() -> Record:
-    """Say whether a sandbox is up.
+    """Show whether a sandbox is running.
 
-    Exits with 0 either way. A sandbox that `sandbox run` started for itself is not told of.
+    The exit code is 0 in both cases. A sandbox that belongs to "sandbox run" is not shown.
     """
     from litellmctl.sandbox import resident
 
@@ -171,22 +170,22 @@ def status() -> Record:
 @command(
     "logs",
     examples="""
-    # What did the proxy say?
+    # Print the last 50 lines
     $ litellmctl sandbox logs
-    # More of it
+    # Search in more lines
     $ litellmctl sandbox logs -n 500 | grep ERROR
-    # As one JSON string
+    # Print the log as one JSON string
     $ litellmctl sandbox logs --json | jq -r .
     """,
 )
 @click.option(
-    "-n", "--lines", "count", type=click.IntRange(min=1), default=50, metavar="N", help="How many lines (50)."
+    "-n", "--lines", "count", type=click.IntRange(min=1), default=50, metavar="N", help="Number of lines (default: 50)."
 )
 @click.pass_context
 def logs(context: click.Context, *, count: int) -> Text:
-    """Print what the sandbox printed last.
+    """Print the last lines of the sandbox's log.
 
-    That is the one of `sandbox up`; its log is kept after `sandbox down`, until the next start.
+    The log is that of "sandbox up". It is kept after "sandbox down", until the next start.
     """
     from litellmctl.sandbox import resident
     from litellmctl.sandbox.proxy import last_lines
@@ -203,7 +202,7 @@ def logs(context: click.Context, *, count: int) -> Text:
 
 def _record(resident: Resident | None) -> Record:
     if resident is None:
-        return Record({**dict.fromkeys(FIELDS), "status": "stopped"}, "No sandbox is up.")
+        return Record({**dict.fromkeys(FIELDS), "status": "stopped"}, "No sandbox is running.")
     from litellmctl.sandbox.resident import log
 
     return Record(

@@ -1,4 +1,4 @@
-"""`skills`: list, show, add and remove the skills that a proxy keeps."""
+"""`skills`: list, show, add and remove the skills that a proxy stores."""
 
 from __future__ import annotations
 
@@ -11,106 +11,123 @@ from litellmctl.commands.base import command, completes, group, pass_app
 from litellmctl.errors import Failure, Rejected, UsageFailure
 from litellmctl.foundation.sentences import listed
 from litellmctl.foundation.text import clean, short
-from litellmctl.skills.skill import STORES
-from litellmctl.terminal.render import Column, Data, Listing, Record, fact_lines
+from litellmctl.skills.skill import API, HUB, STORE_NAMES, STORES
+from litellmctl.terminal.console import GREEN, YELLOW
+from litellmctl.terminal.render import Column, Data, Layout, Listing, Record, Row, fact_lines
 
 if TYPE_CHECKING:
     from litellmctl.app import App
     from litellmctl.skills.skill import Listed, Skill
     from litellmctl.skills.stores import Stores
 
-_MAX_DESCRIPTION = 70
-
 FIELDS = {
-    "name": "The skill's name: in the Skills API its display title.",
-    "id": "Its id at the proxy.",
-    "store": "Where the proxy keeps it: hub or api.",
-    "enabled": "Whether agents get it.",
-    "version": "Its version.",
-    "description": "What it is for.",
-    "source": "Where the hub's skill is fetched from, as an object; the API says custom.",
-    "updated_at": "When it was changed last, in UTC.",
+    "name": "Name; in the Skills API, the display title.",
+    "id": "Skill ID.",
+    "store": "Store: hub or api.",
+    "enabled": "Whether agents get the skill.",
+    "version": "Version.",
+    "description": "Description.",
+    "source": "Source of a hub skill, as an object; custom in the API.",
+    "updated_at": "Time of the last change (UTC).",
 }
 SHOW_FIELDS = {
     **FIELDS,
-    "created_at": "When it was made, in UTC.",
-    "created_by": "Who made it, where the hub tells.",
-    "author": "Its author, in the hub.",
-    "homepage": "Its home page, in the hub.",
-    "keywords": "Its keywords, in the hub.",
-    "category": "Its category, in the hub.",
-    "domain": "Its domain, in the hub.",
-    "namespace": "Its namespace, in the hub.",
+    "created_at": "Creation time (UTC).",
+    "created_by": "User who created it (hub).",
+    "author": "Author (hub).",
+    "homepage": "Home page (hub).",
+    "keywords": "Keywords (hub).",
+    "category": "Category (hub).",
+    "domain": "Domain (hub).",
+    "namespace": "Namespace (hub).",
 }
+# Objects, whose keys the proxy chooses.
+PARTS: dict[str, Sequence[str]] = {"source": (), "author": ()}
+
+
+def _state(row: Row) -> str:
+    return "enabled" if row["enabled"] else "disabled"
+
+
+def _source(row: Row) -> str | None:
+    """Return the source of a skill in the hub, as `skills create --source` takes it."""
+    from litellmctl.skills.hub_entry import source_text
+
+    return source_text(row["source"]) or None if row["store"] == HUB else None
+
+
+STATE = Column("STATE", _state, field="enabled", value=_state, style=lambda row: GREEN if row["enabled"] else YELLOW)
+COLUMNS = (
+    Column(
+        "NAME", lambda row: clean(row["name"] or row["id"]), field="name", value=lambda row: row["name"] or row["id"]
+    ),
+    Column("STORE", lambda row: row["store"], field="store", drop=1),
+    Column("VERSION", lambda row: clean(row["version"] or "-"), field="version", drop=2),
+    Column("DESCRIPTION", lambda row: short(row["description"] or "-"), field="description", least=16),
+    Column("SOURCE", lambda row: short(_source(row) or "-"), field="source", value=_source, drop=3),
+)
 
 
 @group("skills")
 def skills() -> None:
-    """List, add and remove the skills that the proxy keeps.
+    """List, add and remove skills on the proxy.
 
-    They are in two stores: the Skill Hub (hub), whose skills agents fetch from git or an archive, and the Skills API
-    (api), which holds the files itself. A skill is named by its name, or by its id where several have that name.
+    The proxy has two stores: agents fetch the skills in the Skill Hub (hub) from git or an archive; the Skills API
+    (api) stores the files itself. If several skills have the same name, use the ID.
     """
 
 
 @command(
     "list",
     fields=FIELDS,
+    columns=(COLUMNS[0], COLUMNS[1], STATE, *COLUMNS[2:]),
+    parts=PARTS,
     examples="""
-    # Which skills are there?
+    # List the enabled skills
     $ litellmctl skills list
-    # Those of the hub, disabled ones too
+    # All skills in the hub, also disabled ones
     $ litellmctl skills list --store hub --all
-    # Is there one for this?
+    # Search by meaning
     $ litellmctl skills list --search "review a pull request"
-    # Their names
+    # Names for a script
     $ litellmctl skills list --json | jq -r '.[].name'
     """,
 )
-@click.option("--store", metavar="STORE", type=click.Choice(STORES), help="Only of this store: hub or api.")
-@click.option("--all", "everything", is_flag=True, help="List disabled skills too, as far as the key may see them.")
-@click.option("--search", metavar="TEXT", help="Only those near this in meaning, or that contain it.")
+@click.option("--store", metavar="STORE", type=click.Choice(STORES), help="Only skills in this store: hub or api.")
+@click.option("--all", "everything", is_flag=True, help="Include disabled skills.")
+@click.option("--search", metavar="TEXT", help="Only skills about TEXT, or that contain it.")
 @pass_app
 def list_(app: App, *, store: str | None, everything: bool, search: str | None) -> Listing:
-    """List the skills, of both stores.
+    """List the skills in both stores.
 
-    With --search the Skills API ranks its skills by meaning, where the proxy has an embedding model for that. Of the
-    others those are listed whose name, description or keywords contain the text.
+    With --search, the Skills API ranks its skills by meaning if the proxy has an embedding model. In the hub, and in
+    other proxies, skills match whose name, description or keywords contain the text.
     """
-    from litellmctl.skills.hub_entry import source_text
-
     if search is not None and not search.strip():
-        raise UsageFailure("--search is empty", remedy="say what to search for")
+        raise UsageFailure("--search is empty", remedy="pass the text to search for")
     stores = app.catalogs.skills()
-    listed = _listed(app, stores, store)
-    found = [skill for skill in listed.skills if skill.enabled or everything]
+    found = [skill for skill in _listed(app, stores, store).skills if skill.enabled or everything]
     if search is not None:
         found = _searched(app, stores, found, search)
-    columns = [
-        Column("NAME", lambda row: clean(row["name"] or row["id"])),
-        Column("STORE", lambda row: row["store"]),
-        *([Column("ENABLED", lambda row: "yes" if row["enabled"] else "no")] if everything else []),
-        Column("VERSION", lambda row: clean(row["version"] or "-")),
-        Column("DESCRIPTION", lambda row: short(row["description"] or "-", _MAX_DESCRIPTION)),
-        Column("SOURCE", lambda row: short(source_text(row["source"]), _MAX_DESCRIPTION)),
-    ]
-    return Listing((skill.row for skill in found), columns, empty="No skill matches." if search else "No skills.")
+    columns = (*COLUMNS[:2], STATE, *COLUMNS[2:]) if everything else COLUMNS
+    return Listing((skill.row for skill in found), columns, empty="No skills match." if search else "No skills.")
 
 
 @command(
     "show",
     fields=SHOW_FIELDS,
+    parts=PARTS,
     examples="""
-    # What is it?
+    # Show a skill
     $ litellmctl skills show review
-    # Where do agents fetch it from?
+    # Print the source that agents fetch it from
     $ litellmctl skills show review --json | jq .source
     """,
 )
 @click.argument("name", metavar="NAME|ID", shell_complete=completes("skills"))
 @pass_app
 def show(app: App, *, name: str) -> Record:
-    """Show everything the proxy tells of a skill."""
+    """Show all details of a skill."""
     from litellmctl.skills.stores import chosen
 
     stores = app.catalogs.skills()
@@ -121,31 +138,32 @@ def show(app: App, *, name: str) -> Record:
 @command(
     "create",
     fields=SHOW_FIELDS,
+    parts=PARTS,
     examples="""
-    # A folder with a SKILL.md, into the Skills API
+    # Upload a folder with a SKILL.md to the Skills API
     $ litellmctl skills create ./review
-    # What would be sent?
+    # Print what would be sent
     $ litellmctl skills create review.zip --dry-run
-    # A skill of a git repository, into the hub
-    $ litellmctl skills create review --source github:acme/skills@v2 --description "Reviews a pull request"
-    # One folder of a repository, and an archive
-    $ litellmctl skills create deploy --source git+https://git.example.com/ops/skills.git#skills/deploy
-    $ litellmctl skills create lint --source archive:https://example.com/lint.zip --sha256 "$DIGEST"
-    # Its id
+    # Register a skill from GitHub in the hub
+    $ litellmctl skills create review --source github:acme/skills@v2
+    # Register a folder of a git repository, or an archive
+    $ litellmctl skills create deploy --source git+https://acme.com/s.git#deploy
+    $ litellmctl skills create lint --source archive:https://acme.com/lint.zip
+    # Replace a skill, and print its ID
     $ litellmctl skills create ./review --replace --json | jq -r .id
     """,
 )
 @click.argument("what", metavar="DIR|FILE.zip|SKILL.md|-|NAME", shell_complete=completes("files"))
-@click.option("--source", metavar="SOURCE", help="Register NAME in the hub, from here.")
-@click.option("--sha256", metavar="DIGEST", help="The digest of the archive.")
-@click.option("--description", metavar="TEXT", help="What it is for (as SKILL.md says).")
-@click.option("--version", "version", metavar="VERSION", help="Its version (hub).")
-@click.option("--keyword", "keywords", metavar="WORD", multiple=True, help="A keyword (hub, repeatable).")
-@click.option("--category", metavar="NAME", help="Its category (hub).")
-@click.option("--author", metavar="NAME[ <EMAIL>]", help="Its author (hub).")
-@click.option("--homepage", metavar="URL", help="Its home page (hub).")
-@click.option("--replace", is_flag=True, help="Replace the skill of this name in this store.")
-@click.option("--dry-run", is_flag=True, help="Print what would be sent, and send nothing.")
+@click.option("--source", metavar="SOURCE", help="Register NAME in the hub with this source.")
+@click.option("--sha256", metavar="DIGEST", help="SHA-256 digest of the archive (hub).")
+@click.option("--description", metavar="TEXT", help="Description (default: that of SKILL.md).")
+@click.option("--version", "version", metavar="VERSION", help="Version (hub).")
+@click.option("--keyword", "keywords", metavar="WORD", multiple=True, help="Keyword (hub, repeatable).")
+@click.option("--category", metavar="NAME", help="Category (hub).")
+@click.option("--author", metavar="NAME[ <EMAIL>]", help="Author (hub).")
+@click.option("--homepage", metavar="URL", help="Home page (hub).")
+@click.option("--replace", is_flag=True, help="Replace the skill with this name.")
+@click.option("--dry-run", is_flag=True, help="Print what would be sent, without sending it.")
 @pass_app
 def create(
     app: App,
@@ -162,206 +180,147 @@ def create(
     replace: bool,
     dry_run: bool,
 ) -> Record | Data:
-    """Add a skill to the Skills API, or with --source to the hub.
+    """Upload a skill to the Skills API, or register one in the hub.
 
-    A folder is packed with all its files; its SKILL.md begins with the name and the description. SOURCE is
-    github:OWNER/REPO[@REF], a git URL, git+URL#PATH for a folder of a repository, or archive:URL for a zip. Only the
-    proxy's administrators may change the hub.
+    Without --source, a folder is packed with all its files; its SKILL.md starts with the name and the description.
+    SOURCE is github:OWNER/REPO[@REF], a git URL, git+URL#PATH for a folder of a repository, or archive:URL for a zip.
+    Only administrators of the proxy can change the hub.
     """
-    stores = app.catalogs.skills()
-    hub = {"version": version, "keywords": keywords, "category": category, "author": author, "homepage": homepage}
-    if source is None:
-        given = [f"--{name.removesuffix('s')}" for name, value in {**hub, "sha256": sha256}.items() if value]
-        if given:
-            raise UsageFailure(
-                f"{' and '.join(given)}: only the hub keeps that", remedy="add --source, or leave it out"
-            )
-        return _upload(app, stores, what, description, replace=replace, dry_run=dry_run)
-    from litellmctl.skills.hub_entry import make_entry
+    from litellmctl.commands.skills_create import registered, uploaded
 
-    entry = make_entry(
-        what, source, sha256, {**hub, "description": description}, insecure=app.options.allow_insecure_http
-    )
-    if not replace:
-        _warn_without(app, description)
-    if dry_run:
-        return Data({"request": "POST /claude-code/plugins", "json": {"name": what, **entry}})
-    old = _existing(app, stores, "hub", what, replace=replace)
-    skill = stores.register(what, entry, old)
-    if old is not None and version is None and skill.version != old.version:
-        app.console.note(f"This proxy's versions rise: {old.version or 'none'} became {skill.version or 'none'}.")
-    return _created(app, skill, replaced=old is not None)
+    facts = {"version": version, "keywords": keywords, "category": category, "author": author, "homepage": homepage}
+    if source is None:
+        given = [f"--{name.removesuffix('s')}" for name, value in {**facts, "sha256": sha256}.items() if value]
+        if given:
+            verb = "needs" if len(given) == 1 else "need"
+            raise UsageFailure(f"{', '.join(given)} {verb} --source: only the hub stores that", remedy="add --source")
+        made = uploaded(app, what, description, replace=replace, dry_run=dry_run)
+    else:
+        facts["description"] = description
+        made = registered(app, what, source, sha256, facts, replace=replace, dry_run=dry_run)
+    if isinstance(made, Data):
+        return made
+    app.console.done(f"{'Replaced' if made.replaced else 'Created'} the skill {_where(app, made.skill)}")
+    return _record(app, made.skill)
 
 
 @command(
     "delete",
     examples="""
-    # Asks first
+    # Delete a skill, after a confirmation
     $ litellmctl skills delete review
-    # Several, in a script
+    # Delete several in a script
     $ litellmctl skills delete --yes review deploy litellm_skill_0b5e
-    # Which could go?
-    $ litellmctl skills list --all --json | jq -r '.[] | select(.enabled | not) .id'
+    # IDs of the disabled skills
+    $ litellmctl skills list --all --json | jq -r '.[] | select(.enabled|not).id'
     """,
 )
 @click.argument("names", metavar="NAME|ID...", nargs=-1, required=True, shell_complete=completes("skills"))
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("-y", "--yes", is_flag=True, help="Delete without a confirmation.")
 @pass_app
 def delete(app: App, *, names: Sequence[str], yes: bool) -> None:
-    """Delete skills, from whichever store they are in.
+    """Delete skills from the store that they are in.
 
-    All of them are tried, whatever becomes of one.
+    If one of them cannot be deleted, the others still are.
     """
     stores = app.catalogs.skills()
     targets = _chosen(app, stores, names)
     if targets and not yes:
-        for failure in app.failures:  # told again at the end, but a person should know before the answer
-            app.console.warn(failure.message)
-        labels = listed([f"{skill.label} ({skill.store})" for skill in targets])
-        noun = "the skill" if len(targets) == 1 else f"these {len(targets):,} skills"
-        if not app.console.confirm(f"Delete {noun} of {app.connection.pair.base_url}: {labels}?", flag="--yes"):
-            raise Failure("interrupted", "nothing was deleted")
+        _confirm(app, targets)
     _each(app, targets, stores.delete, "Deleted")
 
 
 @command(
     "enable",
     examples="""
-    # Let agents get it
+    # Enable a skill, so that agents get it
     $ litellmctl skills enable review
-    # Which are disabled?
-    $ litellmctl skills list --store hub --all --json | jq -r '.[] | select(.enabled | not) .name'
+    # Names of the disabled skills
+    $ litellmctl skills list --all --json | jq -r '.[]|select(.enabled|not).name'
     """,
 )
 @click.argument("names", metavar="NAME|ID...", nargs=-1, required=True, shell_complete=completes("skills"))
 @pass_app
 def enable(app: App, *, names: Sequence[str]) -> None:
-    """Enable skills of the hub."""
+    """Enable skills in the hub."""
     _switch(app, names, enabled=True)
 
 
 @command(
     "disable",
     examples="""
-    # Let nobody get it for now
+    # Disable a skill for now
     $ litellmctl skills disable review
-    # Which are enabled?
+    # Names of the enabled skills
     $ litellmctl skills list --store hub --json | jq -r '.[].name'
     """,
 )
 @click.argument("names", metavar="NAME|ID...", nargs=-1, required=True, shell_complete=completes("skills"))
 @pass_app
 def disable(app: App, *, names: Sequence[str]) -> None:
-    """Disable skills of the hub, without deleting them."""
+    """Disable skills in the hub, without deleting them."""
     _switch(app, names, enabled=False)
 
 
-def _listed(app: App, stores: Stores, store: str | None) -> Listed:
-    """Return the skills of one store or of both; which store did not answer, and what else is to be said, is told."""
-    from litellmctl.skills.skill import STORE_NAMES, STORES
+def _confirm(app: App, targets: Sequence[Skill]) -> None:
+    """Ask before skills are deleted."""
+    labels = listed([f"{skill.label} ({skill.store})" for skill in targets])
+    if not app.console.can_prompt:
+        raise UsageFailure(
+            f"refusing to delete {labels} without confirmation", remedy="pass --yes", code="input_required"
+        )
+    for failure in app.failures:  # printed again at the end, but the user should see it before the answer
+        app.console.warn(failure.message)
+    noun = "the skill" if len(targets) == 1 else f"these {len(targets):,} skills"
+    if not app.console.confirm(f"Delete {noun} on {app.connection.pair.base_url}: {labels}?", flag="--yes"):
+        raise Failure("interrupted", "nothing was deleted")
 
+
+def _listed(app: App, stores: Stores, store: str | None) -> Listed:
+    """Return the skills in one store or both, and warn of a store that cannot be listed."""
     app.connection.note_shadowed()
     with app.console.working(f"Asking {app.connection.pair.base_url} for its skills ..."):
-        listed = stores.listed(STORES if store is None else (store,))
-    for name, failure in listed.problems.items():
-        app.console.warn(f"{STORE_NAMES[name]} cannot be listed: {failure.message}")
-    for note in listed.notes:
+        found = stores.listed(STORES if store is None else (store,))
+    for name, failure in found.problems.items():
+        app.console.warn(f"cannot list {STORE_NAMES[name]}: {failure.message}")
+    for note in found.notes:
         app.console.note(note)
-    return listed
+    return found
 
 
 def _searched(app: App, stores: Stores, found: Sequence[Skill], text: str) -> list[Skill]:
-    """Return the skills that match: those that the Skills API ranks first, and of the others those with the text."""
-    from litellmctl.skills.skill import API, matching
+    """Return the skills that match: first those that the Skills API ranks, then others that contain the text."""
+    from litellmctl.skills.skill import matching
 
     ranked: list[Skill] | None = None
     if any(skill.store == API for skill in found):
         try:
             ranked = stores.searched(text)
             if ranked is None:
-                app.console.note("This proxy does not search by meaning: listed is what contains the text.")
+                app.console.note("This proxy cannot search by meaning: listing the skills that contain the text.")
         except Failure as failure:
-            app.console.warn(f"the Skills API could not search, listed is what contains the text: {failure.message}")
+            app.console.warn(
+                f"the Skills API cannot search, listing the skills that contain the text: {failure.message}"
+            )
     known = {skill.id: skill for skill in found if skill.store == API}
     best = [known[skill.id] for skill in ranked or () if skill.id in known]
     return best + [skill for skill in found if (ranked is None or skill.store != API) and matching(skill, text)]
 
 
-def _upload(
-    app: App, stores: Stores, what: str, description: str | None, *, replace: bool, dry_run: bool
-) -> Record | Data:
-    """Put a skill's files into the Skills API."""
-    from hashlib import sha256
-
-    from litellmctl.skills.folder import pack, read_folder, slug
-    from litellmctl.skills.manifest import checked_text
-
-    if what == "-" and app.console.stdin_is_terminal:
-        raise UsageFailure("stdin is a terminal", remedy="litellmctl skills create - < SKILL.md", code="input_required")
-    folder = read_folder(what, app.console.stdin_bytes if what == "-" else None)
-    for name in folder.skipped:
-        app.console.note(f"Left out: {name}")
-    manifest = folder.manifest
-    described = manifest.description if description is None else checked_text(description, "--description")
-    _warn_without(app, described)
-    form = {"display_title": manifest.name, "description": described, "instructions": manifest.instructions}
-    form = {name: text for name, text in form.items() if text}
-    archive = pack(folder)
-    file_name = f"{slug(manifest.name)}.zip"
-    if dry_run:
-        file = {"name": file_name, "bytes": len(archive), "sha256": sha256(archive).hexdigest()}
-        file["entries"] = [{"path": name, "bytes": len(one.data)} for name, one in sorted(folder.entries.items())]
-        return Data({"request": "POST /v1/skills", "form": form, "file": file})
-    old = _existing(app, stores, "api", manifest.name, replace=replace)
-    with app.console.working(f"Sending {len(archive):,} bytes to {app.connection.pair.base_url} ..."):
-        skill = stores.upload(form, file_name, archive)
-    if old is not None:
-        # There is no way to change one: the new one is there before the old one goes.
-        try:
-            stores.delete(old)
-        except Failure as failure:
-            if failure.code == "not_found":  # somebody else was quicker
-                return _created(app, skill, replaced=True)
-            there = f"the new skill is there ({skill.id}), and so is the old one ({old.id})"
-            raise failure.because(there) from None
-    return _created(app, skill, replaced=old is not None)
-
-
-def _warn_without(app: App, description: str | None) -> None:
-    if not description:
-        app.console.warn("the skill has no description, by which agents tell when to use it")
-
-
-def _existing(app: App, stores: Stores, store: str, name: str, *, replace: bool) -> Skill | None:
-    """Return the skill of this name that is to be replaced; refuse where it exists and is not."""
-    from litellmctl.skills.skill import STORE_NAMES, several
-
-    same = [skill for skill in stores.listed((store,)).skills if skill.name == name]
-    if same and not replace:
-        raise Rejected(
-            "rejected",
-            f'{STORE_NAMES[store]} of {app.connection.pair.base_url} has a skill "{name}" already ({same[0].id})',
-            remedy="pass --replace, or choose another name",
-        )
-    if len(same) > 1:
-        raise several(same, name)
-    return same[0] if same else None
-
-
 def _chosen(app: App, stores: Stores, names: Sequence[str], store: str | None = None) -> list[Skill]:
-    """Return the skills of these names or ids; the others become failures that are reported at the end."""
+    """Return the skills with these names or ids; with `store`, a name in both stores means the skill in that one.
+
+    A name that is not found becomes a failure at the end of the command, unless it is the only name.
+    """
     from litellmctl.skills.stores import chosen
 
     every = _listed(app, stores, None)
     own = {skill.name for skill in every.skills if skill.store == store}
     targets: list[Skill] = []
     for name in dict.fromkeys(names):
-        # Where only one store can be meant, a name that is in both is no doubt.
-        listed = every._replace(skills=[one for one in every.skills if one.store == store]) if name in own else every
+        among = every._replace(skills=[one for one in every.skills if one.store == store]) if name in own else every
         try:
-            skill = chosen(listed, name)
-            if store is not None and skill.store != store:
-                raise _always_enabled(skill)
+            skill = chosen(among, name)
         except Failure as failure:
             if len(names) == 1:
                 raise
@@ -373,21 +332,29 @@ def _chosen(app: App, stores: Stores, names: Sequence[str], store: str | None = 
 
 
 def _switch(app: App, names: Sequence[str], *, enabled: bool) -> None:
+    """Enable or disable skills. Those in the Skills API are always enabled."""
     stores = app.catalogs.skills()
-    targets = _chosen(app, stores, names, "hub")
-    _each(app, targets, lambda skill: stores.switch(skill, enabled=enabled), "Enabled" if enabled else "Disabled")
+    targets = _chosen(app, stores, names, HUB)
+    if enabled:
+        for skill in targets:
+            if skill.store == API:
+                app.console.note(f"{skill.label} is already enabled: skills in the Skills API always are.")
+        targets = [skill for skill in targets if skill.store == HUB]
 
+    def switch(skill: Skill) -> None:
+        if skill.store == API:
+            raise Rejected(
+                "rejected",
+                f'cannot disable "{skill.label}": skills in the Skills API are always enabled',
+                remedy="litellmctl skills list --store hub",
+            )
+        stores.switch(skill, enabled=enabled)
 
-def _always_enabled(skill: Skill) -> Failure:
-    return Rejected(
-        "rejected",
-        f'"{skill.label}" is in the Skills API, where skills are always enabled',
-        remedy=f"litellmctl skills delete {skill.id}",
-    )
+    _each(app, targets, switch, "Enabled" if enabled else "Disabled")
 
 
 def _each(app: App, targets: Sequence[Skill], change: Callable[[Skill], None], done: str) -> None:
-    """Make a change to each skill, and tell of each; a failure does not keep the others from theirs."""
+    """Change each skill, and say so. A failure does not stop the changes of the others."""
     for skill in targets:
         try:
             change(skill)
@@ -399,34 +366,29 @@ def _each(app: App, targets: Sequence[Skill], change: Callable[[Skill], None], d
             app.console.done(f"{done} the skill {_where(app, skill)}")
 
 
-def _created(app: App, skill: Skill, *, replaced: bool) -> Record:
-    app.console.done(f"{'Replaced' if replaced else 'Created'} the skill {_where(app, skill)}")
-    return _record(app, skill)
-
-
 def _where(app: App, skill: Skill) -> str:
-    from litellmctl.skills.skill import STORE_NAMES
-
     return f'"{skill.label}" in {STORE_NAMES[skill.store]} of {app.connection.pair.base_url} ({skill.id})'
 
 
 def _record(app: App, skill: Skill) -> Record:
-    from litellmctl.skills.hub_entry import source_text
-
+    """Return all fields of a skill, with a page for people."""
     row = {**dict.fromkeys(SHOW_FIELDS), **skill.row, **skill.more}
-    lines = [app.console.quoted(f"{clean(skill.label)}  ({skill.store}, {'enabled' if skill.enabled else 'disabled'})")]
+    quoted = app.console.quoted
+    lines = [quoted(f"{clean(skill.label)}  ({skill.store}, {_state(row)})")]
     if skill.description:
-        lines += ["", app.console.quoted(skill.description.strip())]
-    facts = {**row, "source": source_text(skill.source), "author": _person(row["author"])}
+        lines += ["", quoted(skill.description.strip())]
+    facts = {**row, "source": _source(row), "author": _person(row["author"])}
     facts["keywords"] = ", ".join(map(str, row["keywords"])) if isinstance(row["keywords"], list) else row["keywords"]
     shown = [name for name in SHOW_FIELDS if name not in {"name", "store", "enabled", "description"} and facts[name]]
-    lines += ["", *fact_lines([(name, clean(str(facts[name]))) for name in shown])]
-    if skill.store == "hub" and skill.enabled:
+    layout = Layout("table", width=app.console.table_width)
+    lines += ["", *fact_lines([(name, clean(str(facts[name]))) for name in shown], layout)]
+    if skill.store == HUB and skill.enabled:
         lines += [
             "",
-            f"In Claude Code: /plugin marketplace add {app.connection.pair.base_url}/claude-code/marketplace.json",
+            "In Claude Code:",
+            f"  /plugin marketplace add {app.connection.pair.base_url}/claude-code/marketplace.json",
+            f"  /plugin install {clean(skill.label)}@litellm",
         ]
-        lines += [f"                /plugin install {clean(skill.label)}@litellm"]
     return Record(row, "\n".join(lines))
 
 

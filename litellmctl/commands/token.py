@@ -1,4 +1,4 @@
-"""`token`: the token for another program."""
+"""`token`: the access token for another program."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import click
 
 from litellmctl.commands.base import command, pass_app
 from litellmctl.foundation.times import timestamp
-from litellmctl.terminal.render import Record
+from litellmctl.terminal.data import Record
 
 if TYPE_CHECKING:
     from litellmctl.app import App
 
 FIELDS = {
-    "token": "The token, key or header line.",
-    "expires_at": "Until when it is good, in UTC; null where nobody said.",
-    "base_url": "The proxy that it was issued for, and no other.",
+    "token": "Token, key or header line.",
+    "expires_at": "Expiry time (UTC); null if unknown.",
+    "base_url": "Proxy that the token was issued for.",
 }
 
 
@@ -24,21 +24,22 @@ FIELDS = {
     "token",
     fields=FIELDS,
     examples="""
-    # Ask the proxy something yourself
-    $ curl -H "$(litellmctl token --header)" "$(litellmctl config get base_url)/v1/models"
+    # Send a request with curl
+    $ url=$(litellmctl config get base_url)
+    $ curl -H "$(litellmctl token --header)" "$url/v1/models"
     # In Claude Code's settings.json
     # "apiKeyHelper": "litellmctl token --base-url https://llm.example.com"
-    # Until when is it good?
+    # When does it expire?
     $ litellmctl token --json | jq -r .expires_at
     """,
 )
 @click.option("--header", is_flag=True, help="Print the whole header line.")
 @pass_app
 def token(app: App, *, header: bool) -> Record:
-    """Print the token that signs in, and nothing else.
+    """Print the access token.
 
-    A token that is about to end is renewed first; otherwise nothing is asked of the network. With --base-url it fails
-    rather than print what was issued for another proxy.
+    A token that is about to expire is refreshed first; otherwise no request is sent. With --base-url it fails if the
+    token was issued for another proxy.
     """
     pair = app.connection.pair
     secret = pair.credential.secret()

@@ -1,7 +1,6 @@
-"""What a TAB asks and gets: the shells' scripts say what was typed, we print the candidates.
+"""What a TAB asks and gets: the shells' scripts pass on what was typed, and we print the candidates.
 
-Nothing here or in `values` asks the network, a keyring or a person, or writes to stderr: whatever goes wrong is no
-suggestion.
+Nothing here or in `values` uses the network or a keyring, prompts, or writes to stderr: an error means no candidates.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 SHELL_VARIABLE = "_LITELLMCTL_COMPLETE"
 _LINE_VARIABLE, _WORDS_VARIABLE, _BREAKS_VARIABLE = "_LITELLMCTL_LINE", "_LITELLMCTL_WORDS", "_LITELLMCTL_BREAKS"
-# What every shell takes as it is. A name with anything else, which a proxy may have made up to be run, is not offered.
+# What no shell interprets. A name with other characters, which a proxy may have chosen to be run, is not offered.
 _SAFE = r"[\w.:/@+,=%-]+"
 _MAX_HELP = 80
 

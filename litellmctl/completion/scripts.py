@@ -1,4 +1,4 @@
-"""The completion scripts of the shells, which run this program at each TAB and read its lines."""
+"""The completion scripts of the shells, which run this program at each TAB and read its output."""
 
 from __future__ import annotations
 
@@ -39,10 +39,18 @@ _litellmctl() {
     [[ -n $files ]] && { compset -P '--*='; ${=files}; }
     return 0
 }
+_litellmctl_register() {
+    (( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }
+    compdef _litellmctl litellmctl
+    precmd_functions=(${precmd_functions:#_litellmctl_register})
+}
 if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
     _litellmctl "$@"
 else
-    compdef _litellmctl litellmctl
+    # At the first prompt: a compinit that comes later in .zshrc would forget what is registered now.
+    (( $+functions[compdef] )) && compdef _litellmctl litellmctl
+    typeset -ga precmd_functions
+    precmd_functions+=(_litellmctl_register)
 fi
 """
 

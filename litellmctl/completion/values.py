@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from click.shell_completion import CompletionItem
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Completer = Callable[["click.Context", "click.Parameter", str], list[CompletionItem]]
 
-# With more than that, nobody reads what they mean.
+# Nobody reads the descriptions of more.
 _MAX_DESCRIBED = 200
 
 
@@ -29,6 +29,21 @@ def _values(read: Callable[[App], Iterable[tuple[str, str]]]) -> Completer:
             CompletionItem(value, help=text)
             for value, text in read(app)
             if value.startswith(incomplete) and not value.startswith("-")  # which would be an option
+        ]
+
+    return completer
+
+
+def _joined(read: Callable[[App], Iterable[tuple[str, str]]]) -> Completer:
+    """Return the completer of the last of several values that are joined by commas."""
+    complete = _values(read)
+
+    def completer(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        before, comma, last = incomplete.rpartition(",")
+        return [
+            CompletionItem(f"{before}{comma}{item.value}", help=item.help)
+            for item in complete(context, parameter, last)
+            if item.value not in before.split(",")
         ]
 
     return completer
@@ -87,25 +102,51 @@ def _abilities(_app: App) -> Iterable[tuple[str, str]]:
     return [(name, "") for name in ABILITY_WORDS]
 
 
+def _input_kinds(_app: App) -> Iterable[tuple[str, str]]:
+    from litellmctl.catalog.model import MODALITIES
+
+    return [(name, "") for name in MODALITIES]
+
+
+def _modes(app: App) -> Iterable[tuple[str, str]]:
+    from litellmctl.catalog.facts import MODES
+
+    catalog = app.catalogs.model_cache.read()
+    found = {model["mode"] for model in catalog.models if model["mode"]} if catalog else set()
+    return [(name, "") for name in sorted({*MODES, *found})]
+
+
+def _providers(app: App) -> Iterable[tuple[str, str]]:
+    catalog = app.catalogs.model_cache.read()
+    found = {name for model in catalog.models for name in model["providers"] or ()} if catalog else set()
+    return [(name, "") for name in sorted(found)]
+
+
 def _sort_fields(_app: App) -> Iterable[tuple[str, str]]:
     from litellmctl.catalog.model import SORT_FIELDS
 
-    return SORT_FIELDS.items()
+    return [*SORT_FIELDS.items(), ("price", SORT_FIELDS["cost.input"])]
 
 
 def _fields(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete the last of a command's fields, separated by commas."""
-    known: dict[str, str] = getattr(context.command, "fields", {})
+    """Complete the last of the fields that are separated by commas; those inside an object once it is named."""
+    from litellmctl.terminal.fields import Fields
+
+    command: Any = context.command
+    fields = Fields(getattr(command, "fields", {}), getattr(command, "parts", {}))
     before, comma, last = incomplete.rpartition(",")
     return [
         CompletionItem(f"{before}{comma}{name}", help=text)
-        for name, text in known.items()
-        if name.startswith(last) and name not in before.split(",")
+        for name, text in fields.meanings.items()
+        if name.startswith(last.lower())
+        and name not in before.split(",")
+        and (name in fields.known or last.lower().startswith(name.partition(".")[0]))
     ]
 
 
 def _arguments(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete the parameters of the tool that was named: `NAME=`, and after it the values that it may have."""
+    from litellmctl.tools.parameters import parameters
     from litellmctl.tools.schema import Schema, json_text
     from litellmctl.tools.tool import find
 
@@ -119,7 +160,7 @@ def _arguments(context: click.Context, _parameter: click.Parameter, incomplete: 
         given = {str(item).partition("=")[0].rstrip(":") for item in context.params.get("items") or ()}
         return [
             CompletionItem(f"{one.name}=", help=f"{one.type} {one.description}".strip(), partial=True)
-            for one in schema.parameters()
+            for one in parameters(schema)
             if one.name.startswith(incomplete) and one.name not in given and not one.name.startswith("-")
         ]
     part = schema.fields.get(name)
@@ -142,7 +183,10 @@ COMPLETERS: dict[str, Completer] = {
     "config keys": _values(_config_keys),
     "fields": _fields,
     "arguments": _arguments,
-    "abilities": _values(_abilities),
+    "abilities": _joined(_abilities),
+    "input kinds": _joined(_input_kinds),
+    "modes": _values(_modes),
+    "providers": _values(_providers),
     "sort fields": _values(_sort_fields),
     "files": _of_type("file"),
     "folders": _of_type("dir"),

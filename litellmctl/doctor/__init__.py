@@ -1,1 +1,1 @@
-"""What can be wrong between a user and a proxy: checks that name the first cause, and what mends it."""
+"""Checks between the user and the proxy, which name the first cause of a problem and its remedy."""

@@ -1,4 +1,4 @@
-"""The checks: of the configuration, of the way to the proxy, of the proxy, and of this machine."""
+"""The checks of the configuration, the network, the proxy, and this machine."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 from litellmctl.doctor.runner import OK, SKIP, WARN, Check, Finding
 from litellmctl.errors import AuthFailure, ConfigFailure, Failure, Rejected, Unavailable
 from litellmctl.foundation import files
+from litellmctl.foundation.sentences import listed
+from litellmctl.foundation.text import counted
 from litellmctl.foundation.times import age_text, timestamp
 from litellmctl.settings import environment
 
@@ -28,20 +30,20 @@ if TYPE_CHECKING:
 SECONDS = 10.0
 _SKEW_WARN, _SKEW_FAIL = 60.0, 300.0
 _EXPIRES_SOON = 14 * 86400.0
-_OFFLINE = "the network is switched off"
 
 
 class Checks:
-    """A user's installation and the proxy that it names."""
+    """The checks of a user's installation and its proxy."""
 
     def __init__(self, app: App) -> None:
         self._app = app
         self._seconds = app.options.timeout or SECONDS
         self._date: tuple[str | None, float] = None, 0.0
         self._trouble: Failure | None = None
+        self._is_limited = False
 
     def in_order(self) -> list[Check]:
-        """Return the checks, causes before what they cause."""
+        """Return the checks, each after those that may explain its failure."""
         way = ["configuration"]
         return [
             Check("configuration", [], self._configuration),
@@ -63,7 +65,8 @@ class Checks:
 
     @cached_property
     def _pair(self) -> Pair | None:
-        """The proxy and its credential; None where there is no credential, which is a later check's matter."""
+        """The proxy and its credential; None without a credential, which a later check reports."""
+        self._app.connection.names_ignored = False  # a check does
         try:
             return self._app.connection.pair
         except AuthFailure as failure:
@@ -72,7 +75,7 @@ class Checks:
 
     @cached_property
     def base_url(self) -> str | None:
-        """The proxy, also where no credential is there for it."""
+        """The URL of the proxy, also without a credential for it; None if there is none."""
         if self._pair is not None:
             return self._pair.base_url
         url = self._app.connection.known_base_url
@@ -95,20 +98,22 @@ class Checks:
         app = self._app
         profile = app.profile
         if self.base_url is None:
-            raise self._trouble or ConfigFailure("no proxy is configured", remedy="litellmctl login")
+            raise self._trouble or ConfigFailure("no proxy configured", remedy="litellmctl login")
         certificate = app.connection.certificate
         if certificate is not None:
-            certificate.expires_at()  # one that cannot be used is the cause of all that would fail
+            certificate.expires_at()  # raises for one that cannot be used, which explains all later failures
         where = app.config.path if app.config.table else "no config file"
         return Finding(OK, f"profile {profile.name} at {self._url} ({where})")
 
     def _name_resolution(self) -> Finding:
         if self._app.connection.is_offline:
-            return Finding(SKIP, _OFFLINE)
+            return Finding(SKIP, self._app.connection.offline_reason)
         http_proxy = self._http_proxy()
         if http_proxy is not None:
-            return Finding(OK, f"left to the HTTP proxy {http_proxy.host}")
+            return Finding(OK, f"done by the HTTP proxy {http_proxy.host}")
         host = urlsplit(self._url).hostname or ""
+        if _is_address(host):
+            return Finding(OK, f"{host} is an address")
         from litellmctl.foundation.deadline import Deadline
 
         try:
@@ -116,8 +121,8 @@ class Checks:
         except (OSError, UnicodeError):
             raise Unavailable(
                 "unreachable",
-                f'no address for "{host}"',
-                remedy=f"check the name in litellmctl config get base_url, and the network: getent hosts {host}",
+                f'cannot resolve "{host}"',
+                remedy="check the base URL (litellmctl config get base_url) and the network",
             ) from None
         addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
         return Finding(OK, f"{host} is {', '.join(addresses[:4])}")
@@ -125,23 +130,25 @@ class Checks:
     def _tls(self) -> Finding:
         parts = urlsplit(self._url)
         if parts.scheme != "https":
-            return Finding(OK, "plain HTTP")
+            return Finding(OK, "not used (plain HTTP)")
         if self._http_proxy():
-            return Finding(OK, "looked at with the proxy")
+            return Finding(OK, "checked through the HTTP proxy")
         from litellmctl.proxy import tls
 
         shown = tls.certificate(parts.hostname or "", parts.port or 443, self._seconds)
         end = None if shown is None else shown.expires_at
         left = None if end is None else end - time.time()
-        until = "" if end is None else f", good until {timestamp(end)}"
-        unread = "no certificate; the proxy's check says more"
+        until = "" if end is None else f", expires {timestamp(end)}"
+        unread = "no certificate (see the check of the proxy)"
         certificate = self._app.connection.certificate
         if certificate is not None:  # without which a server of TLS 1.2 ends the handshake
-            unread = "its certificate was not read"
+            unread = "the proxy's certificate was not read"
         detail = f'issued by "{shown.issuer}"{until}' if shown else unread
         if left is not None and left < 0:
             raise Unavailable(
-                "tls", f"the certificate has expired: {detail}", remedy="ask the proxy's administrator to renew it"
+                "tls",
+                f"the certificate of {parts.hostname} has expired: {detail}",
+                remedy="ask the proxy's administrator to renew the certificate",
             )
         try:
             client = self._client(with_key=False)
@@ -155,7 +162,7 @@ class Checks:
             )
         end = None if certificate is None else certificate.expires_at()
         if end is not None and end - time.time() < _EXPIRES_SOON:
-            words = f"{detail}; the client certificate ends at {timestamp(end)}, which is soon"
+            words = f"{detail}; the client certificate expires {timestamp(end)}, which is soon"
             return Finding(WARN, words, "ask for a new client certificate")
         return Finding(OK, detail if certificate is None else f"{detail}; a client certificate is set")
 
@@ -172,7 +179,7 @@ class Checks:
             return account.version(client)
 
         version = self._client(with_key=False).call(self._seconds, ask)
-        return Finding(OK, f"{self._url} answers: LiteLLM {version or '(it does not tell its version)'}")
+        return Finding(OK, f"{self._url} runs LiteLLM {version or '(version unknown)'}")
 
     def _clock(self) -> Finding:
         from litellmctl.foundation.times import clock_difference
@@ -180,14 +187,14 @@ class Checks:
         date, seen_at = self._date
         ahead = clock_difference(date)
         if ahead is None:
-            return Finding(SKIP, "the proxy does not tell the time")
+            return Finding(SKIP, "the proxy does not send its time")
         ahead -= time.time() - seen_at
-        words = f"this clock is {age_text(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} the proxy's"
+        words = f"this machine's clock is {age_text(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} the proxy's"
         if abs(ahead) >= _SKEW_WARN:
             remedy = "sudo timedatectl set-ntp true" if sys.platform == "linux" else "set this machine's clock"
             failure = Failure("config", words, remedy=remedy)
             return Finding.of(failure) if abs(ahead) >= _SKEW_FAIL else Finding(WARN, words, remedy)
-        return Finding(OK, words if abs(ahead) >= 5 else "this clock and the proxy's agree")
+        return Finding(OK, words if abs(ahead) >= 5 else "this machine and the proxy agree")
 
     def _credential(self) -> Finding:
         from litellmctl.proxy import account
@@ -198,24 +205,31 @@ class Checks:
         client = self._client()
         verified = client.call(self._seconds, account.verify)
         end = pair.credential.expires_at
-        until = "" if end is None else f", good until {timestamp(end)}"
-        detail = f"{pair.credential.origin} ({pair.credential.kind}){until}"
+        until = "" if end is None else f", expires {timestamp(end)}"
+        detail = f"{pair.credential.origin} is accepted{until}"
         if verified.warning:
             return Finding(WARN, f"{detail}: {verified.warning}", "litellmctl whoami")
-        return Finding(OK, detail)
+        self._is_limited = verified.routes is not None
+        return Finding(OK, f"{detail}, for some routes only: {listed(verified.routes)}" if verified.routes else detail)
 
     def _discovery(self) -> Finding:
         from litellmctl.catalog.reduction import Reducer
         from litellmctl.proxy.discovery import discover
 
         if self._app.catalogs.discovery_seconds == 0:
-            return Finding(SKIP, "LITELLM_DISCOVERY_TIMEOUT_MS=0 switches it off")
+            return Finding(SKIP, "switched off (LITELLM_DISCOVERY_TIMEOUT_MS=0)")
+        if self._is_limited:
+            return Finding(SKIP, "this key may not list models")
         steps: list[str] = []
         reducer = Reducer()
         limit = self._app.options.timeout or max(SECONDS, self._app.catalogs.discovery_seconds)
         source = self._client().call(limit, lambda client: discover(client, reducer, steps.append))
         count = len(list(reducer.models(source)))
-        detail = f"{count} models from {source}"
+        detail = f"{counted(count, 'model')} from {source}"
+        if skipped := reducer.reasons:
+            # The names are the proxy's: behind a colon, where a report omits them.
+            more = " (all: litellmctl models --all)" if len(skipped) > 1 else ""
+            detail += f", {len(skipped)} skipped: {skipped[0].removeprefix('skipped ')}{more}"
         if source == "model_info":
             return Finding(OK, detail)
         return Finding(
@@ -229,38 +243,40 @@ class Checks:
         from litellmctl.tools.tool import read_offer
 
         if not self._app.catalogs.uses_mcp:
-            return Finding(SKIP, "switched off by the profile")
+            return Finding(SKIP, f"switched off ({self._app.profile.named('mcp')} is false)")
         try:
             client = self._app.catalogs.mcp_client()
             limit = self._app.options.timeout or 3 * SECONDS
-            answer, listed = client.call(limit, lambda client: (mcp.tools(client), mcp.servers(client)))
+            answer, servers = client.call(limit, lambda client: (mcp.tools(client), mcp.servers(client)))
         except Rejected:
             return Finding(SKIP, "this proxy has no MCP tools")
         except AuthFailure as refusal:
-            return Finding(SKIP, refusal.message)
-        offer = read_offer(answer, listed)
+            return _not_allowed("use MCP", refusal)
+        offer = read_offer(answer, servers)
         down = [f"{server.name} ({server.status})" for server in offer.servers if not server.is_ok]
         if down:
-            return Finding(WARN, f"without an answer: {', '.join(down)}", "litellmctl mcp servers")
-        return Finding(OK, f"{len(offer.tools)} tools of {len(offer.servers)} servers")
+            return Finding(WARN, f"unavailable servers: {listed(down)}", "litellmctl mcp servers")
+        return Finding(OK, f"{counted(len(offer.tools), 'tool')} on {counted(len(offer.servers), 'server')}")
 
     def _skills(self) -> Finding:
         from litellmctl.proxy.skills import is_missing
         from litellmctl.skills.skill import STORE_NAMES, STORES
 
         if not self._app.profile.get("skills"):
-            return Finding(SKIP, "switched off by the profile")
+            return Finding(SKIP, f"switched off ({self._app.profile.named('skills')} is false)")
         try:
-            listed = self._app.catalogs.skills(self._seconds).listed()
+            found = self._app.catalogs.skills(self._seconds).listed()
         except Failure as failure:
             if is_missing(failure):
                 return Finding(SKIP, "this proxy has no skills, which need LiteLLM 1.80 or newer")
+            if failure.code == "forbidden":
+                return _not_allowed("list skills", failure)
             return Finding(WARN, failure.message, failure.remedy)
-        there = [store for store in STORES if store not in listed.problems]
-        for store, problem in listed.problems.items():
+        there = [store for store in STORES if store not in found.problems]
+        for store, problem in found.problems.items():
             if not is_missing(problem):
                 return Finding(WARN, f"{STORE_NAMES[store]}: {problem.message}", problem.remedy)
-        counts = [f"{sum(one.store == store for one in listed.skills)} in {STORE_NAMES[store]}" for store in there]
+        counts = [f"{sum(one.store == store for one in found.skills)} in {STORE_NAMES[store]}" for store in there]
         return Finding(OK, " and ".join(counts))
 
     def _sign_in(self) -> Finding:
@@ -271,15 +287,15 @@ class Checks:
         try:
             single = client.call(self._seconds, account.has_single_sign_on)
             if single is False:
-                return Finding(OK, "API keys only: no single sign-on")
+                return Finding(OK, "API keys only, no single sign-on")
             has_pkce = not isinstance(client.call(self._seconds, pkce.discover), NotOffered)
             has_device = client.call(self._seconds, device.is_offered)
         except Failure as failure:
             return Finding(WARN, failure.message, failure.remedy)
-        ways = [name for name, there in (("PKCE", has_pkce), ("a device code", has_device)) if there]
-        by = " and ".join(ways) or "pasting a token"
-        unsure = "" if single else ", if it is set up: this proxy does not say"
-        return Finding(OK, f"single sign-on by {by}{unsure}")
+        ways = [name for name, there in (("PKCE", has_pkce), ("device code", has_device)) if there]
+        by = ", ".join(ways) or "pasted token"
+        unsure = "" if single else ", if it is configured, which the proxy does not say"
+        return Finding(OK, f"single sign-on ({by}){unsure}")
 
     def _keyring(self) -> Finding:
         from litellmctl.auth.vault import KeyringVault, NoKeyring, Refused
@@ -290,10 +306,10 @@ class Checks:
             if stored:
                 raise Failure(
                     "keyring",
-                    f"the login of profile {stored[0]} is in the keyring, which cannot be used: {outcome.reason}",
-                    remedy=f"unlock it, or litellmctl login --profile {stored[0]} --storage file",
+                    f"cannot use the keyring, which has the login of profile {stored[0]}: {outcome.reason}",
+                    remedy=f"unlock the keyring, or litellmctl login --profile {stored[0]} --storage file",
                 )
-            return Finding(OK, f"none ({outcome.reason}): login keeps secrets in a file that only you may read")
+            return Finding(OK, f"not used, logins are kept in a private file ({outcome.reason})")
         return Finding(OK, outcome.where)
 
     def _files(self) -> Finding:
@@ -311,30 +327,26 @@ class Checks:
 
         named = cache_dir()
         if named is None:
-            return Finding(WARN, "nothing is cached: no home folder", 'export LITELLMCTL_CACHE_DIR="$(mktemp -d)"')
+            return Finding(WARN, "not used, without a home folder", 'export LITELLMCTL_CACHE_DIR="$(mktemp -d)"')
         folder = Path(named)
-        # Not Path.exists(), which raises what os.path.exists() answers: a folder that may not be entered, say.
+        # Not Path.exists(), which raises an error for a folder that may not be entered.
         there = next((path for path in (folder, *folder.parents) if os.path.exists(path)), folder)
         if not os.path.isdir(there) or not os.access(there, os.W_OK):
-            return Finding(WARN, f"{there} cannot be written", 'export LITELLMCTL_CACHE_DIR="$(mktemp -d)"')
+            return Finding(WARN, f"{there} is not writable", 'export LITELLMCTL_CACHE_DIR="$(mktemp -d)"')
         if self._pair is None:
-            return Finding(OK, f"{folder}, empty for this profile")
+            return Finding(OK, f"{folder}: empty for this profile")
         lists = self._app.catalogs
         models, tools = lists.model_cache.read(), lists.tool_cache.read() if lists.uses_mcp else None
         ages = [f"{what} {age_text(found.age)} old" for what, found in (("models", models), ("tools", tools)) if found]
-        return Finding(OK, f"{folder}: {', '.join(ages) or 'nothing cached yet'}")
+        return Finding(OK, f"{folder}: {', '.join(ages) or 'empty'}")
 
     def _variables(self) -> Finding:
         if environment.flag("LITELLM_OFFLINE"):
-            return Finding(WARN, "LITELLM_OFFLINE is set: nothing is refreshed", "unset LITELLM_OFFLINE")
-        shadowed = self._pair.shadowed if self._pair else ()
-        if shadowed and self._pair:
-            return Finding(
-                WARN,
-                f"{' and '.join(shadowed)} not used: {self._pair.credential.origin} goes first",
-                f"unset {' '.join(shadowed)}",
-            )
-        return Finding(OK, "none that is set and not used")
+            return Finding(WARN, "LITELLM_OFFLINE is set, so nothing is refreshed", "unset LITELLM_OFFLINE")
+        ignored = self._app.connection.ignored() if self._pair else None
+        if ignored is not None:
+            return Finding(WARN, ignored.reason, f"unset {' '.join(ignored.names)}")
+        return Finding(OK, "no ignored variables")
 
     def _program(self) -> Finding:
         from litellmctl import __version__
@@ -346,7 +358,7 @@ class Checks:
         if ours is None or first is None or _same(first, ours):
             return Finding(OK, detail)
         folder = os.path.dirname(ours)
-        return Finding(WARN, f"{detail} at {ours}, and {first} comes first in PATH", f'export PATH="{folder}:$PATH"')
+        return Finding(WARN, f"{detail} at {ours}, but PATH finds {first} first", f'export PATH="{folder}:$PATH"')
 
     def _http_proxy(self) -> HttpProxy | None:
         from litellmctl.foundation.urls import is_loopback
@@ -355,12 +367,30 @@ class Checks:
         return None if is_loopback(self._url) else http_proxy.of_url(self._url)
 
 
+def _not_allowed(what: str, refusal: Failure) -> Finding:
+    """Return the finding for what the key may not do, with the proxy's reason, if that is more than its routes."""
+    from litellmctl.proxy.account import routes_in
+
+    reason = "" if refusal.words is None or routes_in(refusal.words) is not None else f": {refusal.words}"
+    return Finding(SKIP, f"this key may not {what}{reason}")
+
+
+def _is_address(host: str) -> bool:
+    from ipaddress import ip_address
+
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def _same(one: str, other: str) -> bool:
-    """Whether two paths lead to one program: the same file, or two that run the same interpreter's litellmctl."""
+    """Whether two paths are one program: the same file, or two that run the same interpreter's litellmctl."""
     try:
         if os.path.samefile(one, other):
             return True
-        # Whoever has a folder in PATH may have put a pipe there.
+        # It may be a pipe, in a folder of another user.
         return files.read(os.path.realpath(one), foreign=True) == files.read(os.path.realpath(other), foreign=True)
     except OSError:
         return False

@@ -1,4 +1,4 @@
-"""Who else may read or write our files and folders."""
+"""Which of our files and folders other users may read or write."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SHOWN = 3
 
 
 class Exposed(NamedTuple):
-    """A path of ours and what is wrong with it; the rights to take away, None where it is another user's."""
+    """A path of ours and its problem; the rights to remove (None if it belongs to another user)."""
 
     path: str
     what: str
@@ -33,29 +33,29 @@ class Exposed(NamedTuple):
 def exposure(
     config_dir: str | None, cache_dir: str | None, *, config_is_secret: bool, keys: Sequence[str] = ()
 ) -> Finding:
-    """Return what `doctor` says of our files, and of the private `keys` that the config file names.
+    """Return the finding about our files, and the private `keys` that the config file names.
 
     `config_is_secret`: config.toml itself holds a key.
     """
     if os.name == "nt":
-        return Finding(SKIP, "on Windows the rights of files come from their folders")
+        return Finding(SKIP, "on Windows, files have the rights of their folders")
     folders = [folder for folder in (config_dir, cache_dir) if folder is not None]
     folders += [os.path.join(folder, name) for folder in folders for name in ("exports", "sandbox")]
     folders = [folder for folder in folders if os.path.isdir(folder)]
-    found = [Exposed(path, "may be read by others", "go-rwx") for path in keys if may_be_read_by_others(path)]
+    found = [Exposed(path, "is readable by others", "go-rwx") for path in keys if may_be_read_by_others(path)]
     found += [one for folder in folders for one in _in_folder(folder, config_is_secret)]
-    # Whoever may rename a folder of ours can put one of his own there.
+    # A user who may rename a folder of ours can replace it.
     above = {os.path.dirname(os.path.realpath(folder)) for folder in folders}
     found += [one for folder in sorted(_with_ancestors(above) - set(folders)) for one in _above(folder)]
     if not found:
-        return Finding(OK, "only you may write them, and read what is secret")
+        return Finding(OK, "only you may write your files and read your secrets")
     words = [f"{one.path} {one.what}" for one in found]
     more = f"; and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
     return Finding(WARN, f"{'; '.join(words[:_SHOWN])}{more}", _remedy(found))
 
 
 def holds_secret(config: Config) -> bool:
-    """Whether the config file itself holds what can be a secret, and not a reference to it."""
+    """Whether the config file contains a possible secret, and not just a reference to it."""
     from litellmctl.settings.definitions import PROFILE_KEYS, shown
 
     profiles: Mapping[str, Any] = config.table.get("profiles", {})
@@ -78,9 +78,9 @@ def _in_folder(folder: str, config_is_secret: bool) -> Iterator[Exposed]:
     if is_strangers(status):
         yield _strangers(folder, status)
     elif status.st_mode & _WRITE:
-        yield Exposed(folder, "may be written by others", "go-rwx")
+        yield Exposed(folder, "is writable by others", "go-rwx")
     names: Sequence[str] = []
-    with suppress(OSError):  # a folder that we may not read ourselves
+    with suppress(OSError):  # a folder that this user may not read
         names = sorted(os.listdir(folder))
     for name in names:
         path = os.path.join(folder, name)
@@ -97,19 +97,19 @@ def _in_folder(folder: str, config_is_secret: bool) -> Iterator[Exposed]:
         if is_strangers(status):
             yield _strangers(path, status)
         elif status.st_mode & _WRITE:
-            yield Exposed(path, "may be written by others", "go-rwx" if is_secret else "go-w")
+            yield Exposed(path, "is writable by others", "go-rwx" if is_secret else "go-w")
         elif is_secret and status.st_mode & _READ:
-            yield Exposed(path, "may be read by others", "go-rwx")
+            yield Exposed(path, "is readable by others", "go-rwx")
 
 
 def _above(folder: str) -> Iterator[Exposed]:
-    """Yield what is wrong with a folder above ours, whose rights need not be as narrow."""
+    """Yield the problem of a folder above ours, whose rights need not be as narrow."""
     status = os.stat(folder)
     shared = stat.S_IWOTH if _is_own_group(status.st_gid) else _WRITE
     if is_strangers(status):
         yield _strangers(folder, status)
     elif status.st_mode & shared and not status.st_mode & stat.S_ISVTX:
-        yield Exposed(folder, "may be written by others", "go-w" if shared == _WRITE else "o-w")
+        yield Exposed(folder, "is writable by others", "go-w" if shared == _WRITE else "o-w")
 
 
 def _with_ancestors(folders: set[str]) -> set[str]:
@@ -122,7 +122,7 @@ def _with_ancestors(folders: set[str]) -> set[str]:
 
 
 def _is_own_group(gid: int) -> bool:
-    """Whether nobody else is in a group: it has the user's name, as many systems make one for each user."""
+    """Whether a group has no other members: many systems create one for each user, with the user's name."""
     if sys.platform != "win32":
         with suppress(ImportError, KeyError):
             import grp
@@ -135,15 +135,15 @@ def _is_own_group(gid: int) -> bool:
 
 
 def _strangers(path: str, status: os.stat_result) -> Exposed:
-    # By number: the report of the checks for an issue names nobody.
+    # By number, since the report for an issue names no user.
     return Exposed(path, f"belongs to another user (uid {status.st_uid})", None)
 
 
 def _remedy(found: Sequence[Exposed]) -> str:
-    """Return one command for all that rights can fix; a sentence where files are another user's."""
+    """Return one command for everything that chmod can fix; a sentence for files of another user."""
     strangers = [shlex.quote(one.path) for one in found if one.rights is None]
     if strangers:
-        return f"see what is in {' '.join(strangers[:_SHOWN])}, then move it away or make it yours"
+        return f"look at {' '.join(strangers[:_SHOWN])}, and ask its owner or your administrator"
     commands = []
     for rights in ("go-rwx", "go-w", "o-w"):
         paths = [shlex.quote(one.path) for one in found if one.rights == rights]

@@ -1,6 +1,6 @@
-"""The report of the checks for an issue: nothing in it says whose it is, or where.
+"""The report of the checks for an issue, which identifies neither the user nor the proxy.
 
-What the proxy said, and what was found about it, may name any host, user or deployment: only our own words are kept.
+The proxy's words may name any host, user or deployment: only our own words are kept.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from litellmctl.terminal.render import Row
 
 _PACKAGES = ("click", "requests", "urllib3", "keyring", "truststore")
-# Each begins where nothing that it could begin with stands before it, so that a text is walked through once.
+# Each begins after a character that it cannot contain, so that a text is scanned once.
 _ADDRESS = r"(?<![\w.+-])[\w.+-]+@[\w-]+\.[\w.-]+"
 _KEY = r"\b(?:sk-|eyJ|litellm_login_)[\w.-]+"
 _IP = r"\b\d{1,3}(?:\.\d{1,3}){3}\b|(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){2,}[0-9A-Fa-f]{0,4}(?:%\w+)?(?![\w:])"
 _URL = r"(?<=://)(?:[^\s/@]*@)?(?!HOST\b)[^\s/:,;\"')\\|]+|(?<=://)\[[^\]\s/]*\]"
-# The checks of this machine, whose findings are all in our words or the user's.
+# The checks of this machine, with findings in our words and the user's only.
 _LOCAL = frozenset(
     ("configuration", "name_resolution", "clock", "keyring", "files", "caches", "variables", "program"),
 )
 _ISSUER = r'issued by ".*"'
-# What is ours to the end: why there was no answer, and a version.
-_OURS = r"cannot reach .*|.* answers: LiteLLM (?:\d[\w.+-]{0,30}|\(it does not tell its version\))"
-_LEFT_OUT = " (what else was said is left out)"
+# These are ours to the end: why the proxy cannot be reached, and its version.
+_OURS = r"cannot reach .*|.* runs LiteLLM (?:\d[\w.+-]{0,30}|\(version unknown\))"
+_OMITTED = " (the rest is omitted)"
 
 
 def report_text(app: App, rows: Sequence[Row]) -> str:
@@ -54,7 +54,7 @@ def report_text(app: App, rows: Sequence[Row]) -> str:
     for row in rows:
         detail = _our_words(row["check"], sentence(row["detail"])).replace("|", "\\|")
         for text, stand_in in hidden:
-            # A short host or profile, such as `litellm`, may be a part of other words.
+            # A short host or profile, such as `litellm`, may be part of other words.
             flags = re.IGNORECASE if re.search(r"[./\\]", text) else 0
             detail = re.sub(rf"(?<![\w-]){re.escape(text)}(?![\w-])", stand_in, detail, flags=flags)
         for pattern, stand_in in ((_KEY, "KEY"), (_URL, "HOST"), (_ADDRESS, "USER"), (_IP, "ADDRESS")):
@@ -64,20 +64,20 @@ def report_text(app: App, rows: Sequence[Row]) -> str:
 
 
 def _our_words(check: str, detail: str) -> str:
-    """Return what we say ourselves in a finding: what others say comes behind a colon or in quotation marks."""
-    if check == "tls":  # of which only the issuer is somebody else's
+    """Return our own part of a finding: others' words are behind a colon or in quotation marks."""
+    if check == "tls":  # only the issuer is not ours
         return re.sub(_ISSUER, "issued by AUTHORITY", detail)
     if check in _LOCAL or re.fullmatch(_OURS, detail):
         return detail
     ours = re.split(r': |"', detail, maxsplit=1)[0]
-    return detail if ours == detail else f"{ours.rstrip()}{_LEFT_OUT}"
+    return detail if ours == detail else f"{ours.rstrip()}{_OMITTED}"
 
 
 def _hidden(app: App) -> list[tuple[str, str]]:
-    """Return the texts that tell whose report this is, the longest first, and what stands for each."""
+    """Return the texts that identify the user or the proxy, the longest first, each with its placeholder."""
     home = paths.home_if_any()
     found: list[tuple[str, str]] = [(home, "~")] if home and len(home) > 1 else []
-    with suppress(Exception):  # whatever a system says that has no name for its user
+    with suppress(Exception):  # the user may have no name
         found.append((getpass.getuser(), "USER"))
     try:
         profiles = [app.config.profile(name).base_url for name in app.config.profile_names]

@@ -1,4 +1,4 @@
-"""Checks that run at the same time, and are told of in the order that finds the first cause."""
+"""Checks that run at the same time and are reported in order, causes first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OK, WARN, FAIL, SKIP = "ok", "warn", "fail", "skip"
 
 
 class Finding(NamedTuple):
-    """What a check found: its status, what it saw, the command or sentence that mends it, and the failure of a fail."""
+    """The result of a check: its status, details, remedy (a command or a sentence), and the failure if it failed."""
 
     status: str
     detail: str
@@ -23,12 +23,12 @@ class Finding(NamedTuple):
 
     @classmethod
     def of(cls, failure: Failure) -> Finding:
-        """Return the finding that a failure is."""
-        return cls(FAIL, failure.message, failure.remedy or "litellmctl doctor -v, which names the requests", failure)
+        """Return the finding for a failure."""
+        return cls(FAIL, failure.message, failure.remedy or "litellmctl doctor -v", failure)
 
 
 class Check(NamedTuple):
-    """A check: its name, those without which it says nothing, and what it does."""
+    """A check: its name, the checks that have to pass before it, and its function."""
 
     name: str
     after: Sequence[str]
@@ -38,7 +38,7 @@ class Check(NamedTuple):
 def examine(checks: Sequence[Check]) -> Iterator[tuple[str, Finding]]:
     """Run the checks, each in a thread of its own as soon as those before it are done; yield them in their order.
 
-    One whose forerunner failed is skipped: what it would say has that cause.
+    A check is skipped if one before it failed, which would be the cause of its own failure.
     """
     pending: dict[str, Pending[Finding]] = {}
     for check in checks:
@@ -48,7 +48,7 @@ def examine(checks: Sequence[Check]) -> Iterator[tuple[str, Finding]]:
 
 
 def _finding(check: Check, pending: Mapping[str, Pending[Finding]]) -> Finding:
-    """Return what a check finds, once those before it are done."""
+    """Return the finding of a check, once those before it are done."""
     before = {name: pending[name].result() for name in check.after}
     for name, finding in before.items():
         if finding.status == FAIL:

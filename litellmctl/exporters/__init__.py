@@ -1,1 +1,1 @@
-"""The proxy as a provider in other programs: their files, how they are changed, and how that is undone."""
+"""The proxy as a provider in other programs: the changes of their files, and how to undo them."""

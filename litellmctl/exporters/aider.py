@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Aider(Exporter):
     """`openai-api-base` in .aider.conf.yml, and the models' limits and prices in .aider.model.metadata.json.
 
-    It knows one OpenAI-compatible place only, and its key comes from OPENAI_API_KEY.
+    aider supports only one OpenAI-compatible API, and reads its key from OPENAI_API_KEY.
     """
 
     name = "aider"
@@ -29,11 +29,11 @@ class Aider(Exporter):
         return paths.home() / ".aider.conf.yml"
 
     def folder(self) -> Path:
-        """Return where it keeps what it learns: its configuration lies in the home itself."""
+        """Return the folder of its caches: its configuration file is in the home folder itself."""
         return paths.home() / ".aider"
 
     def export(self, provider: Provider) -> Export:
-        """Return the place, and each model below the name by which aider asks for it."""
+        """Return the base URL, and each model under the name that aider sends."""
         models: list[Change] = [Set((f"openai/{model['id']}",), _model(model)) for model in provider.models]
         return Export(
             [

@@ -5,21 +5,21 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from litellmctl.exporters.exporter import Export, Exporter, FileChange, Fill, Provider, Put, Set, left_out, shell_words
+from litellmctl.exporters.exporter import Export, Exporter, FileChange, Fill, Provider, Put, Set, shell_words, skipped
 from litellmctl.settings import environment, paths
 
-# The name that the proxy's marketplace.json gives itself: Claude Code wants it as the key.
+# The name in the proxy's marketplace.json, which Claude Code expects as the key.
 _MARKETPLACE = "litellm"
 _DESCRIPTION = "From LiteLLM"
-# It asks for another model than these say: it has aliases, cuts off [1m], which speaks of the window, and white space.
+# Claude Code sends another name for these: aliases, names with [1m] (a context window), and with outer white space.
 _NOT_VERBATIM = re.compile(r"(?is)default|best|opusplan|fable|opus|sonnet|haiku|.*\[\d+m\]|\s.*|.*\s")
 
-# What it takes a model for that it does not know, and the least window that it can be told of.
+# The window that it assumes for unknown models, and the smallest one that it accepts.
 _ASSUMED_WINDOW, _LEAST_WINDOW = 1_000_000, 100_000
 
 
 class ClaudeCode(Exporter):
-    """`apiKeyHelper`, ANTHROPIC_BASE_URL and the rows of /model in settings.json; the model in use stays the user's."""
+    """`apiKeyHelper`, ANTHROPIC_BASE_URL and the rows of /model in settings.json; the selected model is kept."""
 
     name = "claude-code"
     title = "Claude Code"
@@ -31,7 +31,7 @@ class ClaudeCode(Exporter):
         return (Path(named) if named else paths.home() / ".claude") / "settings.json"
 
     def export(self, provider: Provider) -> Export:
-        """Return the settings. Of a model it takes the name and, where it would assume a larger one, the window."""
+        """Return the settings: model names, and the context windows that are smaller than Claude Code assumes."""
         names = [model["id"] for model in provider.models]
         models = [model for model in provider.models if not _NOT_VERBATIM.fullmatch(model["id"])]
         rows = [{"model": model["id"], "description": _DESCRIPTION} for model in models]
@@ -49,11 +49,11 @@ class ClaudeCode(Exporter):
             changes.append(Fill(("modelSettings",), windows))
         notes = [
             "claude --model MODEL",
-            "unset ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN  # also in its settings: it would send them to the proxy",
+            "unset ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN  # also in its settings, or it sends them to the proxy",
         ]
         if provider.with_skills:
             source = {"source": "url", "url": f"{provider.base_url}/claude-code/marketplace.json"}
             changes.append(Set(("extraKnownMarketplaces", _MARKETPLACE, "source"), source))
             notes.append(f"/plugin install NAME@{_MARKETPLACE}")
-        refused = left_out(list(filter(_NOT_VERBATIM.fullmatch, names)), "Claude Code takes it for another model")
+        refused = skipped(list(filter(_NOT_VERBATIM.fullmatch, names)), "Claude Code uses another model for this name")
         return Export([FileChange(self.path(), "json", changes)], notes=notes, warnings=refused)

@@ -12,19 +12,19 @@ _RENEW_MILLISECONDS = 300_000
 
 
 class Codex(Exporter):
-    """`model_providers.ID` in config.toml. It runs our command for the key; it refuses keys that it does not know."""
+    """`model_providers.ID` in config.toml. Codex runs our command for the key, and refuses unknown settings."""
 
     name = "codex"
     title = "Codex"
     program = "codex"
 
     def path(self) -> Path:
-        """Return config.toml of CODEX_HOME."""
+        """Return config.toml in CODEX_HOME."""
         named = environment.get("CODEX_HOME")
         return (Path(named) if named else paths.home() / ".codex") / "config.toml"
 
     def export(self, provider: Provider) -> Export:
-        """Return the provider. Codex asks the proxy for what it needs to know of a model: it keeps no list."""
+        """Return the provider, without models: Codex asks the proxy about a model."""
         command, *arguments = provider.command
         body = {
             "name": provider.name,

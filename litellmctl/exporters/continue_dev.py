@@ -17,22 +17,22 @@ from litellmctl.exporters.exporter import (
     Provider,
     Put,
     known,
-    left_out,
+    skipped,
 )
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
     from litellmctl.catalog.model import Model
 
-# It puts values in place of the first anywhere in the file, whatever the quotes, and asks the proxy for the other.
+# Continue replaces the first anywhere in the file, also in quotes, and asks the proxy for the second.
 _MEANS_MORE = re.compile(r".*\$\{\{.*|AUTODETECT", re.DOTALL)
 _MIGRATION = "https://docs.continue.dev/reference/yaml-migration"
 
 
 class Continue(Exporter):
-    """Items of `models` in config.yaml, whose names begin with `ID/`.
+    """Items of `models` in config.yaml with names that start with `ID/`.
 
-    It runs no command: the key is one of its secrets, which come from a variable, or from .env beside config.yaml.
+    Continue runs no command: the key is a secret, read from a variable or from .env beside config.yaml.
     """
 
     name = "continue"
@@ -46,7 +46,7 @@ class Continue(Exporter):
         return (Path(named) if named else paths.home() / ".continue") / "config.yaml"
 
     def export(self, provider: Provider) -> Export:
-        """Return the models, and what makes a new file a whole one."""
+        """Return the models, and the fields that a new file needs."""
         refused = [model["id"] for model in provider.models if _MEANS_MORE.fullmatch(model["id"])]
         items = [_model(model, provider) for model in provider.models if model["id"] not in refused]
         changes: list[Change] = [
@@ -56,7 +56,7 @@ class Continue(Exporter):
         return Export(
             [FileChange(self.path(), "yaml", changes)],
             notes=['eval "$(litellmctl env)" && code .   (or cn)'],
-            warnings=[*left_out(refused, "such a name means something else to Continue"), *self._supersedes()],
+            warnings=[*skipped(refused, "Continue treats this name as a reference"), *self._supersedes()],
         )
 
     def _supersedes(self) -> list[str]:
@@ -65,19 +65,19 @@ class Continue(Exporter):
         old = new.with_name("config.json")
         if os.path.lexists(new) or not os.path.exists(old):
             return []
-        told = f"Continue ignores {old} once {new} exists: copy what you need into the new file ({_MIGRATION})"
-        return [f"{told}; litellmctl export continue --undo removes it"]
+        ignored = f"Continue ignores {old} once {new} exists: copy what you need into the new file ({_MIGRATION})"
+        return [f"{ignored}; litellmctl export continue --undo removes it"]
 
 
 def _model(model: Model, provider: Provider) -> dict[str, Any]:
     window, most = model["context_window"], model["max_output_tokens"]
     takes, tools = model["input"], model["supports"].get("function_calling")
     has = {"tool_use": tools, "image_input": takes and "image" in takes}
-    # Its own guess by the model's name stands where not all of them are known.
+    # Unless all of them are known, Continue guesses by the model's name.
     abilities = None if takes is None or tools is None else [name for name, can in has.items() if can]
     options = known(
         contextLength=window,
-        # A request of which no token is left for the prompt is refused.
+        # A request is refused if it leaves no token for the prompt.
         maxTokens=most if most is None or window is None or most < window else None,
     )
     return known(

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from litellmctl.exporters.exporter import Block, Export, Exporter, FileChange, Provider, left_out
+from litellmctl.exporters.exporter import Block, Export, Exporter, FileChange, Provider, skipped
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Crush(Exporter):
     """`provider add` and `model add` in crushrc, which is Bash on every system.
 
-    Crush expands the key once more whenever it asks a model: so the command stands there unexpanded, and what it
-    prints is never taken for shell.
+    Crush expands the key for every request to a model. So the file has the command itself, whose output is not
+    expanded again.
     """
 
     name = "crush"
@@ -46,7 +46,7 @@ class Crush(Exporter):
         return Export(
             [FileChange(self.path(), "text", [Block(provider.id, text)])],
             notes=[f"crush run --model {provider.id}/MODEL, or choose it in crush with ctrl+l"],
-            warnings=left_out(refused, "a word of Bash has no NUL"),
+            warnings=skipped(refused, "Bash does not allow NUL characters"),
         )
 
 
@@ -57,7 +57,7 @@ def _model(provider_id: str, model: Model) -> str:
         f"{provider_id}/{model['id']}",
         name=model["id"],
         context_window=window,
-        # Crush asks for so many each time, and then a prompt must have room beside them.
+        # Crush requests this many tokens each time, and the prompt needs room too.
         default_max_tokens=most if most and window and most < window else None,
         can_reason=model["reasoning"],
         supports_images=None if takes is None else "image" in takes,

@@ -1,4 +1,4 @@
-"""The files of other programs: changed in place, with everything else in them and its comments kept."""
+"""Changing the files of other programs in place, with everything else in them kept, comments too."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from litellmctl.foundation import line_ends
 if TYPE_CHECKING:
     from pathlib import Path
 
-_BY_HAND = "mend it, or copy by hand what litellmctl export prints"
+_BY_HAND = "fix it, or copy the output of litellmctl export by hand"
 _BEGIN, _END = "# >>> litellmctl {name} >>>", "# <<< litellmctl {name} <<<"
 
 
 class _Unfit(Exception):
-    """What is to be changed is something else than it should be."""
+    """The value to change has an unexpected type."""
 
 
 def changed(change: FileChange, before: str | None) -> str:
-    """Return the file's text with what changes in it; `before` is None where there is no file yet.
+    """Return the file's text with the changes; `before` is None if there is no file yet.
 
-    What the result means is compared with what it should mean, so that no other setting is lost by a slip of ours.
+    The result is parsed and compared with the expected value, so that no mistake of ours loses another setting.
     """
     text = before or ""
     mark = "\ufeff" if text.startswith("\ufeff") else ""
@@ -41,7 +41,7 @@ def changed(change: FileChange, before: str | None) -> str:
         changes = list(_keyed(change.changes, old))
         expected = _applied(_plain(old), changes)
         if before is not None and _theirs_first(_plain(old), changes) == expected:
-            return before  # however it is written
+            return before  # in any formatting
         for edited in _EDITORS[change.format]:
             after = edited(text, changes, old)
             if after is not None:
@@ -49,16 +49,16 @@ def changed(change: FileChange, before: str | None) -> str:
                 if _theirs_first(_plain(_read(change, after)), changes) == expected:
                     return mark + after
     except _Unfit as error:
-        raise ConfigFailure(f"{change.path}: {error}; it is left as it is", remedy=_BY_HAND) from None
+        raise ConfigFailure(f"cannot change {change.path}: {error}", remedy=_BY_HAND) from None
     raise ConfigFailure(
-        f"{change.path} could not be changed without losing something in it: nothing was written",
-        remedy="copy by hand what litellmctl export prints",
+        f"cannot change {change.path} without losing other settings; nothing was written",
+        remedy="copy the output of litellmctl export by hand",
     )
 
 
 def _with_json(before: str, changes: Sequence[Set | Put], old: Any) -> str:
     text = before if before.strip() else "{}\n"
-    # The members of one object at once: a thousand models are a thousand members.
+    # All members of one object at once: there may be a thousand models.
     for parent, group in groupby(changes, key=lambda one: one.keys[:-1]):
         text = jsonc.with_members(text, parent, {one.keys[-1]: _new_value(old, one) for one in group})
     return text
@@ -75,7 +75,7 @@ def _with_toml(before: str, changes: Sequence[Set | Put], _: Any) -> str:
             table: Any = document
             for key in one.keys[:-1]:
                 if key not in table:
-                    # A table that only holds tables has no line of its own.
+                    # A table that holds only tables has no line of its own.
                     table[key] = tomlkit.table(is_super_table=True)
                 table = table[key]
             _replace(table, one.keys[-1], value)
@@ -85,7 +85,7 @@ def _with_toml(before: str, changes: Sequence[Set | Put], _: Any) -> str:
 
 
 def _replace(table: Any, name: str, value: Any) -> None:
-    """Set a member of a table. The remarks at its end stay: they may be on the table that follows."""
+    """Set a member of a table. Comments at its end are kept, since they may belong to the next table."""
     from tomlkit.items import Table, item
 
     old = table.get(name)
@@ -114,10 +114,10 @@ def _remarks_at_the_end(table: Any) -> list[Any]:
 
 
 def _with_toml_below(before: str, changes: Sequence[Set | Put], _: Any) -> str | None:
-    """Return the text with tables of ours at its end; None where something else than a table changes.
+    """Return the text with our tables at its end; None if anything but a table changes.
 
-    A table that dotted keys define may get further ones there (toml.io/en/v1.0.0, Table), and tomlkit would put those
-    between the keys, where they take in the keys that follow.
+    tomlkit would put a new table between dotted keys of its parent, and the keys after it would become its own. At the
+    end of the file it is correct (toml.io/en/v1.0.0, Table).
     """
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
@@ -139,7 +139,7 @@ def _with_toml_below(before: str, changes: Sequence[Set | Put], _: Any) -> str |
 
 
 def _without(text: str, keys: Sequence[str]) -> str:
-    """Return TOML without the table at `keys`, where there is one."""
+    """Return TOML without the table at `keys`, if there is one."""
     import tomlkit
 
     document: Any = tomlkit.parse(text)
@@ -154,7 +154,7 @@ def _without(text: str, keys: Sequence[str]) -> str:
 
 
 def _with_yaml(before: str, changes: Sequence[Set | Put], old: Any) -> str | None:
-    """Return the text in which only the lines of what changes are changed; None where it is not written so."""
+    """Return the text with only the lines of the changes changed; None if it is not in block style."""
     from ruamel.yaml.error import YAMLError
 
     text = before
@@ -170,12 +170,12 @@ def _with_yaml(before: str, changes: Sequence[Set | Put], old: Any) -> str | Non
     return text
 
 
-def _with_yaml_anew(before: str, changes: Sequence[Set | Put], old: Any) -> str:
-    """Return the text as ruamel writes it: the comments stay, but not every space."""
+def _with_yaml_rewritten(before: str, changes: Sequence[Set | Put], old: Any) -> str:
+    """Return the text as ruamel writes it: with the comments, but not every space."""
     yaml = _yaml()
     document = yaml.load(before) or type(old)()
     for one in changes:
-        # Printed and read, so that texts are in quotes where they must be.
+        # Printed and parsed, so that texts get the quotes that they need.
         read = yaml.load(yaml_edit.printed(list(one.items) if isinstance(one, Put) else one.value))
         new = replace(one, items=read) if isinstance(one, Put) else replace(one, value=read)
         document = _set_in(document, new.keys, _new_value(document, new))
@@ -211,19 +211,19 @@ def _with_blocks(before: str, changes: Sequence[Change]) -> str:
 
 
 def _line(words: str) -> re.Pattern[str]:
-    """Return the pattern of a line that is just these words: two of them, and no pattern of all that is between."""
+    """Return the pattern of a line with just these words."""
     return re.compile(rf"^{re.escape(words)}\r?$", re.MULTILINE)
 
 
 _EDITORS: dict[str, Sequence[Callable[[str, Sequence[Set | Put], Any], str | None]]] = {
     "json": [_with_json],
     "toml": [_with_toml, _with_toml_below],
-    "yaml": [_with_yaml, _with_yaml_anew],
+    "yaml": [_with_yaml, _with_yaml_rewritten],
 }
 
 
 def _read(change: FileChange, text: str) -> Any:
-    """Return what a file means."""
+    """Return the value in a file."""
     where = ""
     try:
         if change.format == "json":
@@ -235,35 +235,35 @@ def _read(change: FileChange, text: str) -> Any:
         return _yaml().load(text) or _empty(change.changes)
     except jsonc.NotJson as error:
         raise _unreadable(change.path, str(error), text, error.position) from None
-    except Exception as error:  # noqa: BLE001 - whatever a parser finds: the file stays as it is
+    except Exception as error:  # noqa: BLE001 - any error of a parser: the file is not changed
         mark = getattr(error, "problem_mark", None)
         if mark is not None:
-            where = f" (line {mark.line + 1}, column {mark.column + 1})"
+            where = f"line {mark.line + 1}, column {mark.column + 1}: "
         elif found := re.search(r"\(at (line \d+, column \d+)\)", str(error)):
-            where = f" ({found[1]})"
-        elif change.format == "toml":  # it ends too early
-            where = f" (line {text.count(chr(10)) + 1}, column {len(text) - text.rfind(chr(10))})"
+            where = f"{found[1]}: "
+        elif change.format == "toml":  # the file ends too early
+            where = f"line {text.count(chr(10)) + 1}, column {len(text) - text.rfind(chr(10))}: "
         raise ConfigFailure(
-            f"{change.path} is not valid {change.format.upper()}{where}: it is left as it is", remedy=_BY_HAND
+            f"cannot change {change.path}: {where}not valid {change.format.upper()}", remedy=_BY_HAND
         ) from None
 
 
 def _read_json(text: str) -> Any:
-    """Return what JSON means whose byte order mark was taken off."""
+    """Return the value in JSON without its byte order mark."""
     if text.startswith("\ufeff"):
         raise jsonc.NotJson("a second byte order mark", 0)
     return jsonc.parse(text).value if text.strip() else {}
 
 
 def _applied(new: Any, changes: Sequence[Set | Put]) -> Any:
-    """Return what a file should mean after the changes."""
+    """Return the value that a file should have after the changes."""
     for one in changes:
         new = _set_in(new, one.keys, _new_value(new, one))
     return _plain(new)
 
 
 def _theirs_first(new: Any, changes: Sequence[Set | Put]) -> Any:
-    """Return what a file means, with the items of ours behind the others of their lists, wherever they stand."""
+    """Return the value in a file, with our items moved to the end of their lists."""
     for one in changes:
         found = _found(new, one.keys)
         if isinstance(one, Put) and isinstance(found, list):
@@ -272,7 +272,7 @@ def _theirs_first(new: Any, changes: Sequence[Set | Put]) -> Any:
 
 
 def _keyed(changes: Sequence[Change], old: Any) -> Iterator[Set | Put]:
-    """Yield the changes by key; what is to be filled in is set member by member, so that the others stay."""
+    """Yield the changes by key; a `Fill` is set member by member, so that the others are kept."""
     for one in changes:
         if isinstance(one, Fill):
             yield from _missing(one.keys, _found(old, one.keys), one.value)
@@ -295,12 +295,12 @@ def _found(document: Any, keys: Sequence[str]) -> Any:
 
 
 def _new_value(document: Any, change: Set | Put) -> Any:
-    """Return the value to set: a list keeps its items that are not ours."""
+    """Return the value to set; a list keeps the items that are not ours."""
     if isinstance(change, Set):
         return change.value
     found = _found(document, change.keys)
     if not isinstance(found, list | None):
-        raise _Unfit(f"{'.'.join(change.keys) or 'the whole'} is not a list")
+        raise _Unfit(f"{'.'.join(change.keys) or 'the file'} is not a list")
     kept = [] if found is None else found
     for index in reversed(range(len(kept))):
         if change.owns(kept[index]):
@@ -313,7 +313,7 @@ def _set_in(document: Any, keys: Sequence[str], value: Any) -> Any:
     if not keys:
         return value
     if not isinstance(document, Mapping):
-        raise _Unfit("the whole is not a mapping")
+        raise _Unfit("the file is not a mapping")
     table: Any = document
     for key in keys[:-1]:
         if not isinstance(table.get(key), Mapping):
@@ -330,13 +330,13 @@ def _empty(changes: Sequence[Change]) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value of plain mappings, lists and scalars, to be compared."""
+    """Return a value as plain mappings, lists and scalars, for comparison."""
     if isinstance(value, Mapping):
         return {key if isinstance(key, str) else repr(key): _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
     if isinstance(value, int) and not isinstance(value, bool):
-        return int(value)  # json refuses one of thousands of digits, which hexadecimal ones may have
+        return int(value)  # json refuses thousands of digits, which a hexadecimal number may have
     return json.loads(json.dumps(value, default=str))
 
 
@@ -344,6 +344,6 @@ def _unreadable(path: Path, why: str, text: str, position: int) -> ConfigFailure
     line = text.count("\n", 0, position) + 1
     column = position - text.rfind("\n", 0, position)
     return ConfigFailure(
-        f"{path} (line {line}, column {column}): {why}; it is left as it is",
+        f"cannot change {path}: line {line}, column {column}: {why}",
         remedy=_BY_HAND,
     )

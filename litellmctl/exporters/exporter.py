@@ -1,4 +1,4 @@
-"""What an exporter is: one program, the files it reads, and what is to stand in them."""
+"""The base class of exporters: one program, its files, and the changes to them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from litellmctl.catalog.model import Tier
+from litellmctl.foundation.sentences import listed
+from litellmctl.foundation.text import dump_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,17 +20,15 @@ if TYPE_CHECKING:
 
 # The variable that `litellmctl env` sets to the key.
 KEY_VARIABLE = "LITELLM_API_KEY"
-# So many models are named in a warning, and the others counted.
-_MAX_NAMED = 5
 
 
 @dataclass(frozen=True)
 class Provider:
     """The proxy, as a provider of models.
 
-    `base_url` is the proxy's root, without `/v1`; `command` are the words of the command that prints the key.
-    Programs that run no command read it from a variable: `KEY_VARIABLE`, where they do not insist on one of their own.
-    `with_skills` asks for the proxy's skill marketplace too.
+    `base_url` is the proxy's root, without `/v1`; `command` has the words of the command that prints the key. Programs
+    that run no command read the key from a variable: `KEY_VARIABLE`, or one of their own. `with_skills` adds the
+    proxy's skill marketplace.
     """
 
     id: str
@@ -46,7 +46,7 @@ class Provider:
 
 @dataclass(frozen=True)
 class Set:
-    """The value at `keys` becomes `value`; what stands in a mapping beside it stays."""
+    """Set the value at `keys` to `value`, and keep its neighbours."""
 
     keys: tuple[str, ...]
     value: Any
@@ -54,9 +54,9 @@ class Set:
 
 @dataclass(frozen=True)
 class Put:
-    """In the list at `keys`, the items in which `mark` has the value `owner` are replaced by `items`.
+    """Replace by `items` those items of the list at `keys` in which `mark` has the value `owner`.
 
-    With `is_prefix` those in which that value begins with `owner`.
+    With `is_prefix`, those in which that value starts with `owner`.
     """
 
     keys: tuple[str, ...]
@@ -66,14 +66,14 @@ class Put:
     is_prefix: bool = False
 
     def owns(self, item: Any) -> bool:
-        """Whether an item of the list is one of ours."""
+        """Whether an item of the list is ours."""
         value = item.get(self.mark) if isinstance(item, Mapping) else None
         return isinstance(value, str) and (value.startswith(self.owner) if self.is_prefix else value == self.owner)
 
 
 @dataclass(frozen=True)
 class Fill:
-    """The members of `value` that the mapping at `keys` lacks are added to it, mapping by mapping."""
+    """Add the members of `value` that the mapping at `keys` lacks, recursively."""
 
     keys: tuple[str, ...]
     value: dict[str, Any]
@@ -81,7 +81,7 @@ class Fill:
 
 @dataclass(frozen=True)
 class Block:
-    """The lines between our two marks, which `name` tells from other blocks of ours, become `text`."""
+    """Replace the lines between our two marks for `name` by `text`."""
 
     name: str
     text: str
@@ -92,7 +92,7 @@ Change = Set | Put | Fill | Block
 
 @dataclass(frozen=True)
 class FileChange:
-    """A file and what changes in it. `format` is json (comments allowed), toml, yaml or text (for blocks)."""
+    """A file and the changes to it. `format` is json (comments allowed), toml, yaml or text (for blocks)."""
 
     path: Path
     format: str
@@ -101,7 +101,7 @@ class FileChange:
 
 @dataclass(frozen=True)
 class Export:
-    """What an exporter makes of a provider: the files, what the user does then, and what to know before a write."""
+    """The changes to files for a provider, the commands to run then, and warnings to print before a write."""
 
     files: Sequence[FileChange]
     notes: Sequence[str] = ()
@@ -111,8 +111,8 @@ class Export:
 class Exporter(ABC):
     """One program.
 
-    `name` is what `export` takes, `title` what people call it, `program` its executable, `key_from` where it takes the
-    key from, in words.
+    `name` is the argument of `export`, `title` the name of the program, `program` its executable, and `key_from` says
+    where it takes the key from.
     """
 
     name: ClassVar[str]
@@ -122,27 +122,27 @@ class Exporter(ABC):
 
     @abstractmethod
     def path(self) -> Path:
-        """Return the program's own file that `export` changes first, by the program's own rules."""
+        """Return the first file that `export` changes, found by the program's own rules."""
 
     def folder(self) -> Path:
-        """Return the folder whose existence says that the program is used here."""
+        """Return the folder that exists if the program is used here."""
         return self.path().parent
 
     @abstractmethod
     def export(self, provider: Provider) -> Export:
-        """Return what is to stand in the program's files; no key is in it.
+        """Return the changes to the program's files, without any key.
 
-        Nothing is written. The program's files are read only where what they say changes what is right for the program,
-        and nothing fails because of them.
+        Nothing is written. The program's files are read only if their content changes what the program needs; a file
+        that cannot be read is ignored.
         """
 
 
 def shell_words(words: Sequence[str]) -> str:
-    """Return a command as one line, for programs that give it to a shell: sh, or cmd on Windows."""
+    """Return a command as one line for programs that run it in a shell: sh, or cmd on Windows."""
     if sys.platform == "win32":
         from subprocess import list2cmdline
 
-        # Some try Git Bash first, which would eat the backslashes of an unquoted path.
+        # Some programs try Git Bash first, which would drop the backslashes of an unquoted path.
         program, *rest = words
         line = f'"{program.replace(chr(92), "/")}" {list2cmdline(rest)}'
     else:
@@ -152,24 +152,21 @@ def shell_words(words: Sequence[str]) -> str:
     return line
 
 
-def left_out(names: Sequence[str], why: str) -> list[str]:
-    """Return the warning that models of these names are left out: none where there are none."""
-    if not names:
-        return []
-    others = f" and {len(names) - _MAX_NAMED} others" if len(names) > _MAX_NAMED else ""
-    return [f"left out {', '.join(map(repr, names[:_MAX_NAMED]))}{others}: {why}"]
+def skipped(names: Sequence[str], why: str) -> list[str]:
+    """Return the warning that the models with these names are skipped; none if there are no names."""
+    return [f"skipped {listed([dump_json(name) for name in names])}: {why}"] if names else []
 
 
 def per_token(per_million: float | None) -> float | None:
-    """Return a price in US dollars for one token, from one for a million."""
-    # Decimal shifts the point: a division would make 1.0000000000000001e-07 of some prices.
+    """Return the price of one token in US dollars, from that of a million."""
+    # Decimal shifts the point: a division would turn some prices into 1.0000000000000001e-07.
     return None if per_million is None else float(Decimal(repr(per_million)).scaleb(-6))
 
 
 def priced(cost: Cost) -> tuple[Tier, list[Tier]]:
-    """Return the prices that a model starts with, and its tiers above those, for programs that take tiers.
+    """Return the base prices of a model and its tiers above those, for programs that support tiers.
 
-    Prices that begin above 0 tokens are those to start with.
+    A tier that begins above 0 tokens has the base prices.
     """
     first = Tier(
         above=0,
@@ -183,5 +180,5 @@ def priced(cost: Cost) -> tuple[Tier, list[Tier]]:
 
 
 def known(**facts: Any) -> dict[str, Any]:
-    """Return those facts that are known: None is left out, never guessed."""
+    """Return the facts that are not None: what is unknown is never guessed."""
     return {name: value for name, value in facts.items() if value is not None}

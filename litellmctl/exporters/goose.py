@@ -17,18 +17,18 @@ _RENEW_SECONDS = 300
 
 
 class Goose(Exporter):
-    """A file of its own in custom_providers. It runs our command for the key, without a shell."""
+    """A file of its own in custom_providers. goose runs our command for the key, without a shell."""
 
     name = "goose"
     title = "goose"
     program = "goose"
 
     def path(self) -> Path:
-        """Return the file of the provider with the usual name."""
+        """Return the file of the provider with the default name."""
         return self._file("litellm")
 
     def folder(self) -> Path:
-        """Return goose's own folder: XDG's but on Windows."""
+        """Return goose's own folder: that of XDG, except on Windows."""
         root = environment.get("GOOSE_PATH_ROOT")
         if root and Path(root).is_absolute():
             return Path(root) / "config"
@@ -39,7 +39,7 @@ class Goose(Exporter):
         return folder
 
     def export(self, provider: Provider) -> Export:
-        """Return the provider with its models. It has the prefix of all custom ones: goose has a litellm built in."""
+        """Return the provider with its models. Its name has a prefix, since goose has a built-in litellm."""
         name = self._file(provider.id).stem
         command, *arguments = provider.command
         body = {
@@ -48,7 +48,7 @@ class Goose(Exporter):
             "display_name": provider.name,
             "base_url": f"{provider.v1}/chat/completions",
             "requires_auth": True,
-            # One of the two: a key of an earlier kind is taken out.
+            # Empty, to override the key of an earlier version of this file.
             "api_key_env": "",
             "auth": {
                 "command": command,

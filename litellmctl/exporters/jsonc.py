@@ -1,4 +1,4 @@
-"""Changing JSON with comments and trailing commas in place: every byte outside of what changes stays as it is."""
+"""Changing JSON with comments and trailing commas in place: every byte outside of the change is kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MAX_DEPTH = 200
 
 
 class NotJson(ValueError):
-    """The text is no JSON with comments; `position` is where that shows."""
+    """The text is not valid JSON with comments; `position` is the place of the error."""
 
     def __init__(self, message: str, position: int) -> None:
         super().__init__(message)
@@ -23,7 +23,7 @@ class NotJson(ValueError):
 
 
 class Member(NamedTuple):
-    """A member of an object: where its key begins, and its value."""
+    """A member of an object: the position of its key, and its value."""
 
     key_start: int
     value: JsonNode
@@ -40,7 +40,7 @@ class JsonNode(NamedTuple):
 
 
 def parse(text: str) -> JsonNode:
-    """Return the value that the text holds. A key that comes twice is refused: nobody knows which one counts."""
+    """Return the value in the text. Raises NotJson, also for duplicate keys, which programs read differently."""
     start = _skip(text, 1 if text.startswith("\ufeff") else 0)
     node = _value(text, start, 0)
     end = _skip(text, node.end)
@@ -52,7 +52,7 @@ def parse(text: str) -> JsonNode:
 def with_members(text: str, keys: Sequence[str], members: Mapping[str, Any]) -> str:
     """Return the text with these members of the object at `keys` set.
 
-    Objects on the way are made where they are missing; a null becomes one.
+    Missing objects on the way are created; a null becomes one.
     """
     node = parse(text)
     indent = _indent_of(text, node) or "  "
@@ -67,7 +67,7 @@ def with_members(text: str, keys: Sequence[str], members: Mapping[str, Any]) -> 
         _require_object(node, keys[:depth])
     found = {name: node.members[name].value for name in members if name in node.members}
     missing = {name: value for name, value in members.items() if name not in found}
-    # From the end to the beginning, so that what is still to be done stays where it was found.
+    # From the end to the beginning, so that the positions of the other edits stay valid.
     after = _inserted(text, node, missing, indent) if missing else text
     for name, old in sorted(found.items(), key=lambda item: item[1].start, reverse=True):
         after = _replaced(after, old, members[name], indent)
@@ -75,7 +75,7 @@ def with_members(text: str, keys: Sequence[str], members: Mapping[str, Any]) -> 
 
 
 def _nested(keys: Sequence[str], value: Any) -> Any:
-    """Return objects in objects by these names, the value in the last one."""
+    """Return nested objects with these names, and the value in the innermost."""
     for key in reversed(keys):
         value = {key: value}
     return value
@@ -96,7 +96,7 @@ def _require_object(node: JsonNode, keys: Sequence[str]) -> None:
 
 
 def _inserted(text: str, node: JsonNode, members: Mapping[str, Any], indent: str) -> str:
-    """Add members behind the last one of an object."""
+    """Add members after the last one of an object."""
     own, newline = _column(text, node.start), _newline(text)
     new = ",".join(
         f"{newline}{own}{indent}{_printed(name, '', '', '')}: {_printed(value, indent, own + indent, newline)}"
@@ -109,15 +109,15 @@ def _inserted(text: str, node: JsonNode, members: Mapping[str, Any], indent: str
 
 
 def _filled(text: str, node: JsonNode, new: str, ending: str) -> str:
-    """Put what is new into an empty object or array, behind the comments in it."""
+    """Insert into an empty object or array, after the comments in it."""
     inside = text[node.start + 1 : node.end - 1].rstrip()
     return f"{text[: node.start + 1]}{inside}{new}{ending}{text[node.end - 1 :]}"
 
 
 def _behind(text: str, node: JsonNode, last: int, new: str, ending: str | None) -> str:
-    """Put what is new behind the last member or item, which ends at `last`, and the comments on its line.
+    """Insert after the last member or item, which ends at `last`, and after the comments on its line.
 
-    `ending` comes before the closing bracket where that stood on the same line.
+    `ending` is put before the closing bracket if that was on the same line.
     """
     newline = _newline(text)
     between = text[last : node.end - 1]
@@ -134,7 +134,7 @@ def _behind(text: str, node: JsonNode, last: int, new: str, ending: str | None) 
 
 
 def _kept(node: JsonNode, value: Sequence[Any]) -> list[bool]:
-    """Return which items of an array stay: those with which the new value begins, in their order."""
+    """Return which items of an array are kept: those that the new value starts with, in their order."""
     wanted = [json.dumps(one) for one in value]  # to Python, 1 is true
     kept: list[bool] = []
     found = 0
@@ -145,7 +145,7 @@ def _kept(node: JsonNode, value: Sequence[Any]) -> list[bool]:
 
 
 def _with_items(text: str, node: JsonNode, kept: Sequence[bool], added: Sequence[Any], indent: str) -> str:
-    """Return the text in which an array has lost the items that are not kept, and has others behind them."""
+    """Return the text with the items of an array that are not kept removed, and others appended."""
     after = _with_added(text, node, added, indent) if added else text
     parts, position = [], 0
     for start, end in _cuts(after, node, kept):
@@ -172,9 +172,9 @@ def _with_added(text: str, node: JsonNode, added: Sequence[Any], indent: str) ->
 
 
 def _cuts(text: str, node: JsonNode, kept: Sequence[bool]) -> list[tuple[int, int]]:
-    """Return which parts of the text go with the items that are not kept: these, their commas, their empty lines."""
+    """Return the parts of the text to remove: items that are not kept, their commas and empty lines."""
     cuts: list[tuple[int, int]] = []
-    comma_before = None  # the comma of the last item that stays
+    comma_before = None  # the comma of the last item that is kept
     for item, stays in zip(node.items, kept, strict=True):
         comma = _skip(text, item.end)
         has_comma = text[comma : comma + 1] == ","
@@ -184,14 +184,14 @@ def _cuts(text: str, node: JsonNode, kept: Sequence[bool]) -> list[tuple[int, in
         if not has_comma and comma_before:
             cuts.append(comma_before)  # else it would be a trailing one
         if has_comma and text[item.end : comma].strip():
-            cuts += [(item.start, item.end), (comma, comma + 1)]  # a comment stands between them
+            cuts += [(item.start, item.end), (comma, comma + 1)]  # there is a comment between them
         else:
             cuts.append(_widened(text, item.start, comma + 1 if has_comma else item.end, is_last=not has_comma))
     return sorted(cuts)
 
 
 def _widened(text: str, start: int, end: int, *, is_last: bool) -> tuple[int, int]:
-    """Return a part of the text with the white space around it that would be left over."""
+    """Return a part of the text, extended by the white space around it that would be left."""
     line, rest = _line_start(text, start), _LINE_END.match(text, end)
     if line is not None and rest:
         return line, rest.end()
@@ -205,13 +205,13 @@ def _widened(text: str, start: int, end: int, *, is_last: bool) -> tuple[int, in
 
 
 def _comma(after: str) -> int | None:
-    """Return where a trailing comma stands, which is no part of a comment."""
+    """Return the position of a trailing comma, outside of comments."""
     position = _skip(after, 0)
     return position if after[position : position + 1] == "," else None
 
 
 def _rest_of_line(after: str) -> str:
-    """Return what stands behind the last member on its line: comments that belong to it."""
+    """Return the comments after the last member on its line, which belong to it."""
     found = _LINE.match(after)
     assert found is not None
     return found[0].rstrip()
@@ -223,19 +223,19 @@ def _newline(text: str) -> str:
 
 def _printed(value: Any, indent: str, own: str, newline: str) -> str:
     text = json.dumps(value, ensure_ascii=False, indent=indent)
-    # What a terminal would act on; there is none of it outside of texts.
+    # Control characters, which can only be inside texts.
     text = re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", text)
     return text.replace("\n", f"{newline}{own}")
 
 
 def _column(text: str, position: int) -> str:
-    """Return the white space that begins the line of this position."""
+    """Return the white space at the start of the line at this position."""
     line = text[text.rfind("\n", 0, position) + 1 : position]
     return line[: len(line) - len(line.lstrip(" \t"))]
 
 
 def _indent_of(text: str, node: JsonNode) -> str | None:
-    """Return by how much the file indents: the first member that begins a line tells."""
+    """Return the indentation of the file: that of the first member that starts a line."""
     for key_start, value in node.members.values():
         start = _line_start(text, key_start)
         if start is not None and start > node.start:
@@ -249,7 +249,7 @@ def _indent_of(text: str, node: JsonNode) -> str | None:
 
 
 def _line_start(text: str, position: int) -> int | None:
-    """Return where the line of a position begins if only white space is before it: a whole file may be one line."""
+    """Return the start of the line at a position if only white space is before it; a whole file may be one line."""
     while position and text[position - 1] in " \t":
         position -= 1
     return position if text[position - 1 : position] == "\n" else None
@@ -306,7 +306,7 @@ def _array(text: str, start: int, depth: int) -> JsonNode:
 
 
 def _separated(text: str, position: int, closing: str) -> int:
-    """Return where the next member or the closing bracket begins."""
+    """Return the position of the next member or the closing bracket."""
     position = _skip(text, position)
     if text[position : position + 1] == ",":
         return _skip(text, position + 1)

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 
 class Llm(Exporter):
-    """Items of extra-openai-models.yaml, whose `api_key_name` is the provider's name.
+    """Items of extra-openai-models.yaml with the provider's name as `api_key_name`.
 
-    The key comes from its own key store, or from OPENAI_API_KEY where that has none of this name.
+    llm reads the key from its own key store, or from OPENAI_API_KEY if that has none with this name.
     """
 
     name = "llm"
     title = "llm"
     program = "llm"
-    key_from = "reads the key from OPENAI_API_KEY, or has it in its own store."
+    key_from = "reads the key from OPENAI_API_KEY or its own key store."
 
     def path(self) -> Path:
         """Return the file in LLM_USER_PATH, or in the folder that Click gives llm."""
@@ -37,8 +37,8 @@ class Llm(Exporter):
             [FileChange(self.path(), "yaml", [Put((), items, "api_key_name", provider.id)])],
             notes=[
                 f'OPENAI_API_KEY="$(litellmctl token)" llm -m {provider.id}/MODEL "A prompt"',
-                # A pipe does not do: llm asks the terminal where there is one.
-                f"or keep a key that does not end, pasted where it asks: llm keys set {provider.id}",
+                # Not with a pipe: llm asks on the terminal if there is one.
+                f"llm keys set {provider.id}  # or this, with a key that does not expire",
             ],
         )
 
@@ -58,6 +58,6 @@ def _model(model: Model, provider: Provider) -> dict[str, Any]:
         "model_name": model["id"],
         "api_base": provider.v1,
         "api_key_name": provider.id,
-        # Each is off where it is not said.
+        # What is missing is off.
         **{name: True for name, has in abilities.items() if has},
     }

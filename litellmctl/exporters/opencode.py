@@ -21,8 +21,8 @@ from litellmctl.exporters.exporter import (
     Provider,
     Set,
     known,
-    left_out,
     priced,
+    skipped,
 )
 from litellmctl.foundation import files
 from litellmctl.settings import environment, paths
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
     from litellmctl.catalog.model import Model, Tier
 
-# It merges these in this order: the last one wins.
+# opencode merges these in this order: the last one wins.
 _NAMES = ("config.json", "opencode.json", "opencode.jsonc")
 _MAX_BYTES = 64 * 2**20
 _THRESHOLD = 200_000
-# It puts the variable or the file of such a name in its place, before it reads the JSON.
+# opencode replaces these by a variable or a file before it parses the JSON.
 _REFERENCES = ("{env:", "{file:")
-# With a model of such a name 1.18.33 does not start: JavaScript's objects have these by nature.
+# opencode 1.18.33 does not start with a model of this name: JavaScript objects have these members.
 _OF_OBJECTS = frozenset(
     {
         "__defineGetter__",
@@ -58,9 +58,9 @@ _OF_OBJECTS = frozenset(
 
 
 class Opencode(Exporter):
-    """`provider.ID` in opencode.jsonc where there is one, else in opencode.json.
+    """`provider.ID` in opencode.jsonc if it exists, else in opencode.json.
 
-    It runs no command: the key comes from a variable.
+    opencode runs no command: it reads the key from a variable.
     """
 
     name = "opencode"
@@ -69,7 +69,7 @@ class Opencode(Exporter):
     key_from = "reads the key from LITELLM_API_KEY."
 
     def path(self) -> Path:
-        """Return the user's file whose values win, not that of a project."""
+        """Return the user's file that overrides the others, not that of a project."""
         *_, plain, commented = _globals()
         return _named() or (commented if os.path.exists(commented) else plain)
 
@@ -86,7 +86,7 @@ class Opencode(Exporter):
         settings = {path: _settings(path) for path in [*(path for path in _globals() if path != own), own]}
         schema = Fill((), {"$schema": "https://opencode.ai/config.json"})
         changes: dict[Path, list[Change]] = {own: [schema, Set(("provider", provider.id), body)]}
-        warnings = left_out(refused, "such a name means something else to opencode")
+        warnings = skipped(refused, "opencode cannot use this name")
         for path, change, warning in _shown(settings, provider.id):
             changes.setdefault(path, []).append(change)
             warnings.append(warning)
@@ -107,7 +107,7 @@ def _globals() -> list[Path]:
 
 
 def _settings(path: Path) -> dict[str, Any]:
-    """Return what a file of opencode's says: nothing where it cannot be read, which is for a write to tell."""
+    """Return the settings in a file of opencode; none if it cannot be read, which a write would report."""
     try:
         found = jsonc.parse(files.read(path, foreign=True, limit=_MAX_BYTES).decode()).value
     except (OSError, ValueError):
@@ -116,23 +116,23 @@ def _settings(path: Path) -> dict[str, Any]:
 
 
 def _shown(settings: dict[Path, dict[str, Any]], name: str) -> Iterator[tuple[Path, Change, str]]:
-    """Yield what changes in which file so that opencode does not hide the provider, with the words that say so.
+    """Yield the file and the change that make opencode show the provider, with a warning about it.
 
-    `settings` are those of the files in their order: a list of a later one replaces that of an earlier one.
+    `settings` has the files in their order: a list in a later file replaces that in an earlier one.
     """
     for key, is_right, verb in (("enabled_providers", True, "adds"), ("disabled_providers", False, "removes")):
         path = next((path for path in reversed(settings) if key in settings[path]), None)
         names = settings[path][key] if path else None
-        # An empty list of enabled ones hides all. What is no list, opencode itself refuses.
+        # An empty list of enabled providers hides all. opencode itself refuses what is not a list.
         if path and isinstance(names, list) and (name in names) is not is_right:
             new = [*names, name] if is_right else [one for one in names if one != name]
             yield path, Set((key,), new), f"{key} in {path} hides {name} from opencode: this export {verb} it"
 
 
 def _merged(settings: dict[Path, dict[str, Any]], own: Path, name: str) -> list[str]:
-    """Return the warnings that another file has the provider too."""
+    """Return a warning for each other file that has the provider too."""
     return [
-        f"{path} has provider.{name} too: opencode merges it with that of {own}, which wins"
+        f"{path} also has provider.{name}: opencode merges both, and {own} overrides it"
         for path, found in settings.items()
         if path != own and isinstance(providers := found.get("provider"), dict) and name in providers
     ]
@@ -149,7 +149,7 @@ def _model(model: Model) -> dict[str, Any]:
     modalities = known(input=model["input"], output=model["output"])
     return known(
         name=model["id"],
-        # It takes both or none of each of these.
+        # opencode needs both or none of each of these.
         limit=limit if len(limit) == 2 else None,
         cost=cost and known(**cost, context_over_200k=_over_200k(tiers)),
         modalities=modalities if len(modalities) == 2 else None,
@@ -166,9 +166,9 @@ def _rates(prices: Tier) -> dict[str, Any] | None:
 
 
 def _over_200k(tiers: Sequence[Tier]) -> dict[str, Any] | None:
-    """Return the prices above 200,000 tokens, the one threshold that it takes.
+    """Return the prices above 200,000 tokens, the only threshold that opencode supports.
 
-    A tier that begins later stands there too, as in opencode's own list of models (models.dev).
+    A later tier is put there too, as in opencode's own list of models (models.dev).
     """
     within = [tier for tier in tiers if tier["above"] <= _THRESHOLD]
     return _rates((within[-1:] or tiers)[0]) if tiers else None

@@ -13,24 +13,24 @@ from litellmctl.settings import environment, paths
 if TYPE_CHECKING:
     from litellmctl.catalog.model import Model, Tier
 
-# Pi's thinking levels are LiteLLM's reasoning efforts but for one word.
+# Pi's thinking levels have the names of LiteLLM's reasoning efforts, except one.
 _LEVELS = {"off" if effort == "none" else effort: effort for effort in EFFORTS}
 _CLAUDE = r"(?i)(?<![a-z])(?:anthropic/|(?:claude|fable|opus|sonnet|haiku)(?![a-z]))"
 _KIMI = r"(?i)(?<![a-z])(?:moonshotai|moonshot|kimi)(?![a-z])"
-# Moonshot takes OpenAI's API strictly: what it does not know is an error.
+# Moonshot refuses parameters that it does not know.
 _KIMI_RESPONSES = {"supportsDeveloperRole": False, "supportsStrictMode": False}
 _KIMI_CHAT = {**_KIMI_RESPONSES, "supportsReasoningEffort": False, "maxTokensField": "max_tokens"}
 
 
 class Pi(Exporter):
-    """`providers.ID` in models.json. It runs our command for the key, through a shell, at each request."""
+    """`providers.ID` in models.json. Pi runs our command for the key in a shell, for each request."""
 
     name = "pi"
     title = "Pi"
     program = "pi"
 
     def path(self) -> Path:
-        """Return models.json of PI_CODING_AGENT_DIR."""
+        """Return models.json in PI_CODING_AGENT_DIR."""
         named = environment.get("PI_CODING_AGENT_DIR")
         return (Path(paths.expanded(named)) if named else paths.home() / ".pi" / "agent") / "models.json"
 
@@ -67,16 +67,16 @@ def _model(model: Model) -> dict[str, Any]:
 
 
 def _is_complete(model: Model) -> bool:
-    """Whether Pi need not assume a price, which would be 0, or a limit."""
+    """Whether Pi knows all prices and limits, so that it does not assume any."""
     first, tiers = priced(model["cost"])
     levels = [level[name] for level in (first, *tiers) for name in PRICES]  # type: ignore[literal-required]
     return None not in (*levels, model["context_window"], model["max_output_tokens"])
 
 
 def _cost(model: Model) -> dict[str, Any] | None:
-    """Return the prices, of which Pi wants all four: for one that is missing it takes 0 in any case.
+    """Return all four prices, as Pi needs them; it takes 0 for a missing one.
 
-    A request that is larger than a tier's `inputTokensAbove` pays that tier's prices for all of its tokens.
+    A request larger than a tier's `inputTokensAbove` pays the tier's prices for all of its tokens.
     """
     first, tiers = priced(model["cost"])
     levels = [_rates(level) for level in (first, *tiers)]
@@ -102,10 +102,10 @@ def _rates(prices: Tier) -> dict[str, Any] | None:
 
 
 def _compat(model: Model) -> dict[str, Any] | None:
-    """Return what is peculiar to the models of two makers, which Pi knows only by their own addresses."""
+    """Return settings for the models of two makers, which Pi recognizes only by their own URLs."""
     responses, makers = model["mode"] == "responses", set(model["providers"] or ())
     if re.search(_KIMI, model["id"]) or makers == {"moonshot"}:
         return _KIMI_RESPONSES if responses else _KIMI_CHAT
     if not responses and (re.search(_CLAUDE, model["id"]) or makers == {"anthropic"}):
-        return {"cacheControlFormat": "anthropic"}  # without it, prompt caching silently does nothing
+        return {"cacheControlFormat": "anthropic"}  # without it, prompt caching does nothing
     return None

@@ -1,4 +1,4 @@
-"""Writing into other programs' files, with a backup and a receipt of each write, so that it can be undone."""
+"""Writing to other programs' files, with a receipt of each write that --undo restores from."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from litellmctl.exporters.exporter import FileChange
 
 _MAX_BYTES = 64 * 2**20
-# What may be a secret in the lines around ours: the value of a setting or variable with such a name, what looks like a
-# key, and the password in a URL. A reference is none: $NAME, ${{ secrets.NAME }} or {env:NAME}.
+# Possible secrets in the lines around ours: values of settings and variables with such names, texts that look like
+# keys, and passwords in URLs. References are not secrets: $NAME, ${{ secrets.NAME }} or {env:NAME}.
 _PRIVATE = re.compile(
     r"""(?ix) (?:key|token|secret|passw(?:or)?d|authorization|credential|cookie)
         (?![\w.-]{0,40}(?:name|env|helper|command|cmd|url|file|path)\b) [\w.-]{0,40} ["']? \s* [:=,] \s*
@@ -40,7 +40,7 @@ _MASK = "********"
 
 
 class Planned(NamedTuple):
-    """A file before and after: its bytes (None: it is not there), and whether it changes at all."""
+    """A file before and after a write: its bytes (None: there is no file)."""
 
     path: Path
     before: bytes | None
@@ -48,17 +48,17 @@ class Planned(NamedTuple):
 
     @property
     def made_folders(self) -> list[Path]:
-        """The folders that writing it makes, the innermost first."""
+        """The folders that the write creates, the innermost first."""
         return [folder for folder in self.path.parents if not os.path.exists(folder)]
 
     @property
     def is_new(self) -> bool:
-        """Whether it changes."""
+        """Whether the write changes it."""
         return self.before != self.after
 
 
 class Receipts:
-    """The receipts of one program's writes, the newest last, in a folder of ours."""
+    """The receipts of writes for one program, in litellmctl's own folder."""
 
     def __init__(self, folder: str, name: str) -> None:
         self._folder = Path(folder) / "exports"
@@ -78,7 +78,7 @@ class Receipts:
         return planned
 
     def write(self, planned: Sequence[Planned]) -> list[Planned]:
-        """Write what changes, with a receipt; return what that was. All files are written, or none."""
+        """Write the changed files, with a receipt, and return them. All files are written, or none."""
         due = [one for one in planned if one.is_new]
         if not due:
             return []
@@ -86,7 +86,7 @@ class Receipts:
             for one in due:
                 _require_writable(one.path)
                 if _read(one.path) != one.before:
-                    raise _cannot(one.path, "write", "it was changed just now by somebody else")
+                    raise _cannot(one.path, "write", "another program has just changed it")
             receipt = self._write_receipt(due)
             done: list[Planned] = []
             try:
@@ -103,24 +103,24 @@ class Receipts:
         return due
 
     def undo(self) -> list[Path]:
-        """Restore what was there before the last write; return the files. Refuses where one was edited since."""
+        """Restore the files from before the last write, and return them. Refuses if one was edited since."""
         with self._locked():
             receipts = self._receipts()
             if not receipts:
-                raise Rejected("not_found", f"nothing was written for {self._name}", remedy="litellmctl export --list")
+                raise Rejected("not_found", f"nothing to undo for {self._name}", remedy="litellmctl export --list")
             entries = _entries(receipts[-1])
             due = []
             for entry in entries:
                 now = _read(entry.path)
                 if now == entry.before:
-                    continue  # a kill came before it was written, or after it was restored
+                    continue  # we were killed before it was written, or after it was restored
                 due.append(entry)
                 if now is None or sha256(now).hexdigest() != entry.digest:
-                    what = "is gone" if now is None else "was edited"
+                    what = "was removed" if now is None else "was edited"
                     raise Rejected(
                         "rejected",
-                        f"{entry.path} {what} since it was written: nothing was undone",
-                        remedy=f"take out by hand what you do not want; what was there before is in {receipts[-1]}",
+                        f"cannot undo: {entry.path} {what} since the last --write",
+                        remedy=f"edit it by hand; {receipts[-1]} has the old content (base64)",
                     )
             for entry in due:
                 _require_writable(entry.path)
@@ -129,7 +129,7 @@ class Receipts:
             for entry in entries:
                 files.forget_temporaries(entry.path)
                 for folder in entry.made_folders:
-                    with suppress(OSError):  # somebody keeps something there
+                    with suppress(OSError):  # it is not empty
                         folder.rmdir()
             try:
                 receipts[-1].unlink()
@@ -144,18 +144,18 @@ class Receipts:
                 stack.enter_context(locks.locked(self._folder / self._name))
             except OSError as error:
                 raise _own(error, self._folder, "write") from None
-            for left in self._folder.glob(f".{self._name}.*.tmp"):  # by a kill: a receipt's name does not come again
+            for left in self._folder.glob(f".{self._name}.*.tmp"):  # by a kill: names of receipts are not used again
                 with suppress(OSError):
                     left.unlink()
             yield
 
     @property
     def count(self) -> int:
-        """How many writes can be undone."""
+        """The number of writes that can be undone."""
         return len(self._receipts())
 
     def _receipts(self) -> list[Path]:
-        # Somebody may keep a copy of one beside it.
+        # The user may keep copies beside them.
         try:
             return sorted(path for path in self._folder.glob(f"{self._name}.*.json") if _NUMBERED.search(path.name))
         except OSError as error:
@@ -190,7 +190,7 @@ class _Written(NamedTuple):
 
 
 def diff(planned: Planned) -> str:
-    """Return the change as a unified diff; values of the user's own that may be secret are masked."""
+    """Return the change as a unified diff, in which possible secrets of the user are masked."""
     from difflib import unified_diff
 
     before = (planned.before or b"").decode()
@@ -201,7 +201,7 @@ def diff(planned: Planned) -> str:
         str(planned.path),
         lineterm="",
     )
-    # A line of the user's may come again as one of the new ones: with a comma behind it, say.
+    # The new lines may repeat a line of the user, for example with a comma added.
     secrets = sorted(_secrets(before), key=len, reverse=True)
     return "\n".join(_masked(line, secrets) for line in lines)
 
@@ -232,23 +232,23 @@ def _entries(receipt: Path) -> list[_Written]:
     except files.NotOurs as error:
         raise _own(error, receipt, "read") from None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        raise Failure("file", f"the receipt {receipt} cannot be read", remedy="restore the file by hand") from None
+        raise Failure("file", f"cannot read the receipt {receipt}", remedy="restore the file by hand") from None
 
 
 def _path(text: str) -> Path:
-    """Return the path that a receipt names; what no path can be is a ValueError."""
+    """Return the path in a receipt. Raises ValueError if it cannot be a path."""
     if not text or b"\0" in os.fsencode(text):
         raise ValueError("not a path")
     return Path(text)
 
 
 def _read(path: Path) -> bytes | None:
-    """Return a file's bytes; None where there is none."""
+    """Return the bytes of a file; None if there is none."""
     try:
         return files.read(path, foreign=True, limit=_MAX_BYTES)
     except FileNotFoundError:
         if path.is_symlink():
-            raise _cannot(path, "read", "it is a link to nothing") from None
+            raise _cannot(path, "read", "it is a broken link") from None
         return None
     except IsADirectoryError:
         raise _cannot(path, "read", "it is not a file") from None
@@ -259,14 +259,14 @@ def _read(path: Path) -> bytes | None:
 
 
 def _require_writable(path: Path) -> None:
-    """Refuse to replace a file that is not the user's own: it would become so."""
+    """Refuse to replace a file of another user: the new file would belong to this one."""
     try:
         found = path.stat()
     except OSError:
         return
     if sys.platform != "win32":
         if os.geteuid() not in {0, found.st_uid}:
-            raise _cannot(path, "write", "it belongs to somebody else")
+            raise _cannot(path, "write", "it belongs to another user")
         if not stat.S_IMODE(found.st_mode) & stat.S_IWUSR:
             raise _cannot(path, "write", "it is read-only")
     elif not os.access(path, os.W_OK):
@@ -292,17 +292,19 @@ def _restore(path: Path, before: bytes | None) -> None:
 
 def _cannot(path: Path, verb: str, why: str) -> Failure:
     return Failure(
-        "file", f"cannot {verb} {path}: {why}", remedy="litellmctl export TOOL prints what to put there by hand"
+        "file",
+        f"cannot {verb} {path}: {why}",
+        remedy="run litellmctl export without --write, and copy the output by hand",
     )
 
 
 def _own(error: OSError, path: Path, verb: str) -> Failure:
-    """Return the failure of a file of ours, which is the one that the error names where that is not as we make it."""
+    """Return the failure for a file of litellmctl's own, named by the error if that is an unsafe file."""
     if isinstance(error, files.NotOurs):
         return Failure("file", f"cannot {verb} {error.filename}: it {files.reason(error)}", remedy=error.remedy)
     return _cannot(path, verb, files.reason(error))
 
 
 def is_installed(program: str, folder: Path) -> bool:
-    """Whether a program is there: its executable is found, or its folder exists."""
+    """Whether a program is installed: its executable is found, or its folder exists."""
     return shutil.which(program) is not None or os.path.isdir(folder)

@@ -1,35 +1,34 @@
-"""The exporters there are, in the order in which they are listed."""
+"""The exporters in the order in which they are listed. Each is imported on use: `--help` needs only their names."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING
-
-from litellmctl.exporters.aider import Aider
-from litellmctl.exporters.claude_code import ClaudeCode
-from litellmctl.exporters.codex import Codex
-from litellmctl.exporters.continue_dev import Continue
-from litellmctl.exporters.crush import Crush
-from litellmctl.exporters.goose import Goose
-from litellmctl.exporters.llm import Llm
-from litellmctl.exporters.opencode import Opencode
-from litellmctl.exporters.pi import Pi
-from litellmctl.exporters.zed import Zed
 
 if TYPE_CHECKING:
     from litellmctl.exporters.exporter import Exporter
 
-EXPORTERS: dict[str, Exporter] = {
-    exporter.name: exporter
-    for exporter in (
-        Opencode(),
-        Codex(),
-        ClaudeCode(),
-        Pi(),
-        Crush(),
-        Aider(),
-        Continue(),
-        Zed(),
-        Llm(),
-        Goose(),
-    )
+_EXPORTERS: dict[str, Callable[[], Exporter]] = {
+    "opencode": lambda: import_module("litellmctl.exporters.opencode").Opencode(),
+    "codex": lambda: import_module("litellmctl.exporters.codex").Codex(),
+    "claude-code": lambda: import_module("litellmctl.exporters.claude_code").ClaudeCode(),
+    "pi": lambda: import_module("litellmctl.exporters.pi").Pi(),
+    "crush": lambda: import_module("litellmctl.exporters.crush").Crush(),
+    "aider": lambda: import_module("litellmctl.exporters.aider").Aider(),
+    "continue": lambda: import_module("litellmctl.exporters.continue_dev").Continue(),
+    "zed": lambda: import_module("litellmctl.exporters.zed").Zed(),
+    "llm": lambda: import_module("litellmctl.exporters.llm").Llm(),
+    "goose": lambda: import_module("litellmctl.exporters.goose").Goose(),
 }
+NAMES = tuple(_EXPORTERS)
+
+
+def exporter(name: str) -> Exporter:
+    """Return the exporter with this name."""
+    return _EXPORTERS[name]()
+
+
+def exporters() -> dict[str, Exporter]:
+    """Return all exporters by name."""
+    return {name: exporter(name) for name in NAMES}

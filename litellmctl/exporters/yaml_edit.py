@@ -1,4 +1,4 @@
-"""Changing YAML in place, where it is written in blocks: every line outside of what changes stays as it is."""
+"""Changing YAML in block style in place: every line outside of the change is kept."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-# Texts that need no quotes, but for words that YAML 1.1, which many programs read, takes for something else.
+# Texts that need no quotes, except words with a meaning in YAML 1.1, which many programs read.
 _PLAIN = re.compile(r"[A-Za-z](?:[\w./@+-]|:(?=[\w/]))*", re.ASCII)
 _WORDS = re.compile(r"(?i)y|n|yes|no|on|off|true|false|null")
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 
 
 class NotInBlocks(Exception):
-    """What is to change is not written in blocks, or cannot be found."""
+    """The value to change is not in block style, or cannot be found."""
 
 
 class YamlNode(NamedTuple):
-    """A value from `start` up to `end`: the pairs of a mapping, or the items of a list; `is_block` says how written."""
+    """A value from `start` up to `end`: the pairs of a mapping, or the items of a list; `is_block`: in block style."""
 
     start: int
     end: int
@@ -32,7 +32,7 @@ _NOTHING = YamlNode(0, 0, None, [], [], False)
 
 
 def with_value(before: str, keys: Sequence[str], value: Any) -> str:
-    """Return the text with the value at `keys` set; mappings on the way are made where they are missing."""
+    """Return the text with the value at `keys` set; missing mappings on the way are created."""
     node = _root(before)
     if node is None:
         for name in reversed(keys):
@@ -54,7 +54,7 @@ def with_value(before: str, keys: Sequence[str], value: Any) -> str:
 
 
 def with_items(before: str, keys: Sequence[str], is_ours: Sequence[bool], items: Sequence[Any]) -> str:
-    """Return the text in which those items of the list at `keys` that are ours are taken out, and `items` added."""
+    """Return the text with our items of the list at `keys` removed, and `items` added."""
     node = _root(before) or _NOTHING
     for key in keys:
         node = next((value for name, value in node.pairs if name.text == key), _NOTHING)
@@ -68,7 +68,7 @@ def with_items(before: str, keys: Sequence[str], is_ours: Sequence[bool], items:
         if ours
     ]
     if items:
-        last = _line_end(before, node.items[-1].end), ""  # what is taken out there ends nothing
+        last = _line_end(before, node.items[-1].end), ""  # the removed item does not end the list
         place, gap = last if is_ours[-1] else _place(before, starts[-1], node.items, column)
         edits.append((place, place, gap + _indented(printed(list(items)), column)))
     text = before
@@ -78,7 +78,7 @@ def with_items(before: str, keys: Sequence[str], is_ours: Sequence[bool], items:
 
 
 def printed(value: Any) -> str:
-    """Return a value in blocks, which YAML 1.1 and 1.2 read alike."""
+    """Return a value in block style, with the same meaning in YAML 1.1 and 1.2."""
     if isinstance(value, Mapping) and value:
         return "".join(f"{_scalar(key)}:{_below(one)}" for key, one in value.items())
     if isinstance(value, list | tuple) and value:
@@ -107,16 +107,16 @@ def _with_pair(
         place, gap = _place(before, start, [value for _, value in node.pairs], column)
         return before[:place] + gap + new + before[place:]
     end = found[1].end
-    # A comment behind it stays on its last line; a text in a block of its own ends with its line break.
+    # A comment after it stays on its last line; a block scalar ends with its line break.
     return (
         before[: found[0].start - len(column)] + (new if before[end - 1] == "\n" else new.rstrip("\n")) + before[end:]
     )
 
 
 def _place(before: str, start: int, nodes: Sequence[YamlNode], column: str) -> tuple[int, str]:
-    """Return where something new begins behind the last of these values, and the line break that it needs first.
+    """Return the position for a new value after the last of these, and the line break that it needs before it.
 
-    A text in a block of its own that no line break ends would get one more: what is new goes above that.
+    A block scalar without a final line break would get one: then the new value goes above it.
     """
     last = _line_end(before, nodes[-1].end)
     gap = _gap(before, last)
@@ -124,7 +124,7 @@ def _place(before: str, start: int, nodes: Sequence[YamlNode], column: str) -> t
         return last, gap
     above = _line_end(before, nodes[-2].end) if len(nodes) > 1 else 0
     place = start
-    while place > above:  # with the remarks on it
+    while place > above:  # with the comments above it
         line = before.rfind("\n", 0, place - 1) + 1
         if line < above or not before.startswith(f"{column}#", line):
             break
@@ -147,7 +147,7 @@ def _indented(text: str, column: str) -> str:
 
 
 def _column(text: str, position: int) -> str:
-    """Return the white space before this position: there may be nothing else on its line."""
+    """Return the white space before this position. Raises NotInBlocks if there is anything else on its line."""
     line = text[text.rfind("\n", 0, position) + 1 : position]
     if line.strip(" "):
         raise NotInBlocks
@@ -155,7 +155,7 @@ def _column(text: str, position: int) -> str:
 
 
 def _line_end(text: str, position: int) -> int:
-    """Return where the next line begins, but this position where a line begins there."""
+    """Return the start of the next line, or this position if a line starts there."""
     if position and text[position - 1] == "\n":
         return position
     found = text.find("\n", position)
@@ -163,7 +163,7 @@ def _line_end(text: str, position: int) -> int:
 
 
 def _dash(text: str, position: int, column: int) -> int:
-    """Return where the line begins whose dash, in this column, belongs to the item at this position."""
+    """Return the start of the line with the dash, in this column, of the item at this position."""
     while position >= 0:
         start = text.rfind("\n", 0, position) + 1
         if text[start + column : start + column + 1] == "-" and not text[start : start + column].strip(" "):
@@ -208,7 +208,7 @@ def _inner(events: Iterator[Any], text: str) -> tuple[list[YamlNode], int]:
 
 
 def _value(key: YamlNode, value: YamlNode, text: str) -> YamlNode:
-    """Return a value; one that is not written at all is found where the next line begins: it belongs to the colon."""
+    """Return a value; an empty one is at the colon, though the parser puts it on the next line."""
     if value.start != value.end:
         return value
     colon = text.index(":", key.end) + 1

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from litellmctl.exporters.exporter import Export, Exporter, FileChange, Provider, Set, known, left_out
+from litellmctl.exporters.exporter import Export, Exporter, FileChange, Provider, Set, known, skipped
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 class Zed(Exporter):
-    """`language_models.openai_compatible.ID` in settings.json. The key comes from a variable, or Zed's keychain."""
+    """`language_models.openai_compatible.ID` in settings.json. Zed reads the key from a variable or its keychain."""
 
     name = "zed"
     title = "Zed"
     program = "zed"
-    key_from = "reads the key from LITELLM_API_KEY, or has it in its own store."
+    key_from = "reads the key from LITELLM_API_KEY or its own key store."
 
     def path(self) -> Path:
-        """Return the user's settings; XDG_CONFIG_HOME counts on Linux alone."""
+        """Return the user's settings; only on Linux, Zed reads XDG_CONFIG_HOME."""
         if sys.platform == "win32":
             folder = Path(environment.get("APPDATA") or paths.home()) / "Zed"
         elif sys.platform == "darwin":
@@ -32,7 +32,7 @@ class Zed(Exporter):
         return folder / "settings.json"
 
     def export(self, provider: Provider) -> Export:
-        """Return the provider with the models whose context window is known: Zed takes no others."""
+        """Return the provider and its models with a known context window, which Zed requires."""
         body = {
             "api_url": provider.v1,
             "available_models": [_model(model) for model in provider.models if model["context_window"] is not None],
@@ -41,7 +41,7 @@ class Zed(Exporter):
         return Export(
             [FileChange(self.path(), "json", [Set(("language_models", "openai_compatible", provider.id), body)])],
             notes=[f'{_variable(provider.id)}="$(litellmctl token)" zed'],
-            warnings=left_out(missing, "Zed asks for the context window, which is unknown"),
+            warnings=skipped(missing, "Zed needs the context window, which is unknown"),
         )
 
 
@@ -54,7 +54,7 @@ def _model(model: Model) -> dict[str, Any]:
         parallel_tool_calls=supports.get("parallel_function_calling"),
         chat_completions=False if responses else None,
     )
-    # It wants these four where it is told of any: the others are as Zed has them by default.
+    # Zed needs all four if any is set: the others have its defaults.
     defaults = {"tools": True, "images": False, "parallel_tool_calls": False, "prompt_cache_key": False}
     return known(
         name=model["id"],
@@ -65,7 +65,7 @@ def _model(model: Model) -> dict[str, Any]:
 
 
 def _variable(provider_id: str) -> str:
-    """Return the variable that Zed reads: the name in capitals, with _ between letters and digits too."""
+    """Return the variable that Zed reads: the name in upper case, with _ also between letters and digits."""
     import re
 
     return "_".join(re.findall(r"[a-z]+|[0-9]+", provider_id)).upper() + "_API_KEY"

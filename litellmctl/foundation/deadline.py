@@ -13,13 +13,13 @@ from litellmctl.foundation.threads import SLICE_SECONDS, in_background, start_da
 
 T = TypeVar("T")
 
-# A wait of one slice that took so much longer: this process was stopped, or the machine slept.
+# If the wait of one slice takes so much longer, this process was stopped, or the machine slept.
 _AWAY_SECONDS = 2.0
-_LONGER = "give it longer with --timeout SECONDS"
+_LONGER = "allow more time with --timeout SECONDS"
 
 
 class Deadline:
-    """The moment at which a call must be over; `seconds` is None for no limit."""
+    """The moment by which a call must be done; `seconds` is None for no limit."""
 
     def __init__(self, seconds: float | None) -> None:
         self.seconds = seconds
@@ -45,9 +45,9 @@ class Deadline:
         return left is not None and left <= 0
 
     def _left(self) -> float | None:
-        """Return the seconds that are left, None where there is no limit; while it is paused none of them pass.
+        """Return the seconds that are left, None without a limit. None of them pass during a pause.
 
-        Nor while this process is stopped: what has come meanwhile, a token say, is not to be thrown away.
+        Time in which this process was stopped does not count: an answer that came then, as a token, is not lost.
         """
         with self._lock:
             if self._looked_at is not None:  # by `run`, in every slice
@@ -59,7 +59,7 @@ class Deadline:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Let the time of the body not count: a helper that prints a key has its own limit.
+        """Stop the clock during the body: a helper that prints a key has its own limit.
 
         Several threads may pause at once: the time counts again when the last of them goes on.
         """
@@ -98,7 +98,7 @@ class Deadline:
         """Yield the items, each waited for no later than the deadline, or for `silence` seconds.
 
         A thread looks at the clock, and calls `stop`, which is to end the wait: sockets have time-outs for one read,
-        and what trickles is many. That costs no time for an item, of which a download has thousands.
+        and a body that trickles takes many. An item costs no time: a download has thousands.
         """
         late: list[Unavailable] = []
         over = threading.Event()
@@ -110,7 +110,7 @@ class Deadline:
                 if self.is_over:
                     late.append(self.passed())
                 elif since is not None and now > since + silence:
-                    late.append(Unavailable("timeout", f"nothing came for {silence:g} s", remedy=_LONGER))
+                    late.append(Unavailable("timeout", f"the proxy sent nothing for {silence:g} s", remedy=_LONGER))
                 else:
                     continue
                 with suppress(Exception):

@@ -1,7 +1,8 @@
-"""Reading and writing our files: whole after a kill at any moment, and no other user's, pipe or device among them.
+"""Reading and writing our files, which are complete after a kill at any moment.
 
-All of our files are opened here. One that is not as we would have made it is refused, before it is opened and again
-once it is open: what was checked is what is read. On Windows, whose owners and modes are others, only its kind counts.
+All of our files are opened here. A file of another user, a pipe or a device is refused, before it is opened and again
+when it is open, so that the file that was checked is read. On Windows, which has other owners and modes, only its kind
+counts.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ ABANDONED_SECONDS = 600
 MAX_BYTES = 256 * 2**20
 _MAX_LINKS = 40  # as Linux has it
 _KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
-# Nothing waits for the other end of a pipe, no link is followed, and no terminal becomes ours.
+# Do not wait for the other end of a pipe, follow no link, and take over no terminal.
 CAREFULLY = sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_NOFOLLOW", "O_NOCTTY", "O_BINARY"))
-_NEW = "litellmctl"  # what temporary files are called that have no file's name yet
+_NEW = "litellmctl"  # names of temporary files for new files
 
 
 class NotOurs(OSError):
-    """A file is not as we make ours: another user's, a link where none belongs, or no file at all.
+    """A file is not one of ours: it belongs to another user, or is a link, a folder, a pipe or a device.
 
     `strerror` says what it is instead, as "belongs to alice (uid 1001), not to you"; `remedy` what helps.
     """
@@ -44,13 +45,14 @@ def read(path: AnyPath, *, follow: bool = True, foreign: bool = False, limit: in
     """Return the content of one of our files, `limit` bytes at most; never wait for it.
 
     A symbolic link of the user's own, or of root's, is followed, unless `follow` is false. `foreign` is for files of
-    other programs, which may be anybody's. Raises OSError: NotOurs, with its remedy, for what we would not have made.
+    other programs, whose owner may be another user. Raises OSError: NotOurs, with its remedy, for a file that we would
+    not have made.
     """
     descriptor = _open(path, follow=follow, foreign=foreign)
     try:
         size, left, chunks = os.fstat(descriptor).st_size, limit + 1, []
         if size <= limit:
-            # Not by the size alone, which is 0 for the endless files that a kernel makes up.
+            # The size alone does not tell: it is 0 for endless files of the kernel.
             while left and (chunk := os.read(descriptor, min(max(size, 2**16) + 1, left))):
                 chunks.append(chunk)
                 left -= len(chunk)
@@ -82,25 +84,25 @@ def _open(path: AnyPath, *, follow: bool, foreign: bool) -> int:
 def require_file(found: os.stat_result, path: str, *, link: str | None = None, foreign: bool = False) -> None:
     """Refuse what is not a file, and, unless `foreign`, what belongs to another user. Raises OSError.
 
-    `link` is the link that leads to `path`, and what is to be moved away then.
+    `link` is the link that leads to `path`, which is then the one to move away.
     """
     named = link or path
     if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), named)
     if not stat.S_ISREG(found.st_mode):
-        raise NotOurs(f"is not a file, but {_KINDS.get(stat.S_IFMT(found.st_mode), 'something else')}", named)
+        raise NotOurs(f"is not a file, but {_KINDS.get(stat.S_IFMT(found.st_mode), 'of an unknown kind')}", named)
     if not foreign and is_strangers(found):
         remedy = f"move {named} away{_or_chown(path)}"
         raise NotOurs(f"belongs to {_owner(found)}, not to you", path, remedy, number=errno.EPERM)
 
 
 def is_strangers(found: os.stat_result) -> bool:
-    """Whether it belongs to another user, who is not root: root could read and write ours anyway."""
+    """Whether it belongs to another user but root, who can read and write our files anyway."""
     return sys.platform != "win32" and found.st_uid not in {0, os.geteuid()}
 
 
 def remedy(error: OSError, otherwise: str) -> str:
-    """Return what helps against the error: its own remedy where it has one."""
+    """Return the remedy of the error, or `otherwise` if it has none."""
     return error.remedy if isinstance(error, NotOurs) else otherwise
 
 
@@ -112,14 +114,14 @@ def place(error: OSError, path: str) -> str:
 def resolved(path: AnyPath, *, follow: bool, foreign: bool) -> tuple[str, os.stat_result | None]:
     """Return where the links of a path lead, and what is there; None where nothing is. Raises OSError.
 
-    A link of another user's could lead us to any of our own files.
+    Another user's link could lead to any of our own files.
     """
     target = os.fspath(path)
     for hops in range(_MAX_LINKS):
         try:
             found = os.lstat(target)
         except FileNotFoundError:
-            if hops and os.path.exists(path):  # as /dev/stdin, whose target is no name
+            if hops and os.path.exists(path):  # as /dev/stdin, whose target is not a file name
                 raise NotOurs("is not a file, but a symbolic link to something else", os.fspath(path)) from None
             return target, None
         if not stat.S_ISLNK(found.st_mode):
@@ -134,7 +136,7 @@ def resolved(path: AnyPath, *, follow: bool, foreign: bool) -> tuple[str, os.sta
 
 
 def _owner(found: os.stat_result) -> str:
-    """Return whose it is, for a person: `alice (uid 1001)`, or the number alone where there is no name."""
+    """Return the owner for a message: `alice (uid 1001)`, or the number alone if it has no name."""
     words = f"uid {found.st_uid}"
     if sys.platform != "win32":
         with suppress(ImportError, KeyError):
@@ -145,7 +147,7 @@ def _owner(found: os.stat_result) -> str:
 
 
 def _or_chown(path: str) -> str:
-    """Return the other way out for a file of another user, whose content is not to be trusted unseen."""
+    """Return the alternative for a file of another user, whose content the user has to look at first."""
     words = ""
     if sys.platform != "win32":
         import shlex
@@ -181,7 +183,7 @@ def write_atomically(
     A symbolic link is followed and its target replaced, unless `follow` is false. What `read` would refuse is not
     replaced; `foreign` is for files of other programs, which keep their owner. An existing file keeps its mode, except
     that `private` takes group's and others' rights away. `durable` also survives a power cut. What a kill in the middle
-    of an earlier write left behind is removed, so whoever calls it is the file's only writer, or holds its lock. Raises
+    of an earlier write left behind is removed, so the caller is the file's only writer, or holds its lock. Raises
     OSError; the old content is then still there, and no temporary file is left.
     """
     target, old = resolved(path, follow=follow, foreign=foreign)
@@ -255,7 +257,7 @@ def _rename_to_new(temporary: str, path: str) -> None:
 
 
 def forget_temporaries(path: AnyPath) -> None:
-    """Remove what kills in the middle of `write_atomically` left behind. Whoever calls it holds the file's lock."""
+    """Remove what kills in the middle of `write_atomically` left behind. The caller holds the file's lock."""
     with suppress(OSError):
         target, _ = resolved(path, follow=True, foreign=True)
         _forget_temporaries(*_split(target))
@@ -280,13 +282,13 @@ def _temporary(folder: AnyPath, name: str) -> str:
 
 
 def _is_temporary(ending: str) -> bool:
-    """Whether a name ends as those of our temporary files do: other programs have theirs in the same folders."""
+    """Whether a name ends like our temporary files; other programs have theirs in the same folders."""
     process, _, rest = ending.partition(".")
     return process.isdecimal() and len(rest) == len("01234567.tmp") and rest.endswith(".tmp")
 
 
 def _sync_folder(folder: str) -> None:
-    """Make the new name durable too; Windows does that by itself, and has no such call."""
+    """Make the new name durable too; Windows does that by itself."""
     if sys.platform != "win32":
         with suppress(OSError):  # some network file systems cannot
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | CAREFULLY)
@@ -307,7 +309,7 @@ def _take_over(old: os.stat_result, descriptor: int, *, private: bool) -> None:
 
 
 def sentence(error: OSError) -> str:
-    """Return the file, what is wrong with it, and the error's own remedy where it has one."""
+    """Return the file, what is wrong with it, and the remedy of the error if it has one."""
     own = f"; {error.remedy}" if isinstance(error, NotOurs) else ""
     return f"{error.filename or ''} {reason(error)}{own}".strip()
 

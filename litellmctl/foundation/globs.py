@@ -21,6 +21,11 @@ def matches(names: Iterable[str], globs: Iterable[str]) -> bool:
     return any(fnmatchcase(name, glob.lower()) for glob in globs for name in lowered)
 
 
+def matcher(text: str) -> str:
+    """Return the pattern of a filter: a text without `*`, `?` and `[` matches anywhere inside a name."""
+    return text if any(character in text for character in "*?[") else f"*{text}*"
+
+
 def covers(wildcard: str, name: str) -> bool:
     """Whether a proxy's wildcard covers a name: `*` stands for any text, and everything else for itself.
 
@@ -44,7 +49,7 @@ def covers(wildcard: str, name: str) -> bool:
 class Wildcards:
     """A proxy's wildcards, to be searched for the most specific one that covers a name, which the proxy routes by.
 
-    However many there are, and names: the search ends after so many comparisons, and `is_exhausted` then.
+    However many wildcards and names there are, the search stops after a number of comparisons, and `is_exhausted` then.
     """
 
     def __init__(self, wildcards: Iterable[str]) -> None:
@@ -61,7 +66,7 @@ class Wildcards:
         return self._left <= 0
 
     def covering(self, name: str) -> str | None:
-        """Return the longest wildcard that covers a name, of several the first; None where there is none."""
+        """Return the longest wildcard that covers a name, the first of several; None if there is none."""
         if self.is_exhausted:
             return None
         self._left -= len(self._lengths)

@@ -1,4 +1,4 @@
-"""Secrets taken out of the texts of strangers, however they are written there."""
+"""Hides secrets in texts from outside, however they are written there."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 from litellmctl.foundation.ignorable import without_ignorable
 
 STAND_IN = "***"
-# What is shorter stands in many a text by chance.
+# Shorter secrets occur in texts by chance.
 _MIN_LENGTH = 8
-# How often a text may be encoded, and how many ways of writing a secret one text is searched for.
+# How often a text may be encoded, and how many spellings of a secret are replaced in one text.
 _DEPTH = 3
 _MAX_PASSES = 20
 
@@ -21,7 +21,7 @@ _MAX_PASSES = 20
 _ONE_WRITING = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ-_", b"abcdefghijklmnopqrstuvwxyz+/")
 # A backslash may stand before any character.
 _SKIPPED = bytes([*range(32), ord("\\"), 127])
-# What most of a proxy's JSON consists of. Where a secret is, all that is rare of it follows each other too.
+# Most characters of a proxy's JSON. The other, rare characters of a secret also follow each other in the text.
 _COMMON = frozenset(b' ":,[]{}/+acdeilnoprstu')
 _COMMON_WRITTEN = bytes(one for one in range(128) if one in _SKIPPED or _ONE_WRITING[one] in _COMMON)
 _MIN_RARE = 5
@@ -30,22 +30,22 @@ _MIN_RARE = 5
 class Hider:
     """Hides these secrets in texts: as they are, in any case, hexadecimal or base64, and where the text is encoded.
 
-    A secret is ASCII, so that it is looked for in what a text has of printable ASCII but backslashes: whatever else
-    stands inside it, control characters and all that cannot be seen among it, hides no secret. Percent-encoding, the
-    escapes of JSON, HTML and terminals, and letters that only look otherwise are decoded, three times over.
+    A secret is ASCII, so only the printable ASCII of a text is searched, without backslashes: a secret is found
+    although control or invisible characters stand between its letters. Percent-encoding, the escapes of JSON, HTML and
+    terminals, and look-alike letters are decoded, up to three times.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        # Where a secret has an escape of its own, what it says is looked for too.
+        # A secret that has an escape itself is also searched in its decoded form.
         found = {_folded(reading) for secret in secrets for form in _forms(secret) for reading in _readings(form)}
         self._needles = sorted((one for one in found if len(one) >= _MIN_LENGTH), key=len, reverse=True)
         rare = {bytes(one for one in needle if one not in _COMMON) for needle in self._needles}
         self._rare = rare if min(map(len, rare), default=0) >= _MIN_RARE else None
-        # JSON writes a number in many ways, and what is looked at is ours.
+        # JSON has many spellings of a number, and Python prints its own.
         self._walks = any(re.fullmatch(rb"[0-9.e+/]+", needle) for needle in self._needles)
 
     def hidden(self, text: str) -> str:
-        """Return the text without the secrets; the same text where it has none."""
+        """Return the text without the secrets; the same text if it has none."""
         if not self._needles:
             return text
         for _ in range(_MAX_PASSES):
@@ -70,19 +70,19 @@ class Hider:
     def hidden_in_json(self, text: str, value: Any) -> Any:
         """Return `value`, of which `text` is the JSON, as `hidden_in`.
 
-        The value is walked only where its text may have a secret: 78 MB are searched in a tenth of a second.
+        The value is walked only if its text may have a secret: 78 MB are searched in a tenth of a second.
         """
         if not self._needles:
             return value
         if not self._walks and not self._may_be_in(text):
-            # Each text by itself: what begins in one does not end in another.
+            # Each text by itself: an escape does not continue in another one.
             inside = (reading for one in _encoded_texts(text) for reading in _readings(one))
             if not any(map(self._is_in, inside)):
                 return value
         return self.hidden_in(value)
 
     def _may_be_in(self, text: str) -> bool:
-        """Whether a secret is in a text, as `_is_in`, or looks as if it were: half the work where most is common."""
+        """Whether a secret may be in a text: half the work of `_is_in` for most texts, with false positives."""
         if self._rare is None:
             return self._is_in(text)
         rare = text.encode("ascii", "ignore").translate(_ONE_WRITING, _COMMON_WRITTEN)
@@ -121,7 +121,7 @@ def _forms(secret: str) -> Iterator[str]:
         secret = word
     yield secret
     yield secret.encode("utf-8", "replace").hex()
-    # Other bytes may stand before it and after it: what depends on them is no part of the form.
+    # Other bytes may come before and after it: characters that depend on them are not part of the form.
     for before, begin in enumerate((0, 2, 3)):
         data = b"\0" * before + secret.encode("utf-8", "replace")
         encoded = b64encode(data).decode().rstrip("=")
@@ -129,10 +129,10 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def _encoded_texts(text: str) -> Iterator[str]:
-    """Yield those texts in a JSON text that may say something else once they are decoded, without JSON's escapes."""
+    """Yield the texts in a JSON text that have other encodings inside, without JSON's escapes."""
     if text.isascii() and not any(mark in text for mark in "\\%&=\x7f"):
         return
-    # Of what is left each quotation mark is the end of a text.
+    # Each quotation mark that is left ends a text.
     text = text.replace("\\\\", "\\u005c").replace('\\"', "\\u0022")
     marks = re.compile(r"[\\%&=]|[^\t\n\r -~]")
     end = 0
@@ -144,7 +144,7 @@ def _encoded_texts(text: str) -> Iterator[str]:
 
 
 def _readings(text: str) -> Iterator[str]:
-    """Yield the text, and what it says once it is decoded: each decoder has its turn as the first one."""
+    """Yield the text and its decoded forms: each decoder is tried as the first one."""
     yield text
     for first, (is_needed, _) in enumerate(_DECODERS):
         if not is_needed(text):
@@ -189,7 +189,7 @@ def _json_character(match: re.Match[str]) -> str:
     if digits or octal:
         number = int(digits, 16) if digits else int(octal, 8)
         return chr(number) if number <= 0x10FFFF else ""
-    # Of what \b, \f, \n, \r and \t stand for nothing is looked at.
+    # Control characters are not searched.
     return "" if other in "bfnrt" else other
 
 
@@ -235,6 +235,6 @@ _DECODERS: tuple[tuple[Callable[[str], bool], Callable[[str], str]], ...] = (
     (lambda text: "&" in text, _html_decoded),
     (lambda text: re.search("[\x1b\x90-\x9f]", text) is not None, _without_sequences),
     (lambda text: not text.isascii(), _plain_letters),
-    # Last, so that a sequence is taken out as a whole: what is unseen may also stand inside an escape.
+    # Last, so that a sequence is removed as a whole; invisible characters may also stand inside an escape.
     (lambda text: not (text.isascii() and text.isprintable()), _without_unseen),
 )

@@ -1,4 +1,4 @@
-"""Text without what nobody sees: Unicode's default-ignorable code points, which people skip and programs read.
+"""Text without invisible characters: Unicode's default-ignorable code points, which only programs see.
 
 The set is Default_Ignorable_Code_Point of Unicode 17.0.0 (DerivedCoreProperties.txt; 4,174 code points, the same since
 14.0.0): soft hyphen, joiners and other zero-width characters, bidirectional controls, Hangul fillers, variation
@@ -8,6 +8,7 @@ selectors, tag characters, and what is reserved for more of them.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 # As texts, which `re` compiles and keeps on first use: most runs never need them.
 _IGNORABLE = (
@@ -44,6 +45,18 @@ _NEAR = 32
 def without_ignorable(text: str) -> str:
     """Return `text` without any default-ignorable code point: what two texts that look alike have in common."""
     return text if text.isascii() else re.sub(f"[{_IGNORABLE}]", "", text)
+
+
+def with_hidden(text: str, shown: Callable[[re.Match[str]], str]) -> str:
+    """Return `text` with what `shown` makes of each default-ignorable code point, but in emoji and joined letters.
+
+    A joiner between two letters that are not ASCII stays, whether or not their script has such: that is seen.
+    """
+    if text.isascii():
+        return text
+    letter = f"[^\x00-\x7f{_IGNORABLE}]"
+    joined = f"(?<={letter})[{_JOINERS}](?={letter})"
+    return re.sub(f"({_EMOJI}|{joined})|[{_IGNORABLE}]", lambda match: match[1] or shown(match), text)
 
 
 def without_hidden(text: str) -> str:

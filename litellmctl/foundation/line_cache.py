@@ -45,7 +45,7 @@ class LineCache:
         self._path: str | None = None
 
     def read_lines(self) -> tuple[dict[str, Any], list[str]] | None:
-        """Return the header and the lines; None where there are none or they are damaged, whatever the reason."""
+        """Return the header and the lines; None if there are none, or they cannot be read or are damaged."""
         path = self._file(create=False)
         if path is None:
             return None
@@ -80,7 +80,7 @@ class LineCache:
             self._forget_old(self._folder)
 
     def drop(self) -> None:
-        """Forget what is cached; a cache that cannot be removed stays."""
+        """Remove the cached list; one that cannot be removed stays."""
         path = self._file(create=False)
         if path is not None:
             with suppress(OSError):
@@ -130,7 +130,7 @@ class LineCache:
             return None
         with locks.locked(path):
             with suppress(FileNotFoundError):
-                key = files.read(path, follow=False)  # somebody else was quicker
+                key = files.read(path, follow=False)  # another process was quicker
                 if len(key) == _KEY_BYTES:
                     return key
             key = os.urandom(_KEY_BYTES)
@@ -138,9 +138,9 @@ class LineCache:
             return key
 
     def _forget_old(self, folder: str) -> None:
-        """Remove what nobody renewed for a month, and what a kill in the middle of a write left behind.
+        """Remove lists that were not refreshed for a month, and what a kill in the middle of a write left behind.
 
-        Lists of our kind are written by who holds its lock, as we do; of anything else nobody knows who writes it.
+        We hold the lock for writing lists of our kind; files of other kinds may be in use, so only old ones go.
         """
         now = time.time()
         for name in os.listdir(folder):
@@ -159,5 +159,5 @@ class LineCache:
 
 
 def _failed(path: str) -> str:
-    """Return the file whose time tells of the last failure."""
+    """Return the file whose modification time is that of the last failure."""
     return f"{path.removesuffix('.jsonl')}.failed"

@@ -1,4 +1,4 @@
-"""Line ends of files that are changed: new lines end as most of the others do, which end as they ended."""
+"""Line ends of files that we change: new lines get the line end of most lines, and old lines keep theirs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 
 
 def with_own(after: str, before: str) -> str:
-    """Return the changed text in which new lines end as most lines did before; the others end as they ended.
+    """Return the changed text: new lines have the line end of most lines before, and old lines keep theirs.
 
     A file without a line end gets `\\n`. Takes linear time.
     """
@@ -26,7 +26,7 @@ def with_own(after: str, before: str) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    """Return the lines, with what ends them: nothing but a line feed does, with or without a carriage return."""
+    """Return the lines with their ends: a line feed, with or without a carriage return."""
     *lines, last = text.split("\n")
     return [f"{line}\n" for line in lines] + ([last] if last else [])
 

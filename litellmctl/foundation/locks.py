@@ -13,19 +13,19 @@ from litellmctl.errors import Failure
 from litellmctl.foundation import files
 
 LOCK_SECONDS = 10.0
-_LOOK_SECONDS = 0.05  # how often whoever waits for a lock tries again
+_LOOK_SECONDS = 0.05  # between two tries to get a lock
 
 
 class LockHeld(Failure):
-    """Another process holds a lock, and did so for as long as was waited for it."""
+    """Another process held a lock for as long as we waited."""
 
 
 @contextmanager
 def locked(path: files.AnyPath, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     """Hold the lock beside `path` while the body runs. `*.lock` files stay: removing them would be a race.
 
-    Raises OSError where the lock cannot be made or is not ours, and `LockHeld`, of code `file`, where another process
-    holds it for longer than `seconds`.
+    Raises OSError if the lock cannot be made or is not ours, and `LockHeld`, of code `file`, if another process holds
+    it for longer than `seconds`.
     """
     files.make_private_dir(os.path.dirname(os.path.abspath(path)))
     with _lock_file(f"{os.fspath(path)}.lock", os.fspath(path), seconds):
@@ -53,7 +53,7 @@ else:
 
     @contextmanager
     def _lock_file(name: str, path: str, seconds: float) -> Iterator[None]:
-        # Not by filelock, which opens the file once more, and empties it: by then it may be a file of the user's.
+        # Not with filelock, which opens the file again and empties it: by then it may be a file of the user.
         end = time.monotonic() + seconds
         while (descriptor := _try_lock(name)) is None:
             if time.monotonic() >= end:
@@ -67,7 +67,7 @@ else:
     def _try_lock(name: str) -> int | None:
         """Return the descriptor of a lock's file, locked; None where another process holds it. Raises OSError.
 
-        What was checked is what is locked. The file is what the name leads to once it is locked, or nobody's lock.
+        The descriptor that was checked is locked. It counts only if the name still leads to the same file then.
         """
         import fcntl
 
@@ -92,23 +92,23 @@ else:
         """Return the error for a file that cannot be locked at all."""
         number = errno.ENOLCK if error.errno == errno.ENOSYS else error.errno
         if number in {errno.ENOLCK, errno.EOPNOTSUPP}:
-            return OSError(number, "the file system has no locks", name)
+            return OSError(number, "the file system does not support locks", name)
         return OSError(number, f"it cannot be locked: {files.reason(error)}", name)
 
     def _held(path: str, name: str) -> LockHeld:
-        """Return the failure for a lock that a process holds; which one is known on Linux alone, and not always."""
+        """Return the failure for a lock that a process holds; only Linux says which one, and not always."""
         holder = _holder(name)
         if holder is None:
             return _another_holds(path)
         if _is_stopped(holder):
-            words = f"process {holder}, which is stopped, holds the lock of {path}"
-            return LockHeld("file", words, remedy=f"continue that process (fg, or kill -CONT {holder}), and try again")
+            words = f"process {holder} is stopped and holds the lock on {path}"
+            return LockHeld("file", words, remedy=f"resume that process (fg, or kill -CONT {holder}), then try again")
         return LockHeld(
-            "file", f"process {holder} holds the lock of {path}", remedy="try again once that process has ended"
+            "file", f"process {holder} holds the lock on {path}", remedy="try again when that process has finished"
         )
 
     def _holder(name: str) -> int | None:
-        """Return the process that holds a lock, where the system tells (proc_locks(5))."""
+        """Return the process that holds a lock, from proc_locks(5); None if unknown."""
         with suppress(OSError, ValueError, IndexError):
             found = os.stat(name)
             place = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
@@ -127,4 +127,4 @@ else:
 
 
 def _another_holds(path: str) -> LockHeld:
-    return LockHeld("file", f"another process holds the lock of {path}", remedy="try again")
+    return LockHeld("file", f"another process holds the lock on {path}", remedy="try again")

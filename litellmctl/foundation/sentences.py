@@ -1,4 +1,4 @@
-"""What stands in a sentence: texts of strangers are cut there; of many names some are named and the rest counted."""
+"""Texts from outside in our sentences: cut to a length; of many names some are listed and the rest counted."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from itertools import islice
 
 from litellmctl.foundation.text import MAX_WORDS, clean, cut
 
-# Of a sentence of more than MAX_WORDS the beginning and the end are shown: who it is about comes first, and "and
-# 1,977 more" last.
+# A sentence of more than MAX_WORDS keeps its beginning and its end: its subject comes first, and "and 1,977 more" last.
 _END = 200
 _MAX_NAMES = 20
 _MAX_NAME = 100
 _MAX_LISTED = 400
-# What pads a line until a terminal begins the next row with what follows.
+# Padding could make a terminal begin its next row with what follows.
 _PADDING = r"\s{4,}"
 
 
 def sentence(text: str) -> str:
-    """Return `text` on one line, safe for a terminal, whatever strangers' texts are in it.
+    """Return `text` on one line, safe for a terminal, whatever texts from outside are in it.
 
     No word of it has more than 500 characters; of more than 700 characters the first 500 and the last 199 are left.
     """
@@ -32,7 +31,7 @@ def sentence(text: str) -> str:
 
 
 def listed(names: Collection[str]) -> str:
-    """Return names for a sentence: `a, b and 1,977 more`; all of them where they are few and short."""
+    """Return names for a sentence: `a, b and 1,977 more`; all of them if they are few and short."""
     shown: list[str] = []
     room = _MAX_LISTED
     for name in islice(names, _MAX_NAMES):

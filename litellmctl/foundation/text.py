@@ -9,7 +9,10 @@ from typing import Any
 # C0, DEL and C1; the bidirectional controls, which can make a name read as another; lone surrogates.
 _UNSAFE = r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 _LINE_BREAKS = r"[\t\r\n\x0b\x0c\x85\u2028\u2029]+"
-# So much of a text of a stranger is shown in a sentence, in characters.
+_JSON_TOKENS = r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+'
+# Deeper JSON would be mostly spaces.
+_MAX_DEPTH = 100
+# Of a text from outside, so many characters are shown in a sentence.
 MAX_WORDS = 500
 _JSON_UNSAFE = r"[\x7f-\x9f\ud800-\udfff]"
 
@@ -30,7 +33,7 @@ def _cleaned(match: re.Match[str]) -> str:
     return "\ufffd" if "\ud800" <= match[0] <= "\udfff" else ""
 
 
-def short(text: str, width: int) -> str:
+def short(text: str, width: int = MAX_WORDS) -> str:
     """Return the first line of `text`, clean, cut to `width` characters with an ellipsis."""
     return cut(clean(text.strip().split("\n")[0]), width)
 
@@ -61,14 +64,42 @@ def dump_json(value: Any, *, indent: int | None = None) -> str:
     return re.sub(_JSON_UNSAFE, _json_escaped, text)
 
 
+def indented_json(text: str) -> str | None:
+    """Return JSON with two-space indents and all else as it is: the order of keys, numbers, escapes.
+
+    None where it is not JSON, or nested more than a hundred deep.
+    """
+    import json
+
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    pieces: list[str] = []
+    depth = 0
+    last = ""
+    for match in re.finditer(_JSON_TOKENS, text):
+        piece = match[0]
+        is_closing = piece in {"}", "]"}
+        depth -= is_closing
+        if (is_closing and last not in {"{", "["}) or (not is_closing and last in {"{", "[", ","}):
+            pieces.append("\n" + "  " * depth)
+        pieces.append(": " if piece == ":" else piece)
+        depth += piece in {"{", "["}
+        if depth > _MAX_DEPTH:
+            return None
+        last = piece
+    return "".join(pieces)
+
+
 def too_deep() -> Exception:
     """Return the failure for data that is nested too deeply to be printed as JSON."""
     from litellmctl.errors import Unavailable
 
     return Unavailable(
         "bad_response",
-        "what the proxy answered is nested too deeply to be printed",
-        remedy="litellmctl api prints any answer as it comes",
+        "the proxy's answer is nested too deeply to print",
+        remedy="use litellmctl api, which prints the answer unchanged",
     )
 
 

@@ -1,4 +1,4 @@
-"""Threads that nobody waits for at exit, and what is made of them: work beside other work, and in order.
+"""Threads that exit does not wait for: work in the background, in parallel, and in order.
 
 All are daemons: those of `concurrent.futures` are waited for when the program ends, however slow the proxy is. Waits
 are cut into slices, since Windows delivers Ctrl-C only between them.
@@ -37,7 +37,7 @@ class Pending(Generic[B]):
         self._done.set()
 
     def wait(self, seconds: float) -> bool:
-        """Return whether it is there within so many seconds."""
+        """Return whether the result is there within so many seconds."""
         return self._done.wait(seconds)
 
     def result(self) -> B:
@@ -55,10 +55,10 @@ def start_daemon(work: Callable[[], object]) -> None:
 
 
 def _start(thread: threading.Thread) -> None:
-    """Start a thread. Raises a failure of code `system` where the machine has none left."""
+    """Start a thread. Raises a failure of code `system` if the machine has no more."""
     from litellmctl.foundation import unexpected
 
-    # Python waits for ever for a thread whose stack was the last memory that there was.
+    # Python waits forever for a thread whose stack took the last memory.
     if not unexpected.has_memory():
         raise unexpected.no_thread()
     try:
@@ -97,8 +97,8 @@ def together(*functions: Callable[[], Any]) -> list[Any]:
 def in_order(items: Iterable[A], work: Callable[[A], B], jobs: int) -> Iterator[B]:
     """Yield what `work` makes of each item, in their order, `jobs` at a time.
 
-    At most four times as many are read ahead, so that memory stays flat however long the input is. What reading the
-    items raises, or `work`, is raised in its place. No work is begun after that, or when nobody wants the rest.
+    At most four times as many are read ahead, so that memory stays flat however long the input is. An error of reading
+    the items or of `work` is raised in its place. No work is begun after that, or after the iterator is closed.
     """
     line = _Line(items, work, jobs)
     try:

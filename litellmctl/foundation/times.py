@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 DAY_SECONDS = 86400.0
-# Further from 1970 than any calendar that is meant.
+# Further from 1970 than any calendar goes.
 _LAST_SECOND = 2**41
 
 
@@ -31,7 +31,7 @@ def optional_timestamp(seconds: float | None) -> str | None:
 
 
 def parse_time(text: Any) -> float | None:
-    """Return an ISO 8601 text, UTC where it names no zone, in seconds since 1970; None where it is not one."""
+    """Return an ISO 8601 text, UTC if it has no zone, as seconds since 1970; None if it is not one."""
     from datetime import UTC, datetime
 
     try:
@@ -42,7 +42,7 @@ def parse_time(text: Any) -> float | None:
 
 
 def clock_difference(date: str | None) -> float | None:
-    """Return by how many seconds this machine's clock is ahead of a Date header (RFC 9110), where it can be told."""
+    """Return by how many seconds this machine's clock is ahead of a Date header (RFC 9110); None if unknown."""
     from email.utils import parsedate_to_datetime
 
     if date is None:
@@ -54,13 +54,13 @@ def clock_difference(date: str | None) -> float | None:
 
 
 def is_time(value: Any) -> bool:
-    """Whether it is a moment in seconds since 1970: nothing that no calendar has, as NaN."""
-    # A bool is an int to Python, and no time.
+    """Whether it is a moment in seconds since 1970 that a calendar has; NaN is not."""
+    # A bool is an int in Python.
     return isinstance(value, int | float) and not isinstance(value, bool) and -_LAST_SECOND < value < _LAST_SECOND
 
 
 def age_of(moment: float) -> float:
-    """Return how many seconds ago a moment was; 0 where it is in the future."""
+    """Return how many seconds ago a moment was; 0 if it is in the future."""
     return max(0.0, time.time() - moment)
 
 

@@ -1,4 +1,4 @@
-"""Folders of others, read so that nobody leads us out of them: no link is followed, also one that is made meanwhile."""
+"""Folders from others, read without leaving them: no link is followed, not even one that is made while we read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _AS_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NONBLO
 
 
 class OpenFolder:
-    """A folder that is open: what is in it is opened relative to it, wherever its path leads by then.
+    """An open folder: its files are opened relative to it, even if its path leads elsewhere by then.
 
     `path` is for messages. Everything raises OSError, with that path in it.
     """
@@ -41,17 +41,17 @@ class OpenFolder:
             os.close(self._descriptor)
 
     def path_of(self, name: str) -> str:
-        """Return the path of what is in it, for messages."""
+        """Return the path of a file in it, for messages."""
         return os.path.join(self.path, name)
 
     def names(self) -> Iterator[str]:
-        """Yield the names of what is in it, as they come: there may be millions."""
+        """Yield the names in it as they come: there may be millions."""
         with self._named(""), os.scandir(self._real if self._descriptor is None else self._descriptor) as found:
             for item in found:
                 yield item.name
 
     def status(self, name: str, *, follow: bool = False) -> os.stat_result:
-        """Return what is there under the name; with `follow`, what a link leads to, also outside."""
+        """Return the status of a name in it; with `follow`, that of the target of a link, also outside."""
         with self._named(name):
             return os.stat(self._place(name), dir_fd=self._descriptor, follow_symlinks=follow)
 
@@ -68,7 +68,7 @@ class OpenFolder:
         return OpenFolder(self.path_of(name), real, descriptor)
 
     def file(self, name: str) -> BinaryIO:
-        """Open a file that is in it for reading, and wait for nothing. A link, a pipe or a device is an error."""
+        """Open a file in it for reading, without waiting. A link, a pipe or a device is an error."""
         with self._named(name):
             descriptor = os.open(self._place(name), os.O_RDONLY | files.CAREFULLY, dir_fd=self._descriptor)
             try:
@@ -86,11 +86,11 @@ class OpenFolder:
         return os.path.join(self._real, name) if self._descriptor is None else name
 
     def _require_unmoved(self, real: str, found: os.stat_result | None = None) -> None:
-        """Refuse a path that leads elsewhere now, or to something else than what was found there."""
+        """Refuse a path that leads elsewhere now, or to another file than before."""
         if os.path.normcase(os.path.realpath(real)) != os.path.normcase(real) or not (
             found is None or os.path.samestat(found, os.lstat(real))
         ):
-            raise OSError(errno.ELOOP, "was replaced while it was read")
+            raise OSError(errno.ELOOP, "was replaced while it was being read")
 
     @contextmanager
     def _named(self, name: str) -> Iterator[None]:

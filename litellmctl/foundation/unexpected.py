@@ -1,4 +1,4 @@
-"""Errors that no command expected: a machine that has nothing left, a system that refuses, or a bug of ours."""
+"""Errors that no command expected: exhausted resources, a refusal by the system, or a bug of ours."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import sys
 
 from litellmctl.errors import Failure
 
-# What the operating system says when nothing is left.
+# Errors of the operating system for exhausted resources.
 _EXHAUSTED = {
-    errno.EMFILE: "this process may not open more files",
-    errno.ENFILE: "this machine cannot open more files",
-    errno.ENOMEM: "no memory is left",
+    errno.EMFILE: "too many open files in this process",
+    errno.ENFILE: "too many open files on this machine",
+    errno.ENOMEM: "no memory left",
 }
-_REMEDY = "end other programs, or raise the limit (ulimit -a shows the limits)"
-# What a thread or a module takes at least: where that cannot be had, the lack of memory is what went wrong.
+_REMEDY = "close other programs, or raise the limit (ulimit -a shows the limits)"
+# The least that a thread or a module takes: if that is not available, the error is a lack of memory.
 _LITTLE_BYTES = 16 * 2**20
 
 
 def failure_of(error: BaseException) -> Failure:
-    """Return the failure for any error that nobody expected."""
+    """Return the failure for an unexpected error."""
     failure = exhausted(error)
     if failure is not None:
         return failure
@@ -29,17 +29,17 @@ def failure_of(error: BaseException) -> Failure:
         return Failure(
             "file",
             f"cannot use{named or ' a file'}: {error.strerror[:1].lower()}{error.strerror[1:]}",
-            remedy=f"see that you may use{named}" if named else "LITELLMCTL_DEBUG=1 shows which file",
+            remedy=f"check that you can read and write{named}" if named else "set LITELLMCTL_DEBUG=1 to see which file",
         )
     return Failure(
         "internal",
         f"unexpected {type(error).__name__}: this is a bug in litellmctl",
-        remedy="run it again with LITELLMCTL_DEBUG=1, and report what that prints",
+        remedy="run it again with LITELLMCTL_DEBUG=1, and report the output",
     )
 
 
 def exhausted(error: BaseException) -> Failure | None:
-    """Return the failure for an error that says, or that something which caused it says, that nothing is left."""
+    """Return the failure for an error that was caused by exhausted resources; None for other errors."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, MemoryError):
@@ -60,17 +60,17 @@ def exhausted(error: BaseException) -> Failure | None:
 
 def no_thread() -> Failure:
     """Return the failure for a thread that cannot be started."""
-    return _out_of("no thread can be started" if has_memory() else _EXHAUSTED[errno.ENOMEM])
+    return _out_of("cannot start a thread" if has_memory() else _EXHAUSTED[errno.ENOMEM])
 
 
 def no_process(error: OSError) -> Failure | None:
     """Return the failure for a process that cannot be started; None where its program is the reason."""
     # Elsewhere the same number says that there is nothing to read yet.
-    return _out_of("no process can be started") if error.errno == errno.EAGAIN else exhausted(error)
+    return _out_of("cannot start a process") if error.errno == errno.EAGAIN else exhausted(error)
 
 
 def has_memory() -> bool:
-    """Whether there is as much memory as a thread or a module takes."""
+    """Whether there is enough memory for a thread or a module."""
     try:
         import mmap
 

@@ -6,30 +6,28 @@ import re
 
 from litellmctl.errors import UsageFailure
 
-# How often a server and those in front of it may decode a path, and more.
+# More often than a server and the gateways in front of it decode a path.
 _MAX_DECODED = 8
 _PORTS = {"http": 80, "https": 443}
 # Of a host name, in characters (RFC 1035, section 2.3.4).
 _MAX_LABEL = 63
 _MAX_HOST = 253
-# What most URLs are, in their canonical form but for slashes at the end: scheme, host, port and path.
+# The canonical form of most URLs, but for slashes at the end: scheme, host, port and path.
 _PLAIN = r"(https?)://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::([1-9][0-9]{0,4}))?((?:/[A-Za-z0-9._~-]+)*)/*"
 
 
 def normalize(text: str, *, named: str = "the base URL") -> str:
     """Return the canonical base URL: no trailing slash, no `/v1`, scheme and host in lower case, no default port.
 
-    `named` says in errors where the text came from. Two texts that name the same proxy give the same result.
+    `named` is how errors name the source of the text. Two texts that name the same proxy give the same result.
     """
     url = text.strip()
     if not url:
-        raise UsageFailure(f"{named} is empty", remedy="give it as https://HOST")
+        raise UsageFailure(f"{named} is empty", remedy="use https://HOST")
     if re.search(r"[\x00-\x20\x7f-\x9f\\]", url):
-        raise UsageFailure(f"{named} contains a space, a backslash or a control character")
+        raise UsageFailure(f"{named} contains a space, a backslash or a control character", remedy="remove it")
     if "://" not in url:
-        raise UsageFailure(
-            f'{named} has no scheme: "{_no_userinfo(url)}"', remedy=f"write it as https://{_no_userinfo(url)}"
-        )
+        raise UsageFailure(f'{named} has no scheme: "{_no_userinfo(url)}"', remedy=f"use https://{_no_userinfo(url)}")
     plain = re.fullmatch(_PLAIN, url)
     is_port = plain is not None and (plain[3] is None or _PORTS[plain[1]] != int(plain[3]) < 2**16)
     if plain and is_port and ".." not in plain[2] and len(plain[2]) <= _MAX_LABEL:
@@ -40,20 +38,20 @@ def normalize(text: str, *, named: str = "the base URL") -> str:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:  # whose text may repeat a password
-        raise UsageFailure(f"{named} is not a URL: its host or its port is not valid") from None
+        raise _invalid(named) from None
     if parts.scheme not in _PORTS:
         raise UsageFailure(f'{named} is not an http or https URL: "{_no_userinfo(url)}"', remedy="use https://...")
     if parts.username is not None or parts.password is not None:
         raise UsageFailure(
             f"{named} contains a user name or password, which would end up in logs",
-            remedy="leave out the part before @, and give the key as LITELLM_API_KEY",
+            remedy="remove the part before @, and set LITELLM_API_KEY instead",
         )
     host = parts.hostname
     if not host or not re.fullmatch(r"[^/?#%\[\]@*.][^/?#%\[\]@*]*(%[0-9a-z]+)?", host) or ".." in host:
-        raise UsageFailure(f"{named} has no host name", remedy="give it as https://HOST")
+        raise UsageFailure(f"{named} has no host name", remedy="use https://HOST")
     host = _checked_host(host, named)
     if parts.query or parts.fragment or url.endswith(("?", "#")):
-        raise UsageFailure(f"{named} has a query or a fragment", remedy="leave out all from ? or # on")
+        raise UsageFailure(f"{named} has a query or a fragment", remedy="remove everything from ? or # on")
     path = _without_v1(re.sub(r"/+", "/", parts.path).rstrip("/"))
     shown = f"[{host}]" if ":" in host else host
     suffix = "" if port is None or port == _PORTS[parts.scheme] else f":{port}"
@@ -61,9 +59,9 @@ def normalize(text: str, *, named: str = "the base URL") -> str:
 
 
 def _checked_host(host: str, named: str) -> str:
-    """Return a host name, or an IPv6 address in its shortest form (IPv4 where it is one).
+    """Return a host name, or an IPv6 address in its shortest form (IPv4 if it maps one).
 
-    Raises a failure where no request could be sent there.
+    Raises a failure if no request can be sent there.
     """
     if ":" in host:
         from ipaddress import IPv6Address
@@ -74,12 +72,12 @@ def _checked_host(host: str, named: str) -> str:
             # Every system takes IPv4 to a mapped address, if it goes there at all: [::ffff:127.0.0.1] is 127.0.0.1.
             return str(found.ipv4_mapped) if found.ipv4_mapped and not zone else f"{found.compressed}{zone}{name}"
         except ValueError:
-            raise UsageFailure(f"{named} is not a URL: its host or its port is not valid") from None
+            raise _invalid(named) from None
     labels = host.rstrip(".").split(".")
     if len(host) > _MAX_HOST or any(len(label) > _MAX_LABEL for label in labels):
         raise UsageFailure(f"{named} has a host name that is too long", remedy="check the host name")
     if not host.isascii():
-        # What requests will do to it (RFC 5891); it takes 20 ms to import.
+        # The conversion that requests does (RFC 5891); importing it takes 20 ms.
         from urllib3.exceptions import LocationParseError
         from urllib3.util import parse_url
 
@@ -89,7 +87,7 @@ def _checked_host(host: str, named: str) -> str:
             shown = ascii(host)[1:-1][:_MAX_HOST]
             raise UsageFailure(
                 f'{named} has an invalid host name: "{shown}"',
-                remedy="type the host name by hand, or give its ASCII form (xn--...)",
+                remedy="type the host name by hand, or use its ASCII form (xn--...)",
             ) from None
     return host
 
@@ -134,10 +132,10 @@ def is_loopback(url: str) -> bool:
 
 
 def is_below(url: str, base_url: str) -> bool:
-    """Whether a URL is below the base URL, however often its path is decoded and whatever resolves its dot segments.
+    """Whether a URL is below the base URL, however often its path is decoded and its dot segments are resolved.
 
-    Servers take `%2e%2e`, `..;x=1`, a backslash or two slashes each in their own way: where one of these ways may lead
-    above the base URL, it is not below.
+    Servers treat `%2e%2e`, `..;x=1`, a backslash or two slashes differently: if one of these ways may lead above the
+    base URL, the URL is not below it.
     """
     base = base_url.rstrip("/") + "/"
     if not url.startswith(base):
@@ -180,13 +178,13 @@ def require_secure(url: str, *, allowed: bool) -> None:
     """Refuse plain HTTP to another machine unless `allowed`."""
     if url.startswith("http:") and not allowed and not is_loopback(url):
         raise UsageFailure(
-            f"{url} is plain HTTP: the key could be read on its way",
+            f"{url} is plain HTTP: others could read the key",
             remedy=f"use https{url[4:]}, or pass --allow-insecure-http",
         )
 
 
 def origin(url: str) -> tuple[str, str, int | None] | None:
-    """Return scheme, host and port, so that two spellings of one server are equal; None where it is no http URL."""
+    """Return scheme, host and port, equal for two spellings of one server; None if it is not an http URL."""
     from urllib.parse import urlsplit
 
     if not url.isprintable():
@@ -212,6 +210,10 @@ def host_of(url: str) -> str:
         return "an invalid URL"
     host = parts.hostname or "nowhere"
     return f"{f'[{host}]' if ':' in host else host}{port}"
+
+
+def _invalid(named: str) -> UsageFailure:
+    return UsageFailure(f"{named} is not a valid URL: invalid host or port", remedy="use https://HOST:PORT")
 
 
 def _no_userinfo(url: str) -> str:

@@ -16,7 +16,7 @@ from litellmctl.proxy.error_words import HEAD_BYTES, status_in
 if TYPE_CHECKING:
     from litellmctl.proxy.session import BoundAuth
 
-# More than any error has that is read whole.
+# Larger errors are not read whole.
 _ERROR_BYTES = 5 * 2**20
 
 
@@ -24,8 +24,8 @@ _ERROR_BYTES = 5 * 2**20
 class Answer:
     """An answer whose body has not been read yet. `chunks` yields the decoded body, no longer than the cap.
 
-    Whoever reads what it says reads `json` or `rows`, of which `auth` takes out what is secret. `failed` makes the
-    failure of a status, an error body, and of what was asked.
+    `json` and `rows` return its content, from which `auth` removes secrets. `failed` returns the failure for a status,
+    an error body, and the name of the request.
     """
 
     status: int
@@ -40,7 +40,7 @@ class Answer:
         return b"".join(self.chunks)
 
     def head(self) -> bytes:
-        """Return the beginning of the body, which is not taken out of it."""
+        """Return the beginning of the body, which stays in `chunks`."""
         parts: list[bytes] = []
         for chunk in self.chunks:
             parts.append(chunk)
@@ -50,10 +50,10 @@ class Answer:
         return b"".join(parts)
 
     def json(self, where: str, *, tokens: Sequence[str] = ()) -> Any:
-        """Return the JSON of the body, in which nothing repeats a secret; `where` names in errors what was asked.
+        """Return the JSON of the body without secrets; `where` names the request in errors.
 
-        `tokens` are the names of an object in which secrets were asked for: those are left, and found nowhere else.
-        Raises the failure that it says where it is only an error, whatever its status.
+        `tokens` are the keys of secrets that were requested: they stay, and are removed everywhere else. Raises the
+        failure if the body is only an error, whatever its status.
         """
         body = self.read()
         try:
@@ -77,9 +77,9 @@ class Answer:
         max_values: int | None = None,
         rest: dict[str, Any] | None = None,
     ) -> Iterator[Any]:
-        """Yield the rows of the body (see `json_stream.rows`), in which nothing repeats a secret.
+        """Yield the rows of the body (see `json_stream.rows`) without secrets.
 
-        Raises the failure that it says where it is only an error, as `json`.
+        Raises the failure if the body is only an error, as `json` does.
         """
         hide, head = self.auth.data.hidden_in_json, bytearray()
         chunks = _keeping(self.chunks, head)
@@ -91,13 +91,13 @@ class Answer:
             raise not_litellm(where, error.start.encode("utf-8", "replace")) from None
 
     def _refuse_error(self, value: Any, body: bytes, where: str) -> None:
-        """Raise the failure that an answer means which came with 200, and is only an error."""
+        """Raise the failure for an answer with status 200 that is only an error."""
         status = status_in(value)
         if status is not None and self.failed is not None:
             raise self.failed(status, body, where)
 
     def read_error(self) -> bytes:
-        """Return the body of an error, or its beginning where it is larger than any error is, or ends early."""
+        """Return the body of an error, or its beginning if it is too large or ends early."""
         body = b""
         try:
             for chunk in self.chunks:
@@ -119,11 +119,11 @@ def _keeping(chunks: Iterator[bytes], head: bytearray) -> Iterator[bytes]:
 
 
 def not_litellm(where: str, body: bytes) -> Unavailable:
-    """Return the failure for a body that is not the JSON that was asked for."""
+    """Return the failure for a body that is not the JSON that was expected."""
     start = body.lstrip()[:1]
-    what = "an empty body" if not body.strip() else "a web page" if start == b"<" else "something that is not its JSON"
+    what = "an empty body" if not body.strip() else "a web page" if start == b"<" else "an unexpected answer"
     return Unavailable(
         "bad_response",
-        f"{where} answered with {what}: not LiteLLM, or a gateway in front of it",
-        remedy="check the base URL, and whether a gateway wants a sign-in or a header first",
+        f"{where} returned {what} and does not look like LiteLLM",
+        remedy="check the base URL, and whether a gateway requires a sign-in or a header",
     )

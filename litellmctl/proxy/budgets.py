@@ -1,4 +1,4 @@
-"""Spent budgets, which no retry helps: how LiteLLM's releases tell of them, and whose they are."""
+"""Budgets that are used up, where no retry helps: the words of LiteLLM's releases, and the owner of the budget."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _OWNERS = r"(Key|User|End User|TeamMember|Team|Organization|Project|Tag|Model ac
 
 
 def is_spent(words: str | None, kind: str | None) -> bool:
-    """Whether the words and the type of an error say that a budget is spent."""
+    """Whether the words and the type of an error say that a budget is used up."""
     return kind == _KIND or re.search(_SPENT, words or "") is not None
 
 
 def named(words: str | None) -> str:
-    """Return whose budget it is that is spent: `the budget of team blue`; `the budget` where the words do not say."""
+    """Return the budget that is used up: `the budget of team blue`; `the budget` if its owner is unknown."""
     text = words or ""
     model = re.search(r"exceeded budget for model=([^\s,]+)", text)
     if model is not None:

@@ -43,7 +43,7 @@ _CHUNK = 2**18
 _TRIES = 3
 _RETRIED_STATUS = frozenset({429, 502, 503, 504})
 _MAX_RETRY_AFTER = 10.0
-_LOOK = "check the base URL, and the log of the proxy or of the gateway in front of it"
+_LOOK = "check the base URL, or ask the proxy's administrator"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
 _MAX_SHOWN = 500
@@ -53,10 +53,10 @@ _MAX_SHOWN = 500
 class Client:
     """Requests to one proxy.
 
-    `on_request` gets method, path, status (or what happened) and seconds of each try; `refused_remedy` is what helps
-    where the key is refused, `shown` our certificate. `deadline` is for all that is asked, `read_seconds` is how long
-    the proxy may be silent meanwhile; `call` and `within` set both. Every failure is raised as a `Failure`; an answer
-    with any status is an answer, but a 407, which is an HTTP proxy's.
+    `on_request` gets method, path, status (or error code) and seconds of each try; `refused_remedy` is the remedy for a
+    refused key, `shown` our certificate. `deadline` limits all requests together, `read_seconds` is how long the proxy
+    may be silent; `call` and `within` set both. Every failure is raised as a `Failure`; any status is an answer, but a
+    407, which an HTTP proxy sends.
     """
 
     base_url: str
@@ -69,28 +69,28 @@ class Client:
     read_seconds: float = READ_SECONDS
 
     def within(self, seconds: float | None, *, silence: float = READ_SECONDS) -> Client:
-        """Return this client with `seconds` from now on for all that is asked (None: no limit).
+        """Return this client with a limit of `seconds` from now for all requests (None: no limit).
 
-        `silence` is for how many seconds the proxy may send nothing meanwhile.
+        `silence` is for how many seconds the proxy may send nothing.
         """
         return replace(self, deadline=Deadline(seconds), read_seconds=silence)
 
     def call(self, seconds: float | None, work: Callable[[Client], T], *, silence: float = READ_SECONDS) -> T:
-        """Return what `work` makes of this client within `seconds`, whatever it waits for."""
+        """Return what `work` returns for this client, within `seconds` whatever it waits for."""
         client = self.within(seconds, silence=silence)
         return client.deadline.run(lambda: work(client))
 
     def call_once(self, seconds: float, work: Callable[[Client], T]) -> T:
-        """Return what `work` makes of this client, as `call`, for what may have an effect and is never repeated.
+        """Return what `work` returns for this client, as `call`, for a request with an effect, which is never retried.
 
-        The proxy may be silent all the while. A failure says where the effect may be there all the same.
+        The proxy may be silent the whole time. A failure says if the request may have taken effect.
         """
         try:
             return self.call(seconds, work, silence=seconds)
         except Unavailable as failure:
             if not failure.may_have_acted:
                 raise
-            raise failure.adding("the request was not repeated, and may have had its effect") from None
+            raise failure.adding("the request was not retried and may have taken effect") from None
 
     def get(
         self,
@@ -141,15 +141,14 @@ class Client:
         headers: Mapping[str, str] | None = None,
         cap: int | None = BODY_BYTES,
     ) -> Answer:
-        """Send what may have an effect to a path below the base URL, or to a URL of the same origin.
+        """Send a request that may have an effect to a path below the base URL, or to a URL of the same origin.
 
         It is sent once and never redirected: a redirect would carry the body, with a code or a refresh token in it, to
-        an address that nobody checked. With `files` the form is sent as multipart; a `body` that is a file is sent as
-        it is read.
+        an unchecked address. With `files` the form is sent as multipart; a `body` that is a file is sent as it is read.
         """
         url = self.base_url + path if path.startswith("/") else path
         if origin(url) != origin(self.base_url):
-            raise Unavailable("bad_response", f"{url} is not at {self.base_url}: nothing was sent", remedy=_LOOK)
+            raise Unavailable("bad_response", f"{url} is not below {self.base_url}; nothing was sent", remedy=_LOOK)
         answer = self._send(
             method, url, params, cap, data=form if body is None else body, files=files, json=json, headers=headers
         )
@@ -158,7 +157,7 @@ class Client:
             target = self._shown(_origin_of(_joined(url, answer.headers.get("location", ""))))
             raise Unavailable(
                 "bad_response",
-                f"{self._shown(url)} redirects to {target}, where what was sent does not belong",
+                f"{self._shown(url)} redirects to {target}, and only GET requests follow redirects",
                 remedy=_LOOK,
                 status=answer.status,
                 may_have_acted=False,
@@ -201,16 +200,16 @@ class Client:
                 raise Unavailable(
                     "bad_response",
                     f"{self.base_url}{path} redirects to {self._shown(_origin_of(target))}, "
-                    "which the key was not given for",
-                    remedy="use the proxy's own base URL; a gateway in front of it may ask for a sign-in",
+                    "and the key is not for that URL",
+                    remedy="check the base URL; a gateway in front of the proxy may require a sign-in",
                     status=answer.status,
                 )
             url, params = target, None
-        raise Unavailable("bad_response", f"{self.base_url}{path} redirects in circles", remedy=_LOOK)
+        raise Unavailable("bad_response", f"{self.base_url}{path} redirects in a loop", remedy=_LOOK)
 
     def _send(self, method: str, url: str, params: Params | None, cap: int | None, **options: Any) -> Answer:
         start = time.monotonic()
-        # A path out of a redirect may repeat what was sent.
+        # The path of a redirect may repeat secrets.
         shown = self._shown(url.removeprefix(self.base_url).split("?")[0])
         try:
             response = self._begun(
@@ -227,7 +226,7 @@ class Client:
             left = partial(self.deadline.remaining, CONNECT_SECONDS)
             failure = no_answer(error, self.base_url, self._http_proxy, left, self.shown)
             if failure.code == "timeout" and self.deadline.is_over:
-                # It is about all that was asked, not about this one wait.
+                # The limit for all requests is over, not only that of this wait.
                 failure = self.deadline.passed().changed(may_have_acted=failure.may_have_acted)
             self.on_request(method, shown, failure.code, time.monotonic() - start)
             raise failure from None
@@ -243,10 +242,10 @@ class Client:
         return getattr(self.session, "http_proxy", None)
 
     def _begun(self, method: str, url: str, *, data: Any = None, **options: Any) -> requests.Response:
-        """Send a request, and return what answers it when its headers are there.
+        """Send a request, and return the response as soon as its headers are there.
 
-        A time-out of a socket is for one read, and headers that trickle are many; where no deadline ends that wait, the
-        time of silence does. Nobody waits for the proxy while we read what is to be sent.
+        The time-out of a socket is for one read, and headers that trickle take many; without a deadline, the limit of
+        silence ends that wait. It does not count while we read the body to send.
         """
         if self.deadline.seconds is not None:
             return self.session.request(method, url, data=data, **options)
@@ -259,7 +258,7 @@ class Client:
         return pending.result()
 
     def _shown(self, text: str) -> str:
-        """Return a text of the proxy's as it may stand in a sentence."""
+        """Return a text of the proxy for a sentence, without secrets."""
         return self.auth.hidden(text)[:_MAX_SHOWN]
 
     def _body(self, response: requests.Response, cap: int | None) -> Iterator[bytes]:
@@ -267,9 +266,11 @@ class Client:
         if encoding not in {"", "identity", "gzip", "deflate"}:
             response.close()
             encoding = self._shown(encoding)[:40]
-            raise Unavailable("bad_response", f'{self.base_url} answered with the encoding "{encoding}"', remedy=_LOOK)
+            raise Unavailable(
+                "bad_response", f'{self.base_url} returned the unsupported encoding "{encoding}"', remedy=_LOOK
+            )
         pieces = _pieces(response.raw, as_they_come=cap is None)
-        if cap is None:  # it is read as it is printed, by nobody who could be abandoned
+        if cap is None:  # it is read while it is printed, in a thread that cannot be abandoned
             stop = getattr(response.raw, "shutdown", response.close)
             pieces = self.deadline.watched(pieces, self.read_seconds, stop)
         size = 0
@@ -278,7 +279,7 @@ class Client:
                 size += len(chunk)
                 if cap is not None and size > cap:
                     raise Unavailable(
-                        "bad_response", f"{self.base_url} sent more than {cap // 2**20} MiB", remedy=_LOOK
+                        "bad_response", f"{self.base_url} returned more than {cap // 2**20} MiB", remedy=_LOOK
                     )
                 self.deadline.remaining(self.read_seconds)
                 yield chunk
@@ -286,16 +287,18 @@ class Client:
             if self.deadline.is_over:
                 raise self.deadline.passed() from None
             raise Unavailable(
-                "timeout", f"{self.base_url} stopped answering in the middle", remedy="try again"
+                "timeout", f"{self.base_url} stopped in the middle of its answer", remedy="try again"
             ) from None
         except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError):
-            raise Unavailable("bad_response", f"{self.base_url} ended its answer in the middle", remedy=_LOOK) from None
+            raise Unavailable(
+                "bad_response", f"{self.base_url} closed the connection in the middle of its answer", remedy=_LOOK
+            ) from None
         finally:
             response.close()
 
 
 class _Sent:
-    """A file that is read as it is sent. `at` is when that was done last, infinite while it is done."""
+    """A file that is read as it is sent. `at` is the time of the last read, infinite during a read."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
@@ -316,12 +319,12 @@ class _Sent:
             yield piece
 
     def __getattr__(self, name: str) -> Any:
-        """Return what requests asks of the file to learn how large it is."""
+        """Return other attributes, by which requests finds out the size of the file."""
         return getattr(self._file, name)
 
 
 def _pieces(body: Any, *, as_they_come: bool) -> Iterator[bytes]:
-    """Yield the decoded body. `stream` waits for as much as it was asked for, unless the body is in chunks."""
+    """Yield the decoded body. `stream` waits until it has a whole piece, unless the body is chunked."""
     if not as_they_come or body.chunked or not hasattr(body, "read1"):
         yield from body.stream(_CHUNK, decode_content=True)
         return
@@ -330,7 +333,7 @@ def _pieces(body: Any, *, as_they_come: bool) -> Iterator[bytes]:
 
 
 def _is_final(answer: Answer) -> bool:
-    """Whether an answer whose status may pass says that it will not: a budget is spent."""
+    """Whether a retry is useless although the status suggests one: a budget is used up."""
     try:
         return is_spent_budget(answer.head())
     except Unavailable:

@@ -1,4 +1,4 @@
-"""The certificate that we show a gateway which asks for one (mutual TLS), and what gateways say without it."""
+"""The certificate for gateways that require one (mutual TLS), and what they answer without it."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _ALERT = (
     r"ALERT_(CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE|BAD_CERTIFICATE|NO_CERTIFICATE|UNKNOWN_CA|CERTIFICATE_EXPIRED"
     r"|CERTIFICATE_REVOKED|CERTIFICATE_UNKNOWN|UNSUPPORTED_CERTIFICATE|ACCESS_DENIED|DECRYPT_ERROR)$"
 )
-# Those that a server sends to a client that showed none.
+# Alerts for a client without a certificate.
 _WITHOUT_ONE = frozenset({"certificate required", "bad certificate", "no certificate"})
-_ASK = "ask the gateway's administrator whether it was issued for this gateway, and is not revoked"
+_ASK = "ask the gateway's administrator whether this certificate is valid there"
 # nginx (its statuses 495 and 496 are 400 on the wire unless an administrator maps them), and IIS 403.7.
 _MISSING_PAGE = (
     r"(?i)no required ssl certificate|(?:ssl|client) certificate (?:is )?required|requires? a client certificate"
@@ -44,13 +44,13 @@ _REFUSED_PAGE = r"(?i)the ssl certificate error|client certificate (?:is |was )?
 
 
 class Shown(NamedTuple):
-    """What a client shows a gateway that asks for a certificate: the file (None: nothing), and what helps if it does.
+    """The certificate file that a client shows (None: none), and the remedy if a gateway refuses it.
 
-    `instead` says why nothing is.
+    `instead` says why there is none.
     """
 
     file: str | None = None
-    remedy: str = "litellmctl config set client_cert FILE.pem, with the certificate that its administrator gave you"
+    remedy: str = "litellmctl config set client_cert FILE.pem, with the certificate from its administrator"
     instead: str = "none is set"
 
 
@@ -59,9 +59,9 @@ NOTHING = Shown()
 
 @dataclass(frozen=True)
 class ClientCertificate:
-    """A certificate and its key: paths as the user wrote them, and what the settings are called in errors.
+    """A certificate and its key: paths as the user wrote them, and the names of their settings for errors.
 
-    Without a `key` the certificate's file holds it.
+    Without a `key`, the key is in the certificate's file.
     """
 
     certificate: str
@@ -80,7 +80,7 @@ class ClientCertificate:
         return paths.expanded(self.key or self.certificate)
 
     def load_into(self, context: ssl.SSLContext) -> None:
-        """Let a context show this certificate. What could not be shown is a ConfigFailure, before any request."""
+        """Load this certificate into a context. Raises ConfigFailure if it cannot be used, before any request."""
         self._require_files()
         try:
             # OpenSSL would ask for a passphrase at the terminal.
@@ -88,7 +88,7 @@ class ClientCertificate:
         except (OSError, ValueError) as error:
             if getattr(error, "reason", None) == "KEY_VALUES_MISMATCH":
                 raise ConfigFailure(
-                    f"{self.named}: the certificate in {self.file} belongs to another key than that in {self.key_file}",
+                    f"{self.named}: the certificate in {self.file} does not match the key in {self.key_file}",
                     remedy=f"{_set(self.key_named)}, with the key that the certificate was made for",
                 ) from None
             reason = "the certificate or the key is damaged" if isinstance(error, ssl.SSLError) else _reason(error)
@@ -97,16 +97,16 @@ class ClientCertificate:
             ) from None
 
     def expires_at(self) -> float | None:
-        """Return until when the certificate is good (seconds since 1970; None: unknown). Raises as `load_into`."""
+        """Return when the certificate expires (seconds since 1970; None if unknown). Raises as `load_into`."""
         self.load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
         return self._require_files()
 
     def _require_files(self) -> float | None:
-        """Refuse what is missing, unreadable, not PEM, encrypted, or not good at this time; return when it ends."""
+        """Refuse files that are missing, unreadable, not PEM, encrypted or not valid now; return the expiry."""
         text = _read(self.file, self.named)
         if _CERTIFICATE not in text:
             raise ConfigFailure(
-                f"{self.named}: {self.file} holds no certificate in PEM form",
+                f"{self.named}: {self.file} has no certificate in PEM format",
                 remedy=f"openssl x509 -inform der -in {quote(self.file)} -out FILE.pem, or for PKCS #12: "
                 f"openssl pkcs12 -nodes -in {quote(self.file)} -out FILE.pem",
             )
@@ -119,7 +119,7 @@ class ClientCertificate:
         if not re.search(_KEY, key):
             which = self.named if self.key is None else self.key_named
             raise ConfigFailure(
-                f"{which}: {self.key_file} holds no private key in PEM form", remedy=_set(self.key_named, "KEY.pem")
+                f"{which}: {self.key_file} has no private key in PEM format", remedy=_set(self.key_named, "KEY.pem")
             )
         return self._good_until(text)
 
@@ -130,7 +130,7 @@ class ClientCertificate:
             shown = x509.load_pem_x509_certificate(text[text.index(_CERTIFICATE) :])
             begin, end = shown.not_valid_before_utc.timestamp(), shown.not_valid_after_utc.timestamp()
         except (ValueError, OverflowError, TypeError):
-            return None  # whether it is one at all is for OpenSSL to say, and when it ends for the gateway
+            return None  # OpenSSL says if it is a certificate, and the gateway if it is still valid
         if end < time.time():
             raise ConfigFailure(
                 f"{self.named}: the certificate in {self.file} expired at {timestamp(end)}",
@@ -149,11 +149,11 @@ class ClientCertificate:
 
 
 def may_be_read_by_others(path: str) -> bool:
-    """Whether users other than its owner may read the file of a private key. On Windows folders decide that."""
+    """Whether other users than its owner may read a private key file. On Windows its folder decides that."""
     if sys.platform != "win32":
         with suppress(OSError):
             found = os.stat(path)
-            # A group that may read a key of root's was made for that, and our user could not change it.
+            # Root made a key of its own readable by a group on purpose, and our user could not change it.
             return bool(found.st_mode & (stat.S_IRGRP | stat.S_IROTH if found.st_uid == os.geteuid() else stat.S_IROTH))
     return False
 
@@ -168,12 +168,15 @@ def refusal(error: ssl.SSLError, base_url: str, shown: Shown) -> Unavailable | N
         return None
     words = alert[1].lower().replace("_", " ")
     if words == "handshake failure":  # which has other reasons too
-        what = f"the client certificate {shown.file}" if shown.file else f"that there is none: {shown.instead}"
+        what = (
+            f"it may not accept the client certificate {shown.file}"
+            if shown.file
+            else f"it may require a client certificate, and {shown.instead}"
+        )
         return Unavailable(
             "tls",
-            f"TLS with {base_url} failed: {words}, as where a gateway asks for a client certificate and does not "
-            f"accept {what}",
-            remedy=_ASK if shown.file else f"{shown.remedy}; without one check the port",
+            f"TLS with {base_url} failed: {words}; {what}",
+            remedy=_ASK if shown.file else f"{shown.remedy}, or check the port",
             may_have_acted=False,
         )
     if shown.file is not None:
@@ -189,17 +192,17 @@ def page_refusal(status: int, body: bytes, base_url: str, shown: Shown) -> Unava
     if is_missing and shown.file is None:
         return _missing(base_url, shown).changed(status=status)
     if is_missing or (is_page and (status == 495 or re.search(_REFUSED_PAGE, text))):
-        return _refused(base_url, shown, f"answered {status}").changed(status=status)
+        return _refused(base_url, shown, f"status {status}").changed(status=status)
     return None
 
 
 def explained(
     causes: Iterable[BaseException], base_url: str, shown: Shown, seconds: Callable[[], float] | None
 ) -> Unavailable | None:
-    """Return the failure for a request that our certificate, or the lack of one, kept from an answer; None for others.
+    """Return the failure for a request that failed for our certificate, or the lack of one; None for other reasons.
 
-    A server may close while we still send, which destroys its alert: then a handshake without a request is made, within
-    `seconds` (None: not at all, as where there is an HTTP proxy between).
+    A server may close the connection while we still send, which loses its alert: then we do a handshake without a
+    request, within `seconds` (None: do not, as behind an HTTP proxy).
     """
     is_closed = False
     for cause in causes:
@@ -225,7 +228,7 @@ def _closed(base_url: str, shown: Shown, seconds: float) -> Unavailable | None:
             secured.recv(1)
     except ssl.SSLError as error:
         failure = refusal(error, base_url, shown)
-        # Ours was not shown here: that one is wanted is all that this says of it.
+        # Ours was not shown here: this only says that one is required.
         return _refused(base_url, shown, "it closed the connection") if failure and shown.file else failure
     except (OSError, ValueError):
         pass
@@ -233,7 +236,7 @@ def _closed(base_url: str, shown: Shown, seconds: float) -> Unavailable | None:
 
 
 def _missing(base_url: str, shown: Shown) -> Unavailable:
-    message = f"{base_url} asks for a client certificate, and {shown.instead}"
+    message = f"{base_url} requires a client certificate, and {shown.instead}"
     return Unavailable("tls", message, remedy=shown.remedy, may_have_acted=False)
 
 
@@ -251,7 +254,7 @@ def _read(path: str, named: str) -> bytes:
     try:
         return files.read(path, foreign=True, limit=_MAX_BYTES)
     except (OSError, ValueError) as error:
-        raise ConfigFailure(f"{named} cannot be read from {path}: {_reason(error)}", remedy=_set(named)) from None
+        raise ConfigFailure(f"{named}: cannot read {path}: {_reason(error)}", remedy=_set(named)) from None
 
 
 def _reason(error: Exception) -> str:

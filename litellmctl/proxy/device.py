@@ -1,4 +1,4 @@
-"""Single sign-on with a code that the person types into a browser anywhere, while this program asks again and again.
+"""Single sign-on with a code that the user types into any browser, while this program polls the proxy.
 
 Endpoints: POST /sso/cli/start, GET /sso/key/generate in the browser, GET /sso/cli/poll/LOGIN. Shapes:
 tests/contract/shapes/sso_cli_*.json.
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 START_PATH = "/sso/cli/start"
 _SECRET_HEADER = "x-litellm-cli-poll-secret"  # noqa: S105  # a header's name
 _EXPIRES_IN = 600.0
-# A person reads and types what is shown: LiteLLM's ids have 40 characters, its codes 9.
+# A person reads and types these: LiteLLM's IDs have 40 characters, its codes 9.
 _MAX_SHOWN = 200
 
 
 class Started(NamedTuple):
-    """A sign-in that waits for its person: the link, the code to enter there, and for how many seconds both are good.
+    """A sign-in that waits for the user: the link, the code to enter there, and the lifetime of both in seconds.
 
-    `login_id` and `poll_secret` are for `poll`; whoever has both gets the token.
+    `login_id` and `poll_secret` are for `poll`: both together are worth the token.
     """
 
     link: str
@@ -46,54 +46,54 @@ class Started(NamedTuple):
     poll_secret: str
 
     def __repr__(self) -> str:
-        """Leave out what must not be printed."""
+        """Omit the secrets."""
         return f"Started({self.expires_in!r})"
 
 
 class Team(NamedTuple):
-    """A team of the person who signs in."""
+    """A team of the user."""
 
     id: str
     alias: str | None = None
 
 
 class Pending(NamedTuple):
-    """Nobody has signed in yet, or somebody was refused: the proxy does not tell."""
+    """The user has not signed in yet, or was refused, which the proxy does not say."""
 
 
 class TeamWanted(NamedTuple):
-    """The person is signed in and has to choose one of these teams."""
+    """The user is signed in and has to choose one of these teams."""
 
     teams: list[Team]
 
 
 class Ready(NamedTuple):
-    """The token, and the teams of the person."""
+    """The token, and the teams of the user."""
 
     grant: Grant
     teams: list[Team]
 
 
 def is_offered(client: Client) -> bool:
-    """Whether the proxy has this sign-in (up to LiteLLM 1.81 it has not), without beginning one."""
+    """Whether the proxy has this sign-in (since LiteLLM 1.82), without starting one."""
     answer = client.get(START_PATH)
     answer.close()
     return answer.status == 405  # it takes POST only
 
 
 def start(client: Client) -> Started | NotOffered:
-    """Begin a sign-in."""
+    """Start a sign-in."""
     where = f"{client.base_url}{START_PATH}"
     answer = client.send("POST", START_PATH)
     if answer.status in {404, 405}:
         answer.close()
-        return NotOffered("this proxy has no device code")
+        return NotOffered("the proxy does not offer device codes")
     if answer.status != 200:
         raise client.failure(answer, START_PATH)
     fields = fields_of(answer.json(where, tokens=["poll_secret"]), where)
     login_id, user_code = (text_of(fields, name, where) for name in ("login_id", "user_code"))
     if max(len(login_id), len(user_code)) > _MAX_SHOWN:
-        raise unexpected(where, "its login_id or user_code is too long")
+        raise unexpected(where, "login_id or user_code is too long")
     query = urlencode({"source": "litellm-cli", "key": login_id})
     complete = optional_text(fields, "verification_uri_complete")
     own = (
@@ -113,9 +113,9 @@ def start(client: Client) -> Started | NotOffered:
 
 
 def poll(client: Client, started: Started, team: str | None = None) -> Pending | TeamWanted | Ready:
-    """Ask whether the person has signed in; `team` answers the question for it.
+    """Return whether the user has signed in; `team` is the team to sign in with.
 
-    A sign-in that is over is exit 4. What may pass, a status of 429 or 5xx or a web page, is `Unavailable`.
+    A sign-in that is over is exit 4. A temporary failure, such as a status of 429 or 5xx, raises `Unavailable`.
     """
     path = f"/sso/cli/poll/{quote(started.login_id, safe='')}"
     shown = f"{client.base_url}/sso/cli/poll"
@@ -130,8 +130,8 @@ def poll(client: Client, started: Started, team: str | None = None) -> Pending |
             raise failure  # a gateway's page
         raise AuthFailure(
             "auth_failed",
-            f"the sign-in at {client.base_url} is over: it expired, or the proxy forgot it",
-            remedy="run it again; where it ends at once, the proxy's replicas share no cache (its administrator can)",
+            f"the sign-in at {client.base_url} expired, or the proxy lost it",
+            remedy="sign in again; if that fails at once, the proxy's replicas need a shared cache",
             status=answer.status,
         )
     if answer.status != 200:
@@ -141,7 +141,7 @@ def poll(client: Client, started: Started, team: str | None = None) -> Pending |
     if status == "pending":
         return Pending()
     if status != "ready":
-        raise unexpected(shown, "its status is unknown" if isinstance(status, str) else "it has no status")
+        raise unexpected(shown, "unknown status" if isinstance(status, str) else "no status")
     teams = _teams(fields)
     if fields.get("requires_team_selection") and not team:
         return TeamWanted(teams)
@@ -155,7 +155,7 @@ def poll(client: Client, started: Started, team: str | None = None) -> Pending |
 
 
 def _teams(fields: dict[str, Any]) -> list[Team]:
-    """Return the teams, by their names: the proxy's order varies."""
+    """Return the teams, sorted by name, since the proxy's order varies."""
     aliases = {}
     details = fields.get("team_details")
     for detail in details if isinstance(details, list) else []:

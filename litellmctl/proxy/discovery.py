@@ -1,4 +1,4 @@
-"""Which models a proxy offers: `/model/info`, else `/v1/models`, else `/health`, told to a collector row by row."""
+"""Which models a proxy offers: `/model/info`, else `/v1/models`, else `/health`, passed to a collector row by row."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from litellmctl.errors import AuthFailure, Failure, Rejected, Unavailable
 from litellmctl.foundation.globs import covers
+from litellmctl.foundation.text import counted
 from litellmctl.foundation.threads import together
 from litellmctl.proxy.answer import Answer, not_litellm
 from litellmctl.proxy.client import BODY_BYTES, CATALOG_BYTES, Client
@@ -24,7 +25,7 @@ _MAX_COMPARED = 2_000_000
 
 
 class Collector(Protocol):
-    """Takes what the proxy tells. Entries are raw JSON of any shape: the collector checks them."""
+    """Takes the rows of the proxy's answers. They are raw JSON of any shape: the collector checks them."""
 
     def deployment(self, row: object) -> None:
         """Take a row of `/model/info`."""
@@ -33,24 +34,24 @@ class Collector(Protocol):
         """Take an entry of `/v1/models`, and its row of `/model_group/info` or None."""
 
     def nameless(self, model: object) -> None:
-        """Take a healthy endpoint of which nothing but the underlying model's name is known."""
+        """Take a healthy endpoint of which only the underlying model's name is known."""
 
     def expanded(self, entry: object) -> None:
         """Take an entry of `/v1/models` that may belong to a wildcard row."""
 
-    def left_out(self, name: str, reason: str) -> None:
-        """Take note of something that is not listed, and why."""
+    def skip(self, name: str, reason: str, *, failed: bool = False) -> None:
+        """Remember something that is not listed, and why; `failed` says that a request failed."""
 
     @property
     def wildcards(self) -> list[str]:
-        """The names with a wildcard that came so far."""
+        """The names with a wildcard, so far."""
 
 
 def discover(client: Client, collector: Collector, say: Callable[[str], None]) -> str:
-    """Tell the collector every model that the proxy offers to this key; return the source: where they came from.
+    """Pass the collector every model that the proxy offers to this key.
 
-    `model_info`, `models_list` or `health`. `say` takes the steps, for whoever wants to follow. Raises the failure of
-    the endpoint that tells most about why nothing was found.
+    Returns the source: `model_info`, `models_list` or `health`. `say` takes a line for each step. Raises the failure of
+    the endpoint that best explains why nothing was found.
     """
     refusals: list[Failure] = []
     kinds: set[str | None] = set()
@@ -63,10 +64,10 @@ def discover(client: Client, collector: Collector, say: Callable[[str], None]) -
         if failure.code == "auth_failed":
             kinds.add(kind)
     if kinds & HOPELESS_TYPES:
-        say("/health is not asked: the key itself was refused")
+        say("/health: not requested, since the proxy refused the key")
         raise _most_telling(refusals)
     if any(isinstance(failure, Unavailable) and failure.status != _NO_SUCH_PATH for failure in refusals):
-        say("/health is not asked: a gateway refused the requests")
+        say("/health: not requested, since a gateway refused the others")
         raise _most_telling(refusals)
     refused = _from_health(client, collector, say)
     if refused is None:
@@ -82,7 +83,7 @@ _Refusal = tuple[Failure, str | None]
 
 
 def _ask(client: Client, path: str, *, cap: int = CATALOG_BYTES) -> Answer | _Refusal:
-    """GET a path; a refusal that another endpoint may not share is returned, any other failure raised."""
+    """GET a path; return a refusal that another endpoint may not share, raise any other failure."""
     answer = client.get(path, cap=cap)
     if answer.status == 200:
         return answer
@@ -109,7 +110,8 @@ def _from_model_info(client: Client, collector: Collector, say: Callable[[str], 
     if isinstance(answer, tuple):
         say(f"/model/info: {answer[0].message}")
         return answer
-    say(f"/model/info: {_each(client, '/model/info', answer, collector.deployment)} deployments")
+    count = _each(client, "/model/info", answer, collector.deployment)
+    say(f"/model/info: {counted(count, 'deployment')}")
     _expand(client, collector, say)
     return None
 
@@ -118,19 +120,20 @@ def _expand(client: Client, collector: Collector, say: Callable[[str], None]) ->
     wildcards = collector.wildcards
     if not wildcards:
         return
-    why = "the proxy does not list the models that it covers"
+    why, failed = "the proxy does not list its models", False
     try:
         answer = _ask(client, "/v1/models")
         if isinstance(answer, tuple):
             raise answer[0]
-        say(f"/v1/models: {_each(client, '/v1/models', answer, collector.expanded)} names, to expand wildcards")
+        count = _each(client, "/v1/models", answer, collector.expanded)
+        say(f"/v1/models: {counted(count, 'name')}, to expand wildcards")
     except (Unavailable, AuthFailure, Rejected) as failure:
-        client.deadline.remaining(0)  # a deadline that has passed is no failure of /v1/models
-        why = f"its models could not be listed: {failure.message}"
+        client.deadline.remaining(0)  # raises where the deadline has passed, which is not a failure of /v1/models
+        why, failed = f"cannot list its models: {failure.message}", True
     left = set(collector.wildcards)
     for name in wildcards:
         if name in left:
-            collector.left_out(name, why)
+            collector.skip(name, why, failed=failed)
 
 
 def _from_models_list(client: Client, collector: Collector, say: Callable[[str], None]) -> _Refusal | None:
@@ -140,7 +143,7 @@ def _from_models_list(client: Client, collector: Collector, say: Callable[[str],
         return answer
     entries: list[Any] = []
     _each(client, "/v1/models", answer, entries.append, max_values=MAX_KEPT)
-    say(f"/v1/models: {len(entries)} names")
+    say(f"/v1/models: {counted(len(entries), 'name')}")
     groups: dict[str, Any] = {}
 
     def take(row: Any) -> None:
@@ -152,10 +155,10 @@ def _from_models_list(client: Client, collector: Collector, say: Callable[[str],
         if isinstance(detail, tuple):
             raise detail[0]
         _each(client, "/model_group/info", detail, take, max_values=MAX_KEPT)
-        say(f"/model_group/info: {len(groups)} groups")
+        say(f"/model_group/info: {counted(len(groups), 'group')}")
     except (Unavailable, AuthFailure, Rejected) as failure:
         client.deadline.remaining(0)
-        say(f"/model_group/info: {failure.message}; facts stay unknown")
+        say(f"/model_group/info: {failure.message}; facts are unknown")
     for entry in entries:
         name = entry.get("id") if isinstance(entry, dict) else None
         collector.listed(entry, groups.get(name) if isinstance(name, str) else None)
@@ -173,7 +176,7 @@ def _from_health(client: Client, collector: Collector, say: Callable[[str], None
     if not isinstance(endpoints, list):
         raise not_litellm(f"{client.base_url}/health", b"{}")
     unhealthy = unhealthy if isinstance(unhealthy, list) else []
-    say(f"/health: {len(endpoints)} healthy endpoints, {len(unhealthy)} others")
+    say(f"/health: {counted(len(endpoints), 'healthy endpoint')}, {counted(len(unhealthy), 'unhealthy one')}")
     details = _details(client, {_text(endpoint, "model_id") for endpoint in endpoints} - {None})
     told: set[tuple[str | None, str | None]] = set()
     compared = 0
@@ -182,7 +185,7 @@ def _from_health(client: Client, collector: Collector, say: Callable[[str], None
         known = details.get(model_id or "", [])
         compared += len(known) * (1 + len(_text(endpoint, "model") or "") // 64)
         if compared > _MAX_COMPARED:
-            collector.left_out("an endpoint", "too many deployments share its id")
+            collector.skip("an endpoint", "too many deployments share its id")
             continue
         for row in known:
             named = _of_wildcard(row, endpoint)
@@ -193,14 +196,14 @@ def _from_health(client: Client, collector: Collector, say: Callable[[str], None
         if not known:
             collector.nameless(_text(endpoint, "model"))
     for endpoint in unhealthy:
-        collector.left_out(_text(endpoint, "model") or "an endpoint", "the proxy says it is unhealthy")
+        collector.skip(_text(endpoint, "model") or "an endpoint", "the proxy reports it as unhealthy")
     for name in collector.wildcards:
-        collector.left_out(name, "the proxy does not list the models that it covers")
+        collector.skip(name, "the proxy does not list its models")
     return None
 
 
 def _of_wildcard(row: Any, endpoint: Any) -> Any:
-    """Give a wildcard's row the name of the model that was found healthy behind it, where it covers that name."""
+    """Return a wildcard's row under the name of its healthy model, if the wildcard covers that name."""
     model, name = _text(endpoint, "model"), _text(row, "model_name")
     if model and name and "*" in name and covers(name, model):
         return {**row, "model_name": model}
@@ -213,7 +216,7 @@ def _text(value: Any, key: str) -> str | None:
 
 
 def _details(client: Client, ids: set[str | None]) -> dict[str, list[Any]]:
-    """Return the rows of `/model/info?litellm_model_id=` for each id that has any, asked for in parallel."""
+    """Return the rows of `/model/info?litellm_model_id=` for each id that has any, requested in parallel."""
     waiting: SimpleQueue[str] = SimpleQueue()
     for model_id in ids:
         waiting.put(model_id or "")
@@ -231,7 +234,7 @@ def _details(client: Client, ids: set[str | None]) -> dict[str, list[Any]]:
             except Empty:
                 return
             except Failure:
-                continue  # listed with its facts unknown
+                continue  # the model is listed, with unknown facts
 
     together(*[work] * min(_PARALLEL, len(ids)))
     client.deadline.remaining(0)

@@ -13,28 +13,28 @@ from litellmctl.proxy.error_words import Said, said_in
 from litellmctl.proxy.no_answer import plain_to_tls
 from litellmctl.proxy.retry_after import seconds_of
 
-# 401s of these types will not become anything else by asking another endpoint.
+# For 401s of these types, other endpoints return the same.
 HOPELESS_TYPES = frozenset({"token_not_found_in_db", "expired_key", "auth_error"})
-# LiteLLM has 401 for these too, where the key is a good one: `*_access_denied` are its types for models and so on.
+# LiteLLM also returns 401 where the key is valid: `*_access_denied` are its types for models and so on.
 _NOT_ALLOWED = r"(?i)only proxy admin|\bnot allowed to (?:access|call)\b"
-# FastAPI's own words where there is no such path, and LiteLLM's for a resource are others.
+# FastAPI's words for an unknown path; LiteLLM's words for a missing resource differ.
 _NO_ROUTE = "Not Found"
 _MAX_WAIT = 366 * 86400.0
 _ASK_THE_GATEWAY = (
-    "ask the gateway's administrator, or send the header that it wants: litellmctl config set headers.NAME '$VARIABLE'"
+    "ask the gateway's administrator, or set the header it requires: litellmctl config set headers.NAME '$VARIABLE'"
 )
 _REMEDIES = {
     402: "ask the proxy's administrator",
     405: "check the base URL, and the proxy's version",
-    409: "choose another name, or change what is there already",
-    413: "send less at once",
+    409: "choose another name, or change the existing one",
+    413: "send less in one request",
 }
 
 
 def words_of(body: bytes, hide: Callable[[str], str] = str) -> tuple[str | None, str | None]:
-    """Return the proxy's own message and error type out of an error body of any shape, where they can be told.
+    """Return the proxy's own message and error type from an error body of any shape; None if it has none.
 
-    `hide` takes out of a text what must not be shown.
+    `hide` removes secrets from a text.
     """
     said = said_in(body, hide)
     return said.words, said.kind
@@ -54,9 +54,9 @@ def failure_of(
     headers: Mapping[str, str],
     hide: Callable[[str], str] = str,
 ) -> Failure:
-    """Return the failure for an answer that is not 200, with the words of whoever gave it.
+    """Return the failure for an answer that is not 200, with the words of the proxy or the gateway that sent it.
 
-    `hide` takes out of them what must not be shown.
+    `hide` removes secrets from them.
     """
     said = said_in(body, hide)
     gateway = None if said.is_litellm else gateways.name_of(headers, body, hide)
@@ -75,15 +75,15 @@ def failure_of(
         page = said.words or (None if said.is_json else gateways.words_of(body, hide))
         return Unavailable(
             "server_error",
-            f"{who} answered {status} to {path}{f': {page}' if page else ''}",
-            remedy="try again later, or look into the proxy's log",
+            f"{who} returned {status} for {path}{f': {page}' if page else ''}",
+            remedy="try again later, or ask the proxy's administrator",
             status=status,
             words=said.words,
         )
     if status < 400 or (said.words is None and not said.is_json):
         return Unavailable(
             "bad_response",
-            f"{who} answered {status} to {path}, and not as LiteLLM does",
+            f"{who} returned {status} for {path} and does not look like LiteLLM",
             remedy="check the base URL",
             status=status,
             words=said.words,
@@ -92,7 +92,7 @@ def failure_of(
 
 
 def is_missing_resource(status: int, body: bytes) -> bool:
-    """Whether LiteLLM says that it does not have what was asked for, though it has the route."""
+    """Whether LiteLLM has the route, and says that it does not have the resource."""
     return status == 404 and _is_about_resource(said_in(body))
 
 
@@ -113,7 +113,7 @@ def _refused_by_gateway(status: int, said: Said, who: str, path: str, page: str 
 def _rate_limited(said: Said, who: str, after: float | None) -> Unavailable:
     end = f": {said.words}" if said.words else ""
     wait = f" (retry after {math.ceil(after)} s)" if after is not None and after < _MAX_WAIT else ""
-    message = f"{who} is over its rate limit{end}{wait}"
+    message = f"{who}: rate limit exceeded{end}{wait}"
     return Unavailable("rate_limited", message, remedy="try again later", status=429, words=said.words)
 
 
@@ -127,9 +127,9 @@ def _spent(status: int, url: str, said: Said) -> Failure:
         kind, code = Unavailable, "rate_limited" if status == 429 else "server_error"
     return kind(
         code,
-        f"{url}: {said.words}" if said.words else f"{url}: the budget is spent",
-        remedy=f"ask the proxy's administrator to raise {budgets.named(said.words)}, or wait until it is reset "
-        "(litellmctl whoami shows what is spent)",
+        f"{url}: {said.words}" if said.words else f"{url}: the budget is used up",
+        remedy=f"ask the proxy's administrator to raise {budgets.named(said.words)}, or wait until it resets "
+        "(litellmctl whoami shows the spend)",
         status=status,
         words=said.words,
     )
@@ -144,7 +144,7 @@ def _refused_key(status: int, said: Said, url: str, path: str) -> AuthFailure:
     facts: dict[str, Any] = {"status": status, "words": said.words}
     is_good = (said.kind or "").endswith("_access_denied") or re.search(_NOT_ALLOWED, said.words or "") is not None
     if status == 403 or (status == 401 and is_good):
-        remedy = "ask the proxy's administrator for a key that may"
+        remedy = "ask the proxy's administrator for a key that is allowed to"
         return AuthFailure("forbidden", f"{url} does not allow {path}{end}", remedy=remedy, **facts)
     return AuthFailure("auth_failed", f"{url} refused the key{end}", remedy=CHECK_THE_KEY, **facts)
 
@@ -153,13 +153,13 @@ def _rejected(status: int, said: Said, who: str, path: str) -> Rejected:
     end = f": {said.words}" if said.words else ""
     facts: dict[str, Any] = {"status": status, "words": said.words}
     if status == 404 and _is_about_resource(said):
-        return Rejected("not_found", f"{who} answered 404 to {path}{end}", remedy="check the name or the ID", **facts)
+        return Rejected("not_found", f"{who} returned 404 for {path}{end}", remedy="check the name or the ID", **facts)
     if status == 404:
         return Rejected(
             "not_found", f"{who} has no {path}{end}", remedy="check the base URL, and the proxy's version", **facts
         )
     by_default = (
-        "change what it names, or ask the proxy's administrator"
+        "correct the request, or ask the proxy's administrator"
         if said.words
         else "check the request, or ask the proxy's administrator"
     )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from litellmctl.foundation.text import MAX_WORDS
 
-# Of an answer that is an error, the words are in its beginning, if it is read no further.
+# The words of an error are within so many bytes of its beginning.
 HEAD_BYTES = 2**16
 # Where the words are, in this order; those of a code alone come last.
 _NAMES = (
@@ -32,9 +32,9 @@ _BY_KIND = {
 
 
 class Said(NamedTuple):
-    """What a body says: words and error type where they can be told, and whether it is an error as LiteLLM sends it.
+    """What an error body says: its words and error type, if any, and whether it has the shape of LiteLLM's errors.
 
-    `may_be_litellm` is true also for what others send as well: an error that is a text, or no body at all.
+    `may_be_litellm` is also true for shapes that others send too: an error that is a text, or an empty body.
     """
 
     words: str | None = None

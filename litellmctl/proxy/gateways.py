@@ -1,4 +1,4 @@
-"""What stands in front of a proxy, and answers in its stead: which gateway that is, by its headers and its page."""
+"""Gateways that answer instead of the proxy behind them: their names, by headers and pages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MAX_NAME = 40
 _MAX_TITLE = 200
 _HEAD = 2**16
 
-# The headers that gateways add to what they answer themselves. Their own documentation has the names.
+# Headers that gateways add to their own answers, from their documentation.
 _BY_HEADER = {
     "cf-ray": "Cloudflare",
     "x-amz-cf-id": "Amazon CloudFront",
@@ -28,7 +28,7 @@ _BY_HEADER = {
     "x-iinfo": "Imperva",
     "x-goog-iap-generated-response": "Google Identity-Aware Proxy",
 }
-# By what the Server header begins with, in lower case. Any other name stands for itself.
+# By the beginning of the Server header, in lower case. Other names are used as they are.
 _BY_SERVER = {
     "awselb": "AWS load balancer",
     "microsoft-azure-application-gateway": "Azure Application Gateway",
@@ -40,7 +40,7 @@ _BY_SERVER = {
     "akamaighost": "Akamai",
     "bigip": "F5 BIG-IP",
 }
-# What LiteLLM itself runs in.
+# Servers that LiteLLM itself runs in.
 _OURS = r"(?i)uvicorn|hypercorn|gunicorn|granian|python|basehttp"
 _BY_BODY = (
     (r"(?i)oauth2[ -]proxy", "OAuth2 Proxy"),
@@ -50,12 +50,12 @@ _BY_BODY = (
     (r"is not authorized to access this resource|Missing Authentication Token", "Amazon API Gateway"),
     (r"(?i)<title>[^<]*cloudflare", "Cloudflare"),
 )
-# What servers of TLS say to plain HTTP (nginx, Go's net/http, Apache), with a status of 400.
+# Answers of TLS servers to plain HTTP (nginx, Go's net/http, Apache), with status 400.
 _PLAIN_HTTP = r"(?i)plain HTTP request was sent to (?:the )?HTTPS|HTTP request to an HTTPS server|plain HTTP to an SSL"
 
 
 def name_of(headers: Mapping[str, str], body: bytes, hide: Callable[[str], str] = str) -> str | None:
-    """Return the name of the gateway that answered, None where nothing tells. `hide` hides what must not be shown."""
+    """Return the name of the gateway that answered, None if unknown. `hide` removes secrets."""
     known = next((name for header, name in _BY_HEADER.items() if header in headers), None)
     if known is not None:
         return known
@@ -69,7 +69,7 @@ def name_of(headers: Mapping[str, str], body: bytes, hide: Callable[[str], str] 
 
 
 def words_of(body: bytes, hide: Callable[[str], str] = str) -> str | None:
-    """Return what a page says in its title, or what a short text says; None where there is neither."""
+    """Return the title of a page, or a short text; None if there is neither."""
     text = body[:_HEAD].decode("utf-8", "replace")
     title = re.search(r"(?is)<title[^<>]*>([^<]*)", text)
     if title is not None:
@@ -82,5 +82,5 @@ def words_of(body: bytes, hide: Callable[[str], str] = str) -> str | None:
 
 
 def wants_tls(status: int, body: bytes) -> bool:
-    """Whether an answer says that plain HTTP was spoken to a port of TLS."""
+    """Whether an answer says that plain HTTP was sent to a port that speaks TLS."""
     return status == 400 and re.search(_PLAIN_HTTP, body[:_HEAD].decode("utf-8", "replace")) is not None

@@ -25,7 +25,7 @@ SIGN_IN = 407
 class HttpProxy(NamedTuple):
     """An HTTP proxy: its URL without user and password, where it is set, and the header that signs in to it.
 
-    `secrets` are what must not be shown.
+    `secrets` are texts that must not be shown.
     """
 
     url: str
@@ -34,7 +34,7 @@ class HttpProxy(NamedTuple):
     secrets: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        """Leave out what must not be printed."""
+        """Return it without its secrets."""
         return f"HttpProxy({self.url!r}, {self.named!r})"
 
     @property
@@ -46,8 +46,8 @@ class HttpProxy(NamedTuple):
 def of_url(url: str) -> HttpProxy | None:
     """Return the HTTP proxy on the way to `url`, which is not loopback; None where there is none.
 
-    The variable of the URL's scheme goes before ALL_PROXY, as for curl and requests. Raises `Unavailable` where it
-    names something else than an HTTP proxy.
+    The variable of the URL's scheme overrides ALL_PROXY, as for curl and requests. Raises `Unavailable` if it names
+    something other than an HTTP proxy.
     """
     proxies = getproxies()
     scheme = url.split(":", 1)[0]
@@ -73,10 +73,10 @@ def _parsed(text: str, named: str, url: str) -> HttpProxy:
         why = f"{named} names a SOCKS proxy ({scheme}://{where}), which is not supported"
         raise _unusable(url, why, f"set {_for_scheme(url)} to an HTTP proxy, or {_exempting(url)}")
     try:
-        # Only host and port count; what is no scheme or host name for a base URL is none here.
+        # Only host and port count; they are valid if they are valid in a base URL.
         address = normalize(f"{scheme}://{re.split(r'[/?#]', address)[0]}")
     except UsageFailure:
-        remedy = f"write it as http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT, or {_exempting(url)}"
+        remedy = f"use http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, or {_exempting(url)}"
         raise _unusable(url, f"{named} is not the address of an HTTP proxy", remedy) from None
     if not at:
         return HttpProxy(address, named)
@@ -97,7 +97,7 @@ def _for_scheme(url: str) -> str:
 
 
 def _exempting(url: str) -> str:
-    return f"exempt the host with NO_PROXY={urlsplit(url).hostname}"
+    return f"set NO_PROXY={urlsplit(url).hostname} to bypass it"
 
 
 def _is_exempt(url: str) -> bool:

@@ -1,4 +1,4 @@
-"""The elements of a long JSON array, decoded while its body arrives, so that the body never lies in memory whole."""
+"""The elements of a long JSON array, decoded while its body arrives, so that memory never holds the whole body."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-# More than any proxy has; a list of more is there to fill the memory.
+# More than any proxy has; a longer list is an attempt to fill the memory.
 _MAX_ROWS = 50_000
 # Of text; a row of LiteLLM's has 8 KiB.
 _MAX_VALUE = 2 * 2**20
@@ -40,10 +40,10 @@ def rows(
 ) -> Iterator[Any]:
     """Yield the elements of the array under `key` in a JSON object (or of a bare array, if it may be), each decoded.
 
-    Raises `Malformed` where the body is not such an object, ends early, or goes on after its end; elements that came
-    before have been yielded by then. So it does where there are too many rows, or one is too large. Whoever keeps the
-    rows says by `max_values` how many JSON values may be in them. `rest` takes the object's other values. `hide` makes
-    of each value's JSON and the value what is to be known of it.
+    Raises `Malformed` if the body is not an object with that array, ends early, goes on after its end, or has too many
+    rows or too large ones; earlier elements have been yielded by then. A caller that keeps the rows limits the JSON
+    values in them by `max_values`. `rest` takes the object's other values. `hide` gets each value's JSON and the value,
+    and returns the value without its secrets.
     """
     text = _Text(chunks, max_values, hide)
     opening = text.next_char()
@@ -99,7 +99,7 @@ def _array(text: _Text) -> Iterator[Any]:
 
 
 class _Text:
-    """The body as text that is read from the front; what was read is let go."""
+    """The body as text that is read from the front; text that was read is dropped."""
 
     def __init__(self, chunks: Iterable[bytes], max_values: int | None, hide: Callable[[str, Any], Any]) -> None:
         self._chunks = iter(chunks)
@@ -112,7 +112,7 @@ class _Text:
         self.start = ""
 
     def next_char(self) -> str:
-        """Return the next character that is no white space, and go past it; "" at the end."""
+        """Return the next character that is not white space, and go past it; "" at the end."""
         while True:
             match = _skip_whitespace(self._text, self._at)
             self._at = match.end() if match else self._at

@@ -1,6 +1,6 @@
 """MCP over the proxy's REST endpoints: /mcp-rest/tools/list, /mcp-rest/tools/call, /v1/mcp/server.
 
-Up to LiteLLM 1.65 the first two are /mcp/tools/list and /mcp/tools/call; any later release has something else there.
+Up to LiteLLM 1.65 the first two are /mcp/tools/list and /mcp/tools/call, which later releases use for other things.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _OLD_LIST = "/mcp/tools/list"
 CALL = "/mcp-rest/tools/call"
 OLD_CALL = "/mcp/tools/call"
 _SERVERS = "/v1/mcp/server"
-# LiteLLM puts this before the words of what failed.
+# LiteLLM's prefix for the words of an error.
 _WRAPPER = "An unexpected error occurred: "
 _SERVERS_SECONDS = 10.0
 _MAX_REASON = 300
 
 
 def tools(client: Client) -> dict[str, Any]:
-    """Return what all servers offer, as `{"tools": [...], "call_path": where they are called}`, and what else is told.
+    """Return the tools of all servers: the proxy's answer with `{"tools": [...], "call_path": path for calls}`.
 
-    A key that may use no server is exit 4. Up to LiteLLM 1.72, the answer is the list alone.
+    Raises `AuthFailure` if the key may not use any server. Up to LiteLLM 1.72, the answer is only the list.
     """
     path, answer = _listed(client)
     if isinstance(answer, list):
@@ -43,10 +43,10 @@ def tools(client: Client) -> dict[str, Any]:
         if "access_denied" in words or "not allowed" in words:
             raise AuthFailure(
                 "forbidden",
-                f"{client.base_url} does not let this key use any MCP server",
-                remedy="ask the proxy's administrator for a key that may",
+                f"this key may not use any MCP server of {client.base_url}",
+                remedy="ask the proxy's administrator for access to MCP servers",
             )
-        raise Unavailable("server_error", f"{client.base_url} could not list MCP tools: {words}", remedy="try again")
+        raise Unavailable("server_error", f"{client.base_url} cannot list MCP tools: {words}", remedy="try again later")
     if not isinstance(answer.get("tools"), list):
         raise not_litellm(f"{client.base_url}{path}", b"{}")
     if answer.get("server_outcomes"):
@@ -55,7 +55,7 @@ def tools(client: Client) -> dict[str, Any]:
 
 
 def _listed(client: Client) -> tuple[str, Any]:
-    """Return which of the two paths there are tools at, and the answer."""
+    """Return the one of the two paths that the proxy has, and its answer."""
     try:
         return _LIST, client.get_json(_LIST)
     except Rejected as failure:
@@ -68,18 +68,18 @@ def _listed(client: Client) -> tuple[str, Any]:
 
 
 def _reason(client: Client, answer: dict[str, Any]) -> str:
-    """Return why there is no result, out of an answer of 200 that is an error all the same."""
+    """Return the reason in an answer with status 200 that is an error."""
     message = answer.get("message")
     with suppress(RecursionError):
-        # Words of a server's, which was sent what the headers say.
+        # The words may come from a server, which received the headers.
         said = words_of(json.dumps(answer).encode(), client.auth.hidden)[0]
         words = client.auth.hidden(message) if isinstance(message, str) else said
-        return (words or "")[:_MAX_REASON] or "no reason given"
-    return "no reason given"
+        return (words or "")[:_MAX_REASON] or "unknown reason"
+    return "unknown reason"
 
 
 def servers(client: Client) -> list[Any]:
-    """Return the servers that the proxy lists to this key; [] where it lists none to it, or not in time."""
+    """Return the servers that the proxy lists for this key; [] if it lists none, or not in time."""
     try:
         seconds = min(_SERVERS_SECONDS, client.deadline.remaining(3600) / 2)
         rows = client.call(seconds, lambda client: client.get_json(_SERVERS))
@@ -89,7 +89,7 @@ def servers(client: Client) -> list[Any]:
 
 
 def _hidden(client: Client, fields: Any) -> Any:
-    """Return an object without the key in its texts: servers repeat in their errors what they were sent."""
+    """Return an object with the key hidden in its texts: errors of servers may repeat headers."""
     if not isinstance(fields, dict):
         return fields
     return {name: client.auth.hidden(one) if isinstance(one, str) else one for name, one in fields.items()}
@@ -104,11 +104,10 @@ def _each_hidden(client: Client, outcomes: Any) -> Any:
 def call(
     client: Client, seconds: float, server_id: str, name: str, arguments: dict[str, Any], *, path: str = CALL
 ) -> Any:
-    """Call a tool, once whatever happens, and return the result; `seconds` is how long it may take.
+    """Call a tool, exactly once, and return the result; `seconds` limits the call.
 
-    `path` is where this proxy takes calls, as `tools` says: it is never found out by calling. The result is an object,
-    or up to LiteLLM 1.80 the list of its content. A failure says whether the tool may have run. An unknown server or
-    tool is `not_found`.
+    `path` is the `call_path` of `tools`; it is never found by trying. The result is an object, or up to LiteLLM 1.80
+    the list of its content. A failure says whether the tool may have run. An unknown server or tool is `not_found`.
     """
     body = {"name": name, "arguments": arguments}
     if server_id and path != OLD_CALL:
@@ -122,15 +121,13 @@ def _answer(client: Client, path: str, body: dict[str, Any]) -> Any:
         found = answer.json(f"{client.base_url}{path}")
         if isinstance(found, dict) and found.get("error") and not {"content", "structuredContent"} & found.keys():
             words = _reason(client, found)
-            raise Unavailable(
-                "server_error", f"{client.base_url} answered the call with an error: {words}", words=words
-            )
+            raise Unavailable("server_error", f"{client.base_url} failed to call the tool: {words}", words=words)
         return found
     failed = client.failure(answer, path)
     words = (failed.words or "").removeprefix(_WRAPPER)
-    # It has a status of 500 for a tool that it does not know; what a tool itself did not find is another matter.
+    # An unknown tool has status 500, as has a tool that fails because it did not find something.
     unknown_tool = rf"(?i)\btool\W+\S*{re.escape(body['name'])}\W+not found\b"
     if failed.code == "not_found" or (answer.status == 500 and re.search(unknown_tool, words)):
-        message = f"{client.base_url}: {words or 'no such MCP server or tool'}"
+        message = f"{client.base_url}: {words or 'unknown MCP server or tool'}"
         raise Rejected("not_found", message, remedy="litellmctl mcp list", status=answer.status, words=failed.words)
     raise failed

@@ -1,4 +1,4 @@
-"""Why a request got no answer, out of what requests, urllib3 and the operating system raise."""
+"""Why a request got no answer, from the errors of requests, urllib3 and the operating system."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from litellmctl.proxy.http_proxy import HttpProxy
 
 _MAX_ISSUER = 200
-# What OpenSSL makes of bytes that are not TLS; which one depends on its version and on the bytes.
+# OpenSSL's reasons for bytes that are not TLS; which one depends on its version and on the bytes.
 _NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
 # The error of http.client for an answer to CONNECT; `tunnel` adds the schemes to sign in by.
 _TUNNEL_FAILED = r"Tunnel connection failed: (\d{3})\b(.*)"
@@ -43,8 +43,8 @@ def no_answer(
 ) -> Unavailable:
     """Return the failure for a request to `base_url` that was not answered.
 
-    `http_proxy` is the one that it went through; `seconds` tells how long may be spent on learning who issued a
-    certificate that is not trusted; `shown` is our own. It may have acted unless it was never sent.
+    `http_proxy` is the HTTP proxy that it went through; `seconds` returns how long we may take to find the issuer of an
+    untrusted certificate; `shown` is our own certificate. The request may have acted unless it was never sent.
     """
     if base_url.startswith("https:"):
         ours = client_certificate.explained(_causes(error), base_url, shown, None if http_proxy else seconds)
@@ -69,30 +69,30 @@ def _reason(
         if isinstance(cause, socket.gaierror):
             return Unavailable(
                 "unreachable",
-                f'{where}: no address for "{host_of(base_url)}"',
-                remedy="check the host name, and that the network is up",
+                f'{where}: cannot resolve "{host_of(base_url)}"',
+                remedy="check the host name and the network",
             )
     if isinstance(error, requests.Timeout) or any(isinstance(cause, TimeoutError) for cause in causes):
-        return Unavailable("timeout", f"{where}: no answer in time", remedy="give it longer with --timeout SECONDS")
+        return Unavailable("timeout", f"{where}: timed out", remedy="allow more time with --timeout SECONDS")
     if base_url.startswith("http:") and http_proxy is None and _speaks_tls(causes, base_url, seconds):
         return plain_to_tls(base_url)
     reason = next((cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror), None)
     text = (reason or "the connection was closed without an answer").lower()
-    return Unavailable("unreachable", f"{where}: {text}", remedy="check the URL, and that the proxy runs")
+    return Unavailable("unreachable", f"{where}: {text}", remedy="check the URL, and that the proxy is running")
 
 
 def plain_to_tls(base_url: str) -> Unavailable:
-    """Return the failure for plain HTTP that was spoken to a port of TLS."""
+    """Return the failure for plain HTTP to a port that speaks TLS."""
     return Unavailable(
         "tls",
-        f"{base_url} speaks TLS: the scheme must be https",
+        f"{base_url} speaks TLS: the URL must start with https",
         remedy=f"use https{base_url.removeprefix('http')}",
         may_have_acted=False,
     )
 
 
 def _speaks_tls(causes: list[BaseException], base_url: str, seconds: Callable[[], float]) -> bool:
-    """Whether a server speaks TLS that closed the connection or sent an alert where plain HTTP was spoken to it."""
+    """Whether a server that closed the connection or sent an alert after plain HTTP speaks TLS."""
     if any(str(cause).startswith(_ALERT_RECORD) for cause in causes if isinstance(cause, http.client.BadStatusLine)):
         return True
     parts = urlsplit(base_url)
@@ -103,10 +103,10 @@ def _speaks_tls(causes: list[BaseException], base_url: str, seconds: Callable[[]
 def _without_tls(error: ssl.SSLError, base_url: str) -> Unavailable:
     if error.reason in _NOT_TLS:
         plain = f"http{base_url.removeprefix('https')}"
-        more = "" if is_loopback(plain) else " with --allow-insecure-http, if the key may be read on its way"
+        more = "" if is_loopback(plain) else " with --allow-insecure-http, which sends the key unencrypted"
         return Unavailable(
             "tls",
-            f"TLS with {base_url} failed: the port speaks something else, perhaps plain HTTP",
+            f"TLS with {base_url} failed: the port does not speak TLS, perhaps plain HTTP",
             remedy=f"check the port, or use {plain}{more}",
         )
     return Unavailable(
@@ -115,39 +115,39 @@ def _without_tls(error: ssl.SSLError, base_url: str) -> Unavailable:
 
 
 def _of_http_proxy(causes: list[BaseException], base_url: str, http_proxy: HttpProxy) -> Unavailable:
-    """Return the failure for an HTTP proxy that did not connect us: it answered CONNECT, or was not reached itself."""
+    """Return the failure for an HTTP proxy that did not connect us: it refused CONNECT, or could not be reached."""
     said = next((one for cause in causes if (one := re.match(_TUNNEL_FAILED, str(cause)))), None)
     if said is not None:
         status = int(said[1])
         if status == SIGN_IN:
             return wants_sign_in(base_url, http_proxy, said[2])
         host = urlsplit(base_url).hostname
-        remedy = f"ask its administrator to allow {host}, or exempt the host with NO_PROXY={host}"
-        return _proxy_failure(base_url, http_proxy, f"answered {status} to CONNECT", remedy, status=status)
+        remedy = f"ask its administrator to allow {host}, or set NO_PROXY={host} to bypass it"
+        return _proxy_failure(base_url, http_proxy, f"returned {status} for CONNECT", remedy, status=status)
     if any(isinstance(cause, socket.gaierror) for cause in causes):
-        return _proxy_failure(base_url, http_proxy, "has no address", f"check the host name in {http_proxy.named}")
+        return _proxy_failure(base_url, http_proxy, "cannot be resolved", f"check the host name in {http_proxy.named}")
     if any(isinstance(cause, ssl.SSLError) and cause.reason in _NOT_TLS for cause in causes):
-        remedy = f"write it as http://{http_proxy.host} in {http_proxy.named}"
+        remedy = f"set {http_proxy.named} to http://{http_proxy.host}"
         return _proxy_failure(base_url, http_proxy, "does not speak TLS", remedy)
     if any(isinstance(cause, TimeoutError) for cause in causes):
-        return _proxy_failure(base_url, http_proxy, "did not answer in time", f"check {http_proxy.named} and NO_PROXY")
+        return _proxy_failure(base_url, http_proxy, "timed out", f"check {http_proxy.named} and NO_PROXY")
     is_there = not any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes)
-    what = "did not answer as one" if is_there else "refused"
+    what = "did not answer like an HTTP proxy" if is_there else "refused"
     return _proxy_failure(base_url, http_proxy, what, f"check {http_proxy.named} and NO_PROXY")
 
 
 def wants_sign_in(base_url: str, http_proxy: HttpProxy, schemes: str) -> Unavailable:
-    """Return the failure for an HTTP proxy's 407; `schemes` names in any text those by which one may sign in to it."""
+    """Return the failure for a 407 of an HTTP proxy; `schemes` is a text with the schemes that it accepts."""
     offered = set(re.findall(_SCHEMES, schemes.lower()))
     if offered and "basic" not in offered:
         names = " or ".join(_NAMES.get(name, name.capitalize()) for name in sorted(offered))
-        what = f"wants a sign-in by {names} (407), and only Basic is supported"
+        what = f"requires a sign-in with {names} (407), and only Basic is supported"
         remedy = f"run a local proxy that signs in to it, such as cntlm or px, and set {http_proxy.named} to that"
     elif http_proxy.authorization is not None:
         what = "refused the user name or password (407)"
         remedy = f"check the user name and password in {http_proxy.named}"
     else:
-        what = "wants a user name and a password (407)"
+        what = "requires a user name and a password (407)"
         remedy = f"export {http_proxy.named}={http_proxy.url.replace('://', '://USER:PASSWORD@')}"
     return _proxy_failure(base_url, http_proxy, what, remedy, status=SIGN_IN)
 
@@ -173,7 +173,7 @@ def _not_trusted(
 
 
 def _was_sent(error: BaseException) -> bool:
-    """Whether a request that was not answered may have been sent: not where there was never a connection."""
+    """Whether a request that was not answered may have been sent: not if there was never a connection."""
     never = (
         urllib3.exceptions.NewConnectionError,
         urllib3.exceptions.ConnectTimeoutError,

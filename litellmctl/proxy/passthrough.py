@@ -1,4 +1,4 @@
-"""Any request to the proxy, for what we do not wrap: its answer as it comes, page after page."""
+"""Any request to the proxy, for endpoints that we do not wrap: its answer as it comes, page after page."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ if TYPE_CHECKING:
     from litellmctl.proxy.client import Client, Params
 
 _MAX_PAGES = 10_000
-# Each is decoded, to find the next one: that takes 30 times as much.
+# Each page is decoded to find the next one, which takes 30 times as much memory.
 _PAGE_BYTES = 8 * 2**20
 
 
 def path_of(text: str, base_url: str) -> str:
-    """Return a path below the base URL, from a path or a URL; the key goes nowhere else."""
+    """Return a path below the base URL, from a path or a URL; the key is only sent there."""
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text):
         path = text.removeprefix(base_url) if origin(text) == origin(base_url) else text
         path = f"/{path}" if path == "" or path.startswith(("?", "#")) else path
     else:
         path = text if text.startswith("/") else f"/{text}"
     if not path.startswith("/") or not is_below(base_url + path, base_url):
-        raise UsageFailure(f"{text} is not at {base_url}: the key goes nowhere else", remedy="give the path only")
+        raise UsageFailure(
+            f"{text} is not below {base_url}, and the key is only sent there", remedy="pass only the path"
+        )
     return path
 
 
@@ -50,7 +52,7 @@ def ask(
 
 
 def pages(client: Client, path: str, params: Sequence[tuple[str, str]], headers: dict[str, str]) -> Iterator[Answer]:
-    """Yield the answers of all pages of a list, each read whole; who cannot be asked for all of them is exit 3."""
+    """Yield the answers of all pages of a list, each read whole; raises `Unavailable` if some cannot be requested."""
     seen: set[tuple[str, str]] = set()
     following: tuple[str, str] | None = None
     for _ in range(_MAX_PAGES):
@@ -62,17 +64,17 @@ def pages(client: Client, path: str, params: Sequence[tuple[str, str]], headers:
         try:
             following = _next(body) if answer.status == 200 else None
         except LookupError:
-            raise _incomplete(path, "has more, and does not say how to ask for it") from None
+            raise _incomplete(path, "has more pages, and does not say how to request them") from None
         if following is None:
             return
         if following in seen:
-            raise _incomplete(path, f"begins anew after {counted(len(seen), 'page')}")
+            raise _incomplete(path, f"repeats after {counted(len(seen), 'page')}")
         seen.add(following)
     raise _incomplete(path, f"has more than {_MAX_PAGES:,} pages")
 
 
 def _incomplete(path: str, what: str) -> Unavailable:
-    remedy = "what was printed is not all: ask for larger pages, often with -f limit=1000"
+    remedy = "the output is incomplete: request larger pages, often with -f limit=1000"
     return Unavailable("bad_response", f"the list {path} {what}", remedy=remedy)
 
 
@@ -85,7 +87,7 @@ def failure_and_body(client: Client, answer: Answer, path: str) -> tuple[Failure
 
 
 def _next(body: bytes) -> tuple[str, str] | None:
-    """Return the query by which the next page is asked for, None after the last one; LookupError where none is told.
+    """Return the query for the next page, None after the last one; LookupError if there is more without a query.
 
     LiteLLM has `page` with `total_pages`, and a `next_page` token; OpenAI `after` with `last_id`; Anthropic `after_id`.
     """

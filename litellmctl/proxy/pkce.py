@@ -1,4 +1,4 @@
-"""Single sign-on by authorization code with PKCE (RFC 7636, RFC 8252), as LiteLLM's own authorization server has it.
+"""Single sign-on by authorization code with PKCE (RFC 7636, RFC 8252) at LiteLLM's own authorization server.
 
 Shapes: tests/contract/shapes/pkce_*.json. The proxy describes it at /.well-known/litellm-cli-auth, contract version 1.
 """
@@ -38,12 +38,12 @@ _CONTRACT_VERSION = 1
 _MAX_URL = 2000
 _SECRET_FIELDS = ("code", "code_verifier", "refresh_token", "token")
 _TOKENS = ("access_token", "refresh_token")
-# Of a URL that is not the proxy's, in a sentence.
+# How much of a URL that is not the proxy's is shown in a sentence.
 _MAX_SHOWN = 200
 
 
 class Endpoints(NamedTuple):
-    """Where the proxy's authorization server is, all on the proxy's own origin, and the audience of its tokens."""
+    """The endpoints of the proxy's authorization server, all on the proxy's own origin, and its tokens' audience."""
 
     authorization: str
     token: str
@@ -53,13 +53,13 @@ class Endpoints(NamedTuple):
 
 
 class Challenge(NamedTuple):
-    """A code verifier that stays here, and the challenge (S256) that is sent ahead of it."""
+    """A code verifier, and the challenge (S256) that is sent before it."""
 
     verifier: str
     challenge: str
 
     def __repr__(self) -> str:
-        """Leave out what must not be printed."""
+        """Omit the secrets."""
         return f"Challenge({self.challenge!r})"
 
     @classmethod
@@ -71,7 +71,7 @@ class Challenge(NamedTuple):
 
 
 def discover(client: Client) -> Endpoints | NotOffered:
-    """Ask the proxy where its authorization server is.
+    """Return the endpoints of the proxy's authorization server.
 
     A document that names another origin is refused: a code or a refresh token would be sent there.
     """
@@ -79,16 +79,16 @@ def discover(client: Client) -> Endpoints | NotOffered:
     answer = client.get(DISCOVERY_PATH)
     if answer.status in {401, 403, 404, 405, 501}:
         answer.close()
-        return NotOffered("this proxy has no PKCE sign-in")
+        return NotOffered("the proxy does not offer PKCE")
     if answer.status != 200:
         raise client.failure(answer, DISCOVERY_PATH)
     document = fields_of(answer.json(where), where)
     version = document.get("contract_version")
     if version != _CONTRACT_VERSION or isinstance(version, bool):
-        return NotOffered("this proxy's PKCE sign-in is of another contract version")
+        return NotOffered("the proxy's PKCE has another contract version")
     methods = document.get("code_challenge_methods_supported")
     if not isinstance(methods, list) or "S256" not in methods:
-        return NotOffered("this proxy's PKCE sign-in does not do S256")
+        return NotOffered("the proxy's PKCE does not support S256")
     issuer = text_of(document, "issuer", where)
     if _canonical(issuer) != client.base_url:
         own = _canonical(issuer)
@@ -100,12 +100,12 @@ def discover(client: Client) -> Endpoints | NotOffered:
         if origin(url) is None or origin(url) != origin(client.base_url):
             raise _foreign(where, f"its {name} is at {short(url, _MAX_SHOWN)}", "litellmctl login --sso --flow device")
         if len(url) > _MAX_URL:  # it is a part of the link that a person opens or copies
-            raise unexpected(where, f"its {name} has more than {_MAX_URL:,} characters")
+            raise unexpected(where, f"{name} has more than {_MAX_URL:,} characters")
     return Endpoints(*urls)
 
 
 class Attempt(NamedTuple):
-    """A sign-in under way: this program as a client, and where its browser is to come back to."""
+    """A sign-in under way: this program as a client, and the address to which the browser returns."""
 
     endpoints: Endpoints
     client_id: str
@@ -115,12 +115,12 @@ class Attempt(NamedTuple):
 
     @property
     def session(self) -> Session:
-        """What is kept of it."""
+        """The part that is stored."""
         return Session(self.client_id, self.endpoints.token, self.endpoints.revocation, self.endpoints.resource)
 
     @property
     def link(self) -> str:
-        """The link that the person opens (RFC 6749, section 4.1.1)."""
+        """The link that the user opens (RFC 6749, section 4.1.1)."""
         joint = "&" if "?" in self.endpoints.authorization else "?"
         query = {
             "response_type": "code",
@@ -176,13 +176,13 @@ def refresh(client: Client, session: Session, refresh_token: str) -> Grant:
 
 
 def revoke(client: Client, session: Session, refresh_token: str) -> None:
-    """Make a refresh token worthless (RFC 7009)."""
+    """Revoke a refresh token (RFC 7009)."""
     form = {"token": refresh_token, "token_type_hint": "refresh_token", "client_id": session.client_id}
     _post(client, session.revocation_endpoint, form=form)
 
 
 def _post(client: Client, url: str, *, form: Mapping[str, str] | None = None, json: Any = None) -> dict[str, Any]:
-    # What is sent signs somebody in, and some servers repeat it.
+    # These fields are secrets, which some servers repeat in errors.
     client.auth.keep(*((form or {}).get(name, "") for name in _SECRET_FIELDS))
     answer = client.send("POST", url, form=form, json=json)
     if answer.status in {200, 201}:
@@ -201,10 +201,10 @@ def _post(client: Client, url: str, *, form: Mapping[str, str] | None = None, js
 
 
 def _grant(answer: dict[str, Any], where: str) -> Grant:
-    """Read a token answer; without `expires_in` or a refresh token it is no answer to this client."""
+    """Return the grant in a token response, which needs `expires_in` and a refresh token."""
     seconds = optional_seconds(answer, "expires_in")
     if seconds is None:
-        raise unexpected(where, "it has no expires_in")
+        raise unexpected(where, "no expires_in")
     return Grant(
         token=token_of(answer, "access_token", where),
         expires_in=seconds,
@@ -215,7 +215,7 @@ def _grant(answer: dict[str, Any], where: str) -> Grant:
 
 
 def _canonical(url: str) -> str | None:
-    """Return an issuer as base URLs are written (RFC 8414, section 3.3 compares the two)."""
+    """Return an issuer in the form of a base URL, to compare the two (RFC 8414, section 3.3); None if it is invalid."""
     try:
         return normalize(url)
     except UsageFailure:
@@ -223,4 +223,4 @@ def _canonical(url: str) -> str | None:
 
 
 def _foreign(where: str, why: str, remedy: str) -> Unavailable:
-    return Unavailable("bad_response", f"{where} is not to be trusted: {why}, not this proxy", remedy=remedy)
+    return Unavailable("bad_response", f"cannot trust {where}: {why}, which is not this proxy", remedy=remedy)

@@ -12,9 +12,9 @@ _MAX_DIGITS = 15
 
 
 def seconds_of(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds to wait, infinite for what no calendar has; None where it does not say, or names the past.
+    """Return the seconds to wait, infinite if they are too many; None without a header, or for a time in the past.
 
-    A date counts from the server's own clock, where its Date header tells that.
+    A date counts from the server's own clock if it sent a Date header.
     """
     text = headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
@@ -30,7 +30,7 @@ def seconds_of(headers: Mapping[str, str]) -> float | None:
 def _moment(text: str) -> float | None:
     from email.utils import parsedate_to_datetime
 
-    # A year of more than four digits is no date to Python, and longer than anything lasts.
+    # Python has no dates with years of more than four digits, and no server waits that long.
     try:
         return parsedate_to_datetime(text[:100]).timestamp()
     except (TypeError, ValueError, OverflowError, OSError, IndexError):

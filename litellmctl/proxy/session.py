@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from litellmctl.proxy.http_proxy import HttpProxy
 
 CONNECTIONS = 32
-# What a header says that is named so is no secret, unless its name says that too: other texts hold it for good reasons.
+# Headers with these words in their names are not secret, unless the name says so: other texts repeat them.
 _TELLS = r"(?i)\b(accept|account|agent|app|application|content|customer|email|encoding|env|environment|group|lang"
 _TELLS += r"|language|model|models|name|org|organization|project|provider|region|service|stage|tag|tags|team|tenant"
 _TELLS += r"|toolsets|type|user|version|workspace)\b"
 _IS_SECRET = r"(?i)auth|cookie|cred|jwt|(?<!port)key|pass|secret|session|sign|token"  # noqa: S105  # a pattern
-# Words and short numbers, as production or us-east-1: what nobody drew by lot, and other names are made of.
+# Words and short numbers, as production or us-east-1: not random, and parts of other names.
 _WORD = r"[a-z]{1,15}|[A-Z][a-z]{0,14}|[A-Z]{1,15}|[A-Za-z0-9]{1,4}"
 _WORDS = rf"(?:{_WORD})(?:[^A-Za-z0-9]+(?:{_WORD}))*[^A-Za-z0-9]*"
 
@@ -46,8 +46,8 @@ class NoAuth(AuthBase):
 class BoundAuth(AuthBase):
     """The key and the extra headers, attached only to requests below the base URL that they were given for.
 
-    `key` is None where there is none yet, as before a sign-in; `renew` returns a newer key, or None. `kept` is what all
-    clients of a run keep secret: a proxy may repeat to one of them what another one sent, or was given.
+    `key` is None before a sign-in; `renew` returns a newer key, or None. `kept` are the secrets of all clients of a
+    run: a proxy may repeat to one client what another one sent or received.
     """
 
     def __init__(
@@ -93,21 +93,21 @@ class BoundAuth(AuthBase):
         self.keep(*([] if key is None else [key]))
 
     def keep(self, *secrets: str) -> None:
-        """Keep secret from now on what is sent besides the key, or was given instead of it."""
+        """Hide these from now on: secrets that are sent besides the key, or that replace it."""
         self._kept.update(secrets)
 
     def keep_headers(self, headers: Mapping[str, str]) -> None:
-        """Keep secret what these headers say; in data not of those that are named for what is none, nor plain words."""
+        """Hide the values of these headers; in data only those that look secret by their name or value."""
         self._values.update(headers.values())
         self.keep(*(value for name, value in headers.items() if _is_secret(name, value)))
 
     @property
     def data(self) -> Hider:
-        """Hides what is secret in data to go on with; of what is only shown, `hidden` hides more."""
+        """Hides secrets in data that is used further; `hidden` hides more in texts that are only shown."""
         return self._current[0]
 
     def hidden(self, text: str) -> str:
-        """Return a text without all that is secret and all values of headers, which some proxies repeat in errors."""
+        """Return a text without secrets and without values of headers, which some proxies repeat in errors."""
         return self._current[1].hidden(text)
 
     @property
@@ -132,7 +132,7 @@ class BoundAuth(AuthBase):
 
 
 def _is_secret(name: str, value: str) -> bool:
-    """Whether a header's value is kept out of data too: a model whose name has it could not be named any more."""
+    """Whether a header's value is hidden in data too: a model with that value in its name could not be used."""
     words = name.replace("_", "-")
     if re.search(_IS_SECRET, words):
         return True

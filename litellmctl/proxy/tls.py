@@ -1,4 +1,4 @@
-"""Whom to trust: the operating system, or a bundle that replaces it wholly; and who issued what we do not trust."""
+"""Trust: the operating system's authorities, or a bundle that replaces them; and issuers that we do not trust."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Trust:
     """The certificate authorities to trust: those in `bundle` (a file or folder), or the system's where it is None.
 
-    `named` says in errors which setting names the bundle.
+    `named` is the setting of the bundle, for errors.
     """
 
     bundle: str | None = None
@@ -39,25 +39,27 @@ class Trust:
             else:
                 context.load_verify_locations(cafile=path)
         except (OSError, ValueError) as error:
-            reason = "no certificates in it" if isinstance(error, ssl.SSLError) else getattr(error, "strerror", error)
-            raise ConfigFailure(f"{self.named} names {path}, which cannot be used: {reason}") from None
+            reason = "it has no certificates" if isinstance(error, ssl.SSLError) else getattr(error, "strerror", error)
+            raise ConfigFailure(
+                f"{self.named}: cannot use {path}: {reason}", remedy=f"set {self.named} to a file of certificates (PEM)"
+            ) from None
         return context
 
 
 class Certificate(NamedTuple):
-    """Who issued a certificate, and until when it is good (seconds since 1970; None where that cannot be told)."""
+    """The issuer of a certificate, and when it expires (seconds since 1970; None if unknown)."""
 
     issuer: str
     expires_at: float | None
 
 
 def is_spoken(host: str, port: int, seconds: float) -> bool:
-    """Whether a server speaks TLS, whatever certificate it shows, or asks us for."""
+    """Whether a server speaks TLS, whatever certificate it shows or requires."""
     return _shown(host, port, seconds) is not None
 
 
 def certificate(host: str, port: int, seconds: float) -> Certificate | None:
-    """Return the certificate that a server shows, trusted or not; None where it cannot be told."""
+    """Return the certificate that a server shows, trusted or not; None if it cannot be read."""
     shown = _shown(host, port, seconds)
     try:
         return read_certificate(shown) if shown else None

@@ -1,4 +1,4 @@
-"""HTTPS through an HTTP proxy: what the proxy wants where it refuses the tunnel, which http.client does not tell."""
+"""HTTPS through an HTTP proxy: the sign-in schemes of a proxy that refuses the tunnel, which http.client drops."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from litellmctl.proxy.http_proxy import SIGN_IN
 
 
 class _Answer(http.client.HTTPResponse):
-    """The answer to CONNECT, of which http.client reads the status only, and puts it into an error."""
+    """The answer to CONNECT, of which http.client only puts the status into an error."""
 
     def _read_status(self) -> Any:
         version, status, reason = super()._read_status()  # type: ignore[misc]
@@ -27,7 +27,7 @@ class _Answer(http.client.HTTPResponse):
 
 
 class _Connection(HTTPSConnection):
-    """Adds to the error of a 407 the schemes to sign in by. What is not HTTP is an error of the HTTP proxy too."""
+    """Adds the sign-in schemes to the error of a 407, and makes an answer that is not HTTP an error of the proxy."""
 
     def _tunnel(self) -> None:
         self.response_class = _Answer

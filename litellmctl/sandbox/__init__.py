@@ -1,1 +1,1 @@
-"""A real LiteLLM proxy on loopback, for trying things and for CI."""
+"""A real LiteLLM proxy on loopback, for experiments and CI."""

@@ -1,4 +1,4 @@
-"""Running a command with the sandbox as its proxy."""
+"""Running a command that uses a sandbox as its proxy."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _CONTROL_C_EXIT = 0xC000013A
 
 
 def run(words: Sequence[str], *, seconds: float, note: Callable[[str], None]) -> int:
-    """Run a command with the sandbox that is up, or else with one of its own, and return its exit code.
+    """Run a command with the running sandbox, else with one of its own, and return its exit code.
 
-    Its streams are ours. 128 + N where the signal N ended it, as a shell says it.
+    It inherits our streams. The code is 128 + N if the signal N ended it, as in a shell.
     """
     arguments = _resolved(words)
     with (
@@ -35,7 +35,7 @@ def run(words: Sequence[str], *, seconds: float, note: Callable[[str], None]) ->
             command = subprocess.Popen(arguments, env=own)
         except (OSError, ValueError) as error:
             why = files.reason(error) if isinstance(error, OSError) else error
-            raise UsageFailure(f"{words[0]} cannot be run: {why}") from None
+            raise UsageFailure(f"cannot run {words[0]}: {why}") from None
         code = interruptions.wait(command)
     if code == _CONTROL_C_EXIT:  # Windows
         return 130
@@ -43,13 +43,13 @@ def run(words: Sequence[str], *, seconds: float, note: Callable[[str], None]) ->
 
 
 def _resolved(words: Sequence[str]) -> list[str]:
-    if words[0] == "litellmctl":  # this very program, wherever it is
+    if words[0] == "litellmctl":  # this program, wherever it is installed
         return own_command.command(*words[1:])
     found = shutil.which(words[0])
     if found is None:
         raise UsageFailure(
-            f'no command "{words[0]}" is found',
-            remedy="check its name; one of litellmctl's own is written `litellmctl sandbox run litellmctl ...`",
+            f'command "{words[0]}" not found',
+            remedy="litellmctl sandbox run --help",
         )
     return [found, *words[1:]]
 
@@ -66,7 +66,7 @@ def _proxy(
 ) -> Iterator[tuple[str, str]]:
     known = resident.running()
     if known is not None:
-        note(f"Using the sandbox on {known.base_url}")
+        note(f"Using the sandbox at {known.base_url}")
         yield known.base_url, known.key
         return
     try:
@@ -83,7 +83,7 @@ def _proxy(
 
 
 def _kept_log(log: Path) -> str | None:
-    """Save the log of a proxy that did not start; return the remedy that says where, None where that failed."""
+    """Save the log of a proxy that did not start; return the remedy that names the file, None if that failed."""
     try:
         kept = resident.folder() / "failed.log"
         files.write_atomically(kept, files.read(log, follow=False), follow=False)

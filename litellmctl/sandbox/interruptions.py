@@ -1,4 +1,4 @@
-"""The signals that end a program, noted and passed on, so that what we started ends before we do."""
+"""Signals that end a program: recorded and passed on, so that the processes that we started end first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from types import FrameType
 
-# Short, since Windows delivers Ctrl-C only between waits.
+# Short, because Windows delivers Ctrl-C only between waits.
 _SLICE_SECONDS = 0.2
 _GRACE_SECONDS = 5.0
 _SIGNALS = [
@@ -22,7 +22,7 @@ _SIGNALS = [
 
 
 class Interrupted(Exception):
-    """We were asked to end by the signal `number`, other than Ctrl-C."""
+    """The signal `number`, other than Ctrl-C, ends this process."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -30,37 +30,37 @@ class Interrupted(Exception):
 
 
 class Interruptions:
-    """While this is entered, a signal only is noted: `check` raises it, and `wait` passes it on."""
+    """A context in which signals are only recorded: `check` raises them, and `wait` passes them on."""
 
     def __init__(self) -> None:
         self._received: list[int] = []
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
-        """Take the signals over, but leave alone those that we were told to ignore, as by nohup."""
+        """Handle the signals, except those that are ignored, as under nohup."""
         for number in _SIGNALS:
             if signal.getsignal(number) != signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give the signals back."""
+        """Restore the handlers."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
     def check(self) -> None:
-        """Raise what ends us, if a signal came."""
+        """Raise KeyboardInterrupt or Interrupted if a signal was received."""
         if self._received:
             if self._received[0] == signal.SIGINT:
                 raise KeyboardInterrupt
             raise Interrupted(self._received[0])
 
     def wait(self, command: subprocess.Popen[bytes]) -> int:
-        """Return the command's return code. It gets our signals too, and is killed if it outlives SIGTERM for long."""
+        """Return the return code of a command. It gets our signals, and is killed if it survives SIGTERM for long."""
         passed_on = 0
         expires: float | None = None
         while True:
-            # A signal to the whole group has reached the command already: it gets a moment to end of that one.
+            # A signal to the whole group has already reached the command, which gets a moment to exit.
             ripe = len(self._received)
             with suppress(subprocess.TimeoutExpired):
                 return command.wait(_SLICE_SECONDS)
@@ -78,7 +78,7 @@ class Interruptions:
 
 
 def _is_in_foreground() -> bool:
-    """Whether our process group, which is also the command's, has the terminal, so that Ctrl-C goes to all of it."""
+    """Whether our process group, which includes the command, owns the terminal, so that Ctrl-C reaches all of it."""
     if sys.platform != "win32":
         with suppress(OSError), open("/dev/tty", "rb", buffering=0) as terminal:
             return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()

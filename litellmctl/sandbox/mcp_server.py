@@ -29,7 +29,7 @@ class Temperature(BaseModel):
 
 @server.tool()
 def add(a: int, b: int = 1) -> int:
-    """Add two integers; the second one is 1 where it is left out."""
+    """Add two integers; the second one defaults to 1."""
     return a + b
 
 
@@ -48,7 +48,7 @@ def total(numbers: list[float]) -> float:
 
 @server.tool()
 def greet(person: Person, tags: list[str] | None = None) -> str:
-    """Greet somebody: an object and an optional array."""
+    """Greet a person: an object and an optional array."""
     place = f" from {person.city}" if person.city else ""
     return f"Hello {person.name} ({person.age}){place}{''.join(f' #{tag}' for tag in tags or [])}"
 
@@ -61,13 +61,13 @@ def echo(text: str) -> str:
 
 @server.tool()
 def fail(message: str = "it broke") -> str:
-    """Fail, always, with that message."""
+    """Fail with this message."""
     raise ToolError(message)
 
 
 @server.tool()
 async def slow(seconds: Annotated[float, Field(ge=0, le=600)] = 5) -> str:
-    """Answer after some seconds."""
+    """Respond after some seconds."""
     await asyncio.sleep(seconds)
     return f"slept {seconds:g} s"
 

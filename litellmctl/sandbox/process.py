@@ -1,4 +1,4 @@
-"""Processes: whether one is still the one that we mean, and ending it with all that it started."""
+"""Processes: recognizing one that we started earlier, and ending it with its children."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-_GRACE_SECONDS = 2.0  # a proxy without a database has nothing to save
+_GRACE_SECONDS = 2.0  # a proxy without a database saves nothing
 _KILL_SECONDS = 2.0
 _LOOK_SECONDS = 0.05
 
 
 def start_time(pid: int) -> str | None:
-    """Return when the process began, in the system's own words; None where it has ended.
+    """Return the start time of a process, in the format of the system; None if it has exited, also as a zombie.
 
-    A number is given to another process some time after its own has ended: the two together name one process. A zombie
-    has ended.
+    Process ids are reused; with the start time, an id names one process.
     """
     if sys.platform == "win32":
         started = _start_time_on_windows(pid)
@@ -32,14 +31,14 @@ def start_time(pid: int) -> str | None:
 
 
 def end(pid: int, is_over: Callable[[], bool]) -> bool:
-    """End the process and its group, which it leads, and return whether it is over. First politely, then not."""
+    """Terminate the process and its group, then kill them; return whether `is_over`. The process leads the group."""
     if sys.platform == "win32":
         command = ["taskkill", "/T", "/F", "/PID", str(pid)]
         subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     else:
         _signal_group(pid, signal.SIGTERM)
         _waited(is_over, _GRACE_SECONDS)
-        _signal_group(pid, signal.SIGKILL)  # also for those in the group that stayed
+        _signal_group(pid, signal.SIGKILL)  # also for the rest of the group
     return _waited(is_over, _KILL_SECONDS)
 
 
@@ -55,7 +54,7 @@ def _waited(is_over: Callable[[], bool], seconds: float) -> bool:
 if sys.platform != "win32":
 
     def _signal_group(pid: int, number: int) -> None:
-        with suppress(ProcessLookupError, PermissionError):  # macOS: not permitted where only zombies are left
+        with suppress(ProcessLookupError, PermissionError):  # macOS: not permitted if only zombies are left
             os.killpg(pid, number)
 
 
@@ -67,7 +66,7 @@ def _start_time_in_proc(pid: int) -> str | None:
 
 
 def parse_proc_stat(stat: bytes) -> str | None:
-    """Return field 22 of /proc/PID/stat (proc(5)), None for a zombie. The name, in parentheses, may hold any bytes."""
+    """Return field 22 of /proc/PID/stat (proc(5)); None for a zombie. The name in parentheses may have any bytes."""
     fields = stat[stat.rindex(b")") + 1 :].split()  # begins with field 3
     return None if fields[0] in {b"Z", b"X"} else fields[19].decode()
 
@@ -75,7 +74,7 @@ def parse_proc_stat(stat: bytes) -> str | None:
 def _start_time_by_ps(pid: int) -> str | None:
     result = subprocess.run(
         ["/bin/ps", "-o", "stat=", "-o", "lstart=", "-p", str(pid)],
-        env={"LC_ALL": "C", "TZ": "UTC0"},  # the time is printed in local terms
+        env={"LC_ALL": "C", "TZ": "UTC0"},  # ps prints local time
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,
@@ -84,7 +83,7 @@ def _start_time_by_ps(pid: int) -> str | None:
 
 
 def parse_ps(line: str) -> str | None:
-    """Return the start time in what `ps -o stat= -o lstart=` prints, None for nothing and for a zombie."""
+    """Return the start time in the output of `ps -o stat= -o lstart=`; None if there is none, or for a zombie."""
     state, _, started = line.strip().partition(" ")
     return None if not state or state.startswith("Z") else " ".join(started.split())
 
@@ -106,7 +105,7 @@ if sys.platform == "win32":
         code = wintypes.DWORD()
         try:
             known = kernel.GetProcessTimes(handle, *map(ctypes.byref, times))
-            # While anybody holds a handle, a process that has ended can still be opened.
+            # A process that has exited can be opened while another process has a handle.
             alive = kernel.GetExitCodeProcess(handle, ctypes.byref(code)) and code.value == still_active
             return str(times[0].dwHighDateTime << 32 | times[0].dwLowDateTime) if known and alive else None
         finally:

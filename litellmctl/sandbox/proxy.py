@@ -1,4 +1,4 @@
-"""Starting a LiteLLM proxy on loopback, knowing when it is ready, and stopping it."""
+"""Starting a LiteLLM proxy on loopback, waiting until it is ready, and stopping it."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ START_SECONDS = 60.0
 _HERE = Path(__file__).parent
 _ASK_SECONDS = 5.0
 _LOOK_SECONDS = 0.2
-_TOLD_LINES, _TOLD_CHARACTERS = 3, 200
+_SHOWN_LINES, _SHOWN_CHARACTERS = 3, 200
 _LOG_BYTES = 2**20
 _SGR = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
 
 class Proxy:
-    """A proxy that we started. It ends when we do, also when we are killed, unless it was told to stay."""
+    """A proxy that we started. It exits when we do, also when we are killed, unless `stay` was called."""
 
     def __init__(self, port: int, key: str, log: Path, child: subprocess.Popen[bytes]) -> None:
         self.port = port
@@ -47,16 +47,16 @@ class Proxy:
 
     @property
     def pid(self) -> int:
-        """The number of its process, and of its process group."""
+        """The id of its process and its process group."""
         return self._child.pid
 
     @property
     def exit_code(self) -> int | None:
-        """How it ended, None while it runs."""
+        """Its exit code; None while it runs."""
         return self._child.poll()
 
     def answers(self) -> bool:
-        """Whether it takes its key, which nobody else knows: so this is our proxy, and it is ready."""
+        """Whether it accepts its random key: then this is our proxy, and it is ready."""
         request = urllib.request.Request(  # noqa: S310  (loopback)
             f"{self.base_url}/v1/models", headers={"Authorization": f"Bearer {self.key}"}
         )
@@ -68,25 +68,25 @@ class Proxy:
             return False
 
     def stay(self) -> None:
-        """Let it outlive us."""
+        """Let it run after we exit."""
         assert self._child.stdin is not None
         with self._child.stdin as pipe:
             pipe.write(serve.STAY)
-        self._child.returncode = 0  # nobody waits for it; this keeps subprocess from warning about that
+        self._child.returncode = 0  # no process waits for it; this prevents a warning of subprocess
 
     def stop(self) -> None:
-        """End it and what it started, unless it has ended: its number may be another process's by now."""
+        """Stop it and its children, unless it has exited: its process id may have been reused."""
         if self.exit_code is None and not process.end(self.pid, lambda: self.exit_code is not None):
-            raise Failure("sandbox", f"the proxy, process {self.pid}, does not end", remedy="end it by hand")
+            raise Failure("sandbox", f"the proxy (pid {self.pid}) did not stop", remedy="stop that process by hand")
         assert self._child.stdin is not None
         self._child.stdin.close()
 
 
 def start(folder: Path, *, seconds: float, note: Callable[[str], None], check: Callable[[], None]) -> Proxy:
-    """Start a proxy that keeps its files in `folder`, and return it when it is ready.
+    """Start a proxy with its files in `folder`, and return it when it is ready.
 
-    `check` is called often, and ends the wait by raising. A port that somebody else took meanwhile is tried again with
-    another one, once.
+    `check` is called often, and may raise to end the wait. If another process took the port meanwhile, another port is
+    tried once.
     """
     require_extra()
     expires = time.monotonic() + seconds
@@ -96,17 +96,17 @@ def start(folder: Path, *, seconds: float, note: Callable[[str], None], check: C
         proxy = _launched(folder, note)
         ready = _becomes_ready(proxy, expires, seconds, check)
     if not ready:
-        raise _failure(f"the proxy ended with exit code {proxy.exit_code} before it was ready", proxy.log)
+        raise _failure(f"the proxy exited with code {proxy.exit_code} before it was ready", proxy.log)
     note(f"Ready after {time.monotonic() - expires + seconds:.0f} s.")
     return proxy
 
 
 def require_extra() -> None:
-    """Refuse where LiteLLM's proxy is not installed. It is not imported: that takes seconds."""
+    """Refuse if LiteLLM's proxy is not installed. It is not imported: that takes seconds."""
     if any(importlib.util.find_spec(name) is None for name in ("litellm", "uvicorn", "fastapi", "mcp")):
         words = [sys.executable, "-m", "pip", "install", "litellmctl[sandbox]"]
         raise UsageFailure(
-            "the sandbox needs LiteLLM itself, which is not installed here",
+            "the sandbox needs LiteLLM, which is not installed",
             remedy=subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words),
         )
 
@@ -122,7 +122,7 @@ def last_lines(log: Path, count: int) -> list[str]:
 def _launched(folder: Path, note: Callable[[str], None]) -> Proxy:
     port, key, log = _free_port(), f"sk-{secrets.token_hex(32)}", folder / "proxy.log"
     note(f"Starting a LiteLLM proxy on http://127.0.0.1:{port} ...")
-    # LiteLLM searches `../..` for modules, before anything else: so this must be a folder of ours too.
+    # LiteLLM imports modules from `../..` first, so that must be a folder of ours too.
     home = folder / "home" / "user"
     files.make_private_dir(home)
     own = variables.of_proxy(environment.snapshot(), home, key)
@@ -141,7 +141,7 @@ def _launched(folder: Path, note: Callable[[str], None]) -> Proxy:
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
-            # Its own session: Ctrl-C is for the command, and the proxy ends after it.
+            # Its own session: Ctrl-C is for the command, and the proxy stops after it.
             start_new_session=sys.platform != "win32",
             creationflags=hidden,
         )
@@ -154,19 +154,19 @@ def _config(own: dict[str, str]) -> str:
         "mcp_server": str(_HERE / "mcp_server.py"),
         "python_environment": variables.of_python(own),
     }
-    # JSON is YAML too.
+    # JSON is valid YAML.
     quoted = {name: json.dumps(value, ensure_ascii=False) for name, value in values.items()}
     return Template((_HERE / "config.yaml").read_text("utf-8")).substitute(quoted)
 
 
 def _becomes_ready(proxy: Proxy, expires: float, seconds: float, check: Callable[[], None]) -> bool:
-    """Wait for the proxy, and return whether it is ready. Where it is not, it has ended or is stopped."""
+    """Wait for the proxy, and return whether it is ready. If not, it has exited or is stopped."""
     ready = False
     try:
         while proxy.exit_code is None and not proxy.answers():
             check()
             if time.monotonic() > expires:
-                raise _failure(f"the proxy was not ready within {seconds:g} s; --timeout gives it longer", proxy.log)
+                raise _failure(f"the proxy was not ready after {seconds:g} s (--timeout sets the limit)", proxy.log)
             time.sleep(_LOOK_SECONDS)
         ready = proxy.exit_code is None
     finally:
@@ -177,8 +177,8 @@ def _becomes_ready(proxy: Proxy, expires: float, seconds: float, check: Callable
 
 def _failure(what: str, log: Path) -> Failure:
     with suppress(OSError):
-        lines = [line[:_TOLD_CHARACTERS] for line in last_lines(log, 50) if line.strip()]
-        what = f"{what}: {' / '.join(lines[-_TOLD_LINES:])}" if lines else what
+        lines = [line[:_SHOWN_CHARACTERS] for line in last_lines(log, 50) if line.strip()]
+        what = f"{what}: {' / '.join(lines[-_SHOWN_LINES:])}" if lines else what
     return Failure("sandbox", what, remedy=f"see {log}")
 
 

@@ -1,4 +1,4 @@
-"""The sandbox that stays until `down`: where it is noted, and whether it runs."""
+"""The sandbox that runs until `down`: its state file, and whether it still runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LAST_SECOND = 2**40
 
 @dataclass(frozen=True)
 class Resident:
-    """A sandbox that was left running. `start_time` is the system's own, `started_at` in seconds since 1970."""
+    """A sandbox of `up`. `start_time` is in the format of the system, `started_at` in seconds since 1970."""
 
     base_url: str
     key: str
@@ -30,17 +30,17 @@ class Resident:
 
     @property
     def is_running(self) -> bool:
-        """Whether its process is still there, and not another one under the same number."""
+        """Whether its process still runs, and not another one with the same id."""
         return process.start_time(self.pid) == self.start_time
 
 
 def folder() -> Path:
-    """Return where its files are."""
+    """Return the folder of its files."""
     return Path(paths.required_cache_dir()) / "sandbox"
 
 
 def log() -> Path:
-    """Return its log, which stays after `down`."""
+    """Return its log file, which is kept after `down`."""
     return folder() / "proxy.log"
 
 
@@ -49,7 +49,7 @@ def _state() -> Path:
 
 
 def running() -> Resident | None:
-    """Return the sandbox that is up. A note about it that cannot be read, or is out of date, counts as none."""
+    """Return the running sandbox; None if there is none, or its state file cannot be read."""
     if paths.cache_dir() is None:
         return None
     try:
@@ -60,7 +60,7 @@ def running() -> Resident | None:
 
 
 def _is_whole(resident: Resident) -> bool:
-    """Whether it is as `up` writes it: a process without a time is any process that has ended, and not to be killed."""
+    """Whether it is as `up` writes it: without a valid start time, another process could be killed."""
     texts = (resident.base_url, resident.key, resident.start_time)
     return (
         all(isinstance(text, str) and text for text in texts)
@@ -72,7 +72,7 @@ def _is_whole(resident: Resident) -> bool:
 
 
 def up(seconds: float, note: Callable[[str], None]) -> tuple[Resident, bool]:
-    """Return the sandbox that is up, and whether it had to be started for that."""
+    """Return the running sandbox, and whether it was started now."""
     with _locked(seconds):
         known = running()
         if known is not None:
@@ -93,11 +93,11 @@ def up(seconds: float, note: Callable[[str], None]) -> tuple[Resident, bool]:
 
 
 def down() -> Resident | None:
-    """End the sandbox that is up, and return it; None where nothing is."""
+    """Stop the running sandbox, and return it; None if none is running."""
     with _locked(proxy.START_SECONDS):
         known = running()
         if known is not None and not process.end(known.pid, lambda: not known.is_running):
-            raise Failure("sandbox", f"the sandbox, process {known.pid}, does not end", remedy="end it by hand")
+            raise Failure("sandbox", f"the sandbox (pid {known.pid}) did not stop", remedy="stop that process by hand")
         _state().unlink(missing_ok=True)
     return known
 

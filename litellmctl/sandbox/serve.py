@@ -1,6 +1,6 @@
-"""What runs in the proxy's own process: LiteLLM's server, and a thread that ends it when nobody wants it any more.
+"""The proxy's own process: LiteLLM's server, and a thread that stops it when it is no longer needed.
 
-A script, not a module to import: `serve.py CONFIG PORT`. It imports nothing of litellmctl, so it runs from anywhere.
+A script, not a module to import: `serve.py CONFIG PORT`. It imports nothing of litellmctl, so it runs anywhere.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ _LOOK_SECONDS = 2.0
 
 
 def main(config: str, port: str) -> None:
-    """Serve on loopback until somebody ends this process."""
-    # The pipe is moved off stdin, where anything that LiteLLM starts could read it.
+    """Serve on loopback until this process is stopped."""
+    # The pipe is moved from stdin, where the children of LiteLLM could read it.
     pipe = os.dup(0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     threading.Thread(target=_end_when_unwanted, args=[pipe, config], daemon=True).start()
-    # Nothing of the many thousand objects that these imports make is ever garbage: a quarter of the time is saved.
+    # The objects that these imports create are never garbage: without collection they take a quarter less time.
     gc.disable()
     import litellm.proxy.proxy_server  # noqa: F401
     from litellm import run_server
@@ -32,9 +32,9 @@ def main(config: str, port: str) -> None:
 
 
 def _end_when_unwanted(pipe: int, config: str) -> None:
-    """Exit when whoever started us is gone, however it went: the system closes its end of the pipe even after a kill.
+    """Exit when our parent has exited: the system closes its end of the pipe, even after a kill.
 
-    Once told to stay, exit when the config file is gone: somebody cleared the cache that says that we run.
+    After STAY, exit when the config file is gone: then the cache with our state file was cleared.
     """
     if os.read(pipe, len(STAY)) == STAY:
         while os.path.exists(config):

@@ -1,1 +1,1 @@
-"""What the user configured: variables, paths, profiles and the values in them."""
+"""The user's configuration: variables, paths, profiles and their settings."""

@@ -1,4 +1,4 @@
-"""The config file as it is read: profiles, each setting checked. `keys` says which there are, `edit` changes them."""
+"""Reading the config file: profiles, each setting checked. `definitions` lists the settings, `edit` changes them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from litellmctl.errors import ConfigFailure, UsageFailure, suggestion
+from litellmctl.errors import ConfigFailure, UsageFailure, nearest, suggestion
 from litellmctl.foundation import files
+from litellmctl.foundation.sentences import listed
 from litellmctl.foundation.urls import normalize
 from litellmctl.settings import environment, paths, values
 from litellmctl.settings.definitions import (
@@ -24,7 +25,7 @@ from litellmctl.settings.definitions import (
 
 
 class Profile(NamedTuple):
-    """A named proxy as the config file tells of it; every value is as written there, checked for its type."""
+    """A named proxy in the config file; every value is as written there, checked for its type."""
 
     name: str
     table: Mapping[str, Any]
@@ -35,7 +36,7 @@ class Profile(NamedTuple):
 
     @property
     def base_url(self) -> str | None:
-        """The canonical base URL, where there is one."""
+        """The canonical base URL; None if none is set."""
         text = self.table.get("base_url")
         return None if text is None else normalize(text, named=self.named("base_url"))
 
@@ -62,7 +63,7 @@ class Profile(NamedTuple):
         }
 
     def headers_for(self, base_url: str) -> dict[str, values.Value]:
-        """Return the extra headers for a proxy: none where the profile is about another one."""
+        """Return the extra headers for a proxy: none if the profile is for another one."""
         return self.headers if self.base_url in {None, base_url} else {}
 
     def named(self, key: str) -> str:
@@ -71,9 +72,9 @@ class Profile(NamedTuple):
 
 
 class Config:
-    """What config.toml says. Reading it never changes it; a file that cannot be parsed is exit 2.
+    """The content of config.toml. Reading never changes it; a file that cannot be parsed is exit 2.
 
-    Its path is None for a user without a home, who has no settings.
+    Its path is None for a user without a home folder, who has no settings.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
@@ -87,7 +88,7 @@ class Config:
 
     @property
     def path(self) -> str:
-        """The file. Raises a failure where there is no folder for it."""
+        """The file. Raises a failure if there is no folder for it."""
         return self._path or os.path.join(paths.required_config_dir(), "config.toml")
 
     @cached_property
@@ -116,23 +117,36 @@ class Config:
 
     @property
     def default_profile(self) -> str:
-        """The profile that is used where nobody chooses one."""
+        """The profile that is used by default."""
         return str(self.table.get("default_profile", DEFAULT_PROFILE))
 
-    def profile(self, name: str) -> Profile:
-        """Return the profile of that name; `default` always exists."""
+    def profile(self, name: str, origin: str | None = None) -> Profile:
+        """Return the profile of that name; `default` always exists. `origin` is what chose it: an option, say.
+
+        Raises a failure for a profile that does not exist, which lists those that do.
+        """
         if name not in self.profile_names:
-            try:
-                path = self.path
-            except ConfigFailure as failure:
-                raise failure.because(f'no profile "{name}"') from None
-            raise UsageFailure(
-                f'no profile "{name}" in {path}.{suggestion(name, self.profile_names)}',
-                remedy=f"litellmctl config set profiles.{name}.base_url https://..."
-                if re.fullmatch(PROFILE_NAME, name)
-                else "litellmctl config list --profiles",
-            )
+            raise self._missing(name, origin)
         return Profile(name, self.table.get("profiles", {}).get(name, {}))
+
+    def _missing(self, name: str, origin: str | None) -> UsageFailure:
+        missing = f'no profile "{name}"{f" (from {origin})" if origin else ""}'
+        try:
+            path = self.path
+        except ConfigFailure as failure:
+            return failure.because(missing)
+        names = self.profile_names
+        near = nearest(name, names)
+        message = f"{missing}: {path} has only {listed(names)}{suggestion(name, names)}"
+        if origin == _VARIABLE:
+            remedy = f"export {_VARIABLE}={near}" if near else f"unset {_VARIABLE}"
+        elif origin == "default_profile":
+            remedy = f"litellmctl config set default_profile {near or DEFAULT_PROFILE}"
+        elif near is not None or not re.fullmatch(PROFILE_NAME, name):
+            remedy = "litellmctl config list --profiles"
+        else:
+            remedy = f"litellmctl login --profile {name}, to create it"
+        return UsageFailure(message, remedy=remedy)
 
 
 def parse(data: bytes, path: str) -> dict[str, Any]:
@@ -143,18 +157,16 @@ def parse(data: bytes, path: str) -> dict[str, Any]:
         table = tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ConfigFailure(
-            f"{path} is not UTF-8 (byte {error.start})", remedy=f"mend {path}; it was left untouched"
+            f"{path} is not UTF-8 (byte {error.start})", remedy=f"fix {path}, which was not changed"
         ) from None
     except tomllib.TOMLDecodeError as error:
+        raise ConfigFailure(f"{path} is not valid TOML: {error}", remedy=f"fix {path}, which was not changed") from None
+    except ValueError:  # Python's limit of 4,300 digits, which tomllib passes on
         raise ConfigFailure(
-            f"{path} is not valid TOML: {error}", remedy=f"mend {path}; it was left untouched"
-        ) from None
-    except ValueError:  # Python's own limit of 4,300 digits, of which tomllib does not know
-        raise ConfigFailure(
-            f"{path} has a number that is too long", remedy=f"mend {path}; it was left untouched"
+            f"{path} contains a number that is too long", remedy=f"fix {path}, which was not changed"
         ) from None
     except RecursionError:
-        raise ConfigFailure(f"{path} is nested too deeply", remedy=f"mend {path}; it was left untouched") from None
+        raise ConfigFailure(f"{path} is nested too deeply", remedy=f"fix {path}, which was not changed") from None
     _check(table, path)
     return table
 
@@ -169,7 +181,9 @@ def _check(table: dict[str, Any], path: str) -> None:
         raise ConfigFailure(f"{path}: profiles is not a table of tables", remedy="write [profiles.NAME]")
     for profile, settings in profiles.items():
         if not re.fullmatch(PROFILE_NAME, profile):
-            raise ConfigFailure(f'{path}: "{profile}" is not a profile name', remedy="use letters, digits, - and _")
+            raise ConfigFailure(
+                f'{path}: "{profile}" is not a valid profile name', remedy="use letters, digits, - and _"
+            )
         for name, value in settings.items():
             _check_key(name, value, PROFILE_KEYS, f"profiles.{profile}.{name}", path)
 
@@ -177,28 +191,36 @@ def _check(table: dict[str, Any], path: str) -> None:
 def _check_key(name: str, value: Any, keys: Mapping[str, Key], full: str, path: str) -> None:
     if name not in keys:
         raise ConfigFailure(
-            f'{path}: no setting is called "{full}".{suggestion(name, list(keys))}', remedy="litellmctl config list"
+            f'{path}: unknown setting "{full}"{suggestion(name, list(keys))}', remedy="litellmctl config --help"
         )
     if not isinstance(value, keys[name].type):
         raise ConfigFailure(
-            f"{path}: {full} is not a {_TYPE_NAMES[keys[name].type]}", remedy=f"mend {path}; it was left untouched"
+            f"{path}: {full} is not a {_TYPE_NAMES[keys[name].type]}", remedy=f"fix {path}, which was not changed"
         )
     if name == "key_header" and not re.fullmatch(HEADER_NAME, str(value)):
-        raise ConfigFailure(f'{path}: {full}: "{value}" is not a header name')
+        raise ConfigFailure(
+            f'{path}: {full}: "{value}" is not a valid header name', remedy=f"fix {path}, which was not changed"
+        )
     if isinstance(value, dict):
         for header, text in value.items():
             if not isinstance(text, str) or not re.fullmatch(TABLES[name], header):
-                raise ConfigFailure(f'{path}: {full}: "{header}" is not a header with a text')
+                raise ConfigFailure(
+                    f'{path}: {full}: "{header}" is not a valid header with a text as its value',
+                    remedy=f"fix {path}, which was not changed",
+                )
 
 
+_VARIABLE = "LITELLMCTL_PROFILE"
 _TYPE_NAMES = {str: "text", bool: "boolean (true or false)", dict: "table"}
 
 
 def profile_name(config: Config, chosen: str | None) -> str:
     """Return the name that the option, the variable or the file chooses, in this order; it may be a new one."""
-    return chosen or environment.get("LITELLMCTL_PROFILE") or config.default_profile
+    return chosen or environment.get(_VARIABLE) or config.default_profile
 
 
 def selected_profile(config: Config, chosen: str | None) -> Profile:
-    """Return the profile of that name."""
-    return config.profile(profile_name(config, chosen))
+    """Return the chosen profile. Raises a failure for one that does not exist, which says what chose it."""
+    by_variable = environment.get(_VARIABLE) is not None
+    origin = "--profile" if chosen else _VARIABLE if by_variable else "default_profile"
+    return config.profile(profile_name(config, chosen), origin)

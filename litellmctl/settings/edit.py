@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -25,7 +26,7 @@ NewTable = Callable[[Any, str], Any]
 
 
 class Address(NamedTuple):
-    """Where a setting stands in the file: the way to its table, its name there, and what it is."""
+    """A setting in the file: the path to its table, its name there, and its definition."""
 
     table: tuple[str, ...]
     name: str
@@ -44,7 +45,7 @@ def locate(text: str, profile: str) -> Address:
     parts = text.split(".")
     if parts[0] == "profiles":
         if len(parts) < 3:
-            raise UsageFailure(f'"{text}" names no setting', remedy="write it as profiles.NAME.KEY")
+            raise UsageFailure(f'"{text}" is not a setting', remedy="write it as profiles.NAME.KEY")
         profile, parts = read_profile_name(parts[1], text), parts[2:]
     table: tuple[str, ...] = ("profiles", profile)
     if parts[0] in TABLES and len(parts) > 1:
@@ -53,11 +54,11 @@ def locate(text: str, profile: str) -> Address:
     if len(parts) == 1 and parts[0] in PROFILE_KEYS:
         return Address(table, parts[0], PROFILE_KEYS[parts[0]])
     known = [*GLOBAL_KEYS, *PROFILE_KEYS]
-    raise UsageFailure(f'no setting is called "{text}".{suggestion(parts[-1], known)}', remedy="litellmctl config list")
+    raise UsageFailure(f'unknown setting "{text}"{suggestion(parts[-1], known)}', remedy="litellmctl config --help")
 
 
 def find(config: Config, address: Address) -> Any:
-    """Return the setting as it stands in the file, or None."""
+    """Return the setting as written in the file, or None."""
     table: Any = config.table
     for part in (*address.table, address.name):
         table = table.get(part) if isinstance(table, dict) else None
@@ -65,11 +66,11 @@ def find(config: Config, address: Address) -> Any:
 
 
 def set_value(config: Config, address: Address, text: str) -> Any:
-    """Write a setting, keep everything else in the file, and return the value as it was understood."""
+    """Write a setting, unless it has that value already, and return the value as it was understood."""
     if address.key.type is dict:
         raise UsageFailure(f"{address.full} is a table", remedy=f"litellmctl config set {address.full}.NAME VALUE")
     if any("\ud800" <= character <= "\udfff" for character in text):  # such as a file's name that is not UTF-8
-        raise UsageFailure(f"{address.full} holds half a character, which no TOML file can", remedy="write it in UTF-8")
+        raise UsageFailure(f"{address.full} contains invalid Unicode (a lone surrogate)", remedy="write it in UTF-8")
     value = address.key.read(text, address.full)
 
     def change(document: Any, new_table: NewTable) -> bool:
@@ -78,6 +79,8 @@ def set_value(config: Config, address: Address, text: str) -> Any:
             if part not in table:
                 table[part] = new_table(table, part)
             table = table[part]
+        if table.get(address.name) == value:
+            return False
         table[address.name] = value
         return True
 
@@ -132,24 +135,30 @@ def _edit(config: Config, change: Callable[[Any, NewTable], bool], *, private: b
                 config.table = _checked(data, config.path, expected)
             except (TOMLKitError, _Lost):
                 raise ConfigFailure(
-                    f"{config.path} could not be changed without losing something in it: nothing was written",
+                    f"cannot change {config.path} without losing something in it; nothing was written",
                     remedy=f"change {config.path} by hand, or write each profile as [profiles.NAME]",
                 ) from None
             files.write_atomically(config.path, data, durable=True, private=private)
     except OSError as error:
         raise ConfigFailure(
             f"cannot write {files.place(error, config.path)}: {files.reason(error)}",
-            remedy=files.remedy(error, f"see that {os.path.dirname(config.path)} can be written and has space left"),
+            remedy=files.remedy(error, _remedy(error, os.path.dirname(config.path))),
         ) from None
     return True
 
 
+def _remedy(error: OSError, folder: str) -> str:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return f"free some space for {folder}"
+    return f"make {folder} writable, or export LITELLMCTL_CONFIG_DIR=/another/folder"
+
+
 class _Lost(Exception):
-    """What would be written does not mean what it should."""
+    """The new file would not have the meaning that it should have."""
 
 
 def _checked(data: bytes, path: str, expected: dict[str, Any]) -> dict[str, Any]:
-    """Return what a file would mean, if that is what it should: tomlkit slips where tables are written in odd ways."""
+    """Return the meaning of a new file, if it is the expected one: tomlkit errs on unusual forms of tables."""
     try:
         found = parse(data, path)
     except ConfigFailure:

@@ -1,4 +1,4 @@
-"""Running the commands that print keys: the user's own, without a shell, within limits."""
+"""Running the user's commands that print keys, without a shell and within limits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SECONDS = 10.0
 _OUTPUT_LIMIT = 64 * 1024
 _REST_SECONDS = 0.2
-# Which commands run, for those that they run: checksums, since a command may hold a secret.
+# The commands that are running, for those that they start: checksums, since a command may contain a secret.
 CHAIN = "LITELLMCTL_KEY_COMMANDS"
 _MAX_UNDER_WAY = 10
 # Kills its process group when its stdin ends. A shell starts in a tenth of the time, but some containers have none.
@@ -28,8 +28,8 @@ _WATCHER_WITHOUT_SHELL = [sys.executable, "-I", "-S", "-c", "import os; os.read(
 def run_command(command: str, *, named: str) -> str:
     """Run a command without a shell and return the one line that it prints.
 
-    Ten seconds, stdin closed, its stderr dropped. Errors name the command, never its output. `named` is the setting
-    that the command is from: one that comes back to its own setting is refused, however many others are between.
+    It has ten seconds, no stdin, and its stderr is discarded. Errors name the command, never its output. `named` is the
+    setting with the command: a command that runs itself is refused, also through other commands.
     """
     words = _words(command, named)
     running = _start(words, _environment(command, named), command, named)
@@ -42,7 +42,7 @@ def run_command(command: str, *, named: str) -> str:
             f"{named} did not finish within {SECONDS:g} s: {command}", remedy=f"run it by hand: {command}"
         )
     if len(output) > _OUTPUT_LIMIT:
-        raise ConfigFailure(f"{named} printed more than a key: {command}", remedy="print the key alone")
+        raise ConfigFailure(f"{named} printed more than a key: {command}", remedy="change it to print only the key")
     if (code := running.process.returncode) != 0:
         fault = script.fault_of(words[0])
         if fault is not None:
@@ -52,20 +52,20 @@ def run_command(command: str, *, named: str) -> str:
     if not lines:
         raise ConfigFailure(f"{named} printed nothing: {command}", remedy=_by_hand(command))
     if len(lines) > 1:
-        raise ConfigFailure(f"{named} printed several lines: {command}", remedy="print the key alone")
+        raise ConfigFailure(f"{named} printed several lines: {command}", remedy="change it to print only the key")
     return lines[0]
 
 
 def _by_hand(command: str) -> str:
-    # Its stderr was dropped, on which litellmctl may have said that it came back to this very setting.
-    hint = " (litellmctl in it must read another profile than this one)" if "litellmctl" in command else ""
+    # Its stderr was discarded, where litellmctl may have said that the command ran itself.
+    hint = " (litellmctl in it must use another profile)" if "litellmctl" in command else ""
     return f"run it by hand: {command}{hint}"
 
 
 def _environment(command: str, named: str) -> dict[str, str]:
-    """Return the command's environment, in which it is noted. Raises a failure where it is noted already.
+    """Return the command's environment, which lists it as running. Raises a failure if it is in the list already.
 
-    A setting of the same name with another command, in another config file say, is another one.
+    A setting of the same name with another command, such as in another config file, does not count.
     """
     import zlib
 
@@ -74,12 +74,12 @@ def _environment(command: str, named: str) -> dict[str, str]:
     if own in under_way:
         raise ConfigFailure(
             f"{named} runs itself: {command}",
-            remedy="let its litellmctl read another profile (--profile NAME), or a stored login (--auth stored)",
+            remedy="use another profile in it (--profile NAME), or a stored login (--auth stored)",
         )
     if len(under_way) >= _MAX_UNDER_WAY:
         raise ConfigFailure(
-            f"{named} is the command of a command, {len(under_way)} deep: {command}",
-            remedy="let each profile have a key of its own",
+            f"{named} is run by {len(under_way)} other key commands: {command}",
+            remedy="give each profile its own key",
         )
     return {**environment.snapshot(), CHAIN: ",".join([*under_way, own])}
 
@@ -88,24 +88,28 @@ def _words(command: str, named: str) -> list[str]:
     import shlex
 
     if _needs_shell(command):
-        raise ConfigFailure(f"{named} uses shell syntax, and no shell runs it: {command}", remedy="use `!sh -c '...'`")
+        raise ConfigFailure(
+            f"{named} uses shell syntax, but runs without a shell: {command}", remedy="use `!sh -c '...'`"
+        )
     try:
         words = shlex.split(command, posix=sys.platform != "win32")
     except ValueError as error:
-        raise ConfigFailure(f"{named} cannot be split into words ({error}): {command}") from None
+        raise ConfigFailure(
+            f"{named} cannot be split into words ({error}): {command}", remedy="check the quotes in it"
+        ) from None
     if not words:
-        raise ConfigFailure(f"{named} is an empty command")
+        raise ConfigFailure(f"{named} is an empty command", remedy="set it to a command that prints a key")
     if sys.platform == "win32":  # posix=False keeps the backslashes of paths, and the quotes too
         words = [word[1:-1] if len(word) > 1 and word[0] == word[-1] == '"' else word for word in words]
     return words
 
 
 class _Running:
-    """A command in a process group of its own, which ends with us, however we end.
+    """A command in a process group of its own, which ends with this process, however it ends.
 
-    No handler of signals does that: there is none for SIGKILL, none runs while the main thread is busy in C, and a
-    thread may install none. So a process of the group waits for the end of its stdin, and that end is ours alone. What
-    left the group is out of reach.
+    A signal handler cannot do that: SIGKILL has none, none runs while the main thread is busy in C, and a thread may
+    not install one. So a process of the group waits for the end of its stdin, which only this process holds open.
+    Processes that left the group are out of reach.
     """
 
     def __init__(self, words: list[str], own: dict[str, str]) -> None:
@@ -113,7 +117,7 @@ class _Running:
 
         self._watcher: subprocess.Popen[bytes] | None = None
         if sys.platform != "win32":
-            # Before the command, so that there is no moment without it, and without a variable that holds a key.
+            # Before the command, which never runs without it; and without variables, which may contain a key.
             self._watcher = subprocess.Popen(
                 _WATCHER if os.path.exists(_WATCHER[0]) else _WATCHER_WITHOUT_SHELL,
                 stdin=subprocess.PIPE,
@@ -136,14 +140,14 @@ class _Running:
             raise
 
     def end(self) -> None:
-        """End the command, with all that is in its group, where it still runs."""
+        """End the command and its whole group, if it still runs."""
         if self.process.poll() is None:
             self.kill()
             self.process.wait()
         self._dismiss_watcher()
 
     def kill(self) -> None:
-        """Kill all that is in the group."""
+        """Kill the whole group."""
         import signal
 
         with suppress(OSError):
@@ -153,7 +157,7 @@ class _Running:
                 os.killpg(self._watcher.pid, signal.SIGKILL)
 
     def _dismiss_watcher(self) -> None:
-        """End it by itself: what the command left behind, an agent say, may stay."""
+        """End it alone: what the command started, such as an agent, may stay."""
         if self._watcher is not None:
             self._watcher.kill()
             self._watcher.wait()
@@ -176,7 +180,7 @@ def _start(words: list[str], own: dict[str, str], command: str, named: str) -> _
             raise _cannot_run(named, fault.reason, fault.remedy) from None
         reason = getattr(error, "strerror", None) or error
         raise ConfigFailure(
-            f"{named} cannot be run ({reason}): {command}", remedy="give the command by its whole path"
+            f"{named} cannot be run ({reason}): {command}", remedy="use the full path of the command"
         ) from None
 
 
@@ -185,9 +189,9 @@ def _cannot_run(named: str, reason: str, remedy: str) -> ConfigFailure:
 
 
 def _output(running: _Running) -> bytes | None:
-    """Return what the process prints, one byte over the limit at the most, or None when its time is over.
+    """Return the output of the process, at most one byte over the limit; None when its time is over.
 
-    Not communicate(): that gathers without bound, and waits for grandchildren that hold the pipe.
+    Not communicate(), which has no limit, and waits for grandchildren that hold the pipe.
     """
     import subprocess
 
@@ -215,7 +219,7 @@ def _output(running: _Running) -> bytes | None:
         with suppress(subprocess.TimeoutExpired):
             process.wait(max(0.1, deadline - time.monotonic()))
     elif process.poll() is not None and not reader.wait(_REST_SECONDS):
-        # It has said what it has to say, and something that it left behind holds the pipe.
+        # Its output is complete, but a process that it started holds the pipe.
         running.kill()
         reader.wait(_REST_SECONDS)
     return bytes(output) if process.poll() is not None or len(output) > _OUTPUT_LIMIT else None

@@ -1,7 +1,7 @@
-"""Where our files lie. Our own paths are texts: pathlib takes 5 ms of every start to import (Python 3.11).
+"""The paths of our files, as texts: importing pathlib takes 5 ms of every start (Python 3.11).
 
-Nothing is ever looked for in the current folder, which may be anybody's checkout: without a home, as in a container
-whose user is in no user database, there are no files of ours but where a variable says.
+The current folder is never used, since it may be a stranger's checkout: without a home folder, as in a container whose
+user is not in the user database, files of ours exist only where a variable says.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _CONFIG, _CACHE = "LITELLMCTL_CONFIG_DIR", "LITELLMCTL_CACHE_DIR"
 
 
 def config_dir() -> str | None:
-    """Return the folder of config.toml and the stored logins; None without a home. Nothing is created."""
+    """Return the folder of config.toml and the stored logins; None without a home folder. Creates nothing."""
     return _folder(_CONFIG, "XDG_CONFIG_HOME", ".config", "user_config_dir")
 
 
 def cache_dir() -> str | None:
-    """Return the folder of the caches; deleting it is always safe. None without a home. Nothing is created."""
+    """Return the folder of the caches, which may always be deleted; None without a home folder. Creates nothing."""
     return _folder(_CACHE, "XDG_CACHE_HOME", ".cache", "user_cache_dir")
 
 
@@ -41,7 +41,7 @@ def required_cache_dir() -> str:
 
 
 def google_credentials_file() -> Path | None:
-    """Return where Google's application default credentials lie, by Google's own rule; None without a home."""
+    """Return the path of Google's application default credentials, by Google's rule; None without a home folder."""
     from pathlib import Path
 
     named = environment.get("GOOGLE_APPLICATION_CREDENTIALS")
@@ -56,7 +56,7 @@ def google_credentials_file() -> Path | None:
 
 
 def xdg_config_home() -> Path:
-    """Return the base of other programs' config folders, by the XDG rule, which many follow on every system."""
+    """Return the base of other programs' config folders, by the XDG rule, which many follow on all systems."""
     from pathlib import Path
 
     base = environment.get("XDG_CONFIG_HOME")
@@ -64,23 +64,23 @@ def xdg_config_home() -> Path:
 
 
 def home() -> Path:
-    """Return the user's home. Raises a failure where there is none."""
+    """Return the user's home folder. Raises a failure if there is none."""
     from pathlib import Path
 
     return Path(_required(home_if_any(), "no home folder"))
 
 
 def home_if_any() -> str | None:
-    """Return the user's home; None where there is none, or HOME is a path below the current folder."""
-    found = os.path.expanduser("~")  # itself, where HOME is unset and the user is in no user database
+    """Return the user's home folder; None if there is none, or HOME is a path below the current folder."""
+    found = os.path.expanduser("~")  # "~", if HOME is unset and the user is not in the user database
     return found if os.path.isabs(found) else None
 
 
 def expanded(path: str) -> str:
-    """Return a path of the user's with `~` replaced. Raises a failure where nobody knows the home that it names."""
+    """Return a path with `~` replaced. Raises a failure if that home folder is unknown."""
     found = os.path.expanduser(path)
     if path.startswith("~") and not os.path.isabs(found):
-        raise _homeless(f"{path} is below a home folder that is not known")
+        raise _homeless(f"cannot expand ~ in {path}")
     return found
 
 
@@ -110,5 +110,5 @@ def _homeless(message: str, *variables: str) -> ConfigFailure:
     variable = "USERPROFILE" if sys.platform == "win32" else "HOME"
     is_set = environment.get(variable) is not None
     why = "is not an absolute path" if is_set else "is not set, and this user is not in the user database"
-    remedy = " or ".join(f"export {name}=/a/folder" for name in (variable, *variables))
+    remedy = ", or ".join(f"export {name}=/a/folder" for name in (variable, *variables))
     return ConfigFailure(f"{message}: {variable} {why}", remedy=remedy)

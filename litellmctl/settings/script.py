@@ -1,4 +1,4 @@
-"""Why a script does not run: what its first line says, where the operating system says little or something else."""
+"""Why a script does not run, by its first line, where the operating system gives no useful reason."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _FIRST_LINE = 512
 
 
 class Fault(NamedTuple):
-    """What is wrong with a script, and what helps."""
+    """The problem of a script, and its remedy."""
 
     reason: str
     remedy: str
 
 
 def fault_of(program: str) -> Fault | None:
-    """Return what is wrong with a program's first line or with its permissions; None where nothing is seen."""
+    """Return the problem of a program's first line or permissions; None if there is none."""
     return None if sys.platform == "win32" else _posix_fault(program)
 
 
@@ -41,12 +41,12 @@ def _posix_fault(program: str) -> Fault | None:
     if not os.path.exists(interpreter):
         shown = interpreter or "no interpreter"
         reason = f"{path} names {shown} in its first line, which does not exist"
-        return Fault(reason, f"correct the first line of {path}")
+        return Fault(reason, f"fix the first line of {path}")
     return None
 
 
 def _first_line(path: str) -> bytes | None:
-    """Return the first line of a regular file; None where there is none, or it cannot be read."""
+    """Return the first line of a regular file; None if there is no such file, or it cannot be read."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return None

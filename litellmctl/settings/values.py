@@ -14,7 +14,7 @@ _REFERENCE = r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})"
 class Value(NamedTuple):
     """A configured value that may have to be looked up: `kind` is literal, variable or command, `text` its body.
 
-    `named` says in errors where it stands.
+    `named` is its name in errors.
     """
 
     kind: str
@@ -22,20 +22,20 @@ class Value(NamedTuple):
     named: str
 
     def __repr__(self) -> str:
-        """Leave out the text, which may be a key."""
+        """Omit the text, which may be a key."""
         return f"Value({self.kind!r}, named={self.named!r})"
 
     @property
     def is_literal(self) -> bool:
-        """Whether the value itself stands in the file."""
+        """Whether the value itself is in the file."""
         return self.kind == "literal"
 
     def identity(self) -> str:
-        """Return what tells this value from another without running a command (for a keyed hash, never shown)."""
+        """Return what distinguishes this value, without running a command (for a keyed hash, never shown)."""
         return f"{self.kind}:{self.text if self.kind == 'command' else self.resolve()}"
 
     def resolve(self) -> str:
-        """Return the value itself; runs the command of a `!command`."""
+        """Return the value itself; this runs the command of a `!command`. Raises a failure if there is none."""
         if self.kind == "command":
             from litellmctl.settings.key_command import run_command
 

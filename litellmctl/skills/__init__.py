@@ -1,1 +1,1 @@
-"""What a skill is: the two stores' entries, folders and archives, the prompt section."""
+"""Skills: entries in the two stores, folders and archives, the prompt section."""

@@ -1,4 +1,4 @@
-"""The skills on disk, for the prompt section: what each store told last, and whether it failed since."""
+"""The cached skills, for the prompt section: the last list of each store, and whether the store failed since."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FRESH_SECONDS = 60
 
 
 class Known(NamedTuple):
-    """A skill as the prompt section and completion need it."""
+    """A skill, as far as the prompt section and completion need it."""
 
     store: str
     id: str
@@ -25,9 +25,9 @@ class Known(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What a store told at `fetched_at` (seconds since 1970; None: it never did).
+    """The skills that a store listed at `fetched_at` (seconds since 1970; None: never).
 
-    `tried_at` is when it was asked last, and `problem` why it did not answer then.
+    `tried_at` is the time of the last request, and `problem` the reason if it failed.
     """
 
     skills: list[Known]
@@ -37,23 +37,23 @@ class Part(NamedTuple):
 
     @property
     def is_fresh(self) -> bool:
-        """Whether the store need not be asked; a moment in the future is none that counts, by any clock."""
+        """Whether the store need not be asked; a time in the future does not count."""
         return is_fresh(self.tried_at, FRESH_SECONDS)
 
     @property
     def age(self) -> float:
-        """Seconds since the store told of its skills."""
+        """Seconds since the store listed its skills."""
         return age_of(self.fetched_at or 0)
 
 
 class SkillCache(LineCache):
-    """The cached skills of both stores: a line for each."""
+    """The cached skills of both stores, one a line."""
 
     kind = "skills"
     schema = 1
 
     def read(self) -> dict[str, Part]:
-        """Return what is known of each store; nothing of a store that was never asked, or where it is damaged."""
+        """Return the cached part of each store that was asked; none if the cache is damaged."""
         found = self.read_lines()
         if found is None:
             return {}
@@ -74,6 +74,6 @@ class SkillCache(LineCache):
             return {}
 
     def write(self, parts: Mapping[str, Part]) -> None:
-        """Replace what is known. Raises OSError; what was there is then still there."""
+        """Replace the cache. Raises OSError, and then keeps the old one."""
         header = {"parts": {store: [part.fetched_at, part.tried_at, part.problem] for store, part in parts.items()}}
         self.write_lines(header, [dump_json(skill) for part in parts.values() for skill in part.skills])

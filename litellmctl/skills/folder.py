@@ -1,8 +1,9 @@
-"""A skill's files: read from a folder, an archive or a SKILL.md, and packed reproducibly."""
+"""The files of a skill: read from a folder, an archive or a SKILL.md, and packed reproducibly."""
 
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import stat
@@ -17,20 +18,21 @@ from typing import IO, NamedTuple
 
 from litellmctl.errors import Failure, UsageFailure
 from litellmctl.foundation import files
+from litellmctl.foundation.text import dump_json
 from litellmctl.foundation.tree import OpenFolder
 from litellmctl.skills.manifest import FILE_NAME, Manifest, read_manifest
 
-# What LiteLLM 1.106 serves to those who install a skill from it.
+# The limits of LiteLLM 1.106 for skills that agents install from it.
 MAX_FILES = 1000
 MAX_BYTES = 50 * 2**20
-# Version control and what programs leave behind are no part of a skill.
+# Folders and files of version control, package managers and desktops are not part of a skill.
 _NOT_PACKED = frozenset(
     {".git", ".hg", ".svn", "__pycache__", "node_modules", ".venv", ".DS_Store", "Thumbs.db", "__MACOSX"}
 )
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _READ_ONLY_BITS, _EXECUTABLE_BITS = 0o644, 0o755
 _UNSAFE_NAME = r"[\x00-\x1f\x7f\\:]|(?:^|/)\.{1,2}(?:/|$)|^/|//|/$|^$"
-_WHAT_TO_GIVE = "give the skill's folder, its SKILL.md or a zip of both; for the hub, add --source"
+_EXPECTED = "pass the skill's folder, its SKILL.md or a zip archive; for the hub, add --source"
 _ZIP_START = b"PK"
 _MAX_NAME = 4096
 
@@ -43,7 +45,7 @@ class SkillFile(NamedTuple):
 
 
 class Folder(NamedTuple):
-    """A skill's files, by their paths below its folder (with /), what SKILL.md says, and what was not packed."""
+    """The files of a skill by their paths below its folder (with /), its manifest, and the paths that were skipped."""
 
     entries: dict[str, SkillFile]
     manifest: Manifest
@@ -54,12 +56,12 @@ def read_folder(source: str, stdin: IO[bytes] | None) -> Folder:
     """Return a skill's files from a folder, a zip archive, a SKILL.md, or `-`: an archive or a SKILL.md on stdin."""
     if source == "-":
         if stdin is None:
-            raise UsageFailure("there is no stdin to read", remedy="give the input with a pipe, or < FILE")
+            raise UsageFailure("cannot read stdin: it is closed", remedy="pass the input with a pipe, or with < FILE")
         return _of_data(_bounded(stdin, "stdin"), "stdin")
     if not source:
-        raise UsageFailure("the name of the skill's folder or file is empty")
+        raise UsageFailure("the path of the skill is empty", remedy=_EXPECTED)
     if "\0" in source:
-        raise UsageFailure("no file's name holds a NUL character")
+        raise UsageFailure("the path of the skill contains a NUL character")
     shown = str(Path(source))
     try:
         kind = os.stat(source).st_mode
@@ -67,20 +69,20 @@ def read_folder(source: str, stdin: IO[bytes] | None) -> Folder:
             entries, skipped = _of_directory(shown)
             return _folder(entries, source, skipped)
         if not stat.S_ISREG(kind):
-            raise UsageFailure(f"{source} is neither a folder nor a file", remedy=_WHAT_TO_GIVE)
+            raise UsageFailure(f"{source} is neither a folder nor a file", remedy=_EXPECTED)
         with files.opened(os.path.realpath(source), foreign=True) as file:
             return _of_data(_bounded(file, source), source)
     except OSError as error:
         raise UsageFailure(
             f"cannot read {error.filename or source}: {files.reason(error)}",
-            remedy=_WHAT_TO_GIVE,
+            remedy=_EXPECTED,
         ) from None
 
 
 def pack(folder: Folder) -> bytes:
     """Return the zip archive: all files below one folder, SKILL.md first.
 
-    LiteLLM takes the first name that ends in SKILL.md for the instructions. Times, order, rights and compression are
+    LiteLLM reads the instructions from the first name that ends in SKILL.md. Times, order, modes and compression are
     fixed, so that the same files give the same bytes (with the same release of zlib).
     """
     top = slug(folder.manifest.name)
@@ -97,7 +99,7 @@ def pack(folder: Folder) -> bytes:
 
 
 def slug(name: str) -> str:
-    """Return a name as the hub, a file and a folder can have it: kebab-case."""
+    """Return a name in kebab-case, which the hub, files and folders can have."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:64].rstrip("-") or "skill"
 
 
@@ -106,7 +108,7 @@ def _of_data(data: bytes, where: str) -> Folder:
         entries, skipped = _of_zip(data, where)
         return _folder(entries, where, skipped)
     if not data.strip():
-        raise UsageFailure(f"{where} is empty", remedy="give a SKILL.md or a zip of its folder")
+        raise UsageFailure(f"{where} is empty", remedy="pass a SKILL.md or a zip of its folder")
     return Folder({FILE_NAME: SkillFile(data)}, read_manifest(data, where))
 
 
@@ -115,18 +117,18 @@ def _folder(entries: dict[str, SkillFile], where: str, skipped: Sequence[str] = 
     if found is None:
         near = next((name for name in entries if name.lower() == FILE_NAME.lower()), None)
         below = next((name for name in entries if name.endswith(f"/{FILE_NAME}")), None)
-        hint = f"; {near} must be spelled in that way" if near else f"; give its folder of {below}" if below else ""
+        hint = f" (rename {near})" if near else f" (pass the folder of {below})" if below else ""
         raise UsageFailure(
-            f"{where} holds no {FILE_NAME}{hint}",
-            remedy="a skill is a folder with a SKILL.md: https://agentskills.io",
+            f"{where} has no {FILE_NAME}{hint}",
+            remedy="add a SKILL.md, see https://agentskills.io",
         )
     return Folder(entries, read_manifest(found.data, f"{where}: {FILE_NAME}"), skipped)
 
 
 def _of_directory(top: str) -> tuple[dict[str, SkillFile], list[str]]:
-    """Return the files of a folder, and what was left out.
+    """Return the files of a folder, and the paths that were skipped.
 
-    A link is one more name of a file that is read here anyway, so that it cannot lead to anything else.
+    A link is packed only if its target is another file of the folder, so that it cannot lead to anything else.
     """
     skipped: list[str] = []
     entries: dict[str, SkillFile] = {}
@@ -156,7 +158,7 @@ def _of_directory(top: str) -> tuple[dict[str, SkillFile], list[str]]:
         linked = by_identity.get((status.st_dev, status.st_ino))
         if linked is None:
             raise UsageFailure(
-                f"{path} is a link to a file outside of the skill", remedy="copy the file into its folder"
+                f"{path} is a link to a file outside the skill", remedy="copy the file into the folder of the skill"
             )
         size += len(linked.data)
         if size > MAX_BYTES:
@@ -166,7 +168,7 @@ def _of_directory(top: str) -> tuple[dict[str, SkillFile], list[str]]:
 
 
 def _walked(folder: OpenFolder, above: str, skipped: list[str]) -> Generator[tuple[OpenFolder, str, str], None, None]:
-    """Yield the files and links below a folder as they come: where each is, its name there, and that below the top."""
+    """Yield the files and links below a folder: the folder of each, its name, and its path below the top."""
     for item in folder.names():
         name = f"{above}{item}"
         if item in _NOT_PACKED:
@@ -175,7 +177,7 @@ def _walked(folder: OpenFolder, above: str, skipped: list[str]) -> Generator[tup
         status = folder.status(item)
         if _is_link(status) and stat.S_ISDIR(folder.status(item, follow=True).st_mode):
             path = folder.path_of(item)
-            raise UsageFailure(f"{path} is a link to a folder", remedy="copy that folder into the skill's")
+            raise UsageFailure(f"{path} is a link to a folder", remedy="copy that folder into the folder of the skill")
         if stat.S_ISDIR(status.st_mode):
             if name.count("/") >= 50:
                 raise UsageFailure(f"{folder.path_of(item)} is nested too deeply")
@@ -186,19 +188,19 @@ def _walked(folder: OpenFolder, above: str, skipped: list[str]) -> Generator[tup
 
 
 def _is_link(status: os.stat_result) -> bool:
-    """Whether it is a link, or a junction, as Windows has for folders."""
+    """Whether it is a link, or a junction of Windows."""
     junction = sys.platform == "win32" and status.st_reparse_tag == stat.IO_REPARSE_TAG_MOUNT_POINT
     return stat.S_ISLNK(status.st_mode) or junction
 
 
 def _require_file(path: str, status: os.stat_result) -> None:
-    """Refuse what would be waited for."""
+    """Refuse what is not a regular file: reading a pipe could wait forever."""
     if not stat.S_ISREG(status.st_mode):
-        raise UsageFailure(f"{path} is no file, but a pipe, socket or device", remedy="take it out of the folder")
+        raise UsageFailure(f"{path} is a pipe, socket or device, not a file", remedy="move it out of the folder")
 
 
 def _of_zip(data: bytes, where: str) -> tuple[dict[str, SkillFile], list[str]]:
-    """Return the files of an archive, without a single folder around all of them, and what else was left out."""
+    """Return the files of an archive, without a single folder around all of them, and the paths that were skipped."""
     entries: dict[str, SkillFile] = {}
     skipped: dict[str, None] = {}
     try:
@@ -217,11 +219,11 @@ def _of_zip(data: bytes, where: str) -> tuple[dict[str, SkillFile], list[str]]:
                 name = _checked_name(info.filename, where)
                 kind = stat.S_IFMT(info.external_attr >> 16)
                 if kind not in {0, stat.S_IFREG}:
-                    raise UsageFailure(f"{where}: {name} is a link or no file", remedy="pack the file itself")
+                    raise UsageFailure(f"{where}: {name} is a link or not a file", remedy="pack the file itself")
                 if name in entries:
-                    raise UsageFailure(f"{where} holds {name} twice")
+                    raise UsageFailure(f"{where} contains {name} twice")
                 with archive.open(info) as file:
-                    content = file.read(MAX_BYTES - size + 1)  # whatever size it claims to have
+                    content = file.read(MAX_BYTES - size + 1)  # it may be larger than the archive says
                 size += len(content)
                 if size > MAX_BYTES:
                     raise _too_large(where)
@@ -229,8 +231,8 @@ def _of_zip(data: bytes, where: str) -> tuple[dict[str, SkillFile], list[str]]:
     except _zip_errors() as error:
         locked = isinstance(error, RuntimeError) and "password" in str(error)
         raise UsageFailure(
-            f"{where} is not a zip archive that can be read{': it is encrypted' if locked else ''}",
-            remedy="pack the skill's folder anew, or give the folder itself",
+            f"{where} is {'an encrypted' if locked else 'not a valid'} zip archive",
+            remedy="pass the skill's folder instead",
         ) from None
     tops = {name.partition("/")[0] for name in entries}
     if FILE_NAME not in entries and len(tops) == 1 and not tops & entries.keys():
@@ -239,7 +241,7 @@ def _of_zip(data: bytes, where: str) -> tuple[dict[str, SkillFile], list[str]]:
 
 
 def _zip_errors() -> tuple[type[Exception], ...]:
-    """Return what the reading of a damaged archive raises."""
+    """Return the exceptions that a damaged archive raises."""
     errors = (
         zipfile.BadZipFile,
         zlib.error,
@@ -249,25 +251,25 @@ def _zip_errors() -> tuple[type[Exception], ...]:
         ValueError,
         OSError,
         IndexError,  # a file without a name
-        struct.error,  # lengths that do not fit
+        struct.error,  # wrong lengths
     )
     try:
         from lzma import LZMAError
-    except ImportError:  # a Python without it; zipfile says then that it cannot read such files
+    except ImportError:  # a Python without lzma, in which zipfile cannot read such files
         return errors
     return (*errors, LZMAError)
 
 
 def _checked_name(name: str, where: str) -> str:
-    """Return a file's name if it stays within the folder, on every system and in every archive."""
+    """Return a file name. Raises `UsageFailure` if it is not valid on all systems, or leads out of the folder."""
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise UsageFailure(f"{where} holds a file whose name is not Unicode: {name!r}") from None
+        raise UsageFailure(f"{where} contains a file name that is not Unicode: {json.dumps(name)}") from None
     if re.search(_UNSAFE_NAME, name) or not name.isprintable() or len(name) > _MAX_NAME:
         raise UsageFailure(
-            f"{where} holds a file with a name that leaves its folder, or that not every system can have: {name!r}",
-            remedy="rename it or take it out",
+            f"{where} contains a file name that is not valid on all systems: {dump_json(name)}",
+            remedy="rename the file, or move it out of the folder",
         )
     return name
 
@@ -281,13 +283,13 @@ def _bounded(file: IO[bytes], where: str) -> bytes:
 
 def _too_many(where: str) -> Failure:
     return UsageFailure(
-        f"{where} holds more than {MAX_FILES} files, the most that LiteLLM lets agents install",
-        remedy="take out what the skill does not need",
+        f"{where} has more than {MAX_FILES:,} files, the maximum for agents that install skills from LiteLLM",
+        remedy="move files that the skill does not need out of its folder",
     )
 
 
 def _too_large(where: str) -> Failure:
     return UsageFailure(
-        f"{where} is larger than {MAX_BYTES // 2**20} MiB, the most that LiteLLM lets agents install",
-        remedy="take out what the skill does not need",
+        f"{where} is larger than {MAX_BYTES // 2**20} MiB, the maximum for agents that install skills from LiteLLM",
+        remedy="move files that the skill does not need out of its folder",
     )

@@ -1,4 +1,4 @@
-"""SKILL.md: the YAML front matter between two `---`, then the instructions (https://agentskills.io/specification)."""
+"""SKILL.md: YAML front matter between two `---`, then the instructions (https://agentskills.io/specification)."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ from typing import NamedTuple
 from litellmctl.errors import UsageFailure
 
 FILE_NAME = "SKILL.md"
-# What LiteLLM takes of a form's field.
+# The limit of LiteLLM for a field of a form.
 MAX_BYTES = 2**20
 _MAX_MATTER = 2**16
 _MAX_NAME = 200
-# What YAML takes for nothing; quotes are not told from it here.
+# YAML's words for null; here they are the same in quotes.
 _NOTHING = frozenset({"~", "null", "Null", "NULL"})
 _MATTER = r"\A---[ \t]*\n(.*?)(?:^|\n)---[ \t]*(?:\n|\Z)"
-_EXAMPLE = (
-    """begin it with three lines: "---", "name: my-skill", "description: What it is for.", and close with "---\""""
-)
+_EXAMPLE = """start the file with the lines "---", "name: my-skill", "description: What it is for." and "---\""""
 
 
 class Manifest(NamedTuple):
-    """What a SKILL.md says: its name, its description ("" where it has none) and the instructions below."""
+    """The content of a SKILL.md: name, description ("" if it has none) and instructions."""
 
     name: str
     description: str
@@ -29,11 +27,11 @@ class Manifest(NamedTuple):
 
 
 def read_manifest(data: bytes, where: str) -> Manifest:
-    """Return what a SKILL.md says; `where` names it in errors."""
+    """Return the content of a SKILL.md; `where` is its name in errors."""
     if len(data) > MAX_BYTES:
         raise UsageFailure(
-            f"{where} is larger than 1 MiB, which LiteLLM takes at most",
-            remedy="put what is long into files of its own beside SKILL.md",
+            f"{where} is larger than 1 MiB, the limit of LiteLLM",
+            remedy="move long parts to other files beside SKILL.md",
         )
     try:
         text = data.decode("utf-8-sig")
@@ -42,16 +40,16 @@ def read_manifest(data: bytes, where: str) -> Manifest:
     text = text.replace("\r\n", "\n")
     found = re.match(_MATTER, text, re.DOTALL | re.MULTILINE)
     if found is None:
-        lacks = "has no end of its front matter" if text.startswith("---") else "has no front matter"
+        lacks = "has front matter without an end" if text.startswith("---") else "has no front matter"
         raise UsageFailure(f"{where} {lacks}", remedy=_EXAMPLE)
     fields = _fields(found[1], where)
     name = fields.get("name")
     if not isinstance(name, str) or not name.strip() or name in _NOTHING:
-        raise UsageFailure(f"{where} has no name in its front matter", remedy='add a line "name: my-skill"')
+        raise UsageFailure(f"{where} has no name in its front matter", remedy='add the line "name: my-skill"')
     description = fields.get("description") or ""
     if not isinstance(description, str):
-        raise UsageFailure(f"{where}: its description is not a text", remedy="put it in quotes")
-    checked_text(description, f"{where}: its description")
+        raise UsageFailure(f"{where}: the description is not a text", remedy="put it in quotes")
+    checked_text(description, f"{where}: the description")
     if description in _NOTHING:
         description = ""
     instructions = checked_text(text[found.end() :].strip(), where)
@@ -59,22 +57,22 @@ def read_manifest(data: bytes, where: str) -> Manifest:
 
 
 def checked_name(name: str, where: str) -> str:
-    """Return a name if a skill may have it."""
+    """Return a name. Raises `UsageFailure` if a skill cannot have it."""
     if not name.isprintable() or len(name) > _MAX_NAME:
-        raise UsageFailure(f"{where}: a skill's name is one line of at most {_MAX_NAME} characters")
+        raise UsageFailure(f"{where}: the name must be one line of at most {_MAX_NAME} characters")
     return name
 
 
 def checked_text(text: str, named: str) -> str:
-    """Return a text if it can be sent as a field of a form."""
+    """Return a text. Raises `UsageFailure` if it cannot be sent as a field of a form."""
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
-        raise UsageFailure(f"{named} holds half a character, which is not Unicode") from None
+        raise UsageFailure(f"{named} contains invalid Unicode (a lone surrogate)") from None
     if "\0" in text:
-        raise UsageFailure(f"{named} holds a NUL character, which no database takes as text")
+        raise UsageFailure(f"{named} contains a NUL character")
     if size > MAX_BYTES:
-        raise UsageFailure(f"{named} is larger than 1 MiB, which LiteLLM takes at most")
+        raise UsageFailure(f"{named} is larger than 1 MiB, the limit of LiteLLM")
     return text
 
 
@@ -86,20 +84,20 @@ def _fields(matter: str, where: str) -> dict[object, object]:
     yaml.composer.warn_double_anchors = False
 
     if len(matter) > _MAX_MATTER:
-        raise UsageFailure(f"{where}: its front matter is larger than {_MAX_MATTER // 1024} KiB")
+        raise UsageFailure(f"{where}: the front matter is larger than {_MAX_MATTER // 1024} KiB")
     try:
-        # Every scalar is a text so: `version: 1.10` is no number, and no tag makes an object of anything.
+        # All scalars stay texts: `version: 1.10` is not a number, and tags do not create objects.
         fields = yaml.load(matter)
     except MarkedYAMLError as error:
         mark = error.problem_mark
         # The front matter's first line is the file's second.
-        place = "" if mark is None else f", line {mark.line + 2}, column {mark.column + 1}"
+        place = "" if mark is None else f"line {mark.line + 2}, column {mark.column + 1}: "
         problem = " ".join((error.problem or "it cannot be read").split())
         raise UsageFailure(
-            f"{where}{place}: not YAML: {problem}", remedy='put texts with ":" or "#" in quotes'
+            f"{where}: {place}not valid YAML: {problem}", remedy='put texts with ":" or "#" in quotes'
         ) from None
     except (YAMLError, ValueError, OverflowError, RecursionError, AttributeError, TypeError, KeyError):
-        raise UsageFailure(f"{where}: its front matter is not YAML that can be read") from None
+        raise UsageFailure(f"{where}: the front matter is not valid YAML") from None
     if not isinstance(fields, dict):
-        raise UsageFailure(f"{where}: its front matter is not a list of names and values", remedy=_EXAMPLE)
+        raise UsageFailure(f"{where}: the front matter is not a list of names and values", remedy=_EXAMPLE)
     return fields

@@ -1,6 +1,6 @@
-"""The prompt section: the enabled skills as a text for any agent's system prompt.
+"""The prompt section: the enabled skills as a text for an agent's system prompt.
 
-Its form is that of the Pi extension. What a skill says can end neither its own entry nor the section, whatever it is.
+Its format is that of the Pi extension. No text of a skill can end its own entry or the section.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from litellmctl.foundation.text import clean, clean_text, dump_json
 STYLES = ("xml", "markdown", "json")
 _SENTENCE = "LiteLLM Skills Gateway provided these active skills. Use them as additional guidance when relevant."
 _NO_DESCRIPTION = "No description provided."
-# Not ignorable, and invisible too: annotations and noncharacters.
+# Annotations and noncharacters: not ignorable, but invisible.
 _INVISIBLE = "[\ufff9-\ufffb\ufffe\uffff]"
 _MARKDOWN = r"([\\`*_\[\]])"
 
@@ -30,21 +30,21 @@ class Entry(NamedTuple):
 
 
 class Section(NamedTuple):
-    """The text, without its last line break, and the skills that it has no room for. No skills give no text."""
+    """The text without its last line break ("" if there are no skills), and the skills that did not fit."""
 
     text: str
-    left_out: Sequence[Entry]
+    skipped: Sequence[Entry]
 
 
 def entry(name: str | None, skill_id: str, store: str, description: str | None) -> Entry:
-    """Return a skill as the section tells of it, without what cannot be seen."""
+    """Return a skill as it is printed, without invisible characters."""
     text = _visible(clean_text(description or "")).strip() or _NO_DESCRIPTION
     shown_id = _visible(clean(skill_id)).strip()
     return Entry(_visible(clean(name or "")).strip() or shown_id, shown_id, store, text)
 
 
 def section(entries: Iterable[Entry], style: str, max_bytes: int | None) -> Section:
-    """Return the section, of at most `max_bytes` with its last line break: whole skills are left out from the end."""
+    """Return the section, of at most `max_bytes` with its last line break. Whole skills are skipped at the end."""
     chosen = _sorted(entries)
     pieces = [_PIECES[style](one) for one in chosen]
     before, between, after = _FRAMES[style]
@@ -60,7 +60,7 @@ def section(entries: Iterable[Entry], style: str, max_bytes: int | None) -> Sect
 
 
 def _sorted(entries: Iterable[Entry]) -> list[Entry]:
-    """Return the entries in the one order that prompt caches hit on, and what is in both stores alike only once."""
+    """Return the entries sorted, for prompt caches, and a skill that is in both stores only once."""
     seen: dict[tuple[str, str], Entry] = {}
     for one in sorted(entries, key=lambda one: (one.name, one.store, one.id, one.description)):
         seen.setdefault((one.name, one.description), one)
@@ -81,7 +81,7 @@ def _xml(one: Entry) -> str:
 
 
 def _markdown(one: Entry) -> str:
-    # One line for each skill: no line of a description can then begin another.
+    # One line per skill, so that no line of a description can start another entry.
     name = re.sub(_MARKDOWN, r"\\\1", _escaped(one.name))
     return f"- **{name}**: {' '.join(_escaped(one.description).split())}"
 

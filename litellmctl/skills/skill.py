@@ -1,4 +1,4 @@
-"""Skills as the two stores tell of them, in one shape."""
+"""The skills of both stores, in one shape."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ STORE_NAMES = {HUB: "the Skill Hub", API: "the Skills API"}
 
 
 class Skill(NamedTuple):
-    """A skill. `more` is what its store tells besides; `enabled` is always true in the Skills API.
+    """A skill. `enabled` is always true in the Skills API; `more` has the fields that only one store has.
 
-    `told` is all that its store tells of it, in its own words.
+    `raw` is the whole entry, as the store sent it.
     """
 
     name: str | None
@@ -29,23 +29,23 @@ class Skill(NamedTuple):
     source: Any
     updated_at: str | None
     more: dict[str, Any]
-    told: dict[str, Any] = {}  # noqa: RUF012  # never changed
+    raw: dict[str, Any] = {}  # noqa: RUF012  # never changed
 
     @property
     def row(self) -> dict[str, Any]:
         """The fields that every skill has."""
         row = self._asdict()
-        del row["more"], row["told"]
+        del row["more"], row["raw"]
         return row
 
     @property
     def label(self) -> str:
-        """What a person calls it."""
+        """The name for people."""
         return self.name or self.id
 
 
 class Listed(NamedTuple):
-    """The skills of the stores that answered, by name; why the others did not; and what else is to be said."""
+    """The skills of the stores that responded, sorted; the failures of the others; and notes to print."""
 
     skills: list[Skill]
     problems: dict[str, Failure]
@@ -53,7 +53,7 @@ class Listed(NamedTuple):
 
 
 def read_hub(row: Any) -> Skill | None:
-    """Return an entry of the hub; None where it has no name, by which alone it can be asked for."""
+    """Return an entry of the hub; None if it has no name, which its endpoint needs."""
     if not isinstance(row, dict) or not _text(row, "name"):
         return None
     name = row["name"]
@@ -81,7 +81,7 @@ def read_hub(row: Any) -> Skill | None:
 
 
 def read_api(row: Any) -> Skill | None:
-    """Return an entry of the Skills API; None where it has no id."""
+    """Return an entry of the Skills API; None if it has no id."""
     if not isinstance(row, dict) or not _text(row, "id"):
         return None
     more = {"created_at": _time(row, "created_at")}
@@ -100,7 +100,7 @@ def read_api(row: Any) -> Skill | None:
 
 
 def ordered(skills: Iterable[Skill]) -> list[Skill]:
-    """Return skills by name, whatever order the stores tell of them in."""
+    """Return skills sorted by name."""
     return sorted(skills, key=lambda skill: (skill.label.casefold(), skill.label, skill.store, skill.id))
 
 
@@ -112,9 +112,9 @@ def matching(skill: Skill, text: str) -> bool:
 
 
 def find(skills: Sequence[Skill], text: str) -> Skill:
-    """Return the skill of this id, or of this name where only one has it.
+    """Return the skill with this id, or with this name if only one has it.
 
-    A name of several is exit 2, listing their ids; a name of none is exit 5.
+    An ambiguous name is exit 2, with the ids; an unknown name is exit 5.
     """
     matches = [skill for skill in skills if text == skill.id] or [skill for skill in skills if text == skill.name]
     if len(matches) == 1:
@@ -122,13 +122,14 @@ def find(skills: Sequence[Skill], text: str) -> Skill:
     if matches:
         raise several(matches, text)
     known = [name for skill in skills for name in (skill.name, skill.id) if name]
-    raise Rejected("not_found", f'no skill "{text}".{suggestion(text, known)}', remedy="litellmctl skills list --all")
+    message = f'no skill "{text}"{suggestion(text, known)}'
+    raise Rejected("not_found", message, remedy="litellmctl skills list --all")
 
 
 def several(matches: Sequence[Skill], text: str) -> Failure:
     """Return the failure for a name that several skills have."""
     ids = listed([f"{skill.id} ({skill.store})" for skill in ordered(matches)])
-    return UsageFailure(f'"{text}" is the name of {len(matches):,} skills: {ids}', remedy="use the id")
+    return UsageFailure(f'{len(matches):,} skills are named "{text}": {ids}', remedy="use the ID")
 
 
 def _text(row: dict[str, Any], name: str) -> str | None:

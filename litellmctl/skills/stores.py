@@ -1,4 +1,4 @@
-"""Both stores of a proxy together: listing them, finding a skill in them, changing them, and what is cached of them."""
+"""Both stores of a proxy together: listing, finding and changing skills, and caching them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ UPLOAD_SECONDS = 300.0
 class Stores:
     """A proxy's stores of skills.
 
-    `connect` makes the client when a request is needed. `seconds` is how long a request may take: one store that hangs
-    costs only itself; an upload may take `upload_seconds`.
+    `connect` makes the client, when a request is needed. `seconds` limits each request, so that a store that hangs does
+    not delay the other; `upload_seconds` limits an upload.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Stores:
         return self._connect()
 
     def listed(self, stores: Sequence[str] = STORES) -> Listed:
-        """Return the skills of these stores. Raises only where none of them answers."""
+        """Return the skills of these stores. Raises only if none of them responds."""
         answers, problems = self._fetch(stores)
         if not answers:
             raise self._none_answered(problems)
@@ -55,20 +55,21 @@ class Stores:
         notes = []
         for store, (skills, bad, whole) in answers.items():
             if bad:
-                notes.append(f"left out {bad} of {STORE_NAMES[store]} without a name or id")
+                noun = "entry" if bad == 1 else "entries"
+                notes.append(f"skipped {bad:,} {noun} of {STORE_NAMES[store]} without a name or ID")
             if not whole:
-                notes.append(f"{STORE_NAMES[store]} holds more than the {len(skills)} skills that it lists")
+                notes.append(f"{STORE_NAMES[store]} has more skills than the {len(skills):,} that it lists")
         return Listed(ordered(skill for skills, _, _ in answers.values() for skill in skills), problems, notes)
 
     def searched(self, text: str) -> list[Skill] | None:
-        """Return the Skills API's skills nearest in meaning, best first; None where it cannot search."""
+        """Return the Skills API's skills nearest in meaning, best first; None if it cannot search."""
         from litellmctl.proxy import skills as protocol
 
         rows = self._run(lambda client: protocol.search(client, text))
         return None if rows is None else [skill for skill in map(read_api, rows) if skill is not None]
 
     def read(self, skill: Skill) -> Skill:
-        """Return everything that is known of a skill."""
+        """Return all details of a skill."""
         from litellmctl.proxy import skills as protocol
 
         if skill.store == API:
@@ -76,9 +77,9 @@ class Stores:
         else:
             found = read_hub(self._run(lambda client: protocol.hub_entry(client, skill.name or "")))
         if found is None or (found.id != skill.id if skill.store == API else found.name != skill.name):
-            what = f"{self._client.base_url} answers for the skill {skill.label} with something else"
-            raise Unavailable("bad_response", what, remedy="check the base URL, and the proxy's version")
-        # One endpoint of the hub tells who made it, the other its domain and namespace.
+            what = f"{self._client.base_url} returned another entry for the skill {skill.label}"
+            raise Unavailable("bad_response", what, remedy="litellmctl doctor")
+        # One endpoint of the hub has the creator, the other one domain and namespace.
         return found._replace(more={name: found.more[name] or skill.more.get(name) for name in found.more})
 
     def upload(self, form: dict[str, str], name: str, archive: bytes) -> Skill:
@@ -89,8 +90,8 @@ class Stores:
         with self._changing(API):
             skill_id = self._change(lambda client: protocol.upload(client, form, file), self._upload_seconds)
         skill = self._read_back(_blank(API, skill_id))
-        # LiteLLM 1.81 tells of no description.
-        is_kept = "description" not in skill.told or (skill.description or "") == form.get("description", "")
+        # LiteLLM 1.81 returns no description.
+        is_kept = "description" not in skill.raw or (skill.description or "") == form.get("description", "")
         if skill.name != form["display_title"] or not is_kept:
             raise self._not_kept(skill_id)
         return skill
@@ -98,8 +99,7 @@ class Stores:
     def register(self, name: str, entry: dict[str, Any], old: Skill | None = None) -> Skill:
         """Add an entry to the hub, or replace the `old` one, and read it back, enabled.
 
-        Nothing is lost of the old one that `entry` does not say. One that somebody changed after it was read is not
-        replaced.
+        Fields of the old entry that `entry` lacks are kept. Raises `Rejected` if somebody changed it since it was read.
         """
         from litellmctl.proxy import skills as protocol
 
@@ -108,15 +108,15 @@ class Stores:
                 self._change(lambda client: protocol.register(client, {"name": name, **entry}))
             else:
                 now = self._run(lambda client: protocol.hub_entry(client, name))
-                if protocol.is_other(old.told, now):
+                if protocol.is_other(old.raw, now):
                     raise protocol.changed_meanwhile(name)
-                # Each endpoint tells something that the other does not.
-                before = {**protocol.kept(old.told), **protocol.kept(now)}
+                # Each endpoint has fields that the other lacks.
+                before = {**protocol.kept(old.raw), **protocol.kept(now)}
                 version, updated_at = before.pop("version", None), now.get("updated_at")
                 entry = {**before, **entry}
                 had = version if isinstance(version, str) else None
                 self._change(lambda client: protocol.replace(client, name, entry, had, updated_at))
-            # The hub does not tell of these two where one entry is asked for.
+            # The endpoint of one entry does not return these two.
             blank = _blank(HUB, name)._replace(more={fact: entry.get(fact) for fact in ("domain", "namespace")})
             skill = self._read_back(blank)
             if not skill.enabled:
@@ -144,10 +144,9 @@ class Stores:
             self._change(lambda client: protocol.switch(client, skill.name or "", enabled=enabled))
 
     def known(self, *, offline: bool = False) -> dict[str, Part]:
-        """Return what each store told within the last minute, asking those that did not, unless `offline`.
+        """Return the part of each store from the last minute; older ones are fetched, unless `offline`.
 
-        Of one that fails, what it told last is kept, and the problem noted; that too is for a minute. Raises where
-        nothing was ever told and nothing can be had now.
+        If a store fails, its old part is kept for a minute, with the problem. Raises if there is no part at all.
         """
         parts = self._cache.read()
         old = [] if offline else [store for store in STORES if store not in parts or not parts[store].is_fresh]
@@ -164,7 +163,7 @@ class Stores:
         return parts
 
     def _fetch(self, stores: Sequence[str]) -> tuple[dict[str, _Answer], dict[str, Failure]]:
-        """Ask these stores at the same time; return what they told, and why others did not."""
+        """Ask these stores at the same time; return the answers, and the failures of the others."""
         from litellmctl.foundation.threads import together
 
         self._connected()
@@ -184,7 +183,7 @@ class Stores:
         )
 
     def _connected(self) -> None:
-        """Have the client before threads need it: making one may ask a person, or fail."""
+        """Make the client before threads need it: that may prompt, or fail."""
         _ = self._client
 
     def _run(self, work: Callable[[Client], T]) -> T:
@@ -199,12 +198,13 @@ class Stores:
         try:
             return self.read(blank)
         except Failure as failure:
-            took = f"{self._client.base_url} took the skill {blank.id}"
-            raise failure.because(f"{took}, but it cannot be read back") from None
+            raise failure.because(
+                f"{self._client.base_url} accepted the skill {blank.id}, but it cannot be read back"
+            ) from None
 
     @contextmanager
     def _changing(self, store: str) -> Iterator[None]:
-        """Forget what the store told: before the change, for who asks meanwhile or kills us, and after it."""
+        """Forget the cached part of the store before and after a change: another process may cache it meanwhile."""
         self._connected()
         self._forget(store)
         try:
@@ -221,9 +221,9 @@ class Stores:
         try:
             self._cache.write(parts)
         except OSError as error:
-            self._warn(f"the skills cannot be cached: {files.sentence(error)}")
+            self._warn(f"cannot cache the skills: {files.sentence(error)}")
         except Failure as failure:
-            self._warn(f"the skills cannot be cached: {failure.message}")
+            self._warn(f"cannot cache the skills: {failure.message}")
         else:
             return True
         return False
@@ -231,24 +231,24 @@ class Stores:
     def _not_kept(self, name: str) -> Failure:
         return Unavailable(
             "bad_response",
-            f"{self._client.base_url} took the skill {name}, but does not tell of it what was sent",
+            f"{self._client.base_url} accepted the skill {name}, but did not store what was sent",
             remedy=f"litellmctl skills show {name}",
         )
 
     def _none_answered(self, problems: dict[str, Failure]) -> Failure:
-        """Return one failure for all stores: with their reasons, and the code of what the user can mend first."""
+        """Return one failure for all stores: with their reasons, and the code of the one to fix first."""
         from litellmctl.proxy import skills as protocol
 
         failures = list(problems.values())
         if set(problems) == set(STORES) and all(map(protocol.is_missing, failures)):
-            message = f"{self._client.base_url} has no skills, which need LiteLLM 1.80 or newer"
+            message = f"{self._client.base_url} does not support skills (LiteLLM 1.80 or newer does)"
             return failures[0].changed(message=message)
         worst = min(failures, key=_rank)
         if len(failures) > 1:
             reasons = {failure.message for failure in failures}
             if len(reasons) > 1:
                 reasons = {"; ".join(f"{STORE_NAMES[store]}: {failure.message}" for store, failure in problems.items())}
-            return worst.changed(message=f"no skills of {self._client.base_url} can be listed: {reasons.pop()}")
+            return worst.changed(message=f"cannot list the skills of {self._client.base_url}: {reasons.pop()}")
         return worst
 
 
@@ -257,17 +257,18 @@ def _rank(failure: Failure) -> tuple[bool, bool, bool]:
 
 
 def chosen(listed: Listed, text: str) -> Skill:
-    """Return the skill of this name or id; what is not found may be in a store that did not answer."""
+    """Return the skill with this name or id. If it is not found, a failure of the other store explains why."""
     try:
         return find(listed.skills, text)
     except Rejected:
         for store, failure in listed.problems.items():
-            where = f"{STORE_NAMES[store]} cannot be listed"
-            raise failure.because(f'no skill "{text}" in the other store, and {where}') from None
+            raise failure.because(
+                f'no skill "{text}" in the other store, and cannot list {STORE_NAMES[store]}'
+            ) from None
         raise
 
 
-# Skills, how many entries were left out, and whether these are all.
+# Skills, the number of entries that were skipped, and whether these are all.
 _Answer = tuple[list[Skill], int, bool]
 
 

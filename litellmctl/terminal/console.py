@@ -1,4 +1,4 @@
-"""The only user of the standard streams: terminals, colour, prompts, notes, progress."""
+"""The only user of the standard streams: data, notes, errors, progress, questions."""
 
 from __future__ import annotations
 
@@ -10,27 +10,25 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from typing import IO, TextIO
+from typing import IO, TYPE_CHECKING, TextIO
 
 from litellmctl.errors import Failure, UsageFailure
 from litellmctl.foundation.sentences import sentence
 from litellmctl.foundation.text import clean, clean_text, dump_json
+from litellmctl.terminal import streams
 
-BOLD, RED, YELLOW = "1", "31", "33"
+if TYPE_CHECKING:
+    from litellmctl.terminal.questions import Questions
+
+BOLD, DIM, RED, GREEN, YELLOW, CYAN = "1", "2", "31", "32", "33", "36"
 _MOMENT_SECONDS = 0.3
 _PROGRESS_SECONDS = 0.2
 _MAX_WIDTH = 100
-_MAX_DIGITS = 10
-# More are not printed one a line: a person would not read them, and the question scrolls away.
-_MAX_CHOICES = 100
 _MAX_LINK = 8000
-# With so many characters of ours a line of `doctor` begins.
-_OWN = 18
+# On a narrower terminal a continued line is hardly indented.
+_NARROW = 40
 # ASCII without this has nothing that could be taken for a line of ours (see `quotation`, which most runs never need).
 _MAY_BE_OURS = r"(?i)(?:error|try|warning)\s?:|\bOK\s|\"error"
-# What makes a terminal show text elsewhere than it stands, and what else it acts on, but our styles and ends of lines.
-_BIDIRECTIONAL = "[\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
-_ACTS = f"(\x1b\\[(?:0|1|31|33)m|\r\n)|[\x00-\x08\x0b-\x1f\x7f-\x9f]|{_BIDIRECTIONAL}"
 
 
 class Console:
@@ -57,46 +55,43 @@ class Console:
     @cached_property
     def stdout_is_terminal(self) -> bool:
         """Whether a person looks at the output."""
-        return _is_terminal(self.stdout)
+        return streams.is_terminal(self.stdout)
 
     @cached_property
     def stderr_is_terminal(self) -> bool:
         """Whether a person looks at the messages."""
-        return _is_terminal(self.stderr)
+        return streams.is_terminal(self.stderr)
 
     @property
     def width(self) -> int:
-        """How wide help may be; what shutil would say, which takes 4 ms to import."""
-        columns = os.environ.get("COLUMNS", "")
-        if columns.isascii() and columns.isdigit() and len(columns) < _MAX_DIGITS and int(columns):
-            found = int(columns)
-        else:
-            try:
-                found = os.get_terminal_size(1).columns
-            except (OSError, ValueError):
-                found = 80
-        return max(50, min(found, _MAX_WIDTH) - 2)
+        """How wide help is: as wide as the terminal, but no line is too long to read."""
+        return min(streams.columns(self.stdout), _MAX_WIDTH) - 2
+
+    @property
+    def table_width(self) -> int | None:
+        """How wide a table may be; None where nothing limits it: a pipe, unless COLUMNS is set."""
+        return streams.columns(self.stdout) if self.stdout_is_terminal or streams.wanted_columns() else None
 
     @property
     def can_prompt(self) -> bool:
         """Whether a question can be asked: prompts are drawn on stderr, so stdout may be piped."""
-        return not self.no_input and _is_terminal(self.stdin) and self.stderr_is_terminal
+        return not self.no_input and streams.is_terminal(self.stdin) and self.stderr_is_terminal
 
     def write(self, text: str) -> None:
         """Write data to stdout, as UTF-8 whatever the locale; a stdout that is closed is a broken pipe."""
         if self.stdout is None:
             raise BrokenPipeError
-        with _full_disk_is_a_failure():
-            _write(self.stdout, text, terminal=self.stdout_is_terminal)
+        with streams.writing():
+            streams.write(self.stdout, text, terminal=self.stdout_is_terminal)
 
     def write_bytes(self, data: bytes) -> None:
         """Write a piece of data to stdout as it is; to a terminal only what it does not act on."""
         if self.stdout_is_terminal or getattr(self.stdout, "buffer", None) is None:
-            self.write(clean_text(re.sub(_BIDIRECTIONAL, _escaped, self._decoder.decode(data))))
+            self.write(clean_text(re.sub(streams.BIDIRECTIONAL, streams.escaped, self._decoder.decode(data))))
             return
         assert self.stdout is not None
-        with _full_disk_is_a_failure():
-            _write_all(self.stdout.buffer, data)
+        with streams.writing():
+            streams.write_all(self.stdout.buffer, data)
 
     @cached_property
     def _decoder(self) -> codecs.IncrementalDecoder:
@@ -105,60 +100,63 @@ class Console:
     def flush(self) -> None:
         """Flush stdout, so that a reader that went away is noticed here and not at exit."""
         if self.stdout is not None:
-            with _full_disk_is_a_failure():
+            with streams.writing():
                 self.stdout.flush()
 
     def style(self, text: str, code: str, *, stream: TextIO | None = None) -> str:
         """Wrap `text` in the SGR code if `stream` (stdout by default) takes colour."""
-        return f"\x1b[{code}m{text}\x1b[0m" if self._takes_color(stream or self.stdout) else text
+        return f"\x1b[{code}m{text}\x1b[0m" if streams.takes_color(stream or self.stdout) else text
 
     def note(self, text: str) -> None:
         """Say something in passing, on stderr."""
         if not self.quiet:
-            self._tell(text)
+            self._say("note", text)
 
     def hint(self, text: str) -> None:
-        """Say something in passing that helps a person at a terminal, and nobody else."""
+        """Say something in passing that only helps a person at a terminal."""
         if self.stderr_is_terminal:
             self.note(text)
 
     def warn(self, text: str) -> None:
         """Say that something is not as it should be, on stderr."""
         if not self.quiet:
-            self._tell(text, "Warning: ", YELLOW)
+            self._say("warning", text, "Warning: ", YELLOW)
 
     def done(self, text: str) -> None:
         """Say that a change was made, on stderr."""
-        mark = "✓"
-        try:
-            mark.encode(getattr(self.stderr, "encoding", None) or "ascii")
-        except (UnicodeError, LookupError):
-            mark = "OK"
         if not self.quiet:
-            self._tell(text, f"{mark} ")
+            self._say("note", text, f"{self.mark('✓', 'OK', self.stderr)} ", GREEN)
+
+    def mark(self, mark: str, plain: str, stream: TextIO | None = None) -> str:
+        """Return `mark`, or `plain` where `stream` (stdout by default) cannot show it."""
+        try:
+            mark.encode(getattr(stream or self.stdout, "encoding", None) or "ascii")
+        except (UnicodeError, LookupError):
+            return plain
+        return mark
 
     def trace(self, text: str) -> None:
         """Print one line of what -v asked for, whatever `quiet` says."""
-        self._tell(text)
+        self._say("trace", text)
 
     def error(self, failure: Failure) -> None:
         """Print the two-line error, or its JSON line."""
         if self.json_errors:
             texts = {"message": sentence(failure.message), "remedy": failure.remedy and sentence(failure.remedy)}
-            self._say(dump_json({"error": {**failure.as_dict(), **texts}}))
+            self._put(dump_json({"error": {**failure.as_dict(), **texts}}))
             return
-        self._tell(failure.message, "Error: ", RED)
+        self._tell(failure.message, "Error: ", style=RED)
         if failure.remedy:
-            self._tell(failure.remedy, "Try:   ", BOLD)
+            self._tell(failure.remedy, "Try:   ", style=BOLD, folds=not is_command(failure.remedy))
 
     def help(self, text: str) -> None:
-        """Print a help page that nobody asked for by name, on stderr."""
-        self._say(text)
+        """Print the help that stands for a missing command, on stderr."""
+        self._put(text)
 
     @contextmanager
     def working(self, text: str) -> Iterator[None]:
         """Show one status line on stderr while the body takes longer than a moment and a person waits."""
-        if self.quiet or not (self.stderr_is_terminal and self.stdout_is_terminal):
+        if self.quiet or self.json_errors or not (self.stderr_is_terminal and self.stdout_is_terminal):
             yield
             return
         from litellmctl.foundation.threads import after
@@ -170,11 +168,14 @@ class Console:
             timer.cancel()
             timer.join()
             if self._progress_shown:
-                self._say("", end="")
+                self._put("", end="")
 
     def progress(self, text: str) -> None:
-        """Show how far something has come, where a person waits and the data goes elsewhere; "" ends that."""
-        if self.quiet or not self.stderr_is_terminal or self.stdout_is_terminal:
+        """Show how far something has come while a person waits and the data goes into a file; "" ends that.
+
+        Not while it goes into a pipe: the program behind that may print to the same terminal.
+        """
+        if self.quiet or self.json_errors or not self.stderr_is_terminal or not streams.is_file(self.stdout):
             return
         now = time.monotonic()
         if text and now - self._progress_at < _PROGRESS_SECONDS:
@@ -183,10 +184,15 @@ class Console:
         if text:
             self._show_progress(text)
         elif self._progress_shown:
-            self._say("", end="")
+            self._put("", end="")
 
     def _show_progress(self, text: str) -> None:
-        self._tell(text, end="")
+        from litellmctl.terminal.cells import cut
+        from litellmctl.terminal.quotation import apart
+
+        # In one row: of more, only the last could be erased.
+        columns = streams.wrapped_at(self.stderr)
+        self._put(apart(cut(sentence(text), columns - 3), columns).partition("\n")[0], end="")
         self._progress_shown = True
 
     def instruct(self, text: str) -> None:
@@ -194,8 +200,11 @@ class Console:
 
         A link, which is one word, is of no use when it is cut.
         """
-        if len(text) <= _MAX_LINK and text.isascii() and " " not in text:
-            self._say(clean(text))
+        is_link = len(text) <= _MAX_LINK and text.isascii() and " " not in text
+        if self.json_errors:
+            self._put(dump_json({"instruction": clean(text) if is_link else sentence(text)}))
+        elif is_link:
+            self._put(clean(text))
         else:
             self._tell(text)
 
@@ -203,72 +212,74 @@ class Console:
         """Print on stderr, whatever `quiet` says, what somebody else said, so that no line of it reads as ours."""
         from litellmctl.terminal.quotation import quoted  # here and below: not for what most runs print
 
-        self._say(quoted(text, _columns(self.stderr) if self.stderr_is_terminal else None))
+        if self.json_errors:
+            self._put(dump_json({"note": clean_text(text)}))
+        else:
+            self._put(quoted(text, streams.wrapped_at(self.stderr) if self.stderr_is_terminal else None))
 
     def quoted(self, text: str) -> str:
         """Return a text of somebody else's that is printed on stdout, so that no line of it reads as ours."""
         from litellmctl.terminal.quotation import quoted
 
-        return quoted(text, _columns(self.stdout) if self.stdout_is_terminal else None)
+        return quoted(text, streams.wrapped_at(self.stdout) if self.stdout_is_terminal else None)
 
-    def apart(self, rows: str, *, are_ours: bool = False) -> str:
-        """Return rows of data so that a terminal begins none as a line of ours, but those that are."""
+    def apart(self, rows: str, *, own: int = 0) -> str:
+        """Return lines of data so that a terminal begins none as a line of ours; their first `own` characters are."""
         if not self.stdout_is_terminal or not _may_be_ours(rows):
             return rows
         from litellmctl.terminal.quotation import apart
 
-        return apart(rows, _columns(self.stdout), _OWN if are_ours else 0)
+        return apart(rows, streams.wrapped_at(self.stdout), own)
+
+    def labelled(self, label: str, text: str, *, indent: int | None = None) -> str:
+        """Return a text of one line behind a label of ours: on a terminal folded, and no row of it reads as ours."""
+        if not self.stdout_is_terminal:
+            return label + text
+        from litellmctl.terminal.cells import folded
+
+        indent = len(label) if indent is None else indent
+        columns = streams.columns(self.stdout)
+        if not is_command(text):
+            text = folded(text, columns, first=len(label), indent=indent if 2 * indent < columns else 2)
+        return self.apart(label + text, own=len(label))
 
     def confirm(self, question: str, *, flag: str, default: bool = False) -> bool:
         """Ask a yes-or-no question. Where that is not possible: exit 2, naming the flag to pass. No answer is no."""
-        line = self._line(f"{question} {'[Y/n]' if default else '[y/N]'} ", question, flag)
-        answer = line.strip().lower()
-        return answer in {"y", "yes"} if answer else default and bool(line)
+        return self._questions(question, flag).confirm(question, default=default)
 
     def ask(self, question: str, *, flag: str, default: str | None = None) -> str:
         """Ask for a line of text; an empty one is the default, or asks again."""
-        shown = f"{question} [{default}]: " if default else f"{question}: "
-        while True:
-            answer = _given(self._line(shown, question, flag)).strip() or default
-            if answer:
-                return answer
+        return self._questions(question, flag).ask(question, default)
 
     def ask_hidden(self, question: str, *, flag: str) -> str:
         """Ask for a text that is not shown; it may be pasted, of any length, and come with line breaks."""
-        from litellmctl.terminal.hidden_input import read_hidden
-
-        self._require_prompt(question, flag)
-        assert self.stdin is not None
-        answer = read_hidden(self.stdin, lambda: self._tell(f"{question} (hidden): ", end=""))
-        self._say("")
-        return _given(answer or "")
+        return self._questions(question, flag).ask_hidden(question)
 
     def choose(self, question: str, options: Sequence[str], *, flag: str, default: int | None = None) -> int:
-        """Ask for one of several options by its number; return its index. What is no such number asks again.
+        """Ask for one of several options by its number; return its index. Anything else asks again.
 
         Of too many to read: exit 2, naming the flag to pass.
         """
-        self._require_prompt(question, flag)
-        if len(options) > _MAX_CHOICES:
-            raise UsageFailure(
-                f"{question} There are {len(options):,} to choose from, too many to list",
-                remedy=f"pass {flag}",
-                code="input_required",
-            )
-        for number, option in enumerate(options, 1):
-            self._tell(option, f"  {number}  ")
-        proposed = "" if default is None else str(default + 1)
-        shown = f"{question} [{proposed}]: " if proposed else f"{question}: "
-        while True:
-            answer = _given(self._line(shown, question, flag)).strip() or proposed
-            if answer.isascii() and answer.isdigit() and len(answer) < _MAX_DIGITS and 0 < int(answer) <= len(options):
-                return int(answer) - 1
+        return self._questions(question, flag, len(options)).choose(question, options, default)
+
+    def _questions(self, question: str, flag: str, choices: int = 0) -> Questions:
+        from litellmctl.terminal.questions import MAX_CHOICES, Questions
+
+        why = ""
+        if not self.can_prompt or self.stdin is None:
+            why = "prompts are off" if self.no_input else "not a terminal"
+        elif choices > MAX_CHOICES:
+            why = f"{choices:,} choices are too many to list"
+        if why:
+            raise UsageFailure(f'cannot ask "{question}": {why}', remedy=f"pass {flag}", code="input_required")
+        assert self.stdin is not None
+        return Questions(self.stdin, lambda text, label, end: self._tell(text, label, end=end))
 
     def read_stdin(self, limit: int) -> str:
         """Return all of stdin, at most `limit` characters."""
         if self.stdin is None:
             return ""
-        with _reading(self.stdin):
+        with streams.reading(self.stdin):
             return self.stdin.read(limit)
 
     @property
@@ -276,39 +287,41 @@ class Console:
         """Stdin, for data that is read as it comes."""
         if self.stdin is None:
             return None
-        with _reading(self.stdin):
+        with streams.reading(self.stdin):
             return getattr(self.stdin, "buffer", None)
 
     @property
     def stdin_is_terminal(self) -> bool:
         """Whether a person could type."""
-        return _is_terminal(self.stdin)
+        return streams.is_terminal(self.stdin)
 
-    def _line(self, shown: str, question: str, flag: str) -> str:
-        """Return the line that is typed, with its end; nothing where the input ended."""
-        self._require_prompt(question, flag)
-        assert self.stdin is not None
-        self._tell(shown, end="")
-        with _reading(self.stdin):
-            return self.stdin.readline()
+    def _say(self, kind: str, text: str, label: str = "", style: str = "") -> None:
+        """Say a sentence; with --json, stderr has JSON lines only."""
+        if self.json_errors:
+            self._put(dump_json({kind: sentence(text)}))
+        else:
+            self._tell(text, label, style=style)
 
-    def _require_prompt(self, question: str, flag: str) -> None:
-        if not self.can_prompt or self.stdin is None:
-            raise UsageFailure(f"{question} cannot be asked here", remedy=f"pass {flag}", code="input_required")
-
-    def _tell(self, text: str, label: str = "", style: str = "", *, end: str = "\n") -> None:
-        """Say a sentence, behind a label of ours, so that no row of it on a terminal reads as another one of ours."""
+    def _tell(self, text: str, label: str = "", *, style: str = "", end: str = "\n", folds: bool = True) -> None:
+        """Say a sentence behind a label of ours; on a terminal no row of it reads as another one of ours."""
         said = sentence(text)
-        if self.stderr_is_terminal and _may_be_ours(said):
-            from litellmctl.terminal.quotation import apart
+        if self.stderr_is_terminal:
+            columns = streams.columns(self.stderr)
+            if folds and len(label) + 2 * len(said) > columns:
+                from litellmctl.terminal.cells import folded
 
-            said = apart(label + said, _columns(self.stderr), len(label))[len(label) :]
+                indent = max(2, len(label)) if columns >= _NARROW else 2
+                said = folded(said, columns, first=len(label), indent=indent)
+            if _may_be_ours(said):
+                from litellmctl.terminal.quotation import apart
+
+                said = apart(label + said, streams.wrapped_at(self.stderr), len(label))[len(label) :]
         if style:
             word = label.rstrip()
             label = self.style(word, style, stream=self.stderr) + label[len(word) :]
-        self._say(f"{label}{said}", end)
+        self._put(f"{label}{said}", end)
 
-    def _say(self, text: str, end: str = "\n") -> None:
+    def _put(self, text: str, end: str = "\n") -> None:
         # Messages are a courtesy: a stderr that is closed or full never changes what the command does.
         if self.stderr is None:
             return
@@ -316,96 +329,14 @@ class Console:
             if self._progress_shown:
                 self._progress_shown = False
                 self.stderr.write("\r\x1b[K")
-            _write(self.stderr, text + end, terminal=self.stderr_is_terminal)
+            streams.write(self.stderr, text + end, terminal=self.stderr_is_terminal)
             self.stderr.flush()
 
-    def _takes_color(self, stream: TextIO | None) -> bool:
-        env = os.environ.get
-        if env("NO_COLOR"):
-            return False
-        if any(env(name, "0") not in {"", "0"} for name in ("FORCE_COLOR", "CLICOLOR_FORCE")):
-            return True
-        if env("CLICOLOR") == "0" or env("TERM") == "dumb":
-            return False
-        return _is_terminal(stream)
 
-
-def _given(answer: str) -> str:
-    if not answer:
-        raise Failure("interrupted", "the input ended before the answer")
-    return answer
-
-
-@contextmanager
-def _full_disk_is_a_failure() -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise Failure(
-            "file",
-            f"cannot write the output: {(error.strerror or str(error)).lower()}",
-            remedy="write it somewhere else, or make room",
-        ) from None
-
-
-@contextmanager
-def _reading(stdin: TextIO) -> Iterator[None]:
-    """Refuse a stdin that cannot be read, such as one that is open for writing only, and one that is not text."""
-    try:
-        with suppress(ValueError):  # not a descriptor but a program that plays one
-            os.read(stdin.fileno(), 0)
-        yield
-    except UnicodeError:
-        named = getattr(stdin, "encoding", None) or "utf-8"
-        remedy = "unset PYTHONIOENCODING" if os.environ.get("PYTHONIOENCODING") else f"give it in {named}"
-        raise UsageFailure(f"what was given on stdin is not text in {named}", remedy=remedy) from None
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise Failure("file", f"cannot read stdin: {reason}", remedy="give the input with a pipe, or < FILE") from None
-
-
-def _is_terminal(stream: IO[str] | None) -> bool:
-    try:
-        return stream is not None and stream.isatty()
-    except ValueError:  # closed
-        return False
-
-
-def _columns(stream: TextIO | None) -> int:
-    """Return how wide a terminal is: 80 where it does not say."""
-    try:
-        return os.get_terminal_size(stream.fileno()).columns or 80 if stream is not None else 80
-    except (OSError, ValueError):
-        return 80
+def is_command(text: str) -> bool:
+    """Whether a remedy is a command to be pasted: folded, it could not be; one that the terminal wraps can."""
+    return text.startswith("litellmctl ") and ", " not in text
 
 
 def _may_be_ours(text: str) -> bool:
     return not text.isascii() or re.search(_MAY_BE_OURS, text) is not None
-
-
-def _escaped(match: re.Match[str]) -> str:
-    return f"\\u{ord(match[0]):04x}"
-
-
-def _write(stream: TextIO, text: str, *, terminal: bool) -> None:
-    buffer = getattr(stream, "buffer", None)
-    if buffer is None or terminal:
-        if terminal:  # one way for all: data, sentences and prompts, in every format
-            text = re.sub(_ACTS, lambda match: match[1] or _escaped(match), text)
-        # A terminal knows its own encoding; what it cannot show becomes a question mark, never a traceback.
-        encoding = getattr(stream, "encoding", None) or "utf-8"
-        with suppress(UnicodeError, LookupError):  # some, as idna, replace nothing: they get UTF-8 too
-            stream.write(text.encode(encoding, "replace").decode(encoding, "replace"))
-            return
-    if buffer is None:
-        stream.write(text)
-        return
-    _write_all(buffer, text.encode("utf-8", "replace"))
-
-
-def _write_all(buffer: IO[bytes], data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:  # with PYTHONUNBUFFERED a pipe may take a part only
-        rest = rest[buffer.write(rest) or 0 :]

@@ -19,7 +19,7 @@ def read_hidden(stdin: TextIO, prompt: Callable[[], None] = lambda: None) -> str
 
     Not getpass: a terminal that assembles lines itself cuts them (macOS after 1,024 bytes, Linux after 4,096), and a
     token may be longer. What was pasted behind the line is returned too, so that it does not reach the shell.
-    `prompt` is called once the terminal is silent: whoever answers at once would be echoed otherwise.
+    `prompt` is called once the terminal is silent: an answer that is typed at once would be echoed otherwise.
     """
     try:
         descriptor = stdin.fileno()

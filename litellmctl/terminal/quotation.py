@@ -1,4 +1,4 @@
-"""Texts of somebody else that have several lines: whoever reads them must be able to tell which lines are ours."""
+"""Texts of somebody else that have several lines: readers must be able to tell which lines are ours."""
 
 from __future__ import annotations
 
@@ -36,18 +36,23 @@ def quoted(text: str, columns: int | None) -> str:
 def apart(text: str, columns: int, own: int = 0) -> str:
     """Return lines, safe for a terminal of `columns`, so that no row of them begins as only a line of ours does.
 
-    Such a line is indented, and one in which such a row may begin anywhere is wrapped too. All others stay as they are.
-    `own` is how many characters of ours the text begins with.
+    Those lines are indented, and lines in which a row of that kind may begin anywhere are wrapped too. All others stay
+    as they are. `own` is how many characters of ours the text begins with.
     """
     first, *others = text.split("\n")
     return "\n".join([_apart(first, columns, own), *(_apart(line, columns, 0) for line in others)])
 
 
+def is_like_ours(line: str) -> bool:
+    """Whether a line begins as only a line of ours does."""
+    return re.match(rf"\s?(?:{_ONLY_OURS})", line) is not None
+
+
 def _apart(line: str, columns: int, own: int) -> str:
-    indent = _INDENT if own == 0 and re.match(rf"\s?(?:{_ONLY_OURS})", line) else ""
+    indent = _INDENT if own == 0 and is_like_ours(line) else ""
     own += len(indent)
     text = f"{indent}{line}"
-    if 2 * len(text) <= columns or re.compile(_ONLY_OURS).search(text, own) is None:
+    if _fits(text, columns) or re.compile(_ONLY_OURS).search(text, own) is None:
         return text
     first, *others = _wrapped("x" * own + text[own:], max(columns - 3, 10))
     return f"\n{_INDENT}".join([text[:own] + first[own:], *others])
@@ -57,6 +62,13 @@ def _could_be_ours(line: str, columns: int | None) -> bool:
     if re.match(_OURS, line):
         return True
     return columns is not None and 2 * len(line) > columns and re.search(rf"{_COLON}|{_MARK}", line) is not None
+
+
+def _fits(text: str, columns: int) -> bool:
+    """Whether a terminal shows a text without tabs in one row, however wide it takes its characters to be."""
+    if "\t" in text:
+        text = text.expandtabs(8)
+    return 2 * len(text) <= columns or (len(text) <= columns and sum(map(_width, text)) <= columns)
 
 
 def _wrapped(line: str, columns: int) -> Iterator[str]:

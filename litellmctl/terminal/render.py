@@ -2,152 +2,98 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from litellmctl.foundation.text import clean, dump_json, too_deep
+from litellmctl.foundation.text import clean, dump_json
+from litellmctl.terminal.data import (
+    FORMATS,
+    Bytes,
+    Column,
+    Data,
+    Layout,
+    Listing,
+    Printable,
+    Record,
+    Row,
+    Stream,
+    Text,
+    getter,
+    pick,
+)
 
-Row = dict[str, Any]
-
-_LABEL = 20
-_MARK = r"[\u2713\u2714\u2717\u2718]|OK\s|\{\s*\"error\""
-FORMATS = ("table", "tsv", "csv", "jsonl", "json")
-
-
-# Named tuples, since a data class costs a millisecond of every start.
-class Column(NamedTuple):
-    """A column of a list: its header, and the text of its cell on a terminal ("" is unknown).
-
-    `field` is the dotted field that it shows, which `--fields` takes by the header too; a pipe gets its raw value, or
-    `value`. Where the terminal is too narrow, a column shrinks down to `least` cells (0: never), and those with the
-    highest `drop` are hidden first (0: never). `style` is the SGR code of a cell ("": none).
-    """
-
-    header: str
-    cell: Callable[[Row], str]
-    right: bool = False
-    field: str = ""
-    value: Callable[[Row], Any] | None = None
-    drop: int = 0
-    least: int = 0
-    style: Callable[[Row], str] | None = None
-
-
-class Listing(NamedTuple):
-    """Many things of a kind.
-
-    `columns` is what a terminal shows (all fields by default), or `line` gives what it shows of each row as it comes.
-    `json_lines` holds the rows as ready-printed JSON where somebody has them; `empty` is the note for a terminal when
-    there is nothing.
-    """
-
-    rows: Iterable[Row]
-    columns: Sequence[Column] = ()
-    json_lines: Callable[[], Sequence[str]] | None = None
-    empty: str = "Nothing to show."
-    line: Callable[[Row], str] | None = None
+__all__ = [
+    "FORMATS",
+    "Bytes",
+    "Column",
+    "Data",
+    "Layout",
+    "Listing",
+    "Printable",
+    "Record",
+    "Row",
+    "Stream",
+    "Text",
+    "fact_lines",
+    "pick",
+    "render",
+]
 
 
-class Record(NamedTuple):
-    """One thing.
-
-    `text` is what a terminal shows instead of the two-column table of all fields, and a pipe too where the text
-    `is_data`, like a token. `words` has what that table shows of a field (`cost.tiers`) instead of its value.
-    """
-
-    row: Row
-    text: str | None = None
-    is_data: bool = False
-    words: Mapping[str, str] = {}
-
-
-class Text(NamedTuple):
-    """Lines that are the data themselves, in every format but JSON (where they are one string)."""
-
-    text: str
-
-
-class Data(NamedTuple):
-    """A JSON value, which is JSON in every format."""
-
-    value: Any
-
-
-class Stream(NamedTuple):
-    """Lines of ready-printed JSON, in every format, each printed as it comes."""
-
-    lines: Iterator[str]
-
-
-class Bytes(NamedTuple):
-    """What a server sent, as it comes, in every format."""
-
-    chunks: Iterator[bytes]
-
-
-class Layout(NamedTuple):
-    """How to print: the format, the fields chosen (None: all), the fields there are, the style of a table's header."""
-
-    format: str
-    chosen: Sequence[str] | None = None
-    fields: Sequence[str] = ()
-    indent: bool = False
-    header: Callable[[str], str] = str
-
-
-Printable = Listing | Record | Text | Data | Stream | Bytes
-
-
-def render(data: Listing | Record | Text | Data | Stream, layout: Layout) -> Iterator[str]:
+def render(data: Printable, layout: Layout) -> Iterator[str]:
     """Yield the text of `data` in pieces, as it comes, each ending where a line ends."""
-    if isinstance(data, Stream):
-        yield from (line + "\n" for line in data.lines)
-    elif isinstance(data, Data):
-        yield dump_json(data.value, indent=2 if layout.indent else None) + "\n"
-    elif isinstance(data, Text):
-        yield dump_json(data.text) + "\n" if layout.format in {"json", "jsonl"} else data.text + "\n"
-    elif isinstance(data, Record):
-        yield from _record(data, layout)
-    else:
-        yield from _listing(data, layout)
+    match data:
+        case Stream():
+            yield from (line + "\n" for line in data.lines)
+        case Data():
+            yield dump_json(data.value, indent=2 if layout.indent else None) + "\n"
+        case Text():
+            yield dump_json(data.text) + "\n" if layout.format in {"json", "jsonl"} else data.text + "\n"
+        case Record():
+            yield from _record(data, layout)
+        case Listing():
+            yield from _listing(data, layout)
 
 
 def _record(data: Record, layout: Layout) -> Iterator[str]:
     names = layout.chosen or layout.fields or list(data.row)
-    row = {name: pick(data.row, name) for name in names}
     if layout.format in {"json", "jsonl"}:
+        row = _selected(data.row, names, layout)
         yield dump_json(row, indent=2 if layout.indent and layout.format == "json" else None) + "\n"
     elif (
         data.text is not None
         and layout.chosen is None
         and (layout.format == "table" or (data.is_data and layout.format == "tsv"))
     ):
-        yield data.text + "\n" if data.text else ""
+        yield layout.apart(data.text) + "\n" if data.text else ""
     elif layout.format == "table":
-        facts = [(name, data.words.get(name) or text or "?") for name, text in _flattened(row)]
-        for line in fact_lines(facts, layout.header):
-            yield line + "\n"
+        facts = data.facts
+        if facts is None or layout.chosen is not None:
+            shown = _facts(_selected(data.row, names, layout))
+            facts = [(name, data.words.get(name) or text or "?") for name, text in shown]
+        yield from (line + "\n" for line in fact_lines(facts, layout))
     else:
-        yield from _delimited([row], names, layout.format)
+        yield from _delimited(Listing([data.row]), names, layout)
 
 
-def fact_lines(facts: Sequence[tuple[str, str]], header: Callable[[str], str] = str) -> list[str]:
-    """Return a line for each fact, the names in a column of their own, styled by `header`."""
-    width = max((len(name) for name, _ in facts), default=0)
-    return [f"{header(name.ljust(width))}  {text}" for name, text in facts]
+def fact_lines(facts: Sequence[tuple[str, str]], layout: Layout | None = None) -> list[str]:
+    """Return a line for each fact, the names in a column of their own."""
+    from litellmctl.terminal import tables
+
+    return tables.fact_lines(facts, layout)
 
 
-def _flattened(row: Row, above: str = "") -> Iterator[tuple[str, str]]:
+def _facts(row: Row, above: str = "") -> Iterator[tuple[str, str]]:
     """Yield a line for each fact: of an object `supports`, `supports.vision`, which --fields understands too."""
+    from litellmctl.terminal.delimited import plain
+
     for name, value in row.items():
         if isinstance(value, dict) and value:
-            yield from _flattened(value, f"{above}{clean(name)}.")
+            yield from _facts(value, f"{above}{clean(name)}.")
         elif isinstance(value, list):
-            yield f"{above}{clean(name)}", ", ".join(map(_cell, value)) or "none"
+            yield f"{above}{clean(name)}", ", ".join(map(plain, value)) or "none"
         else:
-            yield f"{above}{clean(name)}", _cell(value)
+            yield f"{above}{clean(name)}", "none" if value in ({}, "") else plain(value)
 
 
 def _listing(data: Listing, layout: Layout) -> Iterator[str]:
@@ -157,23 +103,50 @@ def _listing(data: Listing, layout: Layout) -> Iterator[str]:
     elif layout.format == "table" and data.line is not None and layout.chosen is None:
         yield from (data.line(row) + "\n" for row in data.rows)
     elif layout.format == "table":
-        columns = data.columns
-        if not columns or layout.chosen is not None:
-            columns = [_field_column(name) for name in names]
-        yield from _table(list(data.rows), columns, layout.header)
+        from litellmctl.terminal.tables import chosen_columns, table
+
+        rows = list(data.rows)
+        if not data.columns or layout.chosen is not None:
+            yield from table(rows, chosen_columns(names, rows, _knowing(data, layout)), layout)
+        else:
+            yield from table(rows, data.columns, layout)
     else:
-        yield from _delimited(data.rows, names, layout.format)
+        yield from _delimited(data, names, layout)
+
+
+def _knowing(data: Listing, layout: Layout) -> Layout:
+    """Return the layout with the columns of this list too."""
+    return layout._replace(columns=[*data.columns, *layout.columns])
+
+
+def _delimited(data: Listing, names: Sequence[str], layout: Layout) -> Iterator[str]:
+    from litellmctl.terminal import delimited
+
+    columns = _knowing(data, layout).columns
+    if layout.format == "csv":
+        names = delimited.flattened(names, layout.parts)
+        lines = delimited.csv(data.rows, names, [getter(name, columns) for name in names])
+    elif data.columns and layout.chosen is None:
+        lines = delimited.tsv(data.rows, [column.raw for column in data.columns])
+    else:
+        lines = delimited.tsv(data.rows, [getter(name, columns) for name in names])
+    yield from map(layout.apart, lines)
 
 
 def _json_listing(data: Listing, layout: Layout) -> Iterator[str]:
+    chosen = layout.chosen
+    layout = _knowing(data, layout)
     if layout.format == "json" and layout.indent:
-        rows = [_selected(row, layout) for row in data.rows]
+        rows = [row if chosen is None else _selected(row, chosen, layout) for row in data.rows]
         yield dump_json(rows, indent=2) + "\n"
         return
-    if data.json_lines is not None and layout.chosen is None:
-        lines: Sequence[str] | Iterator[str] = data.json_lines()
+    lines: Sequence[str] | Iterator[str]
+    if chosen is not None:
+        lines = (dump_json(_selected(row, chosen, layout)) for row in data.rows)
+    elif data.json_lines is not None:
+        lines = data.json_lines()
     else:
-        lines = (dump_json(_selected(row, layout)) for row in data.rows)
+        lines = (dump_json(row) for row in data.rows)
     if layout.format == "jsonl":
         yield from (line + "\n" for line in lines)
         return
@@ -193,84 +166,5 @@ def _in_blocks(lines: Sequence[str] | Iterator[str]) -> Iterator[Sequence[str]]:
         yield from (lines[start : start + 1000] for start in range(0, len(lines), 1000))
 
 
-def _selected(row: Row, layout: Layout) -> Row:
-    return row if layout.chosen is None else {name: pick(row, name) for name in layout.chosen}
-
-
-def pick(row: Row, name: str) -> Any:
-    """Return the field `name` of `row`; `cost.input` looks inside the field `cost`."""
-    if name in row:
-        return row[name]
-    value: Any = row
-    for part in name.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return value
-
-
-def _delimited(rows: Iterable[Row], names: Sequence[str], kind: str) -> Iterator[str]:
-    if kind == "tsv":
-        for row in rows:
-            yield "\t".join(_cell(pick(row, name)) for name in names) + "\n"
-        return
-    import csv
-    import io
-
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(names)
-    for row in rows:
-        writer.writerow([_cell(pick(row, name)) for name in names])
-        yield buffer.getvalue()
-        buffer.seek(0)
-        buffer.truncate()
-    yield buffer.getvalue()
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, bool | int):
-        return str(value).lower()
-    try:
-        return _compact()(value)
-    except RecursionError:
-        raise too_deep() from None
-
-
-@cache
-def _compact() -> Callable[[Any], str]:
-    import json
-
-    return json.JSONEncoder(separators=(",", ":")).encode
-
-
-def _field_column(name: str) -> Column:
-    return Column(name.upper(), lambda row: _cell(pick(row, name)))
-
-
-def _cells(row: Row, columns: Sequence[Column]) -> list[str]:
-    """Return the cells of a table's row, which must not read like an error of ours: `Error: ...`."""
-    first, *others = (column.cell(row) or "?" for column in columns)
-    return [f'"{first}"' if ": " in first[:_LABEL] or re.match(_MARK, first) else first, *others]
-
-
-def _table(rows: list[Row], columns: Sequence[Column], header: Callable[[str], str]) -> Iterator[str]:
-    if not rows:
-        return
-    import tabulate  # a quarter of the start-up time, and only for terminals
-
-    tabulate.MIN_PADDING = 0
-    text = tabulate.tabulate(
-        [_cells(row, columns) for row in rows],
-        headers=[column.header for column in columns],
-        tablefmt="plain",
-        disable_numparse=True,
-        colalign=["right" if column.right else "left" for column in columns],
-    )
-    first, _, rest = text.partition("\n")
-    yield f"{header(first.rstrip())}\n"
-    yield from (line.rstrip() + "\n" for line in rest.split("\n"))
+def _selected(row: Row, names: Sequence[str], layout: Layout) -> dict[str, Any]:
+    return {name: getter(name, layout.columns)(row) for name in names}

@@ -1,1 +1,1 @@
-"""What an MCP tool is: its name, its arguments against its schema, its results, and the cache of all of them."""
+"""MCP tools: their names, the check of arguments against their schemas, their results, and the cached list."""

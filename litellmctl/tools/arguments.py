@@ -1,6 +1,6 @@
-"""Arguments as people write them on a command line, made into what a tool's schema asks for.
+"""Arguments as people write them on a command line, converted to the types in a tool's schema.
 
-Pure: files are read by the caller's function.
+Pure: the caller passes a function that reads files.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 import math
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from litellmctl.errors import UsageFailure
@@ -22,16 +22,18 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 5 * 2**20
 _MAX_DEPTH = 4
-# A text becomes an array in arrays no deeper than this: checking what is deeper takes a hostile schema too much time.
+# A text becomes an array in at most so many arrays: a hostile schema would make more of them too slow to check.
 _MAX_ARRAY_DEPTH = 2
 _MAX_SAMPLE = 1000
+# An example gives an object of more fields as JSON.
+_MAX_FIELDS = 8
 _TYPES_BUT_TEXT = ("integer", "number", "boolean", "null", "array", "object")
-# What an error names: so many problems, each at a place of so many characters.
+# Problems that an error names, and the characters of each place.
 _MAX_PROBLEMS = 20
 _MAX_WORDS = 200
 _ITEM = r"(?P<name>[^=]*?)(?P<json>:?)=(?P<text>.*)"
 
-# Reads what stands behind an @, or stdin for "-".
+# Returns the text of the file named after "@", or of stdin for "-".
 Read = Callable[[str], str]
 
 
@@ -44,11 +46,11 @@ class Item(NamedTuple):
 
 
 def parse_item(text: str, read: Read) -> Item:
-    """Return what `NAME=VALUE`, `NAME:=JSON`, `NAME=@file`, `NAME=-` or `NAME:=@file` says."""
+    """Return the item in `NAME=VALUE`, `NAME:=JSON`, `NAME=@file`, `NAME=-` or `NAME:=@file`."""
     match = re.fullmatch(_ITEM, text, re.DOTALL)
     if match is None or not match["name"]:
         raise UsageFailure(
-            f'"{_cut(text)}" is no argument: it has no {"name" if match else "="}',
+            f'"{_cut(text)}" is not an argument: it has no {"name" if match else "="}',
             remedy="write NAME=VALUE, or NAME:=JSON for anything but text",
         )
     name, value = match["name"], match["text"]
@@ -59,35 +61,42 @@ def parse_item(text: str, read: Read) -> Item:
     return Item(name, value, is_json=False)
 
 
-def parse_json(text: str, *, named: str, is_line: bool = False) -> Any:
-    """Return the JSON data in a text; NaN and Infinity are none. The text is not repeated in errors.
+def parse_json(text: str, *, named: str | None) -> Any:
+    """Return the JSON data in a text; NaN and Infinity are not JSON. Errors do not repeat the text.
 
-    Where it `is_line`, those who name it know its number.
+    `named` is what errors call it; None for a line, whose number the caller adds to errors.
     """
     try:
         return _loaded(text)
     except json.JSONDecodeError as error:
-        where = f"{'' if is_line else f'line {error.lineno} '}column {error.colno}: {error.msg}"
-        raise UsageFailure(f"{named} is not JSON: {where}", remedy="quote it for your shell: NAME:='[1, 2]'") from None
+        where = f"{'' if named is None else f'line {error.lineno} '}column {error.colno}: {error.msg}"
+        raise UsageFailure(
+            f"{_subject(named)}not valid JSON: {where}", remedy="quote it for your shell: NAME:='[1, 2]'"
+        ) from None
     except (ValueError, RecursionError):
-        raise UsageFailure(f"{named} is not JSON that can be sent") from None
+        why = "a number is too large, or it is nested too deeply"
+        raise UsageFailure(f"{_subject(named)}not valid JSON: {why}") from None
 
 
-def parse_object(text: str, *, named: str, is_line: bool = False) -> dict[str, Any]:
+def parse_object(text: str, *, named: str | None) -> dict[str, Any]:
     """Return the JSON object in a text."""
     if len(text) > MAX_BYTES:
-        raise UsageFailure(f"{named} is larger than {MAX_BYTES // 2**20} MiB")
-    value = parse_json(text, named=named, is_line=is_line)
+        raise UsageFailure(f"{_subject(named)}larger than {MAX_BYTES // 2**20} MiB")
+    value = parse_json(text, named=named)
     if not isinstance(value, dict):
-        raise UsageFailure(f"{named} is not a JSON object", remedy="""write it as '{"name": "value"}'""")
+        raise UsageFailure(f"{_subject(named)}not a JSON object", remedy="""write it as '{"name": "value"}'""")
     return value
 
 
+def _subject(named: str | None) -> str:
+    return "" if named is None else f"{named} is "
+
+
 def build(schema: Schema, items: Sequence[Item], base: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments: `base`, and over it the single items, each as its parameter's schema asks.
+    """Return the arguments: `base`, overridden by the items, each converted to the type of its parameter.
 
     A name that is given several times is an array; `a.b` is the field b of the object a, unless the schema has a
-    parameter of that very name.
+    parameter named `a.b`.
     """
     arguments = dict(base)
     grouped: dict[str, list[Item]] = {}
@@ -96,7 +105,7 @@ def build(schema: Schema, items: Sequence[Item], base: dict[str, Any]) -> dict[s
     for name, group in grouped.items():
         path = [name] if name in schema.fields or name in base else name.split(".")
         if not all(path):
-            raise UsageFailure(f'"{name}" is no name of an argument', remedy="write a.b for the field b of a")
+            raise UsageFailure(f'"{name}" is not a valid name', remedy="write a.b for the field b of a")
         part: Any = schema.whole
         target = arguments
         for key in path[:-1]:
@@ -109,12 +118,12 @@ def build(schema: Schema, items: Sequence[Item], base: dict[str, Any]) -> dict[s
 
 
 def check(schema: Schema, arguments: dict[str, Any], path: str) -> None:
-    """Refuse arguments that do not fit, naming everything at once, and no value."""
+    """Refuse arguments that do not match the schema, with all problems in one error, and without the values."""
     try:
         problems = schema.problems(arguments)
     except TooHard:
         raise UsageFailure(
-            f"the arguments cannot be checked: the schema of {cut(path, _MAX_WORDS)} takes too long",
+            f"cannot check the arguments: the schema of {cut(path, _MAX_WORDS)} takes too long",
             remedy="pass --no-check to send them unchecked",
         ) from None
     if problems:
@@ -152,11 +161,11 @@ def _value(schema: Schema, part: Any, group: Sequence[Item]) -> Any:
 
 
 def _coerced(schema: Schema, part: Any, text: str, depth: int = 0) -> Any:
-    """Return a text as the first alternative that it fits; one that fits none stays a text, and the check says so.
+    """Return a text as the first alternative that it fits; if it fits none it stays a text, which the check refuses.
 
-    `null` is none of an array's elements where it may stand for the array. Where a text is allowed too, what would not
-    come back as it was typed (000123, +15551234567, 1.50) is one: it may be a number in name only. Inside an array,
-    what is no array goes first: of arrays of arrays of themselves there is no last one.
+    `null` is not an element of an array if it may stand for the array. If text is allowed too, a number that would not
+    be printed as it was typed (000123, +15551234567, 1.50) stays text: it may be an id. Inside an array, arrays are
+    tried last, since a schema may nest them without end.
     """
     alternatives = _alternatives(schema, part, depth)
     takes_text = any(map(_takes_text, alternatives))
@@ -173,7 +182,7 @@ def _takes_text(part: dict[str, Any]) -> bool:
 
 
 def _is_changed(value: Any, text: str) -> bool:
-    """Whether a value that a text was made into is another text. Objects and arrays are meant as such."""
+    """Whether a value is printed differently from the text that it was typed as; objects and arrays never are."""
     if isinstance(value, list) and not text.lstrip().startswith("["):
         return True  # an array around it
     return not isinstance(value, str | dict | list) and json_text(value) != text
@@ -240,7 +249,7 @@ def _as_json(text: str, kind: type) -> tuple[bool, Any]:
 
 
 def _loaded(text: str) -> Any:
-    """Return JSON data, without the numbers that JSON does not have: NaN, Infinity, and 1e400, which is read as it."""
+    """Return JSON data. Raises ValueError for NaN, Infinity, and 1e400, which Python reads as Infinity."""
     return json.loads(text, parse_constant=_finite, parse_float=_finite)
 
 
@@ -255,46 +264,73 @@ def _cut(text: str) -> str:
     return text.partition("=")[0][:40]
 
 
-def example(schema: Schema, path: str) -> str:
-    """Return a command line that calls a tool with something for each required parameter."""
+def example(schema: Schema, path: str) -> list[str]:
+    """Return the words of a command line, quoted for a shell, that calls a tool with each required parameter."""
     words = ["litellmctl", "mcp", "call", shlex.quote(path)]
     rest: dict[str, Any] = {}
     for name in schema.required:
         value = _sample(schema, schema.fields.get(name), name.upper(), 0)
-        item = _item(schema, name, value)
-        if item is None:
+        items = _items(schema, name, value)
+        if items is None:
             rest[name] = value
         else:
-            words.append(shlex.quote(item))
+            words += map(shlex.quote, items)
     if rest:
         words += ["--args", shlex.quote(json_text(rest))]
-    return " ".join(words)
+    return words
 
 
-def _item(schema: Schema, name: str, value: Any) -> str | None:
-    """Return the item that says that a parameter has a value, the shortest; None where none can."""
-    if name.startswith("-"):
-        return None  # would be an option
+def _items(schema: Schema, name: str, value: Any) -> list[str] | None:
+    """Return the items that give a parameter its value, one for each field of a small object; None if none can."""
+    leaves = list(_leaves([name], value))
+    if 0 < len(leaves) <= _MAX_FIELDS:
+        items = [_item(schema, keys, leaf) for keys, leaf in leaves]
+        known = [item for item in items if item is not None]
+        if len(known) == len(items) and _mean(schema, known, [name], value):
+            return known
+    whole = _item(schema, [name], value)
+    return None if whole is None else [whole]
+
+
+def _leaves(keys: list[str], value: Any) -> Iterator[tuple[list[str], Any]]:
+    """Yield the values in an object that are not objects with fields, each with the names that lead to it."""
+    if isinstance(value, dict) and value and len(keys) <= _MAX_FIELDS:
+        for name, inner in value.items():
+            yield from _leaves([*keys, name], inner)
+    else:
+        yield keys, value
+
+
+def _item(schema: Schema, keys: list[str], value: Any) -> str | None:
+    """Return the shortest item that gives the field at `keys` its value; None if none can."""
+    name = ".".join(keys)
     inner = value
     while isinstance(inner, list) and len(inner) == 1:
         inner = inner[0]
     texts = [] if isinstance(inner, dict | list) else [inner if isinstance(inner, str) else json_text(inner)]
-    for item in (*(f"{name}={text}" for text in texts), f"{name}:={json_text(value)}"):
-        try:
-            built = build(schema, [parse_item(item, _no_file)], {})
-        except UsageFailure:
-            continue
-        if json_text(built) == json_text({name: value}):
-            return item
-    return None
+    items = (*(f"{name}={text}" for text in texts), f"{name}:={json_text(value)}")
+    return next((item for item in items if _mean(schema, [item], keys, value)), None)
+
+
+def _mean(schema: Schema, items: list[str], keys: list[str], value: Any) -> bool:
+    """Whether these items give the field at `keys` that value, and nothing else."""
+    if keys[0].startswith("-"):
+        return False  # would be an option
+    for name in reversed(keys):
+        value = {name: value}
+    try:
+        built = build(schema, [parse_item(item, _no_file) for item in items], {})
+    except UsageFailure:
+        return False
+    return json_text(built) == json_text(value)
 
 
 def _no_file(name: str) -> str:
-    raise UsageFailure(f"{name} is not to be read")
+    raise UsageFailure(f"cannot read {name}")
 
 
 def _sample(schema: Schema, part: Any, text: str, depth: int) -> Any:
-    """Return a value that fits a schema's types and bounds; `text` where that is a string."""
+    """Return a value that fits a schema's types and bounds; `text` if it is a string."""
     allowed = schema.allowed(part)
     if allowed:
         return allowed[0]
@@ -308,7 +344,9 @@ def _sample(schema: Schema, part: Any, text: str, depth: int) -> Any:
         fields = schema.properties(one)
         if len(names) ** (depth + 1) > _MAX_SAMPLE:
             names = names[:1]
-        return {name: _sample(schema, fields.get(name), "...", depth + 1) for name in names if depth < _MAX_DEPTH}
+        return {
+            name: _sample(schema, fields.get(name), name.upper(), depth + 1) for name in names if depth < _MAX_DEPTH
+        }
     if kind in ("integer", "number"):  # not a set: a server may send what has no hash
         low, high = one.get("minimum"), one.get("maximum")
         number = 1 if kind == "integer" else 1.5

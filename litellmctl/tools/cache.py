@@ -1,4 +1,4 @@
-"""The tools on disk, so that a call knows a tool's server and schema without asking."""
+"""The cached tools, so that a call knows the server and the schema of its tool without a request."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ class ToolCatalog(NamedTuple):
 
     @property
     def is_fresh(self) -> bool:
-        """Whether it may be used without asking the proxy; one from far in the future may not, by any clock."""
+        """Whether it may be used without asking the proxy; a list from far in the future may not."""
         return is_fresh(self.fetched_at, FRESH_SECONDS)
 
 
 class ToolCache(LineCache):
-    """The cached tools: a line for each."""
+    """The cached tools, one a line."""
 
     kind = "tools"
     schema = 2
 
     def read(self) -> ToolCatalog | None:
-        """Return the tools; None where there are none or they are damaged, whatever the reason."""
+        """Return the tools; None if there are none, or the cache is damaged."""
         found = self.read_lines()
         if found is None:
             return None
@@ -52,7 +52,7 @@ class ToolCache(LineCache):
             return None
 
     def write(self, catalog: ToolCatalog) -> None:
-        """Replace the tools. Raises OSError; what was there is then still there."""
+        """Replace the tools. Raises OSError, and then keeps the old ones."""
         offer = catalog.offer
         header = {
             "fetched_at": catalog.fetched_at,
@@ -65,10 +65,10 @@ class ToolCache(LineCache):
 
 
 def _server(*row: Any) -> Server:
-    """Return the server of a row. Raises TypeError where it is none: the header has no checksum."""
+    """Return the server of a row. Raises TypeError if it is not valid: the header has no checksum."""
     server = Server(*row)
     texts = (server.id, server.alias, server.status, server.error)
     is_whole = isinstance(server.name, str) and isinstance(server.tools, int | None)
     if not is_whole or not all(isinstance(text, str | None) for text in texts):
-        raise TypeError("no server")
+        raise TypeError("not a server")
     return server

@@ -1,4 +1,4 @@
-"""Calls of one tool: arguments from the command line, files and lines, and each call made once."""
+"""Calls of one tool: arguments from the command line, files and JSONL lines; each call is made once."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
     from litellmctl.tools.tool import Offer, Tool
 
 
-# A line as long as may be, its end, and a byte more.
+# The longest line, its line break, and one byte more.
 _MAX_LINE = MAX_BYTES + 3
 _MAX_IN_MEMORY = 2**20
-# What an error names of the lines that are bad: so many, each with so many characters.
+# Bad lines that an error names, and the characters of each.
 _MAX_BAD = 10
 _MAX_PROBLEM = 200
 
 
 class Line(NamedTuple):
-    """A line of JSONL, as it is in the file, and its number there."""
+    """A line of JSONL and its number in the file."""
 
     number: int
     data: bytes
 
 
 class Outcome(NamedTuple):
-    """What became of one line: the line to print, and the failure if it was one."""
+    """The outcome of one line: the line to print, and the failure, if any."""
 
     text: str
     failure: Failure | None
@@ -47,9 +47,9 @@ class Outcome(NamedTuple):
 class Caller:
     """Calls a tool of an offer.
 
-    `connect` makes the client, when the first arguments are known to be good; `current` gives the key to use now for
-    the one used last; `forget` drops the cached tools, which turned out to be old; `seconds` bounds each call; `stdin`
-    gives stdin where an argument names it: one that cannot be read is no matter to the others.
+    `connect` makes the client, once the first arguments are valid; `current` returns the key that replaces the last
+    one; `forget` drops the cached tools when they turn out to be outdated; `seconds` limits each call; `stdin` returns
+    stdin, and is called only if an argument names it.
     """
 
     def __init__(
@@ -79,17 +79,17 @@ class Caller:
         self._lock = threading.Lock()
 
     def read_items(self, items: Sequence[str]) -> list[Item]:
-        """Return the single arguments that were given, files and stdin read."""
+        """Return the arguments that were given one by one, with files and stdin read."""
         return [parse_item(item, self._text) for item in items]
 
     def arguments(self, base: dict[str, Any], items: Sequence[Item]) -> dict[str, Any]:
-        """Return the arguments: the whole object, and over it the single items; checked, unless told not to."""
-        schema = Schema(self._tool.input_schema)  # one for each call: each has its own number of steps
+        """Return the arguments: the object `base` overridden by the items, checked if the caller checks."""
+        schema = Schema(self._tool.input_schema)  # a new one for each call, since its steps are limited
         arguments = build(schema, items, base)
         try:
             size = len(json.dumps(arguments, ensure_ascii=False).encode())
         except UnicodeEncodeError:
-            raise UsageFailure("the arguments hold a text that is not Unicode") from None
+            raise UsageFailure("the arguments contain invalid Unicode (a lone surrogate)") from None
         except RecursionError:
             raise UsageFailure("the arguments are nested too deeply") from None
         if size > MAX_BYTES:
@@ -99,13 +99,13 @@ class Caller:
         return arguments
 
     def read_object(self, text: str) -> dict[str, Any]:
-        """Return the arguments object that --args gives: JSON, @FILE or -."""
+        """Return the arguments object of --args: JSON, @FILE or -."""
         if text == "-" or text.startswith("@"):
             return parse_object(self._text(text.removeprefix("@")), named=f"--args {text}")
         return parse_object(text, named="--args")
 
     def call(self, arguments: dict[str, Any]) -> Result:
-        """Call the tool, once. What the proxy answers to that renews key or list for the next call."""
+        """Call the tool, once. A refusal refreshes the key or drops the cached list, for the next call."""
         client = self._ready()
         key = client.auth.key
         tool = self._tool
@@ -120,28 +120,28 @@ class Caller:
             if failure.code == "not_found":
                 self._forget()
             raise self._explained(failure) from None
-        client.auth.renew = self._renew  # the key is good; when it ends, it may be renewed again
+        client.auth.renew = self._renew  # the key works; once it expires, it may be refreshed again
         return read_result(answer, client.base_url, tool.name)
 
     def _explained(self, failure: Failure) -> Failure:
-        """Return a refusal with what is to be known of releases that do not tell the ids of servers."""
+        """Return a refusal, explained for releases that do not list the ids of servers."""
         tool = self._tool
         if failure.code == "not_found" and self._name != tool.name:
             return failure.changed(
-                message=f"{tool.path} was not called: this release of LiteLLM finds tools by their names alone, "
-                f"and several servers have one named {cut(tool.name)}",
+                message=f"cannot call {tool.path}: several servers have a tool named {cut(tool.name)}, "
+                "and this release of LiteLLM cannot tell them apart",
                 remedy="ask the proxy's administrator to upgrade LiteLLM",
             )
         if failure.code == "forbidden" and tool.server_id == tool.server:
-            return failure.adding("the server's id is not known, and some releases refuse its name").changed(
+            return failure.adding("the server's ID is unknown, and some releases refuse its name").changed(
                 remedy="ask the proxy's administrator for a key that may list MCP servers (/v1/mcp/server)"
             )
         return failure
 
     def lines(self, source: str, base: dict[str, Any], items: Sequence[Item]) -> Iterator[Line]:
-        """Yield the lines of a file, or of stdin for `-`, not blank ones, when all of them are known to be good.
+        """Yield the lines of a file, or of stdin for `-`, that are not blank, after checking all of them.
 
-        The file is read twice; what cannot be (a pipe) is kept in a temporary file meanwhile.
+        The file is read twice; a pipe is copied to a temporary file for that.
         """
         with self._open(source) as opened, _rereadable(opened) as file:
             start = file.tell()
@@ -160,7 +160,7 @@ class Caller:
         return Outcome(whole, failed(self._tool.path).because(f"line {line.number}") if result.is_error else None)
 
     def _require_good(self, lines: Iterator[Line], base: dict[str, Any], items: Sequence[Item]) -> None:
-        """Refuse lines that cannot be sent, naming them; one call of many cannot be taken back."""
+        """Refuse lines that cannot be sent, before the first call: a call cannot be undone."""
         bad = 0
         problems: list[UsageFailure] = []
         for line in lines:
@@ -169,8 +169,8 @@ class Caller:
             except UsageFailure as failure:
                 bad += 1
                 if bad <= _MAX_BAD:
-                    told = f"line {line.number}: {cut(failure.message, _MAX_PROBLEM)}"
-                    problems.append(failure.changed(message=told))
+                    shown = f"line {line.number}: {cut(failure.message, _MAX_PROBLEM)}"
+                    problems.append(failure.changed(message=shown))
             except Failure as failure:
                 raise failure.because(f"line {line.number}") from None
         if problems:
@@ -180,19 +180,19 @@ class Caller:
 
     def _line_arguments(self, line: Line, base: dict[str, Any], items: Sequence[Item]) -> dict[str, Any]:
         if len(line.data.rstrip(b"\r\n")) > MAX_BYTES:
-            raise UsageFailure(f"it is larger than {MAX_BYTES // 2**20} MiB")
+            raise UsageFailure(f"larger than {MAX_BYTES // 2**20} MiB")
         try:
             text = line.data.decode("utf-8-sig")
         except UnicodeDecodeError:
-            raise UsageFailure("it is not UTF-8") from None
+            raise UsageFailure("not UTF-8 text") from None
         try:
-            own = parse_object(text, named="it", is_line=True)
+            own = parse_object(text, named=None)
         except UsageFailure as failure:
-            raise failure.changed(remedy="write one JSON object on each line") from None
+            raise failure.changed(remedy="write one JSON object per line") from None
         return self.arguments({**base, **own}, items)
 
     def _ready(self) -> Client:
-        """Return the client, with a key that has not ended."""
+        """Return the client, with a key that has not expired."""
         with self._lock:
             if self._unconnected is not None:
                 raise self._unconnected.with_traceback(None)
@@ -200,7 +200,7 @@ class Caller:
                 try:
                     self._client = self._connect()
                 except Failure as failure:
-                    self._unconnected = failure  # no line after this one will do better
+                    self._unconnected = failure  # it would fail for the other lines too
                     raise
                 self._renew = self._client.auth.renew
             auth = self._client.auth
@@ -218,13 +218,13 @@ class Caller:
             return _opened(name)
         stdin = self._stdin()
         if stdin is None:
-            raise UsageFailure("there is no stdin to read", remedy="give the input with a pipe, or < FILE")
+            raise UsageFailure("cannot read stdin: it is closed", remedy="pass the input with a pipe, or with < FILE")
         return nullcontext(stdin)
 
 
 @contextmanager
 def _rereadable(file: IO[bytes]) -> Iterator[IO[bytes]]:
-    """Give a file that can be read again: the file itself, or a temporary copy."""
+    """Yield a file that can be read twice: the file itself, or a temporary copy."""
     if file.seekable():
         yield file
         return
@@ -237,11 +237,11 @@ def _rereadable(file: IO[bytes]) -> Iterator[IO[bytes]]:
             copy.seek(0)
             yield copy
     except OSError as error:
-        raise Failure("file", f"cannot keep the lines in a temporary file: {files.reason(error)}") from None
+        raise Failure("file", f"cannot write a temporary file: {files.reason(error)}") from None
 
 
 def _lines(file: IO[bytes]) -> Iterator[Line]:
-    """Yield the lines that are not blank; of one that is too long, its beginning."""
+    """Yield the lines that are not blank; of a line that is too long, the beginning."""
     number = 0
     while data := file.readline(_MAX_LINE):
         number += 1

@@ -1,4 +1,4 @@
-"""The process in which arguments are checked that may take too long: others end it, and it ends itself."""
+"""The process that checks arguments when a check may take too long. It ends itself in time."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _MAX_WHERE = 1000
 
 
 def main() -> int:
-    """Read `[schema, arguments]`; print whether they fit, then why not: `[[where, expected], ...]`."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # else Ctrl-C would wait for native code
+    """Read `[schema, arguments]`; print whether they fit, and on a second line why not: `[[where, expected], ...]`."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # else Ctrl-C would wait until native code returns
     _limit_memory()
     _end_in(validation.CHECK_SECONDS)
     schema, arguments = json.load(sys.stdin)
@@ -32,8 +32,8 @@ def main() -> int:
 
 
 def _end_in(seconds: float) -> None:
-    """End this process in so many seconds, whatever native code runs then."""
-    # A thread that needs no lock of the interpreter's; what it prints goes nowhere.
+    """End this process in so many seconds, even while native code runs."""
+    # Its thread does not need the interpreter's lock. Its output is discarded.
     faulthandler.dump_traceback_later(seconds, exit=True)
 
 

@@ -1,14 +1,14 @@
-"""Tools as functions for models, with schemas that OpenAI and Anthropic take.
+"""Tools as functions for models, with schemas that OpenAI and Anthropic accept.
 
-One schema that they do not take refuses a whole request with all its tools. What is known of their rules:
+One schema that they do not accept makes a whole request fail. Their rules, as far as known:
 
 - an object with `properties`, without a choice at its top (both); arrays with `items` at every level (OpenAI)
 - JSON Schema draft 2020-12, by its meta-schema (Anthropic); a pattern has to be a regular expression of Python's
-- no lookaround in patterns, which OpenAI compares in linear time
+- no lookaround in patterns, since OpenAI matches them in linear time
 - names of parameters like [a-zA-Z0-9_.-]{1,64} (Anthropic), descriptions of functions up to 1,024 characters (OpenAI)
 - names of functions like [a-zA-Z0-9_-]{1,64}, as `Tool.full_name` is
 
-What is repaired asks for less than before, never for more: the server checks what it is called with.
+A repaired schema allows more than before, never less: the server checks the arguments of a call.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from litellmctl.foundation.sentences import listed
 from litellmctl.foundation.text import cut
 from litellmctl.tools import validation
 from litellmctl.tools.schema import Schema
@@ -26,9 +27,9 @@ from litellmctl.tools.schema import Schema
 if TYPE_CHECKING:
     from litellmctl.tools.tool import Tool
 
-# What a chat completion refuses at the top of a function's parameters.
+# Keywords that a chat completion refuses at the top of a function's parameters.
 _NOT_AT_THE_TOP = frozenset({"$ref", "allOf", "anyOf", "oneOf", "not", "enum", "const", "if", "then", "else"})
-# What refers to other documents, or says that this is one of another draft. A $ref with `$id`s is relative to those.
+# Keywords that refer to other documents, or declare another draft.
 _DROPPED = frozenset(
     {"$schema", "$id", "id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$recursiveAnchor"}
     | {"$vocabulary", "dependencies", "additionalItems", "contentSchema"}
@@ -50,14 +51,14 @@ _LOOKS_AROUND = r"\(\?<?[=!]"
 _ANTHROPIC_NAME = r"[a-zA-Z0-9_.-]{1,64}"
 _MAX_OPENAI_DESCRIPTION = 1024
 _MAX_PATTERN = 1000
-# Positions of the patterns of one list that are looked at; each takes some microseconds.
+# Positions of patterns that are compiled for one list; each takes some microseconds.
 _MAX_POSITIONS = 200_000
 
 
 def definitions(
     tools: Iterable[Tool], style: str, note: Callable[[str], object] = lambda _: None
 ) -> list[dict[str, Any]]:
-    """Return the tools for function calling, in the form of `openai` or `anthropic`; `note` is told what is missing."""
+    """Return the tools as `openai` or `anthropic` expects them; `note` gets a sentence for what is skipped."""
     made = []
     repair = _Repair()
     for tool in tools:
@@ -67,10 +68,10 @@ def definitions(
             bad = [name for name in parameters["properties"] if re.fullmatch(_ANTHROPIC_NAME, name) is None]
             required = set(parameters.get("required", ()))
             if not required.isdisjoint(bad):
-                note(f'left out {cut(tool.path)}: Anthropic refuses the parameter name "{cut(_first(bad, required))}"')
+                note(f'skipped {cut(tool.path)}: Anthropic refuses the parameter name "{cut(_first(bad, required))}"')
                 continue
             if bad:
-                note(f"left out of {cut(tool.path)}, since Anthropic refuses the name: {cut(', '.join(bad))}")
+                note(f"skipped parameters of {cut(tool.path)} with names that Anthropic refuses: {listed(bad)}")
                 fields = {name: one for name, one in parameters["properties"].items() if name not in bad}
                 parameters = {**parameters, "properties": fields}
             made.append({**about, "input_schema": parameters})
@@ -85,7 +86,7 @@ def _first(names: list[str], among: set[str]) -> str:
 
 
 def _parameters(input_schema: Any, repair: _Repair) -> dict[str, Any]:
-    """Return the schema of an object, with what of a choice at its top a function can have."""
+    """Return the schema of an object, with the alternatives at its top merged into one."""
     schema = Schema(input_schema)
     top = {name: value for name, value in {**schema.whole, **schema.top}.items() if name not in _NOT_AT_THE_TOP}
     required = schema.required
@@ -95,7 +96,7 @@ def _parameters(input_schema: Any, repair: _Repair) -> dict[str, Any]:
 
 
 class _Repair:
-    """Makes schemas that meta-schemas and providers take out of any; what cannot be one takes anything."""
+    """Turns any schema into one that meta-schemas and providers accept, at worst one that allows anything."""
 
     def __init__(self) -> None:
         self._positions = _MAX_POSITIONS
@@ -106,7 +107,7 @@ class _Repair:
         """Return a whole document repaired."""
         self._references = []
         made: dict[str, Any] = self._schema(schema)
-        for part in self._references:  # what they lead to may have gone
+        for part in self._references:  # the target may have been dropped
             if not isinstance(validation.pointed_at(made, part["$ref"]), dict | bool):
                 del part["$ref"]
         return made
@@ -128,7 +129,7 @@ class _Repair:
         return made
 
     def _keyword(self, name: str, value: Any) -> dict[str, Any]:
-        """Return a keyword with its value repaired; {} where it has to go."""
+        """Return a keyword with its value repaired; {} if it has to be dropped."""
         keep = {name: value}
         if name in _ONE:
             is_whole = isinstance(value, bool) and name.endswith("Properties")
@@ -161,7 +162,7 @@ class _Repair:
         return keep
 
     def _is_regex(self, pattern: str) -> bool:
-        """Whether all take a pattern: Python, and engines of linear time."""
+        """Whether both Python and engines of linear time accept a pattern."""
         if pattern not in self._patterns:
             self._patterns[pattern] = self._compiles(pattern)
         return self._patterns[pattern]
@@ -174,7 +175,7 @@ class _Repair:
             if self._positions < 0:
                 return False
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # what may mean something else in a later Python
+                warnings.simplefilter("ignore")  # about what may mean something else in a later Python
                 re.compile(pattern)
         except (validation.Uncertain, re.error, RecursionError, OverflowError):
             return False
@@ -182,7 +183,7 @@ class _Repair:
 
 
 def _of_this_draft(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema of an earlier draft in the words of 2020-12: tuples, and bounds that are exclusive."""
+    """Return a schema of an earlier draft in the words of 2020-12: tuples, and exclusive bounds."""
     if isinstance(schema.get("items"), list):
         rest = {"items": schema["additionalItems"]} if "additionalItems" in schema else {}
         items = {"prefixItems": schema["items"], **rest}
@@ -195,7 +196,7 @@ def _of_this_draft(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _types(value: Any) -> dict[str, Any]:
-    """Return the `type` that a value says, {} where that is none of JSON Schema's; some write STRING."""
+    """Return the `type` in a value, {} if JSON Schema does not have it; some servers send STRING."""
     if isinstance(value, str):
         return {"type": value.lower()} if value.lower() in _TYPES else {}
     found = [one.lower() for one in value if isinstance(one, str)] if isinstance(value, list) else []
@@ -204,7 +205,7 @@ def _types(value: Any) -> dict[str, Any]:
 
 
 def _without_misfits(made: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema whose `enum` has no values of other types than it allows: they can never be sent."""
+    """Return a schema without the values in `enum` that its `type` does not allow."""
     types = [made["type"]] if isinstance(made["type"], str) else made["type"]
     fit = [value for value in made["enum"] if _type_names(value) & set(types)]
     if len(fit) == len(made["enum"]):

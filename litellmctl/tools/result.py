@@ -1,4 +1,4 @@
-"""What a tool answered: its text for people, its pictures and files named and saved, its structured content."""
+"""The result of a tool: its text, its images and files, and its structured content."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from litellmctl.foundation.text import cut
 _MAX_TYPE = 100
 _MAX_LINK = 2000
 _ANY_TYPE = "application/octet-stream"
-# How SDKs of MCP servers begin the only text of a result that is an error: what names the tool is the server's own.
+# How SDKs of MCP servers begin the only text of a result that is an error.
 _ERRORS = (
     *("Error executing tool {name}: ", "Error calling tool '{name}'", "Unknown tool: {name}"),
     *("MCP error -32", "Input validation error: ", "Output validation error: "),
@@ -25,10 +25,10 @@ _ERRORS = (
 
 
 class Attachment(NamedTuple):
-    """A block that is no text: `kind` is image, audio, resource ...; `data` is None where it cannot be decoded.
+    """A content block that is not text: `kind` is image, audio, resource ...; `data` is None if it cannot be decoded.
 
-    `link` is where it can be had, if that is all that is known of it, and `label` what it is called there. `text` is
-    that of an embedded resource, to be read like any other.
+    `link` is the URI of a resource that is not embedded, and `label` its name. `text` is the text of an embedded
+    resource, which is printed like any other text.
     """
 
     kind: str
@@ -41,23 +41,25 @@ class Attachment(NamedTuple):
 
     @property
     def words(self) -> str:
-        """What it is, for a person."""
+        """Its kind, type and size, for people."""
         kind, mime_type = self.kind[:_MAX_TYPE], self.mime_type[:_MAX_TYPE]
         if self.link is not None:
             label = "" if self.label is None else f' "{cut(self.label, _MAX_TYPE)}"'
             return f"{kind}{label} at {cut(self.link, _MAX_LINK)}{f' ({mime_type})' if mime_type else ''}"
-        size = "unreadable data" if self.data is None else f"{len(self.data):,} bytes".replace(",", " ")
-        return f"{kind} {mime_type} of {size}"
+        size = "not readable"
+        if self.data is not None:
+            size = f"{len(self.data):,} byte{'' if len(self.data) == 1 else 's'}"
+        return f"{kind} {mime_type}, {size}"
 
 
 class Result(NamedTuple):
-    """A tool's whole result object, as the proxy sent it (tests/contract/shapes/mcp_tools_call.*.json)."""
+    """A tool's whole result object, as the proxy sent it (shapes: tests/contract/shapes/mcp_tools_call.*.json)."""
 
     whole: dict[str, Any]
 
     @property
     def is_error(self) -> bool:
-        """Whether the tool says that it failed."""
+        """Whether the tool reports an error."""
         return self.whole.get("isError") is True
 
     @property
@@ -67,21 +69,21 @@ class Result(NamedTuple):
 
     @property
     def blocks(self) -> list[dict[str, Any]]:
-        """The content blocks, those that are objects."""
+        """The content blocks that are objects."""
         return [block for block in self._content if isinstance(block, dict)]
 
     @property
     def strange(self) -> int:
-        """How many of the content blocks are no objects: nothing is known of those."""
+        """The number of content blocks that are not objects, and so not MCP's."""
         return len(self._content) - len(self.blocks)
 
     @property
     def structured(self) -> Any:
-        """The structured content, None where there is none."""
+        """The structured content; None if there is none."""
         return self.whole.get("structuredContent")
 
     def pieces(self) -> Iterator[str | Attachment]:
-        """Yield the content in order: texts, and what is none."""
+        """Yield the content in order: texts and attachments."""
         for number, block in enumerate(self.blocks, 1):
             text = block.get("text")
             if block.get("type") == "text" and isinstance(text, str):
@@ -91,18 +93,18 @@ class Result(NamedTuple):
 
 
 def read_result(answer: Any, where: str, name: str = "") -> Result:
-    """Return the result of the tool `name` in an answer; anything but an object with content is not a tool's.
+    """Return the result of the tool `name`. Raises `Unavailable` if the answer is not an object with content.
 
-    Up to LiteLLM 1.80 the answer is the list of the content blocks alone, which is made into such an object. Whether
-    the tool failed is then only said in its text.
+    Up to LiteLLM 1.80 the answer is only the list of content blocks, which becomes the content of an object. Only its
+    text then says whether the tool failed.
     """
     if isinstance(answer, list) and (not answer or any(_is_block(one) for one in answer)):
         return Result({"content": answer, "isError": _says_error(answer, name)})
     if not isinstance(answer, dict) or not ("content" in answer or "structuredContent" in answer):
         raise Unavailable(
             "bad_response",
-            f"{where} did not answer with a tool's result: the call was made, and what became of it is not known",
-            remedy="pass -v, and look into the proxy's log",
+            f"{where} did not return a tool result: the call was made, but its outcome is unknown",
+            remedy="check the effect of the call before you repeat it",
         )
     return Result(answer)
 
@@ -119,12 +121,12 @@ def _says_error(content: list[Any], name: str) -> bool:
 
 
 def failed(path: str) -> Rejected:
-    """Return the failure of a tool that reported an error."""
-    return Rejected("rejected", f"the tool {path} reported an error", remedy=f"litellmctl mcp show {shlex.quote(path)}")
+    """Return the failure for a tool that reported an error."""
+    return Rejected("rejected", f"{path} reported an error", remedy=f"litellmctl mcp show {shlex.quote(path)}")
 
 
 def make_folder(folder: str) -> None:
-    """Make the folder for attachments, before the call: a result cannot be had twice."""
+    """Make the folder for attachments. Before the call, because a result cannot be requested again."""
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -132,7 +134,7 @@ def make_folder(folder: str) -> None:
 
 
 def save(attachment: Attachment, folder: str) -> str:
-    """Write an attachment into the folder, beside what is there already; return its path."""
+    """Write an attachment to a new file in the folder, and return its path."""
     stem, dot, ending = attachment.name.rpartition(".")
     names = (attachment.name if number == 1 else f"{stem}-{number}{dot}{ending}" for number in range(1, 10_000))
     try:
@@ -140,7 +142,11 @@ def save(attachment: Attachment, folder: str) -> str:
     except OSError as error:
         raise _unwritable(folder, error) from None
     if path is None:
-        raise Failure("file", f"{folder} is full of files of that name", remedy="choose another --output-dir")
+        raise Failure(
+            "file",
+            f"cannot save {attachment.name}: {folder} has 9,999 files of this name",
+            remedy="choose another --output-dir",
+        )
     return str(Path(path))
 
 
@@ -175,9 +181,9 @@ def _text(value: Any) -> str | None:
 
 
 def _file_name(uri: Any, number: int, mime_type: str) -> str:
-    """Return a file name that a server cannot make into a path: its number, a safe part of its own name, an ending."""
+    """Return a safe file name: a number, what is safe of the server's name, and an extension."""
     mime_type = mime_type.partition(";")[0].strip().lower()
-    # audio/wav is known to some machines only.
+    # Some machines do not know audio/wav.
     same = re.fullmatch(r"(?:image|audio|video)/(?:x-)?([a-z0-9]{1,8})", mime_type)
     ending = mimetypes.guess_extension(mime_type, strict=False) or (f".{same[1]}" if same else ".bin")
     stem = ""

@@ -1,19 +1,19 @@
 """A tool's schema, as far as a command line needs it: what each parameter takes, and whether arguments fit.
 
-Schemas come from anybody. Nothing here follows a reference out of the schema, or a chain of references for ever, and
-all that is done with one schema is a small multiple of its size: beyond that, no more of it is understood.
+Schemas may be hostile. No reference out of the schema is followed, nor a chain of references without end, and the work
+on one schema is limited to a small multiple of its size; what lies beyond that is ignored.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import Any, NamedTuple
 
-from litellmctl.errors import suggestion
+from litellmctl.errors import nearest
 from litellmctl.foundation.sentences import listed
 from litellmctl.foundation.text import cut
 from litellmctl.tools import validation
@@ -21,45 +21,32 @@ from litellmctl.tools import validation
 _MAX_HOPS = 50
 _MAX_OPTIONS = 100
 _MAX_PROBLEMS = 100
-# Of so many unknown names the nearest known one is looked for.
+# Unknown names for which an error suggests a known one.
 _MAX_SUGGESTIONS = 5
 _MAX_WORD = 100
-# Steps that the walks through one schema may take, in all and for each value in it.
+# Steps of the walks through one schema: in all, and for each value in it.
 _STEPS = 10_000
 _STEPS_FOR_EACH = 20
-# Characters of one schema's texts, which many parameters may refer to.
-_MAX_SHOWN = 4 * 2**20
 _TYPES = ("integer", "number", "boolean", "null", "array", "object", "string")
 
 
-class Parameter(NamedTuple):
-    """A parameter for people: `type` in words, `default` and `allowed` as JSON texts."""
-
-    name: str
-    type: str
-    required: bool
-    default: str
-    allowed: str
-    description: str
-
-
 class Problem(NamedTuple):
-    """What is wrong with the arguments: where (`a.b`, "" for the whole), and what was expected there, not the value."""
+    """A problem with the arguments: where (`a.b`, "" for the whole), and what is expected there; never the value."""
 
     where: str
     expected: str
 
 
 class Schema:
-    """The schema of a tool's arguments; one that is missing or no object allows anything.
+    """The schema of a tool's arguments; one that is missing or not an object allows anything.
 
-    Its walks share a number of steps. When those are spent, `is_exhausted`: what is asked then is not found, or "any".
+    Its walks share a number of steps. Once those are spent, it `is_exhausted`: nothing more is found in it, and types
+    are "any".
     """
 
     def __init__(self, schema: Any) -> None:
         self.whole: dict[str, Any] = schema if isinstance(schema, dict) else {}
         self._steps_taken = 0
-        self._shown = 0
         # By the id of a schema, with the schema: another one might get its id after it.
         self._alternatives: dict[int, tuple[Any, list[dict[str, Any]]]] = {}
         self._words: dict[tuple[int, int], tuple[Any, str]] = {}
@@ -69,13 +56,13 @@ class Schema:
         return _STEPS + _STEPS_FOR_EACH * sum(map(len, validation.containers(self.whole)))
 
     def take(self, steps: int) -> bool:
-        """Whether so many steps are left; they are taken."""
+        """Take steps, and return whether so many were left."""
         self._steps_taken += steps
         return self._steps_taken <= self._steps
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether no steps are left: not all of the schema was understood."""
+        """Whether no steps are left, so that a part of the schema was ignored."""
         return not self.take(0)
 
     @property
@@ -85,14 +72,18 @@ class Schema:
 
     @cached_property
     def _shapes(self) -> list[dict[str, Any]]:
-        """The simple schemas that the arguments object is one of."""
+        """The simple schemas that the arguments object may follow."""
         return self.alternatives(self.whole) or [{}]
 
     @cached_property
     def fields(self) -> dict[str, Any]:
         """The parameters' schemas by their names."""
+        return self.fields_of(self._shapes)
+
+    def fields_of(self, shapes: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Return the schemas, by their names, of the fields of an object that is one of these."""
         found: dict[str, Any] = {}
-        for shape in self._shapes:
+        for shape in shapes:
             properties = self.properties(shape)
             if not self.take(len(properties)):
                 break
@@ -107,8 +98,12 @@ class Schema:
 
     @cached_property
     def required(self) -> list[str]:
-        """The names of those that have to be given."""
-        first, *others = map(_required, self._shapes)
+        """The names of the required parameters."""
+        return self.required_of(self._shapes)
+
+    def required_of(self, shapes: Sequence[dict[str, Any]]) -> list[str]:
+        """Return the names of the fields that each of these objects needs; there is at least one object."""
+        first, *others = map(_required, shapes)
         for names in others:
             if not first or not self.take(len(first) + len(names)):
                 return []
@@ -118,7 +113,7 @@ class Schema:
 
     @property
     def is_closed(self) -> bool:
-        """Whether a name that it does not mention is a mistake: it mentions some, and allows no others."""
+        """Whether only the names that it mentions are allowed."""
         mentions = any(
             isinstance(shape.get("properties"), dict) or shape.get("additionalProperties") is False
             for shape in self._shapes
@@ -126,7 +121,7 @@ class Schema:
         return mentions and not any(map(_is_open, self._shapes)) and not self.is_exhausted
 
     def resolved(self, schema: Any) -> dict[str, Any]:
-        """Return the schema with its `$ref`s followed inside this document; {} where that leads nowhere."""
+        """Return the schema with its `$ref`s followed inside this document; {} if they lead nowhere."""
         for _ in range(_MAX_HOPS):
             if not isinstance(schema, dict):
                 return {}
@@ -144,10 +139,10 @@ class Schema:
         return found if isinstance(found, dict) else {}
 
     def alternatives(self, schema: Any) -> list[dict[str, Any]]:
-        """Return the simple schemas that a schema is one of, in its own order: `anyOf`, `oneOf`, lists of types.
+        """Return the simple schemas that a schema allows, in its own order: of `anyOf`, `oneOf` and lists of types.
 
-        What stands beside those, or together in `allOf`, is part of each. An option is looked into once only: one that
-        is made of itself would never end.
+        Keywords beside those, and the schemas in `allOf`, are part of each. An option is expanded only once: one that
+        contains itself would never end.
         """
         key = id(schema)
         if key not in self._alternatives:
@@ -182,7 +177,7 @@ class Schema:
             yield schema
 
     def _joined(self, one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-        """Return the schema of what fits both, as far as a command line needs it."""
+        """Return the schema of what both allow, as far as a command line needs it."""
         properties = [schema["properties"] for schema in (one, other) if isinstance(schema.get("properties"), dict)]
         required = [*_required(one), *_required(other)]
         if not self.take(len(one) + len(other) + len(required) + sum(map(len, properties))):
@@ -195,7 +190,7 @@ class Schema:
         return joined
 
     def type_words(self, schema: Any, depth: int = 0) -> str:
-        """Return what a schema takes, in words: `integer`, `array of string`, `string or null`."""
+        """Return the type that a schema takes, in words: `integer`, `array of string`, `string or null`."""
         words: dict[str, None] = {}
         for one in self.alternatives(schema):
             kind = one.get("type")
@@ -217,7 +212,7 @@ class Schema:
         return " or ".join(words) or "any"
 
     def allowed(self, schema: Any) -> list[Any]:
-        """Return the values that an enumeration allows; [] where it is none."""
+        """Return the values that an enumeration allows; [] if it is not one."""
         values: list[Any] = []
         for one in self.alternatives(schema):
             if isinstance(one.get("enum"), list):
@@ -226,38 +221,10 @@ class Schema:
                 values.append(one["const"])
         return values
 
-    def parameters(self) -> list[Parameter]:
-        """Return the parameters for people, the required ones first."""
-        required = dict.fromkeys(self.required)
-        rows = []
-        for name, raw in {**self.fields, **{name: {} for name in required if name not in self.fields}}.items():
-            resolved = self.resolved(raw)
-            schema = {**resolved, **raw} if isinstance(raw, dict) and raw is not resolved else resolved
-            described = schema.get("description")
-            rows.append(
-                Parameter(
-                    name=name,
-                    type=self.type_words(raw),
-                    required=name in required,
-                    default=self._text(json_text, schema["default"]) if "default" in schema else "",
-                    allowed=self._text(lambda values: ", ".join(map(json_text, values)), self.allowed(raw)),
-                    description=self._text(str, described) if isinstance(described, str) else "",
-                )
-            )
-        return sorted(rows, key=lambda row: not row.required)
-
-    def _text(self, shown: Callable[[Any], str], value: Any) -> str:
-        """Return a text for people; "" after too many: all parameters may refer to the same long one."""
-        if self._shown > _MAX_SHOWN:
-            return ""
-        text = shown(value)
-        self._shown += len(text)
-        return text
-
     def problems(self, arguments: dict[str, Any]) -> list[Problem]:
-        """Return everything that is wrong with the arguments, as far as the schema can be understood.
+        """Return all problems with the arguments, at most a hundred of each kind.
 
-        Of each kind of mistake, a hundred at most. Raises `validation.TooHard` where that cannot be found out.
+        Raises `validation.TooHard` if the arguments cannot be checked within the limits.
         """
         missing = [name for name in self.required if name not in arguments]
         found = [Problem(name, f"is required ({self.type_of(name)})") for name in missing[:_MAX_PROBLEMS]]
@@ -270,11 +237,11 @@ class Schema:
         return found + [problem for problem in self._mismatches(arguments) if problem.where not in names]
 
     def type_of(self, name: str) -> str:
-        """Return what a parameter takes, in words."""
+        """Return the type of a parameter, in words."""
         return self.type_words(self.fields.get(name))
 
     def _mismatches(self, arguments: dict[str, Any]) -> list[Problem]:
-        """Return what the validator finds: here, where it certainly does so soon, else in another process."""
+        """Return what the validator finds: in this process if it certainly takes no time, else in another one."""
         effort = validation.effort(self.whole, arguments)
         if effort.is_quick:
             validator = validation.validator_of(self.whole)
@@ -284,17 +251,17 @@ class Schema:
                 return self.explained(validator, arguments)
         found = validation.problems_elsewhere(self.whole, arguments)
         if found is None or (effort.is_quick and not found):
-            return [Problem("", "does not fit the tool's schema")]
+            return [Problem("", "does not match the tool's schema")]
         return [Problem(*one) for one in found]
 
     def explained(self, validator: Any, arguments: dict[str, Any]) -> list[Problem]:
-        """Return why arguments that do not fit do not; how long that takes is not bounded."""
+        """Return why arguments do not fit. The time that this takes is not limited."""
         try:
             errors = islice(validator.iter_errors(arguments), _MAX_PROBLEMS)
             problems = (problem for error in errors for problem in self._explained(error))
             return [Problem(where, cut(expected)) for where, expected in islice(problems, _MAX_PROBLEMS)]
         except (ValueError, RecursionError):
-            return []  # half a character, or nested too deeply to be looked at: the server's to judge
+            return []  # a lone surrogate, or nested too deeply: the server decides
 
     def _explained(self, error: Any) -> Iterator[Problem]:
         kind = error.kind
@@ -307,10 +274,10 @@ class Schema:
             for name, expected in _unknown(kind.unexpected[:_MAX_PROBLEMS], known):
                 yield Problem(".".join([*path, name]), expected)
         elif kind.name == "falseSchema" and error.schema_path[-1:] == ["additionalProperties"]:
-            if path or not self.is_closed:  # else told above, by name
-                yield Problem(".".join(path), "takes no fields")
+            if path or not self.is_closed:  # else `problems` names it
+                yield Problem(".".join(path), "has fields, but takes none")
         else:
-            # Of several alternatives, the one whose type it has is meant.
+            # The alternative of the same type is the one that was meant.
             near = [branch for branch in getattr(kind, "context", ()) if not _is_another_type(branch, error)]
             if len(near) == 1 and near[0] and not all(inner.kind.name in _CHOICES for inner in near[0]):
                 for inner in near[0]:
@@ -354,19 +321,19 @@ class Schema:
         if kind.name == "falseSchema":
             return "is not allowed"
         if kind.name == "propertyNames":
-            return "has a field whose name does not fit"
-        return f"does not fit: {error.message.replace(validation.MASK, 'the value', 1)}"
+            return "has a field with a name that is not allowed"
+        return f"is not valid: {error.message.replace(validation.MASK, 'the value', 1)}"
 
 
 _MAX_LISTED = 20
-# What the validator calls it if a value is none of those that are allowed.
+# The validator's words for a value that is not among the allowed ones.
 _CHOICES = frozenset({"enum", "const"})
-# Where a name may be mentioned that `properties` does not have.
+# Keywords that may allow names which `properties` does not have.
 _ELSEWHERE = ("patternProperties", "if", "dependentSchemas", "dependencies", "$dynamicRef")
 
 
 def item_schema(array: dict[str, Any], place: int) -> Any:
-    """Return the schema of an element of an array; in a tuple (`prefixItems`, or a list as `items`), of its place."""
+    """Return the schema of the element at a place in an array or a tuple (`prefixItems`, or a list as `items`)."""
     items = array.get("items")
     tuple_ = array.get("prefixItems", items)
     if not isinstance(tuple_, list):
@@ -377,7 +344,7 @@ def item_schema(array: dict[str, Any], place: int) -> Any:
 
 
 def json_text(value: Any) -> str:
-    """Return a value of a schema as JSON for people; one that is nested too deeply as dots."""
+    """Return a value in a schema as JSON for people; "..." if it is nested too deeply."""
     try:
         return json.dumps(value, ensure_ascii=False)
     except RecursionError:
@@ -399,17 +366,17 @@ def _except(keyword: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unknown(names: list[str], known: dict[str, Any]) -> list[Problem]:
-    """Return what is wrong with names that are not among the known ones."""
-    there = f"is unknown: there are {listed(known)}" if known else "is unknown: it takes none"
+    """Return the problems with names that are not among the known ones."""
+    expected = f"is unknown (expected {listed(known)})" if known else "is unknown"
     found = []
     for number, name in enumerate(names):
-        near = suggestion(name, list(known)) if number < _MAX_SUGGESTIONS else ""
-        found.append(Problem(name, f"is not one of its parameters.{near}" if near else there))
+        near = nearest(name, known) if number < _MAX_SUGGESTIONS else None
+        found.append(Problem(name, f'is unknown (did you mean "{near}"?)' if near else expected))
     return found
 
 
 def has_choices(schema: dict[str, Any]) -> bool:
-    """Whether a simple schema lists the values that it allows."""
+    """Whether a simple schema lists the allowed values."""
     return "const" in schema or isinstance(schema.get("enum"), list)
 
 

@@ -1,4 +1,4 @@
-"""MCP tools and servers, as a proxy tells of them, and the names by which people and models call them."""
+"""MCP tools and servers as a proxy lists them, and the names that people and models call them by."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from litellmctl.errors import Failure, Rejected, UsageFailure, suggestion
-from litellmctl.foundation.globs import matches
+from litellmctl.foundation.globs import matcher, matches
+from litellmctl.foundation.sentences import listed
 from litellmctl.foundation.text import counted
 
 MAX_TOOLS = 4096
 _MAX_NAME = 64
-# The forms in which `tools.definitions` gives tools for function calling.
+# The styles of definitions for function calling in `tools.definitions`.
 STYLES = ("openai", "anthropic")
 _SUFFIX_DIGITS = (8, 16, 32)
 _MAX_DEPTH = 100
 
 
 class Tool(NamedTuple):
-    """A tool. The schemas and annotations are the server's own, unchecked; None where it gives none.
+    """A tool. The schemas and annotations are the server's own, unchecked; None if it sends none.
 
-    `server` and `server_id` are "" where the proxy does not say whose it is.
+    `server` and `server_id` are "" if the proxy does not name the tool's server.
     """
 
     server: str
@@ -37,18 +38,23 @@ class Tool(NamedTuple):
 
     @property
     def path(self) -> str:
-        """The name that nothing else at this proxy has: `server/tool`, or where the server is unknown, one word."""
-        if self.server:
-            return f"{self.server}/{self.name}"
-        return self.full_name if "/" in self.name else self.name
+        """What people call it: `server/tool`, or one word if the server is unknown."""
+        return path_of(self.server, self.name, self.full_name)
 
     def row(self) -> dict[str, Any]:
-        """Return the tool as people and scripts see it; null is what the proxy does not say."""
+        """Return the tool as scripts see it; null for what the proxy does not say."""
         return {**self._asdict(), "server": self.server or None, "server_id": self.server_id or None}
 
 
+def path_of(server: str | None, name: str, full_name: str) -> str:
+    """Return the path of a tool: `server/tool`, or one word if the server is unknown."""
+    if server:
+        return f"{server}/{name}"
+    return full_name if "/" in name else name
+
+
 class Server(NamedTuple):
-    """An MCP server behind the proxy. `status` is ok, or LiteLLM's word for what is the matter; `error` is why."""
+    """An MCP server behind the proxy. `status` is ok, or LiteLLM's word for the problem; `error` is the reason."""
 
     name: str
     id: str | None
@@ -59,15 +65,15 @@ class Server(NamedTuple):
 
     @property
     def is_ok(self) -> bool:
-        """Whether nothing is known to be the matter."""
+        """Whether no problem is known."""
         return self.status in {None, "ok", "healthy", "unknown"}
 
 
 class Offer(NamedTuple):
-    """What a proxy offers: tools and servers in order of their names, and what was dropped, and why.
+    """What a proxy offers: tools and servers sorted by name, and notes on the entries that were skipped.
 
-    `call_path` is where tools are called, "" for the usual place. `by_name` is true where the proxy's list does not say
-    the ids of servers (up to LiteLLM 1.90): some of these releases look for a tool by its name alone.
+    `call_path` is the path that takes calls, "" for the usual one. `by_name` is true if the proxy's list has no server
+    ids (up to LiteLLM 1.90): some of these releases find a tool by its name alone.
     """
 
     tools: list[Tool]
@@ -77,22 +83,26 @@ class Offer(NamedTuple):
     by_name: bool = False
 
     def name_to_call(self, tool: Tool) -> str:
-        """Return the name by which the proxy finds this tool, and no other server's.
+        """Return the name by which the proxy finds this tool, and not that of another server.
 
-        By the bare name, LiteLLM 1.65 to 1.84 call whichever server has it, even where a server's id is sent too.
-        `SERVER-TOOL` is unknown to the oldest of them, which then call none.
+        By the bare name, LiteLLM 1.65 to 1.84 call any server that has it, even if a server id is sent too. The oldest
+        of them do not know `SERVER-TOOL`, and then call none.
         """
         if not self.by_name or sum(one.name == tool.name for one in self.tools) < 2:
             return tool.name
         alias = next((server.alias for server in self.servers if server.id == tool.server_id and server.alias), None)
         return f"{(alias or tool.server).replace(' ', '_')}-{tool.name}"
 
+    def servers_named(self, text: str) -> list[Server]:
+        """Return the servers with this name, alias or id."""
+        return [server for server in self.servers if text in {server.name, server.alias, server.id}]
+
 
 def read_offer(answer: dict[str, Any], listed: Iterable[Any]) -> Offer:
-    """Return what `proxy.mcp.tools` returns (tests/contract/shapes/mcp_tools_list.*.json).
+    """Return the offer in what `proxy.mcp.tools` returns (shapes: tests/contract/shapes/mcp_tools_list.*.json).
 
-    `listed` are the rows of /v1/mcp/server, which know of servers without tools, and of the ids of servers where the
-    list of tools does not tell those. Each bad entry is left out alone.
+    `listed` are the rows of /v1/mcp/server, which has servers without tools too, and the server ids that the list of
+    tools may lack. A bad entry is skipped, and the others are kept.
     """
     notes: list[str] = []
     found: dict[tuple[str, str], Tool] = {}
@@ -104,7 +114,7 @@ def read_offer(answer: dict[str, Any], listed: Iterable[Any]) -> Offer:
     bad = deep = duplicates = 0
     for entry in entries[:MAX_TOOLS]:
         tool = _tool(entry, homes)
-        # Where ids are told, no tool can be called without one.
+        # If the proxy lists server ids, no tool can be called without one.
         if tool is None or (tells_ids and not tool.server):
             bad += 1
         elif _is_deep(entry):
@@ -116,11 +126,11 @@ def read_offer(answer: dict[str, Any], listed: Iterable[Any]) -> Offer:
     for count, why in (
         (bad, "without a name or a server"),
         (deep, "nested too deeply"),
-        (duplicates, "offered twice by one server"),
-        (max(0, len(entries) - MAX_TOOLS), f"beyond the first {MAX_TOOLS}"),
+        (duplicates, "that a server lists twice"),
+        (max(0, len(entries) - MAX_TOOLS), f"beyond the first {MAX_TOOLS:,}"),
     ):
         if count:
-            notes.append(f"left out {counted(count, 'tool')} {why}")
+            notes.append(f"skipped {counted(count, 'tool')} {why}")
     tools = _named(sorted(found.values(), key=lambda tool: (tool.server, tool.server_id, tool.name)))
     return Offer(
         tools,
@@ -132,15 +142,15 @@ def read_offer(answer: dict[str, Any], listed: Iterable[Any]) -> Offer:
 
 
 def _info(entry: Any) -> dict[str, Any]:
-    """Return what a tool's entry or a server's row tells of the server."""
+    """Return what a tool's entry or a server's row says about the server."""
     info = entry.get("mcp_info") if isinstance(entry, dict) else None
     return info if isinstance(info, dict) else {}
 
 
 def _homes(rows: Sequence[dict[str, Any]]) -> dict[str, tuple[str, str]]:
-    """Return name and id of each server by what its tools may call it; under "", those of the only server.
+    """Return name and id of each server by the names that its tools may use for it; "" stands for the only server.
 
-    What two servers are called says nothing.
+    A name that two servers have is skipped.
     """
     homes: dict[str, tuple[str, str] | None] = {}
     for row in rows:
@@ -160,10 +170,10 @@ def _row_name(row: dict[str, Any]) -> str | None:
 
 
 def find(tools: Sequence[Tool], text: str) -> Tool:
-    """Return the tool that `text` names: `server/tool`, its full name, or its name where only one server has it.
+    """Return the tool named `text`: `server/tool`, its full name, or its name if only one server has it.
 
-    An ambiguous name is exit 2, listing the candidates; one that nothing has is exit 5. A name with a slash is a path
-    and nothing else, lest a server's tool named `other/tool` be taken for the other's when that is away.
+    An ambiguous name is exit 2, with the candidates; an unknown name is exit 5. A name with a slash is only ever a
+    path: else a tool named `other/tool` would be taken for a tool of the server `other` that is not there.
     """
     for named in (
         [tool for tool in tools if text in {tool.path, f"{tool.server_id}/{tool.name}"}],
@@ -176,28 +186,39 @@ def find(tools: Sequence[Tool], text: str) -> Tool:
             names = [tool.path for tool in named]
             if len(set(names)) < len(names):
                 names = [tool.full_name for tool in named]
-            raise UsageFailure(f'"{text}" is the name of several tools', remedy=f"use one of {', '.join(names)}")
+            raise UsageFailure(f'several tools are named "{text}"', remedy=f"use one of {listed(names)}")
     raise unknown(tools, text)
 
 
 def unknown(tools: Sequence[Tool], text: str) -> Failure:
-    """Return the failure for a tool or server that is not there."""
+    """Return the failure for a tool or server that does not exist."""
     servers = {name for tool in tools for name in (tool.server, tool.server_id) if name}
     known = [name for tool in tools for name in (tool.path, tool.full_name, *([] if "/" in tool.name else [tool.name]))]
+    if text in servers:
+        import shlex  # only on the way to an error
+
+        remedy = f"litellmctl mcp list --server {shlex.quote(text)}"
+        return Rejected("not_found", f'"{text}" is an MCP server, not a tool', remedy=remedy)
     server, slash, _ = text.partition("/")
     if slash and not any(text.startswith(f"{name}/") for name in servers) and text not in known:
         near = suggestion(server, sorted(servers))
-        return Rejected("not_found", f'no MCP server "{server}".{near}', remedy="litellmctl mcp servers")
-    return Rejected("not_found", f'no MCP tool "{text}".{suggestion(text, known)}', remedy="litellmctl mcp list")
+        message = f'no MCP server "{server}"{near}'
+        return Rejected("not_found", message, remedy="litellmctl mcp servers")
+    message = f'no MCP tool "{text}"{suggestion(text, known)}'
+    return Rejected("not_found", message, remedy="litellmctl mcp list")
 
 
 def selected(tools: Iterable[Tool], servers: Sequence[str], globs: Sequence[str]) -> list[Tool]:
-    """Return the tools of these servers (by name or id) whose name or path is like one of the patterns."""
+    """Return the tools of these servers (names or ids) whose name or path matches one of the patterns.
+
+    A pattern without `*`, `?` and `[` matches anywhere inside a name.
+    """
+    patterns = [matcher(text) for text in globs]
     return [
         tool
         for tool in tools
         if (not servers or tool.server in servers or tool.server_id in servers)
-        and (not globs or matches((tool.name, tool.path), globs))
+        and (not patterns or matches((tool.name, tool.path), patterns))
     ]
 
 
@@ -206,9 +227,9 @@ def _tool(entry: Any, homes: dict[str, tuple[str, str]]) -> Tool | None:
     if name is None:
         return None
     info = _info(entry)
-    told, own_id = _text(info.get("server_name")), _text(info.get("server_id"))
-    known, known_id = homes.get(told or "", ("", "")) if own_id is None else ("", "")
-    server = told or own_id or known
+    given, own_id = _text(info.get("server_name")), _text(info.get("server_id"))
+    known, known_id = homes.get(given or "", ("", "")) if own_id is None else ("", "")
+    server = given or own_id or known
     return Tool(
         server=server,
         server_id=own_id or known_id or server,
@@ -227,10 +248,10 @@ def _text(value: Any) -> str | None:
 
 
 def _named(tools: list[Tool]) -> list[Tool]:
-    """Give each tool its full name. One that had to be cut, or is another's too, gets a suffix of its own."""
+    """Give each tool its full name. A name that is too long, or not unique, gets a suffix."""
     plain = [re.sub(r"[^a-z0-9_]+", "_", _plain_name(tool).lower()) for tool in tools]
     names = plain
-    for digits in _SUFFIX_DIGITS:  # a longer one where somebody took the trouble to find a clash
+    for digits in _SUFFIX_DIGITS:  # a longer one if somebody crafted a clash
         count = Counter(names)
         names = [
             name if count[name] == 1 and len(name) <= _MAX_NAME else _suffixed(own, tool, digits)

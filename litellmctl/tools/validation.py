@@ -1,7 +1,7 @@
-"""Checking arguments against a stranger's JSON Schema, within bounds.
+"""Checking arguments against a server's JSON Schema, within limits.
 
-The validator is native code that keeps the interpreter's lock: while it runs, neither Ctrl-C nor a clock ends it. So
-only what is certain to be quick is checked in this process, and everything else in one that can be ended.
+The validator is native code that keeps the interpreter's lock: while it runs, neither Ctrl-C nor a timer can stop it.
+So this process runs only checks that are certain to be quick; a process that can be killed runs all others.
 """
 
 from __future__ import annotations
@@ -20,66 +20,66 @@ from litellmctl.errors import Failure
 from litellmctl.foundation.files import reason
 from litellmctl.foundation.threads import SLICE_SECONDS, in_background
 
-# A tenth of a second, and half a second.
+# Steps that take a tenth of a second, and half a second.
 QUICK = 2_000_000
 QUICKLY_EXPLAINED = 20_000
-# How long the other process looks whether arguments fit, and then why they do not.
+# Time limits of the other process: to check arguments, and then to explain why they do not fit.
 CHECK_SECONDS = 5
 EXPLAIN_SECONDS = 2
-# What stands for a value in the validator's messages.
+# Stands for a value in the validator's messages.
 MASK = "\u2026"
 MAX_BYTES = 2 * 2**30
 _MAX_PATTERNS = 20
-# Of one document: more objects, or larger patterns, take noticeable time to compile.
+# More objects or larger patterns in one document take noticeable time to compile.
 _MAX_OBJECTS = 20_000
 _MAX_POSITIONS = 100_000
-# How far and how deep the effort is looked for.
+# Limits of the walk that estimates the effort.
 _MAX_VISITS = 20_000
 _MAX_LEVEL = 100
-# What is checked of the values inside of a value, by keywords: a schema, several, or several by their names.
+# Keywords for the values inside a value: with a schema, several schemas, or schemas by name.
 _BELOW = frozenset({"items", "additionalItems", "prefixItems", "contains", "additionalProperties", "propertyNames"})
 _BELOW_BY_NAME = frozenset({"properties", "patternProperties"})
 _BY_NAME = frozenset({"dependentSchemas", "dependencies"})
-# Where only a reference leads, or nothing.
+# Only references lead here.
 _ASIDE = frozenset({"$defs", "definitions", "default", "examples"})
-# What looks at a whole text, beside patterns.
+# Keywords beside patterns that read a whole text.
 _OF_TEXTS = frozenset({"format", "minLength", "maxLength", "contentEncoding", "contentMediaType"})
-# What follows rules that are not worth following here, or looks at the same values again and again.
+# Keywords with effort that is not worth estimating here.
 _UNCERTAIN = frozenset({"unevaluatedProperties", "unevaluatedItems", "$dynamicRef", "$recursiveRef"})
-# `{2,5}` in a pattern. Behind one of these characters it repeats a group, or what is repeated already.
+# `{2,5}` in a pattern. After one of these characters it repeats a group, or a repetition.
 _REPEATED = r"\{\s*+(\d++)\s*+(?:,\s*+(\d*+)\s*+)?\}"
 _REPEATS_A_GROUP = ")}?*+"
 
 
 class Effort(NamedTuple):
-    """What a validator may have to do at worst, in units of some 50 ns: `steps`, and the `matching` of texts."""
+    """The effort of a validator at worst, in units of about 50 ns: `steps`, and the `matching` of texts."""
 
     steps: float
     matching: float
 
     @property
     def is_quick(self) -> bool:
-        """Whether it certainly takes no noticeable time to find out whether arguments fit."""
+        """Whether a check certainly takes no noticeable time."""
         return self.steps + self.matching <= QUICK
 
     @property
     def is_quickly_explained(self) -> bool:
-        """Whether it certainly takes little time to find out why they do not: that makes far more of each step."""
+        """Whether an explanation certainly takes little time; it needs far more for each step than a check."""
         return self.is_quick and self.steps <= QUICKLY_EXPLAINED
 
 
 class TooHard(Exception):
-    """Whether the arguments fit cannot be found out within the bounds."""
+    """The arguments cannot be checked within the limits."""
 
 
 class Uncertain(Exception):
-    """How much effort something takes is not certain."""
+    """The effort cannot be estimated."""
 
 
 def validator_of(schema: dict[str, Any]) -> Any:
-    """Return a validator, or None where the schema is none that can be checked here: the server knows better then.
+    """Return a validator, or None if the schema is not valid; then only the server checks the arguments.
 
-    It fetches nothing, and its regular expressions take linear time; a pattern that those cannot express is taken out.
+    The validator fetches nothing. Its regular expressions take linear time; a pattern that needs more is removed.
     """
     import jsonschema_rs
 
@@ -104,7 +104,7 @@ def validator_of(schema: dict[str, Any]) -> Any:
 
 
 def is_linear(pattern: str) -> bool:
-    """Whether an engine of linear time takes a regular expression; `pattern_size` says how much that is to find out."""
+    """Whether a regular expression engine of linear time accepts a pattern; `pattern_size` says what that costs."""
     import jsonschema_rs
 
     try:
@@ -115,15 +115,15 @@ def is_linear(pattern: str) -> bool:
 
 
 def fits(validator: Any, arguments: dict[str, Any]) -> bool:
-    """Whether arguments fit, as far as that can be found out: the rest is the server's to judge."""
+    """Whether arguments fit, as far as can be checked here: the server checks the rest."""
     try:
         return bool(validator.is_valid(arguments))
     except (ValueError, RecursionError):
-        return True  # half a character, or nested too deeply to be looked at
+        return True  # a lone surrogate, or nested too deeply
 
 
 def _without(schema: dict[str, Any], path: list[str | int]) -> dict[str, Any] | None:
-    """Return the schema without what is at a path; None where nothing is, as with paths that begin at an `$id`."""
+    """Return the schema without the value at a path; None if there is none, as for paths that begin at an `$id`."""
     copied = schema.copy()
     place: Any = copied
     try:
@@ -137,7 +137,7 @@ def _without(schema: dict[str, Any], path: list[str | int]) -> dict[str, Any] | 
 
 
 def pointed_at(whole: Any, reference: str) -> Any:
-    """Return what a `$ref` inside a document (`#`, `#/a/b`) leads to; None where that is nowhere, or outside."""
+    """Return the target of a `$ref` (`#`, `#/a/b`) in a document; None if it is missing or outside."""
     if reference != "#" and not reference.startswith("#/"):
         return None
     if "%" in reference:
@@ -155,7 +155,7 @@ def pointed_at(whole: Any, reference: str) -> Any:
 
 
 def containers(value: Any) -> Iterator[Any]:
-    """Yield the objects and arrays in JSON data, itself included; of a long chain of them too."""
+    """Yield the objects and arrays in JSON data, itself included, however deeply it is nested."""
     waiting = [value] if isinstance(value, dict | list) else []
     while waiting:
         value = waiting.pop()
@@ -166,19 +166,19 @@ def containers(value: Any) -> Iterator[Any]:
 
 
 def effort(schema: dict[str, Any], arguments: dict[str, Any]) -> Effort:
-    """Return how much effort it is to check arguments at worst; infinity where that is not certain."""
+    """Return the effort of checking arguments at worst; infinity if it cannot be estimated."""
     try:
         _require_simple(schema)
         depth, values, characters = _size(arguments)
         steps, positions = _Walk(schema).of(schema, depth)
     except Uncertain:
         return Effort(inf, inf)
-    # A pattern is compared with a text at each of its positions, for each character: some 5 ns.
+    # Each position of a pattern is compared with each character of a text: about 5 ns.
     return Effort(steps * values, positions * characters // 10)
 
 
 def _require_simple(schema: dict[str, Any]) -> None:
-    """Refuse a document that takes long to compile, or in which references are relative to anything but itself."""
+    """Raise Uncertain if a document takes long to compile, or has references relative to other documents."""
     objects = positions = 0
     has_references = has_ids = False
     for value in containers(schema):
@@ -196,7 +196,7 @@ def _require_simple(schema: dict[str, Any]) -> None:
 
 
 def _size(arguments: dict[str, Any]) -> tuple[int, int, int]:
-    """Return how deep arguments are, how many values and names they have, and of how many characters."""
+    """Return the depth of arguments, the number of their values and names, and of the characters in those."""
     depth, values, characters = 0, 1, 0
     level: list[Any] = [arguments]
     while level:
@@ -213,10 +213,10 @@ def _size(arguments: dict[str, Any]) -> tuple[int, int, int]:
 
 
 def pattern_size(pattern: Any) -> int:
-    """Return how many positions the automaton of a pattern may have, at least; what is no text has none."""
+    """Return the number of positions that the automaton of a pattern has at least; 0 if it is not a text."""
     if not isinstance(pattern, str):
         return 0
-    if re.search(r"\(\?[a-zA-Z]*x", pattern):  # with comments, which may hide anything
+    if re.search(r"\(\?[a-zA-Z]*x", pattern):  # comments may hide anything
         raise Uncertain
     longest = groups = 1
     for found in re.finditer(_REPEATED, pattern[: _MAX_POSITIONS + 1]):
@@ -231,15 +231,15 @@ def pattern_size(pattern: Any) -> int:
             longest = max(longest, times)
         if groups > _MAX_POSITIONS:
             raise Uncertain
-    # A class of Unicode's is an automaton of its own.
+    # A Unicode class is an automaton of its own.
     classes = 500 if re.search(r"\\[pP]|\(\?[a-zA-Z]*i", pattern) else 1
     return len(pattern) * longest * groups * classes
 
 
 class _Walk:
-    """The steps of the validator for one value, and all that is in it, and the positions of its patterns.
+    """The steps of the validator for a value and the values in it, and the positions of its patterns.
 
-    Every alternative is counted, at every depth that the value has: as if each of them were looked at to its end.
+    Every alternative is counted at every depth of the value, as if the validator tried each of them to its end.
     """
 
     def __init__(self, whole: dict[str, Any]) -> None:
@@ -248,13 +248,13 @@ class _Walk:
         self._left = _MAX_VISITS
 
     def of(self, schema: Any, depth: int, level: int = 0) -> tuple[int, int]:
-        """Return the steps and positions of a schema for a value of that depth."""
+        """Return the steps and positions of a schema for a value of this depth."""
         if not isinstance(schema, dict):
             return 1, 0
         key = id(schema), depth
         if key in self._known:
             known = self._known[key]
-            if known is None:  # it is part of itself
+            if known is None:  # it contains itself
                 raise Uncertain
             return known
         self._known[key] = None
@@ -274,7 +274,7 @@ class _Walk:
         return steps, positions
 
     def _parts(self, keyword: str, value: Any, depth: int) -> Iterator[tuple[Any, int]]:
-        """Yield the schemas that a keyword checks a value against, or the values in it, with their depth."""
+        """Yield the schemas that a keyword applies to a value or to the values in it, with their depth."""
         if keyword == "$ref" and isinstance(value, str):
             found = None if "%" in value else pointed_at(self._whole, value)
             if found is None:
@@ -286,19 +286,19 @@ class _Walk:
                 yield from ((part, depth - 1) for part in (value.values() if by_name else _listed(value)))
         elif keyword in _BY_NAME and isinstance(value, dict):
             yield from ((part, depth) for part in value.values())
-        elif keyword not in _ASIDE and keyword not in ("enum", "const"):  # any other keyword may be one of these too
+        elif keyword not in _ASIDE and keyword not in ("enum", "const"):  # any other keyword may hold schemas
             yield from ((part, depth) for part in _listed(value))
 
 
 def _steps(keyword: str, value: Any) -> int:
-    """Return the steps of a keyword itself."""
+    """Return the steps of a keyword itself, without its schemas."""
     if keyword in ("enum", "const"):
         return 1 + sum(map(len, containers(value)))
     return 1 + (len(value) if keyword == "required" and isinstance(value, list) else 0)
 
 
 def _positions_of(keyword: str, value: Any) -> int:
-    """Return what a keyword does for each character of a text."""
+    """Return the positions that a keyword compares with each character of a text."""
     if keyword == "patternProperties" and isinstance(value, dict):
         return sum(map(pattern_size, value))
     return pattern_size(value) if keyword == "pattern" else int(keyword in _OF_TEXTS)
@@ -309,14 +309,14 @@ def _listed(value: Any) -> list[Any]:
 
 
 def problems_elsewhere(schema: dict[str, Any], arguments: dict[str, Any]) -> list[tuple[str, str]] | None:
-    """Return what a process of its own finds wrong: where, and what was expected; None for "it does not fit".
+    """Return the problems that another process finds: where, and what is expected; None if it cannot explain them.
 
-    Raises TooHard where it does not find out whether they fit: in time, or within its memory.
+    Raises TooHard if that process does not finish the check within its limits of time and memory.
     """
     try:
         question = json.dumps([schema, arguments]).encode()
     except (ValueError, RecursionError):
-        return []  # nested too deeply to be looked at: the server's to judge
+        return []  # nested too deeply: the server decides
     output = _asked(question).decode().split("\n")
     if output[0] != "false":
         if output[0] != "true":
@@ -324,12 +324,12 @@ def problems_elsewhere(schema: dict[str, Any], arguments: dict[str, Any]) -> lis
         return []
     with suppress(ValueError, IndexError):
         return [(where, expected) for where, expected in json.loads(output[1])]
-    return None  # it did not come to an end of the explanation
+    return None  # it ran out of time while explaining
 
 
 def _asked(question: bytes) -> bytes:
-    """Return what the process that checks prints, all or the beginning of it; it ends in time, or when we do."""
-    import subprocess  # 4 ms, which no ordinary schema pays
+    """Return what the checking process prints before it ends, or is killed at the time limit."""
+    import subprocess  # 4 ms, which ordinary schemas never need
 
     flags = 0
     if sys.platform == "win32":
@@ -350,7 +350,7 @@ def _asked(question: bytes) -> bytes:
         ) from None
     end = time.monotonic() + CHECK_SECONDS + EXPLAIN_SECONDS
     try:
-        # In a thread, since Windows delivers Ctrl-C only between waits.
+        # In a thread, because Windows delivers Ctrl-C only between waits.
         answer = in_background(lambda: process.communicate(question)[0])
         while not answer.wait(SLICE_SECONDS):
             if time.monotonic() > end:

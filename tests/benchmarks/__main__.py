@@ -91,7 +91,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--fastmcp", metavar="COMMAND", help="FastMCP's command-line client of MCP servers")
     parser.add_argument("--json", action="store_true", help="print JSON lines instead of the table")
     parser.add_argument(
-        "--write", action="store_true", help="put the table into README.md and a plot into docs/benchmarks.svg"
+        "--write",
+        action="store_true",
+        help="put the tables into docs/guide/performance.md and a plot into docs/benchmarks.svg",
     )
     parser.add_argument("--list", action="store_true", help="list the benchmarks")
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""The results as the README shows them: Markdown tables, and a plot as SVG."""
+"""The results as docs/guide/performance.md shows them: Markdown tables, and a plot as SVG."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from tests.benchmarks.suite import BENCHMARKS, Result
 
 _ROOT = Path(__file__).parents[2]
 # What was measured, from which the other two are made.
-NUMBERS, PLOT, README = Path("docs/benchmarks.json"), Path("docs/benchmarks.svg"), Path("README.md")
+NUMBERS, PLOT = Path("docs/benchmarks.json"), Path("docs/benchmarks.svg")
+PAGE = Path("docs/guide/performance.md")
 _MARK = r"(<!-- benchmarks -->\n).*?(<!-- /benchmarks -->)"
 # In pixels: the plot, the bars' left end and their height with the space below, the space between tasks.
 _WIDTH, _LEFT, _BAR, _GAP, _TOP, _BOTTOM = 820, 250, 15, 26, 16, 30
@@ -24,7 +25,7 @@ _OURS, _OTHERS, _TEXT, _GRID = "#2563eb", "#9ca3af", "#6b7280", "#d1d5db"
 
 
 def write(results: Sequence[Result], cells: Sequence[beside.Cell]) -> None:
-    """Keep the numbers, beside those of what was not measured this time, and put them into the README and the plot."""
+    """Keep the numbers, beside those of what was not measured this time, and put them into the page and the plot."""
     file = _ROOT / NUMBERS
     old = json.loads(file.read_text("utf-8")) if file.exists() else {"results": [], "cells": []}
     kept = {(one["name"], one["unit"]): one for one in old["results"]}
@@ -49,14 +50,14 @@ def _rounded(one: Result | beside.Cell) -> dict[str, Any]:
 
 
 def made() -> dict[Path, str]:
-    """Return the README and the plot, by their paths, as the numbers that are kept make them."""
+    """Return the page and the plot, by their paths, as the numbers that are kept make them."""
     numbers = json.loads((_ROOT / NUMBERS).read_text("utf-8"))
     results = [Result(**{**one, "ratio": one["ratio"] and Summary(*one["ratio"])}) for one in numbers["results"]]
     cells = [beside.Cell(**one) for one in numbers["cells"]]
     tables = "\n".join([*_comparison(cells), "", *_bounds(results), ""])
-    readme = (_ROOT / README).read_text("utf-8")
+    page = (_ROOT / PAGE).read_text("utf-8")
     return {
-        README: re.sub(_MARK, lambda found: f"{found[1]}{tables}{found[2]}", readme, flags=re.DOTALL),
+        PAGE: re.sub(_MARK, lambda found: f"{found[1]}{tables}{found[2]}", page, flags=re.DOTALL),
         PLOT: svg(cells),
     }
 

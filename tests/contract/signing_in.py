@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,11 @@ def kept(home: Path) -> dict[str, bytes]:
 def files_with(home: Path, text: str) -> set[str]:
     """Return the names of the files in which this text stands."""
     return {path.name for path in home.rglob("*") if path.is_file() and text.encode() in path.read_bytes()}
+
+
+def unfolded(result: Result) -> str:
+    """Return what stderr says, without colours and line breaks, which depend on the width of the terminal."""
+    return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", result.stderr).split())
 
 
 def at(seconds: float) -> str:

@@ -122,32 +122,32 @@ def test_the_same_name_twice_is_two_in_a_query_and_a_mistake_in_an_object(run: R
     proxy.on("/thing?id=1&id=2", {})
     run("api", "/thing", "-X", "GET", "-f", "id=1", "-F", "id=2")
     result = run("api", "/thing", "-f", "id=1", "-F", "id=2", "--json", exit=2)
-    assert "the field id is given twice" in result.error["message"]
+    assert 'the field "id" is given twice' in result.error["message"]
     assert len(proxy.requests) == 1
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["-f", "a"], "-f is not NAME=VALUE"),
-        (["-f", "=1"], "-f is not NAME=VALUE"),
-        (["-F", "a"], "-F is not NAME=VALUE"),
-        (["-F", "a=sk-secret"], "-F a is not JSON"),
-        (["-F", "a=" + "[" * 100_000], "-F a is not JSON"),
-        (["-F", "a=NaN"], "-F a is not JSON"),
-        (["-F", 'a={"b": [-Infinity]}'], "-F a is not JSON"),
+        (["-f", "a"], "is not NAME=VALUE"),
+        (["-f", "=1"], "is not NAME=VALUE"),
+        (["-F", "a"], "is not NAME=VALUE"),
+        (["-F", "a=sk-secret"], "-F a is not valid JSON"),
+        (["-F", "a=" + "[" * 100_000], "-F a is not valid JSON"),
+        (["-F", "a=NaN"], "-F a is not valid JSON"),
+        (["-F", 'a={"b": [-Infinity]}'], "-F a is not valid JSON"),
         (["-F", "a=@/nowhere/at/all"], "/nowhere/at/all"),
-        (["-f", "a=\udcff"], "not Unicode"),
-        (["-X", "G ET"], "is no method"),
-        (["-X", ""], "is no method"),
-        (["-X", "GET\r\nX-Evil: 1"], "is no method"),
+        (["-f", "a=\udcff"], "invalid Unicode"),
+        (["-X", "G ET"], "is not a valid method"),
+        (["-X", ""], "is not a valid method"),
+        (["-X", "GET\r\nX-Evil: 1"], "is not a valid method"),
         (["--input", "/nowhere/at/all"], "cannot read /nowhere/at/all"),
         (["--input", "/"], "cannot read /"),
         (["--input", "a\0b"], "NUL"),
         (["--input", ""], "--input"),
         (["-X", "POST", "--input", ""], "--input"),
-        (["--paginate", "-X", "POST"], "--paginate is for a GET"),
-        (["--paginate", "--input", "/dev/null"], "--paginate is for a GET"),
+        (["--paginate", "-X", "POST"], "--paginate needs a GET request"),
+        (["--paginate", "--input", "/dev/null"], "--paginate needs a GET request"),
         (["--fields", "id"], "no field"),
     ],
 )
@@ -267,7 +267,7 @@ def test_a_query_in_the_path_and_fields_are_joined(run: Run, proxy: FakeProxy) -
 )
 def test_the_url_of_another_proxy_is_refused(run: Run, proxy: FakeProxy, url: str) -> None:
     result = run("api", url.format(port=proxy.port), "--json", exit=2)
-    assert "the key goes nowhere else" in result.error["message"]
+    assert "the key is only sent there" in result.error["message"]
     assert proxy.requests == []
 
 
@@ -380,7 +380,7 @@ def test_a_page_of_a_gateway_is_exit_3_where_its_status_says_no(run: Run, proxy:
     page = b"<html>not here</html>"
     proxy.on("/x", page, status=404, headers={"Content-Type": "text/html"}).on("/y", page)
     result = run("api", "/x", exit=3)
-    assert (result.encode(), "not as LiteLLM does" in result.stderr) == (page, True)
+    assert (result.encode(), "does not look like LiteLLM" in result.stderr) == (page, True)
     assert run("api", "/y").encode() == page
 
 
@@ -458,7 +458,7 @@ def test_a_binary_answer_is_refused_on_a_terminal(run: Run, proxy: FakeProxy, ki
     proxy.on("/file", b"\x89PNG\x1b]0;x\x07", headers={"Content-Type": kind})
     result = run("api", "/file", "-i", exit=2, terminal=True)
     assert result == ""
-    assert "not for a terminal" in result.stderr
+    assert "a terminal cannot show" in result.stderr
     assert "> FILE" in result.stderr
     assert "\x1b[31m" not in result.stderr.replace("\x1b[31mError", "Error")
 
@@ -558,7 +558,7 @@ def test_what_trickles_and_says_nothing_ends_without_a_limit_of_time_too(
     start = time.monotonic()
     result = run("api", "/thing", "--json", exit=3)
     assert time.monotonic() - start < 1.5
-    assert (result.error["code"], result.error["message"]) == ("timeout", "nothing came for 0.4 s")
+    assert (result.error["code"], result.error["message"]) == ("timeout", "the proxy sent nothing for 0.4 s")
 
 
 def test_a_page_that_trickles_ends_with_the_time_out(run: Run, proxy: FakeProxy) -> None:
@@ -720,9 +720,9 @@ def test_a_list_that_begins_anew_is_told_of(run: Run, proxy: FakeProxy, body: An
     assert len(result.splitlines()) == 2
     assert (result.error["code"], result.error["message"]) == (
         "bad_response",
-        "the list /thing begins anew after 1 page",
+        "the list /thing repeats after 1 page",
     )
-    assert result.error["remedy"] == "what was printed is not all: ask for larger pages, often with -f limit=1000"
+    assert result.error["remedy"] == "the output is incomplete: request larger pages, often with -f limit=1000"
 
 
 @pytest.mark.parametrize("cursor", [{}, {"last_id": None}, {"next_page": "", "last_id": 5}], ids=repr)
@@ -731,7 +731,7 @@ def test_a_list_that_does_not_say_how_it_goes_on_is_told_of(run: Run, proxy: Fak
     proxy.on("/thing", body.encode())
     result = run("api", "/thing", "--paginate", "--json", exit=3)
     assert result == f"{body}\n"
-    assert result.error["message"] == "the list /thing has more, and does not say how to ask for it"
+    assert result.error["message"] == "the list /thing has more pages, and does not say how to request them"
 
 
 def test_a_list_without_an_end_ends(run: Run, proxy: FakeProxy, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -896,8 +896,32 @@ def test_v_names_the_request_and_nothing_in_it(run: Run, proxy: FakeProxy) -> No
 
 def test_the_help_shows_three_real_uses(run: Run) -> None:
     shown = run("api", "--help")
-    for use in ("api /key/info", "api /v1/chat/completions -f model=", "api /team/new -f team_alias="):
+    for use in ("api /key/info", "api /v1/chat/completions --input ", "api /team/new -f team_alias="):
         assert f"$ litellmctl {use}" in shown
+
+
+AS_IT_CAME = '{"b":[1.50,{}, []],"a":"x\\u00e9y","n":123456789012345678901,"b":{"c":null}}'
+
+
+def test_json_is_indented_on_a_terminal_and_nothing_else_of_it_changes(run: Run, proxy: FakeProxy) -> None:
+    proxy.on("/thing", AS_IT_CAME.encode(), headers={"Content-Type": "application/json; charset=utf-8"}, times=3)
+    assert run("api", "/thing", terminal=True) == (
+        '{\n  "b": [\n    1.50,\n    {},\n    []\n  ],\n  "a": "x\\u00e9y",\n  "n": 123456789012345678901,\n'
+        '  "b": {\n    "c": null\n  }\n}\n'
+    )
+    assert run("api", "/thing") == AS_IT_CAME
+    assert run("api", "/thing", "--json") == AS_IT_CAME
+
+
+@pytest.mark.parametrize(
+    "body", ['{"a":1', "[" * 101 + "]" * 101, f'["{"x" * 2**20}"]', '{"a":\ud800}', "plain text, said to be JSON"]
+)
+def test_a_body_that_is_not_json_or_too_large_comes_as_it_is_on_a_terminal(
+    run: Run, proxy: FakeProxy, body: str
+) -> None:
+    proxy.on("/thing", body.encode("utf-8", "surrogatepass"), headers={"Content-Type": "application/json"})
+    shown = run("api", "/thing", terminal=True)
+    assert shown == body.encode("utf-8", "surrogatepass").decode("utf-8", "replace") + "\n"
 
 
 @pytest.mark.parametrize(("header", "value"), [("x-api-token", "t0p-secret-value"), ("x-anything", "t0p-secret-value")])

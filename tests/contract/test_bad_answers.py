@@ -105,11 +105,11 @@ def test_what_is_not_even_http_is_unreachable(run: Run, proxy: FakeProxy, answer
         {"model_name": ["gpt"]},
     ],
 )
-def test_an_entry_that_is_no_model_is_left_out_with_a_reason(run: Run, proxy: FakeProxy, entry: Any) -> None:
+def test_an_entry_that_is_no_model_is_skipped_with_a_reason(run: Run, proxy: FakeProxy, entry: Any) -> None:
     proxy.models(entry, row("gpt"))
-    result = run("models", "--json")
+    result = run("models", "--refresh", "--json")
     assert [model["id"] for model in result.json] == ["gpt"]
-    assert "left out" in result.stderr
+    assert "skipped" in result.stderr
 
 
 @pytest.mark.parametrize("value", [True, "many", [], {}, -1, 1.5e300, "NaN", "1e999", [1], {"a": 1}, "\x1b[31m" * 50])

@@ -1,4 +1,4 @@
-"""The cached catalog: when it is used, when it is renewed, and what nothing can do to it."""
+"""The cached catalog: when it is used, when it is refreshed, and that nothing damages it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 import time
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ def test_a_fresh_cache_costs_no_request(run: Run, proxy: FakeProxy, home: Path) 
     assert len(proxy.requests) == 1
 
 
-def test_a_list_of_an_earlier_version_is_asked_for_anew(run: Run, proxy: FakeProxy, home: Path) -> None:
+def test_a_list_of_an_earlier_version_is_requested_again(run: Run, proxy: FakeProxy, home: Path) -> None:
     """Models of earlier lists, of schema 1, have neither tiers nor other prices."""
     proxy.models(row("gpt", output_cost_per_image=0.04)).models(row("gpt"))
     run("models")
@@ -87,7 +88,7 @@ def test_the_cache_is_private_and_holds_no_secret(run: Run, proxy: FakeProxy, ho
         assert b"hidden-header" not in path.read_bytes()
 
 
-def test_an_old_cache_is_printed_at_once_and_renewed_behind(
+def test_an_old_cache_is_printed_at_once_and_refreshed_in_the_background(
     run_process: Run, run: Run, proxy: FakeProxy, home: Path
 ) -> None:
     proxy.models(row("old"))
@@ -102,7 +103,7 @@ def test_an_old_cache_is_printed_at_once_and_renewed_behind(
 def test_the_refresh_behind_is_for_the_same_proxy_and_credential(
     run_process: Run, run: Run, proxy: FakeProxy, home: Path
 ) -> None:
-    # Only what was said on the command line makes this pair; the refresh has to be told all of it.
+    # Only the command line makes this pair, so the refresh needs all of its options.
     options = ["--auth", "env", "--base-url", proxy.url, "--allow-insecure-http"]
     moved = {"LITELLM_BASE_URL": None, "LITELLM_API_KEY_HELPER": "false"}
     proxy.models(row("old"))
@@ -148,7 +149,7 @@ def test_a_failed_background_refresh_is_silent_keeps_the_cache_and_waits(
 
 
 @pytest.mark.parametrize("variables", [{"CI": "true"}, {"LITELLM_API_KEY_HELPER": "echo sk-x"}])
-def test_in_ci_and_with_a_command_an_old_cache_is_renewed_in_the_foreground(
+def test_in_ci_and_with_a_command_an_old_cache_is_refreshed_in_the_foreground(
     run: Run, proxy: FakeProxy, home: Path, variables: dict[str, str]
 ) -> None:
     proxy.models(row("old"))
@@ -162,11 +163,48 @@ def test_a_proxy_that_is_down_gives_the_cached_list_with_its_age(run: Run, proxy
     proxy.models(row("gpt"))
     run("models")
     make_older(home, 3 * DAY + 5)
-    proxy.on("/model/info", {}, status=500, times=2)
-    result = run("models", "--refresh", "--json")
+    proxy.on("/model/info", {}, status=500)
+    result = run("models", "--json", CI="1")
     assert result.json[0]["id"] == "gpt"
-    assert "3 days old" in result.stderr
-    assert "3 days old" in run("models", "--json", CI="1").stderr
+    assert "the cached list is 3 days old" in result.stderr
+
+
+@pytest.mark.parametrize("command", [["models"], ["models", "list"], ["models", "show", "gpt"]])
+@pytest.mark.parametrize("answer", [{"body": {}, "status": 500}, {"body": b"<html>"}, {"body": {"data": 5}}])
+def test_a_refresh_that_fails_prints_nothing_and_keeps_the_cache(
+    run: Run, proxy: FakeProxy, home: Path, command: list[str], answer: dict[str, Any]
+) -> None:
+    proxy.models(row("gpt"))
+    run("models")
+    before = cache_file(home).read_bytes()
+    proxy.on("/model/info", **answer)
+    result = run(*command, "--refresh", exit=3)
+    assert result == ""
+    assert result.stderr.startswith("Error: ")
+    assert cache_file(home).read_bytes() == before
+    assert run("models", "--fields", "id") == "gpt\n"
+
+
+def test_a_refresh_of_a_proxy_that_is_gone_or_speaks_no_tls_prints_nothing(run: Run, proxy: FakeProxy) -> None:
+    proxy.models(row("gpt"))
+    run("models")
+    tls = proxy.url.replace("http:", "https:")
+    for url in ("http://127.0.0.1:1", tls):
+        result = run("models", "--refresh", "--json", exit=3, LITELLM_BASE_URL=url)
+        assert (result, result.error["code"] in {"tls", "unreachable"}) == ("", True)
+    assert run("models", "--offline", "--fields", "id") == "gpt\n"
+
+
+def test_an_old_list_says_its_age_once_its_refresh_failed(run: Run, proxy: FakeProxy, home: Path) -> None:
+    proxy.models(row("gpt"))
+    run("models")
+    make_older(home, 2 * DAY)
+    (failed := cache_file(home).with_suffix(".failed")).touch()
+    result = run("models", "--fields", "id")
+    assert (result, result.stderr) == ("gpt\n", "Warning: the cached list is 2 days old: the last refresh failed\n")
+    failed.unlink()
+    make_older(home, 0)
+    assert run("models").stderr == ""
 
 
 def test_a_refused_key_is_an_error_whatever_is_cached(run: Run, proxy: FakeProxy) -> None:
@@ -182,8 +220,16 @@ def test_offline_never_touches_the_network(run: Run, proxy: FakeProxy, home: Pat
     option = [] if offline else ["--offline"]
     nothing = run("models", "--json", *option, exit=3, **offline)
     assert nothing.error["code"] == "offline"
+    named, remedy = (
+        ("LITELLM_OFFLINE", "unset LITELLM_OFFLINE") if offline else ("--offline", "run it without --offline")
+    )
+    assert nothing.error["message"] == f"no models of {proxy.url} are cached, and {named} is set"
+    assert nothing.error["remedy"] == remedy
     assert run("refresh", "--json", *option, exit=3, **offline).error["code"] == "offline"
-    assert run("models", "--refresh", "--json", *option, exit=2, **offline).error["code"] == "usage"
+    both = run("models", "--refresh", "--json", *option, exit=2, **offline).error
+    assert both["code"] == "usage"
+    assert both["message"] == f"--refresh needs the network, but {named} is set"
+    assert both["remedy"] == f"remove --refresh, or {remedy}"
     assert proxy.requests == []
     proxy.models(row("gpt"))
     run("models")
@@ -195,9 +241,10 @@ def test_offline_never_touches_the_network(run: Run, proxy: FakeProxy, home: Pat
 
 def test_a_discovery_timeout_of_zero_switches_discovery_off(run: Run, proxy: FakeProxy) -> None:
     off = {"LITELLM_DISCOVERY_TIMEOUT_MS": "0"}
-    assert run("models", "--json", exit=3, **off).error["code"] == "offline"
-    run("models", "--refresh", exit=2, **off)
-    run("refresh", exit=2, **off)
+    nothing = run("models", "--json", exit=3, **off).error
+    assert (nothing["code"], nothing["remedy"]) == ("offline", "unset LITELLM_DISCOVERY_TIMEOUT_MS")
+    assert "LITELLM_DISCOVERY_TIMEOUT_MS=0 is set" in run("models", "--refresh", exit=2, **off).stderr
+    assert "LITELLM_DISCOVERY_TIMEOUT_MS=0 is set" in run("refresh", exit=2, **off).stderr
     proxy.models(row("gpt"))
     run("models")
     assert run("models", "--json", **off).json[0]["id"] == "gpt"
@@ -224,9 +271,9 @@ def test_a_cache_that_cannot_be_written_is_a_warning(run: Run, proxy: FakeProxy,
     (home / "cache").write_text("a file where the folder should be")
     proxy.models(row("gpt"), times=2)
     for _ in range(2):
-        result = run("models", "--json")
-        assert result.json[0]["id"] == "gpt"
-        assert "Warning: the list cannot be cached" in result.stderr
+        result = run("models", "--fields", "id")
+        assert result == "gpt\n"
+        assert "Warning: cannot cache the list: " in result.stderr
 
 
 def test_a_full_disk_keeps_the_old_cache_and_no_temporary_file(
@@ -244,7 +291,7 @@ def test_a_full_disk_keeps_the_old_cache_and_no_temporary_file(
     )
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60, check=True)
     assert len(json.loads(done.stdout)) == 500
-    assert "cannot be cached" in done.stderr
+    assert "cannot cache the list" in done.stderr
     assert cache_file(home).read_bytes() == before
     assert [path.name for path in (home / "cache").iterdir() if path.suffix == ".tmp"] == []
 

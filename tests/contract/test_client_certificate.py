@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import ssl
 import stat
 import sys
@@ -249,7 +250,7 @@ def test_a_gateway_that_it_is_not_for_is_told_from_one_without(run: Run, gateway
     user(other, client_cert="~/both.pem", base_url=own.url)
     error = run("api", "/v1/models", "--base-url", other.url, "--json", exit=3).error
     assert error["message"].endswith(
-        f"asks for a client certificate, and profiles.default.client_cert is for {own.url}"
+        f"requires a client certificate, and profiles.default.client_cert is for {own.url}"
     )
     assert error["remedy"].startswith(f"litellmctl config set profiles.default.base_url {other.url}")
 
@@ -266,7 +267,7 @@ def test_a_gateway_that_asks_where_none_is_set(
     user(gateway)
     error = run(*words, "--json", exit=3).error
     assert error["code"] == "tls"
-    assert "asks for a client certificate" in error["message"]
+    assert re.search("requires? a client certificate", error["message"])
     assert "none is set" in error["message"]
     assert error["remedy"].startswith("litellmctl config set profiles.default.client_cert ")
     assert gateway.requests == []
@@ -302,7 +303,7 @@ def test_a_page_that_asks_for_one(
         gateway.on(path, page, status=status, headers={"Content-Type": "text/html"}, times=None)
     error = run(*command, "--json", exit=3).error
     assert (error["code"], error["status"]) == ("tls", status)
-    assert error["message"] == f"{gateway.url} asks for a client certificate, and none is set"
+    assert error["message"] == f"{gateway.url} requires a client certificate, and none is set"
     assert error["remedy"].startswith("litellmctl config set profiles.default.client_cert ")
 
 
@@ -313,9 +314,7 @@ def test_a_page_that_refuses_it(run: Run, gateways: Gateways, user: User, status
     user(gateway, client_cert="~/both.pem")
     gateway.on("/model/info", NGINX.format(words).encode(), status=status, headers={"Content-Type": "text/html"})
     error = run("models", "--json", exit=3).error
-    assert (
-        error["message"] == f"{gateway.url} does not accept the client certificate {home}/both.pem (answered {status})"
-    )
+    assert error["message"] == f"{gateway.url} does not accept the client certificate {home}/both.pem (status {status})"
 
 
 def test_an_error_of_the_proxys_own_is_none_of_a_gateways(run: Run, gateways: Gateways, user: User) -> None:
@@ -371,8 +370,8 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str, str]] = {
     ),
     "no key": (lambda home: (home / "alice.key").unlink(), "alice.key: no such file", "set"),
     "a folder": (lambda home: replaced(home, "alice.pem", Path.mkdir), "alice.pem: is a directory", "set"),
-    "empty": (lambda home: write(home / "alice.pem", b""), "holds no certificate in PEM form", "openssl x509"),
-    "DER": (lambda home: write(home / "alice.pem", b"\x30\x82\x01\x00"), "holds no certificate in PEM", "openssl x509"),
+    "empty": (lambda home: write(home / "alice.pem", b""), "has no certificate in PEM format", "openssl x509"),
+    "DER": (lambda home: write(home / "alice.pem", b"\x30\x82\x01\x00"), "has no certificate in PEM", "openssl x509"),
     "damaged": (
         lambda home: write(home / "alice.pem", (home / "alice.pem").read_bytes()[:200]),
         "the certificate or the key is damaged",
@@ -385,10 +384,10 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str, str]] = {
     ),
     "a certificate as key": (
         lambda home: write(home / "alice.key", (home / "alice.pem").read_bytes()),
-        "alice.key holds no private key in PEM form",
+        "alice.key has no private key in PEM format",
         "client_key",
     ),
-    "another key": (swapped, "belongs to another key than that in", "client_key"),
+    "another key": (swapped, "does not match the key in", "client_key"),
     "passphrase": (lambda home: encrypted(home, PrivateFormat.PKCS8), "has a passphrase", "openssl pkey -in"),
     "old passphrase": (
         lambda home: encrypted(home, PrivateFormat.TraditionalOpenSSL),
@@ -438,7 +437,7 @@ def test_a_key_without_a_certificate_is_an_error(run: Run, gateways: Gateways, u
 def test_a_certificate_without_its_key_names_the_setting_for_the_key(run: Run, gateways: Gateways, user: User) -> None:
     user(gateways(), client_cert="~/alice.pem")
     error = run("api", "/v1/models", "--json", exit=2).error
-    assert error["message"].endswith("alice.pem holds no private key in PEM form")
+    assert error["message"].endswith("alice.pem has no private key in PEM format")
     assert error["remedy"] == "litellmctl config set profiles.default.client_key KEY.pem"
 
 
@@ -487,7 +486,7 @@ def test_a_key_that_others_may_read_is_warned_about_once(
     gateway.on("/health/liveliness", "I'm alive!", times=None)
     found = {one["check"]: one for one in run("doctor", "--json", exit=None).json}
     assert found["files"]["status"] == "warn"
-    assert f"{home}/both.pem may be read by others" in found["files"]["detail"]
+    assert f"{home}/both.pem is readable by others" in found["files"]["detail"]
     assert f"chmod go-rwx {home}/both.pem" in found["files"]["remedy"]
     assert stat.S_IMODE((home / "both.pem").stat().st_mode) == mode
     gateway.unexpected.clear()
@@ -512,7 +511,7 @@ def test_doctor_says_that_one_is_asked_for(run: Run, gateways: Gateways, user: U
     user(gateways(version))
     found = {one["check"]: one for one in run("doctor", "--json", exit=3).json}
     assert found["tls"]["status"] == "fail"
-    assert "asks for a client certificate" in found["tls"]["detail"]
+    assert re.search("requires? a client certificate", found["tls"]["detail"])
     assert "config set profiles.default.client_cert" in found["tls"]["remedy"]
     assert found["proxy"]["detail"] == "needs tls"
 

@@ -9,6 +9,7 @@ import pytest
 
 from litellmctl.settings.definitions import MASK
 from tests.conftest import Run
+from tests.contract.signing_in import accept, sign_in
 from tests.fake_proxy import FakeProxy
 from tests.unit.settings.config_file import WORK, written
 
@@ -85,7 +86,7 @@ def test_unset_removes_a_setting_or_a_profile_and_is_idempotent(run: Run, config
     run("config", "set", "profiles.home.base_url", "https://home.example.com")
     run("config", "unset", "profiles.home.base_url")
     assert config.read_text().rstrip() == COMMENTED.rstrip()
-    assert "was not set" in run("config", "unset", "profiles.home.base_url").stderr
+    assert "is not set" in run("config", "unset", "profiles.home.base_url").stderr
     run("config", "set", "profiles.home.base_url", "https://home.example.com")
     run("config", "unset", "profiles.home")
     assert "home.example" not in config.read_text()
@@ -112,14 +113,14 @@ def test_list_of_profiles(run: Run, config: Path) -> None:
     ("key", "value", "words"),
     [
         ("bse_url", "x", 'Did you mean "base_url"?'),
-        ("profiles.work", "x", "names no setting"),
-        ("profiles.wo rk.mcp", "true", "not a profile name"),
+        ("profiles.work", "x", "is not a setting"),
+        ("profiles.wo rk.mcp", "true", "not a valid profile name"),
         ("mcp", "maybe", "true or false"),
         ("base_url", "llm.example.com", "no scheme"),
-        ("api_key", "sk-literal", "takes a reference"),
-        ("key_header", "x y", "not a header name"),
+        ("api_key", "sk-literal", "must be a reference"),
+        ("key_header", "x y", "not a valid header name"),
         ("headers", "x", "is a table"),
-        ("headers.a b", "x", "not a header name"),
+        ("headers.a b", "x", "not a valid header name"),
         ("default_profile", "wrok", 'Did you mean "work"?'),
     ],
 )
@@ -134,13 +135,13 @@ def test_a_bad_setting_is_exit_2_and_changes_nothing(run: Run, config: Path, key
     ("content", "words"),
     [
         ("[profiles.work\n", "line 1"),
-        ('a = "b"\n', "no setting is called"),
+        ('a = "b"\n', "unknown setting"),
         ("default_profile = 7\n", "not a text"),
         ("profiles = 7\n", "not a table"),
         ("[profiles]\nwork = 7\n", "not a table"),
         ("[profiles.work]\nmcp = 'yes'\n", "boolean"),
         ("[profiles.work]\nheaders = { a = 1 }\n", "header"),
-        ("[profiles.'a b']\n", "not a profile name"),
+        ("[profiles.'a b']\n", "not a valid profile name"),
         ("\xff", "not UTF-8"),
         ('default_profile = "gone"\n', 'no profile "gone"'),
     ],
@@ -196,6 +197,113 @@ def test_get_and_list_mask_keys(run: Run, home: Path) -> None:
 
 def test_set_refuses_a_key_and_says_nothing_of_it(run: Run, home: Path) -> None:
     refused = run("config", "set", "api_key", "sk-secret", exit=2)
-    assert "takes a reference" in refused.stderr
+    assert "must be a reference" in refused.stderr
     assert "sk-secret" not in refused + refused.stderr
     assert not (home / "config" / "config.toml").exists()
+
+
+# A setting that has no effect, and the URL in use
+
+
+def test_set_says_what_was_so_already_and_writes_nothing(run: Run, config: Path) -> None:
+    before = config.stat().st_mtime_ns
+    result = run("config", "set", "base_url", "https://llm.example.com/v1/")
+    assert result.stderr == "profiles.work.base_url is already https://llm.example.com\n"
+    assert run("config", "set", "headers.x-secret", "hunter2").stderr == (
+        f"profiles.work.headers.x-secret is already {MASK}\n"
+    )
+    assert (config.read_text(), config.stat().st_mtime_ns) == (COMMENTED, before)
+    assert "Set profiles.work.mcp to true" in run("config", "set", "mcp", "true").stderr  # the default, written down
+
+
+def test_unset_says_what_was_not_set(run: Run, config: Path) -> None:
+    assert run("config", "unset", "ca_bundle").stderr == "profiles.work.ca_bundle is not set\n"
+    assert run("config", "unset", "profiles.nosuch").stderr == "profiles.nosuch is not set\n"
+    assert config.read_text() == COMMENTED
+
+
+def signed_in(run: Run, home: Path, fake: FakeProxy) -> None:
+    accept(fake)
+    sign_in(run, fake)
+
+
+def test_the_url_in_use_is_that_of_a_login(run: Run, home: Path, fake: FakeProxy) -> None:
+    signed_in(run, home, fake)
+    assert run("config", "get", "base_url") == f"{fake.url}\n"
+    shown = run("config", "get", "base_url", terminal=True)
+    assert (shown, shown.stderr) == (f"{fake.url}\n", "from the stored login\n")
+    result = run("config", "set", "base_url", "https://other.example.com", NO_COLOR="1")
+    assert f"Warning: profile default is signed in to {fake.url}, which stays in use" in result.stderr
+    assert "litellmctl login --base-url https://other.example.com" in result.stderr
+    assert run("config", "get", "base_url", "--json").json == fake.url
+    rows = {row["key"]: row for row in run("config", "list", "--json").json}
+    assert rows["profiles.default.base_url"] == {
+        "key": "profiles.default.base_url",
+        "value": fake.url,
+        "source": "stored login",
+    }
+    assert "is already" in run("config", "set", "base_url", "https://other.example.com").stderr
+    assert run("config", "set", "base_url", fake.url).stderr.count("\n") == 1  # no warning
+    run("logout")
+    run("config", "unset", "base_url")
+    rows = {row["key"]: row for row in run("config", "list", "--json").json}
+    assert rows["profiles.default.base_url"]["source"] == "last login"
+
+
+def test_the_url_in_use_is_that_of_a_variable(run: Run, config: Path) -> None:
+    url = "http://127.0.0.1:9"
+    variables = {"LITELLM_BASE_URL": url, "LITELLMCTL_PROFILE": "default"}
+    assert run("config", "get", "base_url", **variables) == f"{url}\n"
+    rows = {row["key"]: row for row in run("config", "list", "--json", **variables).json}
+    assert rows["profiles.default.base_url"]["source"] == "LITELLM_BASE_URL"
+    assert rows["profiles.work.base_url"]["source"] == "config.toml"
+    assert run("config", "get", "profiles.work.base_url", "--base-url", url, **variables) == "https://llm.example.com\n"
+    assert run("config", "get", "base_url", "--base-url", "http://127.0.0.1:11", **variables).startswith(
+        "http://127.0.0.1:11"
+    )
+
+
+def test_a_url_that_is_not_valid_is_listed_as_it_is(run: Run, config: Path) -> None:
+    config.write_text('[profiles.default]\nbase_url = "x y"\n')
+    rows = {row["key"]: row for row in run("config", "list", "--json").json}
+    assert rows["profiles.default.base_url"] == {
+        "key": "profiles.default.base_url",
+        "value": "x y",
+        "source": "config.toml",
+    }
+    assert "profiles.default.base_url" in run("config", "get", "base_url", exit=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "origin", "remedy"),
+    [
+        (["--profile", "nosuch"], {}, "--profile", "litellmctl login --profile nosuch, to create it"),
+        ([], {"LITELLMCTL_PROFILE": "nosuch"}, "LITELLMCTL_PROFILE", "unset LITELLMCTL_PROFILE"),
+        ([], {}, "default_profile", "litellmctl config set default_profile default"),
+    ],
+)
+def test_a_profile_that_does_not_exist_is_refused_with_its_origin(
+    run: Run, config: Path, words: list[str], variables: dict[str, str], origin: str, remedy: str
+) -> None:
+    if origin == "default_profile":
+        config.write_text(COMMENTED.replace('"work"', '"nosuch"'))
+    for command in ("models", "whoami", "token"):
+        error = run(command, *words, "--json", exit=2, **variables).error
+        assert error["message"].startswith(f'no profile "nosuch" (from {origin}): {config} has only default, work')
+        assert error["remedy"] == remedy
+    # What shows the profiles works all the same.
+    listed = run("config", "list", "--profiles", *words, "--json", **variables).json
+    assert {row["name"]: row["default"] for row in listed} == {"default": False, "work": False}
+    run("config", "list", *words, **variables)
+    if origin == "default_profile":
+        run(*remedy.split()[1:])
+        run("config", "list")
+        assert run("models", exit=4).stderr
+
+
+@pytest.mark.parametrize("words", [["config", "list"], ["config", "list", "--profiles"]])
+def test_lists_fit_a_terminal(run: Run, config: Path, words: list[str]) -> None:
+    run("config", "set", "profiles.work.ca_bundle", "/a/long/path/to/" + "some/folder/" * 20 + "ca.pem")
+    run("config", "set", "profiles.home.base_url", "https://" + "very.long.name." * 12 + "example.com")
+    for line in run(*words, terminal=True, NO_COLOR="1", COLUMNS="80").splitlines():
+        assert len(line) <= 80

@@ -38,7 +38,7 @@ def test_nothing_configured_is_exit_4(run: Run) -> None:
 
 def test_a_key_without_a_url_is_exit_2(run: Run) -> None:
     result = run("models", "--json", exit=2, LITELLM_API_KEY="sk-x")
-    assert (result.error["code"], "no default URL" in result.error["message"]) == ("config", True)
+    assert (result.error["code"], "LITELLM_BASE_URL is not" in result.error["message"]) == ("config", True)
 
 
 def test_a_url_without_a_key_is_exit_4(run: Run) -> None:
@@ -67,7 +67,7 @@ def test_a_path_prefix_is_kept(run: Run, fake: FakeProxy) -> None:
         ("ftp://llm.example.com", "http"),
         ("https://", "no host"),
         ("https://llm.example.com?x=1", "query"),
-        ("https://llm.example.com:99999", "not a URL"),
+        ("https://llm.example.com:99999", "not a valid URL"),
         ("https://llm example.com", "space"),
         ("http://llm.example.com", "--allow-insecure-http"),
     ],
@@ -140,7 +140,8 @@ def test_a_profile_goes_before_the_environment_and_says_so_to_a_person(
     fake.models(row("gpt"), times=3)
     assert run("models", "--refresh").stderr == ""
     assert sent(fake) == "Bearer sk-mine"
-    assert "LITELLM_API_KEY not used" in run("models", "--refresh", terminal=True).stderr
+    said = " ".join(run("models", "--refresh", terminal=True, NO_COLOR="1").stderr.split())
+    assert said.startswith("Warning: LITELLM_API_KEY is ignored: profiles.default.api_key is used (pass --auth env")
     run("models", "--refresh", "--auth", "env")
     assert sent(fake) == "Bearer sk-env"
 
@@ -354,7 +355,7 @@ def test_google_that_never_answers_cannot_hold_us(
     ("content", "words"),
     [
         (None, "no such file"),
-        ("{", "not JSON"),
+        ("{", "not valid JSON"),
         ('{"type": "service_account", "private_key": "hidden"}', "service_account"),
         (json.dumps({**ADC, "refresh_token": ""}), "lacks refresh_token"),
     ],

@@ -100,7 +100,7 @@ def test_the_link_and_the_code_are_printed_whatever_is_silenced(run: Run, fake: 
         (link,) = [line for line in said.splitlines() if line.startswith("http")]
         assert link == f"{fake.url}/sso/key/generate?source=litellm-cli&key={LOGIN}"
         assert "Enter the code ABCD-EFGH there (10 minutes; Ctrl-C cancels)." in said.splitlines()
-        assert ("no browser here" in said) is (option == "-v")
+        assert ("no browser on this machine" in said) is (option == "-v")
 
 
 def test_no_secret_is_anywhere_but_in_the_vault(run: Run, fake: FakeProxy, home: Path) -> None:

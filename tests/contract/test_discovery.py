@@ -11,6 +11,7 @@ import pytest
 
 from tests.answers import answering
 from tests.conftest import Run
+from tests.contract.test_doctor import healthy
 from tests.fake_proxy import FakeProxy, error, row, shape
 
 FORBIDDEN: dict[str, Any] = {"status": 403, "body": {"detail": "Virtual key is not allowed to call this route."}}
@@ -79,7 +80,7 @@ def test_falls_back_to_health_and_asks_for_each_endpoint(run: Run, proxy: FakePr
     assert models["pool"]["input"] == ["text"]
     assert {model["source"] for model in models.values()} == {"health"}
     assert models["groq/meta-llama/llama-prompt-guard-2-22m"]["context_window"] == 5000
-    assert "left out openai/gpt-4o-mini: the proxy says it is unhealthy" in result.stderr
+    assert "skipped openai/gpt-4o-mini: the proxy reports it as unhealthy" in result.stderr
 
 
 def test_an_endpoint_without_id_or_detail_is_listed_with_its_facts_unknown(run: Run, proxy: FakeProxy) -> None:
@@ -87,12 +88,12 @@ def test_an_endpoint_without_id_or_detail_is_listed_with_its_facts_unknown(run: 
     endpoints = [{"model": "openai/no-id"}, {"model": "openai/no-detail", "model_id": "x"}, {"no": "model"}, "junk"]
     proxy.on("/health", {"healthy_endpoints": endpoints, "unhealthy_endpoints": []})
     proxy.on("/model/info?litellm_model_id=x", **FORBIDDEN)
-    result = run("models", "--json")
+    result = run("models", "--refresh", "--json")
     assert [(model["id"], model["complete"]) for model in result.json] == [
         ("openai/no-detail", False),
         ("openai/no-id", False),
     ]
-    assert "left out an entry (2 times): it has no name" in result.stderr
+    assert "skipped an entry (2 times): it has no name" in result.stderr
 
 
 def test_a_deployment_that_health_names_twice_is_one(run: Run, proxy: FakeProxy) -> None:
@@ -200,14 +201,27 @@ def test_verbose_names_requests_and_steps_but_no_secret(run: Run, proxy: FakePro
     proxy.models(row("gpt"))
     result = run("models", "-v", LITELLM_VERBOSE_DISCOVERY="1")
     assert "GET /model/info 200 " in result.stderr
-    assert "/model/info: 1 deployments" in result.stderr
+    assert "/model/info: 1 deployment\n" in result.stderr
     assert env["LITELLM_API_KEY"] not in result + result.stderr
 
 
 def test_placeholders_are_no_models(run: Run, proxy: FakeProxy) -> None:
     proxy.on("/model/info", **FORBIDDEN).on("/model_group/info", **FORBIDDEN)
     proxy.on("/v1/models", {"data": [{"id": "all-proxy-models"}, {"id": "acme/*"}, {"id": "gpt"}]})
-    result = run("models", "--json")
+    result = run("models", "--refresh", "--json")
     assert [model["id"] for model in result.json] == ["gpt"]
-    assert "left out all-proxy-models: it is a placeholder" in result.stderr
-    assert "left out acme/*" in result.stderr
+    assert "skipped all-proxy-models: it is a placeholder" in result.stderr
+    assert "skipped acme/*" in result.stderr
+
+
+def test_doctor_names_what_the_list_skips_and_a_report_does_not(run: Run, proxy: FakeProxy) -> None:
+    rows = [row("gpt"), row("mix"), row("mix", mode="embedding"), row(" ")]
+    healthy(proxy, **{"/model/info": {"body": {"data": rows}}})
+    result = run("doctor", "--fields", "check,detail", LITELLMCTL_KEYRING="off")
+    found = dict(line.split("\t") for line in result.splitlines())
+    assert found["discovery"] == (
+        "1 model from model_info, 2 skipped: an entry: it has no name (all: litellmctl models --all)"
+    )
+    report = run("doctor", "--report", LITELLMCTL_KEYRING="off")
+    assert "1 model from model_info, 2 skipped" in report
+    assert "it has no name" not in report

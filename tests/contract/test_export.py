@@ -9,6 +9,7 @@ import re
 import shlex
 import shutil
 import stat
+import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
@@ -17,14 +18,15 @@ from typing import Any
 
 import pytest
 
-from litellmctl.commands.export import FIELDS, TOOLS
+from litellmctl.commands.export import FIELDS
 from litellmctl.exporters import receipts
-from litellmctl.exporters.registry import EXPORTERS
+from litellmctl.exporters.registry import exporters
 from tests.conftest import Result, Run
 from tests.effort import less_than
 from tests.fake_proxy import FakeProxy, row
 
 KEY = "sk-test-0123456789abcdef"
+EXPORTERS = exporters()
 NAMES = sorted(EXPORTERS)
 THEIRS = {"OPENCODE_CONFIG", "CODEX_HOME", "LLM_USER_PATH", "CONTINUE_GLOBAL_DIR", "PI_CODING_AGENT_DIR"}
 FACTS = {
@@ -121,7 +123,7 @@ def test_writes_and_takes_back_byte_for_byte(run: Run, models: FakeProxy, home: 
             changes = [path for path in states[-1] if states[-2].get(path) != states[-1][path]]
             assert all(f"Wrote {path}" in results[-1].stderr for path in changes)
         else:
-            assert "has it already" in results[-1].stderr
+            assert "already up to date" in results[-1].stderr
         assert len(receipts_of(home)) == len(states) - 1
     assert len(states) > 1
     no_key(home, *results)
@@ -139,7 +141,7 @@ def test_writes_nothing_twice(run: Run, models: FakeProxy, home: Path, tool: str
     run("export", tool, "--write")
     before = {path: os.stat(path).st_mtime_ns for path in files(home)}
     result = run("export", tool, "--write")
-    assert "has it already" in result.stderr
+    assert "already up to date" in result.stderr
     assert {path: os.stat(path).st_mtime_ns for path in files(home)} == before
     assert len(receipts_of(home)) == 1
     assert run("export", tool, "--diff") == ""
@@ -153,7 +155,7 @@ def test_does_not_undo_what_was_edited_since(run: Run, models: FakeProxy, home: 
     before = files(home)
     error = run("export", tool, "--undo", "--json", exit=5).error
     assert error["code"] == "rejected"
-    assert f"{path} was edited since it was written" in error["message"]
+    assert f"{path} was edited since the last --write" in error["message"]
     assert str(receipts_of(home)[0]) in error["remedy"]
     assert len(receipts_of(home)) == 1
     # As it was, it is undone.
@@ -175,7 +177,7 @@ def test_a_file_of_the_users_that_is_gone_is_not_made_again(run: Run, models: Fa
     target.write_text("{}")
     run("export", "opencode", "--write")
     target.unlink()
-    assert "is gone since" in run("export", "opencode", "--undo", "--json", exit=5).error["message"]
+    assert "was removed since" in run("export", "opencode", "--undo", "--json", exit=5).error["message"]
 
 
 def test_a_kill_between_the_receipt_and_the_file_blocks_no_undo(
@@ -217,7 +219,7 @@ def test_nasty_names_of_models(run: Run, proxy: FakeProxy, home: Path, tool: str
     assert "root:" not in printed
     run("export", tool, "--write")
     assert files(home)
-    assert "has it already" in run("export", tool, "--write").stderr
+    assert "already up to date" in run("export", tool, "--write").stderr
     run("export", tool, "--undo")
     assert files(home) == {}
     assert not list(home.rglob("made"))
@@ -254,7 +256,10 @@ def test_lists_the_programs_and_which_are_here(run: Run, home: Path, env: dict[s
         "writes": 0,
     }
     table = run("export", "--list", terminal=True, PATH=str(program.parent))
-    assert re.search(r"opencode +opencode +yes +\S*/opencode\.json", table)
+    assert re.search(r"opencode +\x1b\[32myes\x1b\[0m +~/.config/opencode/opencode\.json\n", table)
+    assert run("export", "--list", PATH=str(program.parent)).splitlines()[0] == (
+        f"opencode\ttrue\t{home / '.config/opencode/opencode.json'}"
+    )
 
 
 def test_counts_the_writes_that_can_be_undone(run: Run, models: FakeProxy) -> None:
@@ -264,23 +269,23 @@ def test_counts_the_writes_that_can_be_undone(run: Run, models: FakeProxy) -> No
     assert rows == {**dict.fromkeys(EXPORTERS, 0), "opencode": 2}
 
 
-def test_every_program_of_the_help_is_there() -> None:
-    assert set(TOOLS) == set(EXPORTERS)
+def test_every_program_has_its_own_name() -> None:
+    assert {name: one.name for name, one in EXPORTERS.items()} == {name: name for name in NAMES}
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "which program?"),
+        ([], "missing argument TOOL"),
         (["emacs"], "emacs"),
-        (["codex", "--diff", "--write"], "--diff, --write and --undo"),
-        (["codex", "--write", "--undo"], "--diff, --write and --undo"),
-        (["codex", "--id", "My Proxy"], '"My Proxy" is no name'),
-        (["codex", "--id", "a.b"], '"a.b" is no name'),
-        (["codex", "--id", "../x"], '"../x" is no name'),
-        (["codex", "--id", ""], '"" is no name'),
-        (["codex", "--key-command", "it's"], "--key-command is no command"),
-        (["codex", "--key-command", " "], "--key-command is no command"),
+        (["codex", "--diff", "--write"], "use only one of --diff, --write, --undo"),
+        (["codex", "--write", "--undo"], "use only one of --diff, --write, --undo"),
+        (["codex", "--id", "My Proxy"], '"My Proxy" is not a valid name'),
+        (["codex", "--id", "a.b"], '"a.b" is not a valid name'),
+        (["codex", "--id", "../x"], '"../x" is not a valid name'),
+        (["codex", "--id", ""], '"" is not a valid name'),
+        (["codex", "--key-command", "it's"], "--key-command is not a valid command"),
+        (["codex", "--key-command", " "], "--key-command is not a valid command"),
     ],
 )
 def test_bad_words_are_refused(run: Run, home: Path, proxy: FakeProxy, words: list[str], message: str) -> None:
@@ -297,7 +302,7 @@ def test_only_some_models(run: Run, models: FakeProxy) -> None:
     found = json.loads(run("export", "opencode", "--models", "gpt-*", "--models", "GROQ/*"))
     assert list(found["provider"]["litellm"]["models"]) == ["gpt-4o", "groq/openai/gpt-oss-120b"]
     error = run("export", "opencode", "--models", "gtp-4o", "--json", exit=2).error
-    assert error["message"].startswith("no model to export")
+    assert error["message"].startswith("no models match")
     assert "gpt-4o" in error["message"]
 
 
@@ -433,13 +438,13 @@ def _pipe(path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "code", "message"),
     [
-        (lambda path: path.write_text('{"a": 1,\n  b}'), 2, "(line 2, column 3): a value is missing"),
-        (lambda path: path.write_text('["a"]'), 2, "the whole is not a"),
+        (lambda path: path.write_text('{"a": 1,\n  b}'), 2, "line 2, column 3: a value is missing"),
+        (lambda path: path.write_text('["a"]'), 2, "the file is not a"),
         (lambda path: path.write_text('{"provider": "x"}'), 2, "provider is not a"),
         (lambda path: path.write_bytes(b'{"a": "\xff"}'), 1, "it is not UTF-8 text"),
         (lambda path: path.write_bytes(b'{"a": "' + b"x" * 65 * 2**20 + b'"}'), 1, "it is larger than 64 MiB"),
         (lambda path: path.chmod(0o444), 1, "it is read-only"),
-        (_linked_to_nothing, 1, "it is a link to nothing"),
+        (_linked_to_nothing, 1, "it is a broken link"),
         (_folder, 1, "it is not a file"),
         (_pipe, 1, "it is not a file"),
     ],
@@ -469,7 +474,7 @@ def test_somebody_elses_file_is_left_as_it_is(
     monkeypatch.setattr(receipts.os, "geteuid", lambda: written.stat().st_uid + 1)
     error = run("export", "opencode", "--write", "--json", exit=1).error
     assert error["code"] == "file"
-    assert "it belongs to somebody else" in error["message"]
+    assert "it belongs to another user" in error["message"]
     assert written.read_bytes() == OPENCODE.encode()
     assert not receipts_of(home)
 
@@ -502,7 +507,7 @@ def test_a_file_that_changes_meanwhile_is_left_as_it_is(
     monkeypatch.setattr(receipts, "changed", and_edited)
     error = run("export", "opencode", "--write", "--json", exit=1).error
     assert error["code"] == "file"
-    assert "it was changed just now by somebody else" in error["message"]
+    assert "another program has just changed it" in error["message"]
     assert written.read_text() == "{}"
     assert not receipts_of(home)
 
@@ -604,3 +609,49 @@ def test_is_a_process_that_needs_no_terminal(run_process: Run, models: FakeProxy
     shutil.rmtree(home / "cache", ignore_errors=True)
     done = run_process("export", "opencode", "--json")
     assert json.loads(json.loads(done))["provider"]["litellm"]
+
+
+# ---- on a terminal ----
+
+
+def test_a_diff_has_colours_on_a_terminal_only(run: Run, models: FakeProxy, home: Path) -> None:
+    path = home / ".config/opencode/opencode.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('{\n  "provider": {"litellm": {"name": "Old"}}\n}\n')
+    shown = run("export", "opencode", "--diff", terminal=True, FORCE_COLOR="1").splitlines()
+    assert shown[0] == f"\x1b[1m--- {path}\x1b[0m"
+    assert any(re.match(r"\x1b\[36m@@ .*\x1b\[0m$", line) for line in shown)
+    assert any(re.match(r"\x1b\[31m-.*Old.*\x1b\[0m$", line) for line in shown)
+    assert any(re.match(r"\x1b\[32m\+.*\x1b\[0m$", line) for line in shown)
+    plain = run("export", "opencode", "--diff")
+    assert "\x1b" not in plain
+    assert run("export", "opencode", "--diff", "--json", terminal=True, FORCE_COLOR="1").json + "\n" == plain
+
+
+def test_the_list_fits_the_terminal(run: Run, home: Path) -> None:
+    for columns in (40, 80, 120):
+        table = run("export", "--list", "-o", "table", COLUMNS=str(columns)).splitlines()
+        assert len(table) == len(NAMES) + 1
+        assert [line for line in table if len(line) > columns] == []
+    assert "~/.claude/settings.json" in run("export", "--list", "-o", "table", COLUMNS="80")
+
+
+def test_undo_says_which_files_it_removes(run: Run, models: FakeProxy, home: Path) -> None:
+    path = home / ".codex/config.toml"
+    run("export", "codex", "--write")
+    assert run("export", "codex", "--undo").stderr == f"✓ Removed {path}, as before the write\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("# mine\n")
+    run("export", "codex", "--write")
+    assert run("export", "codex", "--undo").stderr == f"✓ Restored {path}\n"
+
+
+def test_help_imports_no_exporter(env: dict[str, str]) -> None:
+    code = (
+        "import sys; sys.argv[1:] = ['export', '--help']\n"
+        "from litellmctl.__main__ import main\n"
+        "try: main()\n"
+        "finally: print(*sorted(n for n in sys.modules if n.startswith('litellmctl.exporters.')), file=sys.stderr)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert result.stderr.split() == ["litellmctl.exporters.registry"]

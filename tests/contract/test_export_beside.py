@@ -78,7 +78,7 @@ def test_opencode_jsonc_is_edited_where_there_is_one(
     assert f'"baseURL": "{models.url}/v1"' in after["opencode.jsonc"]
     assert "old.example" not in after["opencode.jsonc"]
     assert ("// opencode makes this" in after["opencode.jsonc"]) is ("// opencode makes" in before["opencode.jsonc"])
-    assert "has it already" in run("export", "opencode", "--write").stderr
+    assert "already up to date" in run("export", "opencode", "--write").stderr
     run("export", "opencode", "--undo")
     assert contents(folder) == before
 
@@ -89,7 +89,7 @@ def test_what_was_written_before_there_was_a_jsonc_is_undone_where_it_is(
     run("export", "opencode", "--write")
     (folder / "opencode.jsonc").write_text(JSONC)
     warned = run("export", "opencode", "--write").stderr
-    assert f"{folder / 'opencode.json'} has provider.litellm too" in warned
+    assert f"{folder / 'opencode.json'} also has provider.litellm" in warned
     run("export", "opencode", "--undo")
     assert contents(folder)["opencode.jsonc"] == JSONC
     run("export", "opencode", "--undo")
@@ -119,7 +119,7 @@ def test_a_list_that_would_hide_the_provider_is_changed_too(
     assert order(done, told, f"Wrote {path}") == sorted(order(done, told, f"Wrote {path}"))
     assert now in path.read_text("utf-8")
     again = run("export", "opencode", "--write").stderr
-    assert ("has it already" in again, told in again) == (True, False)
+    assert ("already up to date" in again, told in again) == (True, False)
     run("export", "opencode", "--undo")
     assert contents(folder) == {name: before}
 

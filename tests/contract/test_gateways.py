@@ -137,7 +137,7 @@ def test_a_spent_budget_is_one_request_and_the_remedy_names_it(
     proxy.on("/model/info", **error(status, words, "None"))
     failed = run("models", "--json", exit=5 if status == 400 else 3).error
     assert words in failed["message"]
-    assert f"raise {budget} or wait until it is reset" in failed["remedy"]
+    assert f"raise {budget} or wait until it resets" in failed["remedy"]
     assert proxy.asked == ["/model/info"]
 
 
@@ -226,7 +226,7 @@ def test_a_refused_password_of_an_http_proxy_is_sent_once_and_never_shown(
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize(
     ("offered", "words"),
-    [("Basic realm=x", "wants a user name and a password"), ("NTLM", "by NTLM"), ("Negotiate", "by Nego")],
+    [("Basic realm=x", "requires a user name and a password"), ("NTLM", "with NTLM"), ("Negotiate", "with Nego")],
 )
 def test_what_an_http_proxy_wants_is_said(
     run: Run, env: dict[str, str], http_proxy: Any, scheme: str, offered: str, words: str

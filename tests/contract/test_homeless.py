@@ -126,4 +126,4 @@ def test_a_bundle_below_a_home_is_not_looked_for_here(here: Here, checkout: Path
     (checkout / "~" / "bundle.pem").write_text("somebody else's authorities")
     variables = {"LITELLM_BASE_URL": "https://127.0.0.1:9", "LITELLM_API_KEY": "sk-a"}
     result = here("models", exit=2, REQUESTS_CA_BUNDLE="~/bundle.pem", **variables)
-    assert "below a home folder that is not known" in result.stderr
+    assert "cannot expand ~ in ~/bundle.pem" in result.stderr

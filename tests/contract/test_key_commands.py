@@ -44,7 +44,7 @@ def test_a_helper_that_comes_back_to_itself_fails_at_once(
     file.write_text(f"echo x >> {runs}\n{script}\n")
     result = run_process("token", "--json", exit=2, LITELLM_API_KEY_HELPER=f"sh {file}")
     assert result.error["code"] == "config"
-    assert "must read another profile" in result.error["remedy"]
+    assert "must use another profile" in result.error["remedy"]
     assert len(runs.read_text().split()) == 1
     assert proxy.requests == []
 

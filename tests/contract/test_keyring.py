@@ -71,7 +71,7 @@ def test_the_secret_goes_into_the_keyring_alone_and_leaves_it(
     run: Run, fake: FakeProxy, home: Path, memory: Memory
 ) -> None:
     accept(fake)
-    assert "The secret is in the keyring (Memory)" in sign_in(run, fake).stderr
+    assert " (keyring)\n" in sign_in(run, fake).stderr
     login = login_of(home)
     assert (login["storage"], list(memory.items), secrets_in(home)) == ("keyring", [login["id"]], {})
     assert KEY.encode() not in b"".join(kept(home).values())
@@ -121,7 +121,7 @@ def test_a_secret_that_remains_from_before_is_told_at_logout(
     sign_in(run, fake, "--storage", "file", key=SECOND)
     failure = run("logout", "--json", exit=1).error
     assert failure["message"] == "the secret of profile default remains in the keyring: it is locked"
-    assert failure["remedy"] == "litellmctl logout again, once that is mended"
+    assert failure["remedy"] == "fix that, and run litellmctl logout again"
     assert (secrets_in(home), list(memory.items), discarded(home)) == ({}, [first], [["keyring", first]])
     memory.locked = set()
     run("logout")
@@ -155,7 +155,7 @@ def test_a_secret_that_cannot_be_read_is_never_a_reason_to_use_another_credentia
     memory.locked = set()
     memory.items.clear()
     failure = run("token", "--json", exit=1, LITELLM_BASE_URL=fake.url, LITELLM_API_KEY="sk-other").error
-    assert failure["message"] == "the stored login's secret is not in the keyring any more"
+    assert failure["message"] == "the secret of the stored login is no longer in the keyring"
     assert failure["remedy"] == "litellmctl login"
 
 
@@ -168,6 +168,6 @@ def test_nothing_is_renewed_where_the_keyring_could_not_keep_it(
     memory.locked = {"set"}
     failure = run("token", "--json", exit=1).error
     assert failure["code"] == "keyring"
-    assert failure["message"] == "the token cannot be renewed, since its keyring cannot be written: it is locked"
+    assert failure["message"] == "cannot refresh the token, because its keyring cannot be written: it is locked"
     assert failure["remedy"] == "litellmctl login --sso --storage file"
     assert fake.requests == []

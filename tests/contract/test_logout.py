@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,17 @@ from tests.contract.signing_in import (
     SSO,
     accept,
     at,
+    expire,
     files_with,
     kept,
     login_of,
     make_key,
     posted,
     revokes,
+    secret_of,
     secrets_in,
     sign_in,
+    unfolded,
 )
 from tests.fake_proxy import FakeProxy, error
 from tests.logins import CLIENT, OLD_REFRESH, Files, json_web_token
@@ -136,7 +140,7 @@ def test_of_all_the_others_are_signed_out_where_one_cannot_be(
     result = run("logout", "--all", "--json", exit=1)
     assert result.error["code"] == "keyring"
     assert f"the secret of profile {failing} remains in the keyring" in result.error["message"]
-    assert result.stderr.count("✓ Signed out of") == 1
+    assert result.stderr.count("Signed out of") == 1
     logins = json.loads((home / "config/logins.json").read_text())["logins"]
     assert list(logins) == [failing]
     assert len(files_with(home, KEY) | files_with(home, SECOND)) == 1
@@ -237,10 +241,176 @@ def test_revoke_key_deletes_the_key_at_the_proxy(
     assert secrets_in(home) == {}
 
 
-def test_a_virtual_key_is_kept_at_the_proxy_where_nobody_says_otherwise(run: Run, fake: FakeProxy) -> None:
-    with_virtual_key(run, fake)
-    run("logout")
+@pytest.mark.parametrize("option", [[], ["--keep-key"]])
+@pytest.mark.parametrize("profile", ["default", "work"])
+def test_a_virtual_key_is_kept_without_a_terminal_and_named_with_the_command_that_deletes_it(
+    run: Run, fake: FakeProxy, home: Path, option: list[str], profile: str
+) -> None:
+    with_virtual_key(run, fake, "--profile", profile)
+    alias = login_of(home, profile)["key_alias"]
+    result = run("logout", "--profile", profile, *option)
     assert fake.requests == []
+    command = f"""litellmctl api /key/delete -F 'key_aliases=["{alias}"]'"""
+    if profile != "default":
+        command += " --profile work"
+    assert (
+        f'Kept the virtual key "{alias}" at {fake.url}. To delete it, sign in there again and run: {command}\n'
+        in result.stderr
+    )
+    # The command is the one that works.
+    accept(fake)
+    sign_in(run, fake, "--profile", profile)
+    fake.on("/key/delete", {"deleted_keys": [alias]}, method="POST")
+    run(*shlex.split(command)[1:])
+    assert posted(fake) == [("/key/delete", f"Bearer {KEY}", {"key_aliases": [alias]})]
+
+
+@pytest.mark.parametrize(
+    ("answered", "deletes"), [("y\n", True), ("YES\n", True), ("n\n", False), ("\n", False), ("", False)]
+)
+def test_a_person_is_asked_what_becomes_of_the_virtual_key(
+    run: Run, fake: FakeProxy, home: Path, answered: str, deletes: bool
+) -> None:
+    with_virtual_key(run, fake)
+    alias = login_of(home)["key_alias"]
+    if deletes:
+        fake.on("/key/delete", {"deleted_keys": [MADE]}, method="POST")
+    result = run("logout", terminal=True, stdin=answered)
+    assert f'Delete the virtual key "{alias}" at {fake.url}? [y/N] ' in unfolded(result)
+    assert ("Kept the virtual key" in result.stderr) is not deletes
+    assert posted(fake) == ([("/key/delete", f"Bearer {MADE}", {"keys": [MADE]})] if deletes else [])
+    assert secrets_in(home) == {}
+
+
+@pytest.mark.parametrize("option", ["--revoke-key", "--keep-key", "--offline"])
+def test_what_is_known_of_the_virtual_key_is_not_asked(run: Run, fake: FakeProxy, option: str) -> None:
+    with_virtual_key(run, fake)
+    if option == "--revoke-key":
+        fake.on("/key/delete", {"deleted_keys": [MADE]}, method="POST")
+    result = run("logout", option, terminal=True)
+    assert "[y/N]" not in result.stderr
+    assert ("Kept the virtual key" in result.stderr) is (option != "--revoke-key")
+
+
+def test_a_login_of_an_older_release_has_a_key_without_a_name(run: Run, fake: FakeProxy, home: Path) -> None:
+    with_virtual_key(run, fake)
+    path = home / "config/logins.json"
+    content = json.loads(path.read_text())
+    del content["logins"]["default"]["key_alias"]
+    path.write_text(json.dumps(content))
+    result = run("logout", terminal=True, stdin="\n")
+    assert f"Delete the virtual key of this login at {fake.url}? [y/N] " in unfolded(result)
+    assert f"To delete it, open {fake.url}/ui (Virtual Keys)." in unfolded(result)
+
+
+def test_a_virtual_key_that_has_expired_is_not_worth_a_question(run: Run, fake: FakeProxy, home: Path) -> None:
+    with_virtual_key(run, fake)
+    expire(home)
+    result = run("logout", terminal=True)
+    assert unfolded(result) == f"✓ Signed out of {fake.url} (profile default)"
+
+
+def test_to_delete_and_to_keep_the_key_are_exit_2(run: Run, fake: FakeProxy, home: Path) -> None:
+    with_virtual_key(run, fake)
+    before = kept(home)
+    for words in (["--revoke-key", "--keep-key"], ["--keep-key", "--revoke-key"]):
+        for command in (["logout"], ["login", "--with-token", fake.url]):
+            assert "--keep-key" in run(*command, *words, exit=2, stdin=KEY).stderr
+    assert (fake.requests, kept(home)) == ([], before)
+
+
+def test_ctrl_c_at_the_question_leaves_everything_as_it_was(
+    run: Run, fake: FakeProxy, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_virtual_key(run, fake)
+    before = kept(home)
+
+    def interrupt(*_: Any, **__: Any) -> bool:
+        raise KeyboardInterrupt
+
+    accept(fake)
+    with monkeypatch.context() as patch:
+        patch.setattr("litellmctl.terminal.console.Console.confirm", interrupt)
+        run("logout", terminal=True, exit=130)
+        fake.on(SSO, {"sso_configured": False})
+        run("login", fake.url, terminal=True, stdin=f"{SECOND}\n", exit=130)
+    assert kept(home) == before
+    assert posted(fake) == []
+    assert run("token") == f"{MADE}\n"
+
+
+@pytest.mark.parametrize("option", [[], ["--keep-key"], ["--revoke-key"]])
+def test_the_virtual_key_of_a_login_that_is_replaced_is_deleted_only_if_that_is_said(
+    run: Run, fake: FakeProxy, home: Path, option: list[str]
+) -> None:
+    with_virtual_key(run, fake)
+    alias = login_of(home)["key_alias"]
+    accept(fake)
+    fake.on("/key/delete", {"deleted_keys": [MADE]}, method="POST", times=None)
+    result = sign_in(run, fake, *option)
+    deletes = option == ["--revoke-key"]
+    assert posted(fake) == ([("/key/delete", f"Bearer {MADE}", {"keys": [MADE]})] if deletes else [])
+    if deletes:
+        assert f'Deleted the virtual key "{alias}" at {fake.url}.\n' in result.stderr
+    else:
+        assert f'Kept the virtual key "{alias}" at {fake.url}. To delete it, run: litellmctl api' in result.stderr
+    assert run("token") == f"{KEY}\n"
+
+
+@pytest.mark.parametrize(("answered", "deletes"), [("y\n", True), ("\n", False)])
+def test_a_person_who_signs_in_again_is_asked_about_the_virtual_key(
+    run: Run, fake: FakeProxy, home: Path, answered: str, deletes: bool
+) -> None:
+    with_virtual_key(run, fake)
+    accept(fake).on(SSO, {"sso_configured": False})
+    fake.on("/key/delete", {"deleted_keys": [MADE]}, method="POST", times=None)
+    result = run("login", fake.url, terminal=True, stdin=f"{KEY}\n{answered}")
+    assert unfolded(result).count("[y/N]") == 1
+    assert len(posted(fake)) == deletes
+    assert secret_of(home)["token"] == KEY
+
+
+def test_a_replaced_key_that_cannot_be_deleted_is_a_warning_and_named(run: Run, fake: FakeProxy, home: Path) -> None:
+    with_virtual_key(run, fake)
+    accept(fake).on("/key/delete", method="POST", **error(403, "not allowed"))
+    result = sign_in(run, fake, "--revoke-key")
+    assert "Warning: cannot delete the virtual key" in result.stderr
+    assert "Kept the virtual key" in result.stderr
+    assert secret_of(home)["token"] == KEY
+
+
+def test_a_login_with_the_same_virtual_key_keeps_it_and_its_name(run: Run, fake: FakeProxy, home: Path) -> None:
+    with_virtual_key(run, fake)
+    before = login_of(home)
+    accept(fake)
+    result = sign_in(run, fake, "--revoke-key", key=MADE)
+    after = login_of(home)
+    assert posted(fake) == []
+    assert "virtual key" not in result.stderr
+    assert (after["kind"], after["key_alias"]) == ("virtual_key", before["key_alias"])
+
+
+def test_a_login_elsewhere_says_that_the_key_needs_a_sign_in_there(run: Run, fake: FakeProxy) -> None:
+    with_virtual_key(run, fake)
+    other = FakeProxy()
+    accept(other)
+    said = sign_in(run, other).stderr
+    other.close()
+    assert f"at {fake.url}. To delete it, sign in there again and run: litellmctl api" in said
+
+
+def test_json_says_which_key_was_kept(run: Run, fake: FakeProxy, home: Path) -> None:
+    with_virtual_key(run, fake, "--profile", "work")
+    alias = login_of(home, "work")["key_alias"]
+    accept(fake)
+    sign_in(run, fake)
+    rows = [
+        {"profile": "work", "base_url": fake.url, "key_alias": alias, "key_deleted": False},
+        {"profile": "default", "base_url": fake.url, "key_alias": None, "key_deleted": None},
+    ]
+    assert run("logout", "--all", "--json").json == rows
+    assert run("logout", "--json").json == [{**rows[1], "base_url": None}]
+    assert run("logout", "--all", "--json").json == []
 
 
 @pytest.mark.parametrize(
@@ -263,6 +433,7 @@ def test_a_key_that_cannot_be_deleted_leaves_the_login_as_it_was(
     fake.on("/key/delete", method="POST", **answered)
     result = run("logout", "--revoke-key", "--json", exit=code)
     assert result.error["code"] == error_code
+    assert result.error["message"].startswith("cannot delete the virtual key")
     assert len(fake.requests) == 1
     assert kept(home) == before
     assert run("token") == f"{MADE}\n"
@@ -282,7 +453,7 @@ def test_of_all_only_those_with_a_virtual_key_have_one_deleted(run: Run, fake: F
     sign_in(run, fake)
     fake.on("/key/delete", {"deleted_keys": [MADE]}, method="POST")
     result = run("logout", "--all", "--revoke-key")
-    assert result.stderr.count("--revoke-key: this login made no virtual key") == 1
+    assert result.stderr.count("--revoke-key is ignored: this login did not make a virtual key") == 1
     assert posted(fake) == [("/key/delete", f"Bearer {MADE}", {"keys": [MADE]})]
     assert secrets_in(home) == {}
 
@@ -300,7 +471,7 @@ def test_a_key_of_ones_own_is_not_deleted(run: Run, fake: FakeProxy) -> None:
     accept(fake)
     sign_in(run, fake)
     fake.requests.clear()
-    assert "--revoke-key: this login made no virtual key" in run("logout", "--revoke-key").stderr
+    assert "--revoke-key is ignored: this login did not make a virtual key" in run("logout", "--revoke-key").stderr
     assert fake.requests == []
 
 
@@ -356,7 +527,7 @@ def test_a_sign_in_that_cannot_be_ended_at_the_proxy_is_ended_here(
     files.keep(fake.url, left=DAY)
     revokes(fake, **answer)
     result = run("logout")
-    assert "could not be revoked" in result.stderr
+    assert "cannot revoke the sign-in" in result.stderr
     assert OLD_REFRESH not in result.stderr
     assert not Path(files.vault.path).exists()
     assert files.logins.read().by_profile == {}
@@ -365,7 +536,7 @@ def test_a_sign_in_that_cannot_be_ended_at_the_proxy_is_ended_here(
 
 def test_a_logout_without_the_network(run: Run, fake: FakeProxy, files: Files) -> None:
     files.keep(fake.url, left=DAY)
-    assert "could not be revoked" in run("logout", "--offline").stderr
+    assert "cannot revoke the sign-in" in run("logout", "--offline").stderr
     assert not Path(files.vault.path).exists()
     assert fake.requests == []
 
@@ -374,5 +545,5 @@ def test_a_logout_sends_nothing_to_an_endpoint_that_somebody_moved(
     run: Run, fake: FakeProxy, evil: FakeProxy, files: Files
 ) -> None:
     files.keep(fake.url, left=DAY, revocation_endpoint=f"{evil.url}/revoke")
-    assert "could not be revoked" in run("logout").stderr
+    assert "cannot revoke the sign-in" in run("logout").stderr
     assert not Path(files.vault.path).exists()

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from litellmctl.terminal.cells import width
 from tests.conftest import Run
 from tests.contract.tools import (
     ADD,
@@ -63,15 +64,15 @@ def test_servers_have_their_keys_in_order(run: Run, proxy: FakeProxy) -> None:
 def test_servers_in_the_other_formats(run: Run, proxy: FakeProxy) -> None:
     offering(proxy, *TWO, rows=[server("down", health_check_error="no route\nto host")], down="unreachable")
     assert run("mcp", "servers", "-o", "table").splitlines() == [
-        "NAME   STATUS       TOOLS  ID        ERROR",
-        "down   unreachable      ?  id-down   no route to host",
-        "lab    ok               1  id-lab    -",
-        "stdio  ok               1  id-stdio  -",
+        "NAME   STATUS       TOOLS  ERROR             ID",
+        "down   unreachable      ?  no route to host  id-down",
+        "lab    ok               1  -                 id-lab",
+        "stdio  ok               1  -                 id-stdio",
     ]
     assert run("mcp", "servers").splitlines() == [
-        "down\tid-down\t\tunreachable\t\tno route to host",
-        "lab\tid-lab\t\tok\t1\t",
-        "stdio\tid-stdio\t\tok\t1\t",
+        "down\tunreachable\t\tno route to host\tid-down",
+        "lab\tok\t1\t\tid-lab",
+        "stdio\tok\t1\t\tid-stdio",
     ]
     assert list(csv.DictReader(run("mcp", "servers", "-o", "csv").splitlines()))[1]["tools"] == "1"
     lines = run("mcp", "servers", "-o", "jsonl").splitlines()
@@ -82,13 +83,13 @@ def test_servers_in_the_other_formats(run: Run, proxy: FakeProxy) -> None:
 
 def test_a_server_that_is_down_is_a_warning_and_with_strict_exit_3(run: Run, proxy: FakeProxy) -> None:
     offering(proxy, *TWO, down="unreachable")
-    for command in (("mcp", "servers"), ("mcp", "list")):
+    for command, warning in ((("mcp", "servers"), ""), (("mcp", "list"), "Warning: MCP server down is unreachable\n")):
         result = run(*command)
         assert len(result.splitlines()) >= 2
-        assert result.stderr == "Warning: the MCP server down is unreachable\n"
+        assert result.stderr == warning  # the table of servers says so itself
         strict = run(*command, "--strict", exit=3)
         assert strict == result
-        assert strict.stderr.splitlines()[1] == "Error: MCP servers without an answer: down"
+        assert strict.stderr.startswith(f"{warning}Error: cannot reach MCP server down\n")
         as_json = run(*command, "--strict", "--json", exit=3)
         assert len(as_json.json) >= 2
         assert as_json.error["code"] == "server_error"
@@ -158,12 +159,12 @@ def test_tools_in_the_other_formats(run: Run, proxy: FakeProxy) -> None:
     offering(proxy, *TWO, tool("long", description="First line, " + "x" * 100 + "\nSecond"))
     table = run("mcp", "list", "-o", "table").splitlines()
     assert [line.split()[0] for line in table] == ["TOOL", "lab/add", "lab/long", "stdio/ping"]
-    assert table[2].endswith("x…")
-    assert len(table[2]) < 90
-    tsv = run("mcp", "list").splitlines()
-    assert [line.count("\t") for line in tsv] == [8] * 3
-    assert tsv[0].split("\t")[:6] == ["lab", "id-lab", "add", "mcp_lab_add", "", "Does add."]
-    assert json.loads(tsv[0].split("\t")[6]) == ADD
+    assert run("mcp", "list").splitlines() == [
+        "lab/add\tDoes add.",
+        f"lab/long\tFirst line, {'x' * 100} Second",
+        "stdio/ping\tDoes ping.",
+    ]
+    assert run("mcp", "list", "--fields", "tool").splitlines() == ["mcp_lab_add", "mcp_lab_long", "mcp_stdio_ping"]
     rows = list(csv.DictReader(run("mcp", "list", "-o", "csv").splitlines()))
     assert list(rows[0]) == TOOL_KEYS
     as_json = run("mcp", "list", "--json").json
@@ -186,7 +187,9 @@ def test_tools_of_servers_and_of_names(run: Run, proxy: FakeProxy) -> None:
     )
     assert listed("--server", "github", "--server", "crm", "--filter", "get_*") == ["crm/get_user", "github/get_issue"]
     assert listed("--filter", "*issue*") == ["github/create_issue", "github/get_issue"]
-    assert listed("--filter", "crm/*", "--filter", "GET") == ["crm/get_user", "stdio/Get"]
+    assert listed("--filter", "crm/*", "--filter", "*/GET") == ["crm/get_user", "stdio/Get"]
+    assert listed("--filter", "ISSUE") == listed("--filter", "b/") == ["github/create_issue", "github/get_issue"]
+    assert listed("--filter", "get?issue", "--filter", "user") == ["crm/get_user", "github/get_issue"]
     assert listed("--filter", "nothing") == []
     unknown = run("mcp", "list", "--server", "githb", "--json", exit=5)
     assert (unknown, unknown.error["code"]) == ("", "not_found")
@@ -255,11 +258,11 @@ def test_bad_entries_are_left_out_alone_and_counted(run: Run, proxy: FakeProxy) 
     good = tool("good")
     proxy.on(LIST, {"tools": [*NAMELESS, good, good, tool("good", server="other"), *NAMELESS]}, times=None)
     proxy.on(SERVERS, [], times=None)
-    result = run("mcp", "list", "--json")
-    assert [(one["server"], one["name"]) for one in result.json] == [("lab", "good"), ("other", "good")]
+    result = run("mcp", "list")
+    assert result.splitlines() == ["lab/good\tDoes good.", "other/good\tDoes good."]
     assert result.stderr.splitlines() == [
-        f"left out {2 * len(NAMELESS)} tools without a name or a server",
-        "left out 1 tool offered twice by one server",
+        f"skipped {2 * len(NAMELESS)} tools without a name or a server",
+        "skipped 1 tool that a server lists twice",
     ]
     assert run("mcp", "list").stderr == result.stderr  # from the cache too
     assert run("mcp", "servers").stderr == result.stderr
@@ -270,7 +273,7 @@ def test_no_more_than_4096_tools_are_taken(run: Run, proxy: FakeProxy) -> None:
     offering(proxy, *(tool(f"tool_{number:04}") for number in range(4099)))
     result = run("mcp", "list", "--fields", "name")
     assert (len(result.splitlines()), result.splitlines()[-1]) == (4096, "tool_4095")
-    assert result.stderr == "left out 3 tools beyond the first 4096\n"
+    assert result.stderr == "skipped 3 tools beyond the first 4,096\n"
     start = time.monotonic()
     assert 'Did you mean "tool_0815"' in run("mcp", "show", "tol_0815", exit=5).stderr
     assert time.monotonic() - start < 10
@@ -298,10 +301,11 @@ def test_show_is_a_page_for_a_person(run: Run, proxy: FakeProxy) -> None:
         "Enum, number and boolean.",
         "Two lines.",
         "",
-        "PARAMETER         TYPE     DEFAULT  ALLOWED                  DESCRIPTION",
-        "value (required)  number                                     The temperature.",
-        'unit (required)   string            "celsius", "fahrenheit"',
-        "precise           boolean  false",
+        "Parameters:",
+        "  value    number, required",
+        "           The temperature.",
+        '  unit     string, required; one of "celsius", "fahrenheit"',
+        "  precise  boolean, default false",
         "",
         "Example:",
         "  litellmctl mcp call lab/convert value=1.5 unit=celsius",
@@ -317,10 +321,11 @@ def test_the_examples_can_be_called(run: Run, proxy: FakeProxy) -> None:
     offering(proxy, *(tool(name, schema) for name, schema in schemas.items()))
     proxy.on(CALL, answer("done"), method="POST", times=len(schemas))
     for name in schemas:
-        line = run("mcp", "show", f"lab/{name}", "-o", "table").splitlines()[-1]
-        program, *arguments = shlex.split(line)
+        line = run("mcp", "show", f"lab/{name}", "-o", "table").partition("Example:\n")[2]
+        program, *arguments = shlex.split(line.replace("\\\n", ""))
         assert (program, run(*arguments)) == ("litellmctl", "done\n")
-    assert calls(proxy)[2].json["arguments"] == {"person": {"name": "...", "age": 1, "address": {"street": "..."}}}
+    address = {"street": "STREET"}
+    assert calls(proxy)[2].json["arguments"] == {"person": {"name": "NAME", "age": 1, "address": address}}
 
 
 def test_show_in_the_other_formats(run: Run, proxy: FakeProxy) -> None:
@@ -367,9 +372,9 @@ def test_two_servers_of_one_name_are_told_apart_by_their_ids(run: Run, proxy: Fa
         ("mcp_lab_ad", 'Did you mean "mcp_lab_add"?'),
         ("pimg", 'Did you mean "ping"?'),
         ("labb/add", 'no MCP server "labb". Did you mean "lab"?'),
-        ("zzz", 'no MCP tool "zzz".'),
-        ("zzz/qqq", 'no MCP server "zzz".'),
-        ("", 'no MCP tool "".'),
+        ("zzz", 'no MCP tool "zzz"'),
+        ("zzz/qqq", 'no MCP server "zzz"'),
+        ("", 'no MCP tool ""'),
     ],
 )
 def test_an_unknown_name_is_exit_5_with_the_nearest(run: Run, proxy: FakeProxy, name: str, words: str) -> None:
@@ -642,11 +647,11 @@ def test_no_header_for_mcp_servers_goes_anywhere_else(run: Run, proxy: FakeProxy
 @pytest.mark.parametrize(
     ("option", "words"),
     [
-        (f"github:token={SECRET}", "its value would stand in the process list"),
-        (f"github:token=$${SECRET}", "its value would stand in the process list"),
-        (f"github:token=!echo {SECRET}", "its value would stand in the process list"),
+        (f"github:token={SECRET}", "the value would be visible in the process list"),
+        (f"github:token=$${SECRET}", "the value would be visible in the process list"),
+        (f"github:token=!echo {SECRET}", "the value would be visible in the process list"),
         (f"github:token=${SECRET}!", "is not a variable reference"),
-        ("github:token=", "its value would stand in the process list"),
+        ("github:token=", "the value would be visible in the process list"),
         ("github:token=$NOT_SET_ANYWHERE", "NOT_SET_ANYWHERE, which is not set"),
         ("github:token=$EMPTY", "EMPTY"),
         ("github:token=@no/such/file", "cannot read no/such/file: no such file"),
@@ -671,3 +676,73 @@ def test_a_server_header_that_cannot_be_used_is_exit_2(run: Run, proxy: FakeProx
 
 
 # --- renewed beside the models ---
+
+
+# --- names that agree ---
+
+
+def test_a_server_is_named_by_name_alias_or_id(run: Run, proxy: FakeProxy) -> None:
+    offering(proxy, tool("add", ADD), tool("ping", server="stdio"), rows=[server("lab", alias="l"), server("stdio")])
+    for name in ("lab", "l", "id-lab"):
+        assert run("mcp", "list", "--server", name, "--fields", "name") == "add\n"
+    assert 'Did you mean "stdio"' in run("mcp", "list", "--server", "sdtio", exit=5).stderr
+
+
+def test_what_the_tool_column_shows_can_be_passed_to_show(run: Run, proxy: FakeProxy) -> None:
+    same = {"server_name": "lab", "server_id": "id-2", "alias": None}
+    offering(proxy, tool("add", ADD), tool("add", mcp_info=same), tool("ping"))
+    shown = [line.split("\t")[0] for line in run("mcp", "list").splitlines()]
+    assert shown[2] == "lab/ping"
+    assert len(set(shown)) == 3
+    ids = {run("mcp", "show", name, "--fields", "server_id") for name in shown[:2]}
+    assert ids == {"id-lab\n", "id-2\n"}
+
+
+@pytest.mark.parametrize("name", ["lab", "id-lab"])
+def test_a_server_where_a_tool_is_expected_is_named_as_one(run: Run, proxy: FakeProxy, name: str) -> None:
+    offering(proxy, *TWO)
+    stderr = run("mcp", "show", name, exit=5).stderr
+    assert stderr == f'Error: "{name}" is an MCP server, not a tool\nTry:   litellmctl mcp list --server {name}\n'
+    assert run("mcp", "list", "--server", name, "--fields", "name") == "add\n"
+
+
+@pytest.mark.parametrize("alias", ["ls", "tools"])
+def test_list_has_other_names_that_help_does_not_show(run: Run, proxy: FakeProxy, alias: str) -> None:
+    offering(proxy, *TWO)
+    assert run("mcp", alias) == run("mcp", "list")
+    assert f"\n  {alias} " not in run("mcp", "--help")
+
+
+def test_the_fields_of_objects_are_on_the_page(run: Run, proxy: FakeProxy) -> None:
+    offering(proxy, tool("register", REGISTER))
+    page = run("mcp", "show", "register", "-o", "table", COLUMNS="80").splitlines()
+    assert page[page.index("Parameters:") + 1 :] == [
+        "  person                 object, required",
+        "  person.name            string, required",
+        "  person.age             integer, required",
+        "  person.address         object, required",
+        "  person.address.street  string, required",
+        "  tags                   array of string or null, default null",
+        "",
+        "Example:",
+        "  litellmctl mcp call lab/register person.name=NAME person.age=1 \\",
+        "    person.address.street=STREET",
+    ]
+
+
+def test_the_tables_fit_the_terminal(run: Run, proxy: FakeProxy) -> None:
+    down = server("down", health_check_error="connection refused " * 20)
+    offering(proxy, tool("get", description="Gets " * 50), tool("日本" * 9), rows=[down], down="unreachable")
+    for columns in (40, 80, 100, 160, 300):
+        for command in ("list", "servers"):
+            table = run("mcp", command, "-o", "table", COLUMNS=str(columns)).splitlines()
+            assert table[0].split()[0] in {"TOOL", "NAME"}
+            assert [line for line in table if width(line) > columns] == []
+    assert "Hidden to fit: ID" in run("mcp", "servers", "-o", "table", COLUMNS="40").stderr
+
+
+def test_a_state_has_a_colour_on_a_terminal(run: Run, proxy: FakeProxy) -> None:
+    offering(proxy, *TWO, down="unreachable")
+    shown = run("mcp", "servers", terminal=True, FORCE_COLOR="1")
+    assert "\x1b[32mok\x1b[0m" in shown
+    assert "\x1b[31munreachable\x1b[0m" in shown

@@ -39,7 +39,7 @@ from tests.contract.tools import (
 from tests.fake_proxy import FakeProxy, error
 from tests.server import Listener, nobody, read_head
 
-EFFECT = "may have had its effect"
+EFFECT = "may have taken effect"
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNg+M/AAAADAQEAGN2NsAAAAABJRU5ErkJggg=="
 
 
@@ -192,7 +192,7 @@ def test_an_error_with_200_is_one_and_the_call_may_have_had_its_effect(run: Run,
 
 def test_a_big_result_names_the_limit(run: Run, tools: FakeProxy) -> None:
     result_of(tools, HUGE)
-    assert "sent more than 5 MiB" in run("mcp", "call", "add", "a=1", exit=3).stderr
+    assert "returned more than 5 MiB" in run("mcp", "call", "add", "a=1", exit=3).stderr
     result_of(tools, HUGE[: 4 * 2**20] + b'"}]}')
     assert len(run("mcp", "call", "add", "a=1")) > 4_000_000
 
@@ -396,7 +396,7 @@ def test_everything_that_is_wrong_is_said_at_once_and_nothing_sent(run: Run, too
     assert sorted(message.removeprefix("Error: ").split("; ")) == [
         "precise is not a boolean (true or false)",
         'unit is not one of "celsius", "fahrenheit"',
-        'valeu is not one of its parameters. Did you mean "value"?',
+        'valeu is unknown (did you mean "value"?)',
         "value is required (number)",
     ]
     assert remedy == "Try:   litellmctl mcp show lab/convert"
@@ -429,7 +429,7 @@ def test_a_check_that_takes_too_long_is_refused_and_naming_no_check_sends_it(
     schema, item = ENDLESS[shape]
     result_of(offering(proxy, tool("slow", schema)), answer("ok"))
     result = run_process("mcp", "call", "slow", item, "--json", exit=2)
-    assert result.error["message"] == "the arguments cannot be checked: the schema of lab/slow takes too long"
+    assert result.error["message"] == "cannot check the arguments: the schema of lab/slow takes too long"
     assert "--no-check" in result.error["remedy"]
     assert calls(proxy) == []
     assert run_process("mcp", "call", "slow", item, "--no-check") == "ok\n"
@@ -495,29 +495,29 @@ def test_values_are_read_from_files_and_stdin(run: Run, tools: FakeProxy, tmp_pa
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["a"], "no argument"),
-        (["=1"], "no argument"),
-        (["a:=x"], "a is not JSON"),
-        (["a:="], "a is not JSON"),
-        (["a:=NaN"], "a is not JSON"),
+        (["a"], "is not an argument"),
+        (["=1"], "is not an argument"),
+        (["a:=x"], "a is not valid JSON"),
+        (["a:="], "a is not valid JSON"),
+        (["a:=NaN"], "a is not valid JSON"),
         (["a:=1e999999"], "a is not"),
-        (["a:=" + "[" * 100_000], "a is not JSON"),
-        (["a:=" + "9" * 5000], "a is not JSON"),
-        (["a..b=1"], "no name of an argument"),
+        (["a:=" + "[" * 100_000], "a is not valid JSON"),
+        (["a:=" + "9" * 5000], "a is not valid JSON"),
+        (["a..b=1"], "is not a valid name"),
         (["a=@missing"], "cannot read missing: no such file"),
         (["a=@."], "cannot read .: is a directory"),
         (["a=@binary"], "binary is not UTF-8"),
         (["a=@big"], "big is larger than 5 MiB"),
         (["a:=@big"], "big is larger than 5 MiB"),
-        (["a:=@broken"], "a is not JSON"),
-        (["--args", "x"], "--args is not JSON"),
+        (["a:=@broken"], "a is not valid JSON"),
+        (["--args", "x"], "--args is not valid JSON"),
         (["--args", "[1]"], "--args is not a JSON object"),
-        (["--args", ""], "--args is not JSON"),
+        (["--args", ""], "--args is not valid JSON"),
         (["--args", "@missing"], "cannot read missing"),
         (["--args", "@binary"], "binary is not UTF-8"),
         (["--args", "@big"], "big is larger than 5 MiB"),
-        (["--args", "@broken"], "--args @broken is not JSON"),
-        (["--args", "-"], "--args - is not JSON"),
+        (["--args", "@broken"], "--args @broken is not valid JSON"),
+        (["--args", "-"], "--args - is not valid JSON"),
         (["--args", '{"a": 1}', "--args", '{"a": "x"}'], "a is not an integer"),
         (["a=1", "--jobs", "0"], "--jobs"),
         (["a=1", "--jsonl", "-", "--structured"], "--jsonl"),
@@ -606,7 +606,7 @@ def test_a_tool_that_fails_fails_the_script(run: Run, tools: FakeProxy) -> None:
         "Error executing tool fail:",
         "  it [31mbroke",
         "really",
-        "Error: the tool lab/ping reported an error",
+        "Error: lab/ping reported an error",
         "Try:   litellmctl mcp show lab/ping",
     ]
     assert run("mcp", "call", "lab/ping", "-q", exit=5).stderr == result.stderr
@@ -615,7 +615,7 @@ def test_a_tool_that_fails_fails_the_script(run: Run, tools: FakeProxy) -> None:
     assert as_json.stderr.count("\n") == 1
     assert run("mcp", "call", "lab/ping", "--structured", exit=5) == ""
     only_json = run("mcp", "call", "lab/ping", "-o", "json", exit=5)
-    assert (only_json.json, "Error: the tool" in only_json.stderr) == (failing, True)
+    assert (only_json.json, "Error: lab/ping" in only_json.stderr) == (failing, True)
 
 
 def test_with_json_the_whole_result_is_untouched(run: Run, tools: FakeProxy) -> None:
@@ -662,7 +662,7 @@ def test_without_texts_the_structured_content_is_printed(run: Run, tools: FakePr
     tools._routes.pop(("POST", CALL))
     result_of(tools, answer(structuredContent=value, content=[picture]))
     result = run("mcp", "call", "lab/ping")
-    assert (result, "[image image/png of 70 bytes]" in result.stderr) == (json.dumps(value) + "\n", True)
+    assert (result, "[image image/png, 70 bytes]" in result.stderr) == (json.dumps(value) + "\n", True)
     result_of(tools, answer("a text", structuredContent=value))
     assert run("mcp", "call", "lab/ping") == "a text\n"
 
@@ -671,7 +671,7 @@ def test_the_structured_content_of_an_error_without_texts_is_told(run: Run, tool
     result_of(tools, answer(structuredContent={"reason": "no such \x1b[31mrow"}, isError=True), times=None)
     result = run("mcp", "call", "lab/ping", exit=5)
     assert (result, r'{"reason": "no such \u001b[31mrow"}' in result.stderr) == ("", True)
-    assert result.stderr.splitlines()[-2] == "Error: the tool lab/ping reported an error"
+    assert result.stderr.splitlines()[-2] == "Error: lab/ping reported an error"
 
 
 def test_a_link_is_named_and_nothing_is_promised(run: Run, tools: FakeProxy, tmp_path: Path) -> None:
@@ -707,13 +707,13 @@ def test_pictures_are_named_and_nothing_binary_is_printed(run: Run, tools: FakeP
         assert result == "a pixel:\nné\n"
         lines = result.stderr.splitlines()
         assert lines[:5] == [
-            "[image image/png of 70 bytes] (--output-dir saves it)",
-            "[audio audio/x-odd of 256 bytes] (--output-dir saves it)",
-            "[resource application/octet-stream of 256 bytes] (--output-dir saves it)",
-            "[image image/png of unreadable data]",
+            "[image image/png, 70 bytes] (--output-dir saves it)",
+            "[audio audio/x-odd, 256 bytes] (--output-dir saves it)",
+            "[resource application/octet-stream, 256 bytes] (--output-dir saves it)",
+            "[image image/png, not readable]",
             '[resource_link "b" at file:///a/b.txt]',
         ]
-        assert lines[-1] == "[4 content blocks that MCP does not have] (--json prints all)"
+        assert lines[-1] == "[4 unknown content blocks] (--json prints all)"
         assert len(lines) == 9
         assert re.findall(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", printed(result)) == []
         assert PIXEL not in printed(result)
@@ -730,7 +730,7 @@ def test_pictures_are_saved_as_they_are(run: Run, tools: FakeProxy, tmp_path: Pa
     assert [path.read_bytes() for path in saved] == [base64.b64decode(PIXEL), BINARY, "né".encode(), BINARY]
     assert [path.suffix for path in saved][0:3:2] == [".png", ".txt"]
     assert all(str(path) in result.stderr for path in saved)
-    assert result.stderr.count("Warning: not saved: ") == 4
+    assert result.stderr.count("Warning: cannot save the ") == 4
     assert '\n[resource_link "b" at file:///a/b.txt]\n' in result.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"home", "new"}
     # A second time: beside what is there.
@@ -750,7 +750,10 @@ def test_thousands_of_files_fill_neither_the_screen_nor_the_folder(run: Run, too
     named = run("mcp", "call", "lab/ping")
     assert named == "all of them\n"
     assert named.stderr.splitlines() == [
-        *(f"[resource text/plain of {len(str(number))} bytes] (--output-dir saves it)" for number in range(20)),
+        *(
+            f"[resource text/plain, {'1 byte' if number < 10 else '2 bytes'}] (--output-dir saves it)"
+            for number in range(20)
+        ),
         "[and 983 more]",
     ]
     folder = tmp_path / "out"
@@ -758,7 +761,7 @@ def test_thousands_of_files_fill_neither_the_screen_nor_the_folder(run: Run, too
     assert saved[19].endswith(f"saved as {folder / '20.txt'}")
     assert saved[20:] == [
         "[and 983 more]",
-        "Warning: not saved: what comes after the first 1000 (--json prints all)",
+        "Warning: saved only the first 1,000 of 1,003 attachments (--json prints all)",
     ]
     assert sorted(path.read_text() for path in folder.iterdir()) == sorted(map(str, range(1000)))
     assert len(run("mcp", "call", "lab/ping", "--json").json["content"]) == 1004

@@ -283,13 +283,13 @@ def test_all_bad_lines_are_named_or_counted(run: Run, server: ToolServer) -> Non
     text = lines({"n": "x"}, {"n": 1}, "nope", {"m": 1})
     told = run("mcp", "call", "echo", "--jsonl", "-", "--json", exit=2, stdin=text).error
     assert told["message"] == (
-        "line 1: n is not an integer; line 3: it is not JSON: column 1: Expecting value; "
-        "line 4: n is required (integer); m is unknown: there are n, t, any; no call was made"
+        "line 1: n is not an integer; line 3: not valid JSON: column 1: Expecting value; "
+        "line 4: n is required (integer); m is unknown (expected n, t, any); no call was made"
     )
     assert told["remedy"] == "litellmctl mcp show lab/echo"
     many = run("mcp", "call", "echo", "--jsonl", "-", "--json", exit=2, stdin=lines(*["7"] * 10_000)).error
     assert many["message"].endswith("; and 9990 more lines; no call was made")
-    assert many["remedy"] == "write one JSON object on each line"
+    assert many["remedy"] == "write one JSON object per line"
     assert server.arguments == []
 
 
@@ -298,14 +298,14 @@ def test_a_line_of_more_than_5_mib_is_refused(run: Run, server: ToolServer, lett
     for count in (6 * 2**20, 12 * 2**20):
         long = '{"n": 1, "t": "' + letter * (count // len(letter.encode())) + '"}'
         result = run("mcp", "call", "echo", "--jsonl", "-", exit=2, stdin=lines({"n": 1}, long, {"n": 2}))
-        assert (result, "line 2: it is larger than 5 MiB" in result.stderr) == ("", True)
+        assert (result, "line 2: larger than 5 MiB" in result.stderr) == ("", True)
     assert server.arguments == []
 
 
 def test_a_line_that_is_not_utf8_is_refused(start_calls: Calls, server: ToolServer) -> None:
     process = start_calls()
     stdout, stderr = process.communicate(b'{"n": 1}\n{"n": 2, "t": "\xff"}\n{"n": 3}\n', timeout=20)
-    assert (stdout, b"line 2: it is not UTF-8" in stderr, process.returncode) == (b"", True, 2)
+    assert (stdout, b"line 2: not UTF-8" in stderr, process.returncode) == (b"", True, 2)
     assert server.arguments == []
 
 
@@ -410,7 +410,7 @@ def test_the_first_failure_in_the_input_decides(run: Run, server: ToolServer, fa
     text = lines({"n": 0}, "", *({"n": n} for n in range(1, 4)))
     result = run("mcp", "call", "echo", "--jsonl", "-", exit=exit, stdin=text)
     assert outcomes(result) == [0, *failures]
-    assert result.stderr.startswith("3 of 4 calls failed; the first failure follows.\nError: line 3: ")
+    assert result.stderr.startswith("3 of 4 calls failed; the first error is below.\nError: line 3: ")
     told = [json.loads(line).get("error") for line in result.splitlines()]
     assert [one["message"].split(": ")[0] for one in told if one] == [
         f"line {number}" for number, kind in enumerate(failures, 3) if kind != "isError"
@@ -427,7 +427,7 @@ def test_a_failed_call_says_that_it_may_have_had_its_effect(run: Run, server: To
     server.reply = lambda arguments: None if arguments["n"] else (time.sleep(0.6), echo(arguments))[1]
     result = run("mcp", "call", "echo", "--jsonl", "-", "--timeout", "0.3", exit=3, stdin=numbered(2))
     assert outcomes(result) == ["timeout", "unreachable"]
-    assert result.count("may have had its effect") == 2
+    assert result.count("may have taken effect") == 2
 
 
 def test_the_time_out_is_that_of_each_call(run: Run, server: ToolServer) -> None:
@@ -495,7 +495,7 @@ def test_without_a_check_lines_go_as_they_are(run: Run, server: ToolServer) -> N
     assert run("mcp", "call", "echo", "--jsonl", "-", "--no-check", "--jobs", "1", stdin=text).count("\n") == 2
     assert server.arguments == [{"n": "x"}, {}]
     result = run("mcp", "call", "echo", "--jsonl", "-", "--no-check", exit=2, stdin=text + "[]\n")
-    assert (result, "line 3: it is not a JSON object" in result.stderr, len(server.arguments)) == ("", True, 2)
+    assert (result, "line 3: not a JSON object" in result.stderr, len(server.arguments)) == ("", True, 2)
 
 
 # --- interrupted ---
@@ -652,22 +652,23 @@ def test_a_helper_that_fails_is_not_tried_for_each_line(run: Run, server: ToolSe
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-def test_progress_is_shown_to_a_person_and_goes_away(server: ToolServer, env: dict[str, str]) -> None:
+def test_progress_is_shown_to_a_person_and_goes_away(server: ToolServer, env: dict[str, str], tmp_path: Path) -> None:
     import pty
 
     server.reply = lambda arguments: (time.sleep(0.1), echo(arguments, isError=arguments["n"] == 1))[1]
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "litellmctl", "mcp", "call", "echo", "--jsonl", "-", "--jobs", "1"],
-        env={**env, "NO_COLOR": "1"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    stdout, _ = process.communicate(numbered(8).encode(), timeout=20)
+    with (tmp_path / "out").open("w") as stdout:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "litellmctl", "mcp", "call", "echo", "--jsonl", "-", "--jobs", "1"],
+            env={**env, "NO_COLOR": "1"},
+            stdin=subprocess.PIPE,
+            stdout=stdout,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        process.communicate(numbered(8).encode(), timeout=20)
     shown = os.read(ours, 65536).decode()
     os.close(ours)
-    assert stdout.count(b"\n") == 8
+    assert (tmp_path / "out").read_text().count("\n") == 8
     assert " calls, 1 failed" in shown
     assert shown.index(" calls, ") < shown.index("\r\x1b[K1 of 8 calls failed")

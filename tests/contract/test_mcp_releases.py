@@ -16,7 +16,7 @@ from tests.fake_proxy import FakeProxy
 
 OLD_LIST, OLD_CALL = "/mcp/tools/list", "/mcp/tools/call"
 NOT_FOUND: dict[str, Any] = {"status": 404, "body": {"detail": "Not Found"}}
-EFFECT = "may have had its effect"
+EFFECT = "may have taken effect"
 
 
 def bare(name: str, of: str | None = "lab", schema: Any = ANYTHING) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def test_a_tools_error_in_a_bare_list_fails_the_script(run: Run, old: FakeProxy)
     result = run("mcp", "call", "fail", exit=5)
     assert (result, result.stderr.splitlines()[:2]) == (
         "",
-        ["Error executing tool fail: it broke", "Error: the tool lab/fail reported an error"],
+        ["Error executing tool fail: it broke", "Error: lab/fail reported an error"],
     )
     as_json = run("mcp", "call", "fail", "--json", exit=5)
     assert (as_json.json, as_json.error["code"]) == ({"content": content, "isError": True}, "rejected")
@@ -145,9 +145,9 @@ def test_a_tools_error_in_a_bare_list_fails_the_script(run: Run, old: FakeProxy)
         (
             [text("a"), {"type": "image", "data": "aGk=", "mimeType": "image/png"}],
             "a\n",
-            "[image image/png of 2 bytes]",
+            "[image image/png, 2 bytes]",
         ),
-        ([text("a"), 5, None], "a\n", "[2 content blocks that MCP does not have]"),
+        ([text("a"), 5, None], "a\n", "[2 unknown content blocks]"),
     ],
 )
 def test_a_bare_list_is_the_content_of_a_result(
@@ -194,8 +194,7 @@ def test_where_that_name_is_not_known_no_tool_is_called(run: Run, proxy: FakePro
     proxy.on(CALL, {"detail": "Tool 'lab-who' not found"}, status=404, method="POST")
     result = run("mcp", "call", "lab/who", "--json", exit=5)
     assert result.error["message"] == (
-        "lab/who was not called: this release of LiteLLM finds tools by their names alone, and several servers have one "
-        "named who"
+        "cannot call lab/who: several servers have a tool named who, and this release of LiteLLM cannot tell them apart"
     )
     assert "upgrade" in result.error["remedy"]
     assert len(calls(proxy)) == 1
@@ -206,7 +205,7 @@ def test_where_no_id_is_told_a_refusal_says_what_may_help(run: Run, proxy: FakeP
     denied = {"detail": {"error": "access_denied", "message": "The key is not allowed to access server lab"}}
     proxy.on(CALL, denied, status=403, method="POST")
     result = run("mcp", "call", "add", "--json", exit=4)
-    assert "the server's id is not known" in result.error["message"]
+    assert "the server's ID is unknown" in result.error["message"]
     assert "/v1/mcp/server" in result.error["remedy"]
 
 

@@ -153,7 +153,7 @@ def test_a_cache_that_is_not_ours_is_no_cache_and_said(
     for _ in range(2):
         result = run_process("models", timeout=SECONDS, CI="1")
         assert result.startswith("gpt")
-        assert f"the list cannot be cached: {path} " in result.stderr
+        assert f"cannot cache the list: {path} " in result.stderr
         assert f"; move {path} away" in result.stderr
     assert os.path.samestat(os.lstat(path), before)
 

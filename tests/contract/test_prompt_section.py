@@ -188,7 +188,7 @@ def test_a_description_of_1_mib(run: Run, proxy: FakeProxy) -> None:
     stores(proxy, hub("large", description="é" * 2**19), api("small"))
     assert len(run("prompt-section").encode()) > 2**20
     result = run("prompt-section", "--skill", "large", "--max-bytes", "1000000")
-    assert (result, "left out 1 skill to" in result.stderr) == ("", True)
+    assert (result, "skipped 1 skill to" in result.stderr) == ("", True)
 
 
 def test_the_order_of_the_stores_answers_does_not_matter(run: Run, proxy: FakeProxy, home: Path) -> None:
@@ -238,8 +238,8 @@ def test_skills_are_chosen_by_name_or_id(run: Run, several: FakeProxy, chosen: l
     ("name", "message", "remedy"),
     [
         ("reviw", 'no skill "reviw". Did you mean "review"?', "litellmctl skills list"),
-        ("", 'no skill "".', "litellmctl skills list"),
-        ("zzz", 'no skill "zzz".', "litellmctl skills list"),
+        ("", 'no skill ""', "litellmctl skills list"),
+        ("zzz", 'no skill "zzz"', "litellmctl skills list"),
         ("off", 'the skill "off" is disabled', "litellmctl skills enable off"),
         ("id-both", 'the skill "id-both" is disabled', "litellmctl skills enable id-both"),
     ],
@@ -256,7 +256,7 @@ def test_a_skill_may_be_in_a_store_that_never_answered(run: Run, proxy: FakeProx
     stores(proxy, hub("review"), DOWN)
     result = run("prompt-section", "--skill", "release", "--json", exit=3)
     assert (result, result.error["code"]) == ("", "server_error")
-    assert result.error["message"].startswith('no skill "release", but http')
+    assert result.error["message"].startswith('cannot find the skill "release": http')
     assert names(run("prompt-section", "--skill", "review")) == ["review"]
 
 
@@ -276,17 +276,17 @@ def test_whole_skills_are_left_out_to_stay_within_some_bytes(run: Run, proxy: Fa
     assert run("prompt-section", "--max-bytes", str(size)) == everything
     result = run("prompt-section", "--max-bytes", str(size - 1))
     assert names(result) == ["a", "b"]
-    assert result.stderr == f"Warning: left out 1 skill to stay within {size - 1} bytes: c\n"
+    assert result.stderr == f"Warning: skipped 1 skill to stay within {size - 1} bytes: c\n"
     result = run("prompt-section", "--max-bytes", str(len(result.encode()) - 1))
     assert names(result) == ["a"]
     assert result.stderr.endswith("bytes: b, c\n")
-    assert "left out 2 skills to" in result.stderr
+    assert "skipped 2 skills to" in result.stderr
     nothing = run("prompt-section", "--max-bytes", "20")
-    assert (nothing, nothing.stderr) == ("", "Warning: left out 3 skills to stay within 20 bytes: a, b, c\n")
+    assert (nothing, nothing.stderr) == ("", "Warning: skipped 3 skills to stay within 20 bytes: a, b, c\n")
     assert run("prompt-section", "--max-bytes", "20", "-q").stderr == ""
     for style in ("markdown", "json"):
         few = run("prompt-section", "--as", style, "--max-bytes", "150")
-        assert few.stderr.startswith("Warning: left out ")
+        assert few.stderr.startswith("Warning: skipped ")
         assert len(few.encode()) <= 150
     for bad in ("0", "-1", "4k", ""):
         assert run("prompt-section", "--max-bytes", bad, exit=2) == ""
@@ -399,7 +399,9 @@ def test_a_store_that_never_answered_is_a_warning_for_a_minute(
     stores(proxy, DOWN if down == HUB else hub("review"), DOWN if down == API else api("release"))
     first = run("prompt-section")
     assert names(first) == ["release" if down == HUB else "review"]
-    assert first.stderr == f"Warning: without {NAMES[down]}: {proxy.url} answered 500 to {down}: the database is away\n"
+    assert (
+        first.stderr == f"Warning: skipped {NAMES[down]}: {proxy.url} returned 500 for {down}: the database is away\n"
+    )
     make_older(home, MINUTE - 10)
     for one in (run_process, run):
         again = one("prompt-section")
@@ -421,8 +423,8 @@ def test_of_a_store_that_fails_the_last_good_part_is_used(run: Run, proxy: FakeP
     first = run("prompt-section")
     assert names(first) == (["newer", "review"] if down == HUB else ["newer", "release"])
     assert first.stderr == (
-        f"Warning: {NAMES[down]}: {proxy.url} answered 500 to {down}: the database is away; "
-        "used is what it told 5 minutes ago\n"
+        f"Warning: {NAMES[down]}: {proxy.url} returned 500 for {down}: the database is away; "
+        "using its skills from 5 minutes ago\n"
     )
     again = run("prompt-section")
     assert (again, again.stderr, len(proxy.requests)) == (first, first.stderr, 4)
@@ -430,7 +432,7 @@ def test_of_a_store_that_fails_the_last_good_part_is_used(run: Run, proxy: FakeP
     make_older(home, 2 * MINUTE)
     stores(proxy, DOWN if down == HUB else hub("newer"), DOWN if down == API else api("newer"))
     later = run("prompt-section")
-    assert (later, "told 7 minutes ago" in later.stderr) == (first, True)
+    assert (later, "from 7 minutes ago" in later.stderr) == (first, True)
     make_older(home, 2 * MINUTE)
     two(proxy)
     now = run("prompt-section")
@@ -444,8 +446,8 @@ def test_both_failing_is_an_error_where_nothing_is_known(run: Run, proxy: FakePr
         assert result == ""
         first, second = result.stderr.splitlines()
         assert first == (
-            f"Error: no skills of {proxy.url} can be listed: the Skill Hub: {proxy.url} answered 500 to {HUB}: "
-            f"the database is away; the Skills API: {proxy.url} answered 500 to {API}: out of memory"
+            f"Error: cannot list the skills of {proxy.url}: the Skill Hub: {proxy.url} returned 500 for {HUB}: "
+            f"the database is away; the Skills API: {proxy.url} returned 500 for {API}: out of memory"
         )
         assert second.startswith("Try:   ")
     stores(proxy, DOWN, DOWN)
@@ -459,7 +461,7 @@ def test_a_proxy_without_a_database_says_so_in_one_line(run: Run, proxy: FakePro
     stores(proxy, without, without)
     result = run("prompt-section", exit=3)
     assert result == ""
-    assert result.stderr.count("the proxy has no database, and keeps skills in one") == 1
+    assert result.stderr.count("the proxy has no database, which skills need") == 1
     assert len(result.stderr.splitlines()) == 2
 
 
@@ -484,7 +486,7 @@ def test_both_failing_gives_what_they_told_last(run: Run, proxy: FakeProxy, home
         assert result == before
         lines = result.stderr.splitlines()
         assert [line.split(":")[1].strip() for line in lines] == ["the Skill Hub", "the Skills API"]
-        assert all(line.endswith("used is what it told 3 days ago") for line in lines)
+        assert all(line.endswith("using its skills from 3 days ago") for line in lines)
     assert len(proxy.requests) == 4
     assert run("prompt-section", "-q").stderr == ""
 
@@ -498,8 +500,8 @@ def test_both_failing_where_only_one_ever_answered(run: Run, proxy: FakeProxy, h
         result = run("prompt-section")
         assert names(result) == ["release"]
         first, second = result.stderr.splitlines()
-        assert first.startswith("Warning: without the Skill Hub: ")
-        assert second.endswith("used is what it told 2 minutes ago")
+        assert first.startswith("Warning: skipped the Skill Hub: ")
+        assert second.endswith("using its skills from 2 minutes ago")
     assert len(proxy.requests) == 4
 
 
@@ -509,7 +511,7 @@ def test_that_a_store_has_no_skills_is_an_answer_too(run: Run, proxy: FakeProxy,
     make_older(home, 2 * MINUTE)
     stores(proxy, DOWN, DOWN)
     result = run("prompt-section")
-    assert (result, result.stderr.count("told 2 minutes ago")) == ("", 2)
+    assert (result, result.stderr.count("from 2 minutes ago")) == ("", 2)
 
 
 @pytest.mark.parametrize(
@@ -528,7 +530,7 @@ def test_an_answer_of_a_store_that_is_none(run: Run, proxy: FakeProxy, bad: dict
     stores(proxy, hub("review"), bad)
     result = run("prompt-section")
     assert names(result) == ["review"]
-    assert result.stderr.startswith("Warning: without the Skills API: ")
+    assert result.stderr.startswith("Warning: skipped the Skills API: ")
     assert len(result.stderr.splitlines()) == 1
 
 
@@ -548,7 +550,7 @@ def test_a_store_that_does_not_answer_in_time_costs_only_itself(run: Run, proxy:
     assert time.monotonic() - start < 5
     gate.open()
     assert names(result) == ["review"]
-    assert result.stderr == "Warning: without the Skills API: no complete answer within 0.5 s\n"
+    assert result.stderr == "Warning: skipped the Skills API: no complete answer within 0.5 s\n"
     assert run("prompt-section").stderr == result.stderr
     assert len(proxy.requests) == 2
 
@@ -568,7 +570,8 @@ def test_offline_uses_what_is_cached_however_old_it_is(run: Run, proxy: FakeProx
     options, variables = (["--offline"], {}) if how == "option" else ([], {"LITELLM_OFFLINE": "1"})
     nothing = run("prompt-section", "--json", *options, exit=3, **variables)
     assert (nothing, nothing.error["code"]) == ("", "offline")
-    assert nothing.error["message"] == f"no skills of {proxy.url} are cached, and the network is switched off"
+    reason = "--offline is set" if how == "option" else "LITELLM_OFFLINE is set"
+    assert nothing.error["message"] == f"no cached skills of {proxy.url}, and {reason}"
     two(proxy)
     before = run("prompt-section")
     fresh = run("prompt-section", *options, **variables)
@@ -578,7 +581,7 @@ def test_offline_uses_what_is_cached_however_old_it_is(run: Run, proxy: FakeProx
         result = run("prompt-section", *options, **variables)
         assert result == before
         assert result.stderr == "".join(
-            f"Warning: {name}: the network is switched off; used is what it told 40 days ago\n"
+            f"Warning: {name}: {reason}; using its skills from 40 days ago\n"
             for name in ("the Skill Hub", "the Skills API")
         )
     assert len(proxy.requests) == 2
@@ -590,7 +593,7 @@ def test_offline_with_one_store_only(run: Run, proxy: FakeProxy) -> None:
     run("skills", "list", "--store", "hub")
     result = run("prompt-section", "--offline")
     assert names(result) == ["review"]
-    assert result.stderr == "Warning: without the Skills API: the network is switched off\n"
+    assert result.stderr == "Warning: skipped the Skills API: --offline is set\n"
 
 
 def test_offline_after_a_failure_says_why_the_store_did_not_answer(run: Run, proxy: FakeProxy, home: Path) -> None:
@@ -598,7 +601,7 @@ def test_offline_after_a_failure_says_why_the_store_did_not_answer(run: Run, pro
     run("prompt-section")
     result = run("prompt-section", "--offline")
     assert names(result) == ["review"]
-    assert result.stderr.startswith(f"Warning: without the Skills API: {proxy.url} answered 500")
+    assert result.stderr.startswith(f"Warning: skipped the Skills API: {proxy.url} returned 500")
     assert len(proxy.requests) == 2
 
 
@@ -740,14 +743,14 @@ def test_a_cache_that_is_a_folder_or_a_link(run: Run, proxy: FakeProxy, home: Pa
     two(proxy)
     result = run("prompt-section")
     assert result == before
-    assert result.stderr.startswith("Warning: the skills cannot be cached: ")
+    assert result.stderr.startswith("Warning: cannot cache the skills: ")
     assert moved.read_bytes() == kept  # what a link leads to is nobody's cache
     path.unlink()
     path.mkdir()
     two(proxy)
     result = run("prompt-section")
     assert result == before
-    assert result.stderr.startswith("Warning: the skills cannot be cached: ")
+    assert result.stderr.startswith("Warning: cannot cache the skills: ")
 
 
 def test_a_cache_that_cannot_be_written_is_a_warning(run: Run, proxy: FakeProxy, home: Path) -> None:
@@ -756,7 +759,7 @@ def test_a_cache_that_cannot_be_written_is_a_warning(run: Run, proxy: FakeProxy,
     for _ in range(2):
         result = run("prompt-section")
         assert names(result) == ["release", "review"]
-        assert result.stderr.startswith("Warning: the skills cannot be cached: ")
+        assert result.stderr.startswith("Warning: cannot cache the skills: ")
         assert len(result.stderr.splitlines()) == 1
     assert run("prompt-section", "--offline", exit=3) == ""
     two(proxy)
@@ -774,7 +777,7 @@ def test_a_cache_that_can_be_read_only_is_read(run: Run, proxy: FakeProxy, home:
     stores(proxy, hub("newer"), api())
     result = run("prompt-section")
     assert names(result) == ["newer"]
-    assert "Warning: the skills cannot be cached: " in result.stderr
+    assert "Warning: cannot cache the skills: " in result.stderr
     assert len(cache_file(home, "skills").read_bytes()) == len(data)
 
 
@@ -791,7 +794,7 @@ def test_a_full_disk_keeps_what_was_cached(run: Run, proxy: FakeProxy, home: Pat
     )
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60, check=True)
     assert len(names(done.stdout)) == 300
-    assert "the skills cannot be cached" in done.stderr
+    assert "cannot cache the skills" in done.stderr
     assert cache_file(home, "skills").read_bytes() == before
     assert [path.name for path in (home / "cache").iterdir() if path.suffix == ".tmp"] == []
 
@@ -826,7 +829,7 @@ def test_a_variable_that_loses_is_never_named(run: Run, proxy: FakeProxy, home: 
     assert first.stderr == second.stderr == ""
     assert {request.headers["Authorization"] for request in proxy.requests} == {f"Bearer {OLD}"}
     two(proxy)
-    assert "LITELLM_API_KEY not used" in run("skills", "list", terminal=True).stderr
+    assert "LITELLM_API_KEY is ignored" in run("skills", "list", terminal=True).stderr
 
 
 def test_a_warm_run_imports_nothing_heavy(run: Run, proxy: FakeProxy, env: dict[str, str]) -> None:
@@ -902,5 +905,5 @@ def test_in_a_command_substitution_warnings_are_seen_and_are_no_part_of_it(
     seen = os.read(main_end, 65536).decode()
     os.close(main_end)
     assert done.returncode == 0
-    assert "without the Skills API" in seen
+    assert "skipped the Skills API" in seen
     assert names((Path(env["HOME"]) / "text").read_text()) == ["review"]

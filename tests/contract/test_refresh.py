@@ -1,4 +1,4 @@
-"""`refresh`: models and tools renewed at once, what changed, and what nothing that happens meanwhile can do."""
+"""`refresh`: models and tools at once, what changed, and that kills and other processes damage nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,20 @@ def test_refresh_tells_what_changed(run: Run, proxy: FakeProxy) -> None:
     assert [(change["id"], change["before"]["input"], change["after"]["input"]) for change in second["repriced"]] == [
         ("same", 1, 2)
     ]
-    assert "No changes." in run("refresh", terminal=True)
+    assert run("refresh", terminal=True) == f"No changes.\n2 models at {proxy.url} (from /model/info)\n"
+
+
+def test_refresh_shows_new_gone_and_repriced_models_and_agrees_with_its_counts(run: Run, proxy: FakeProxy) -> None:
+    proxy.models(row("old"), row("same", input_cost_per_token=1e-6, output_cost_per_token=2e-6))
+    proxy.models(row("same", input_cost_per_token=2.5e-6, output_cost_per_token=2e-6))
+    proxy.models(row("new"), row("same", input_cost_per_token=2.5e-6, output_cost_per_token=2e-6))
+    first = run("refresh", "-o", "table")
+    assert first == f"2 models at {proxy.url} (from /model/info)\n"
+    second = run("refresh", "-o", "table")
+    assert second == (
+        f"- old\n~ same\n    input $1.00 -> $2.50 per million tokens\n1 model at {proxy.url} (from /model/info)\n"
+    )
+    assert run("refresh", "-o", "table").startswith("+ new\n2 models at ")
 
 
 def test_refresh_tells_that_tiers_and_other_prices_changed(run: Run, proxy: FakeProxy) -> None:
@@ -38,12 +51,15 @@ def test_refresh_tells_that_tiers_and_other_prices_changed(run: Run, proxy: Fake
     proxy.models(row("m", **base), row("p", **base))
     run("refresh")
     dearer = run("refresh", terminal=True, NO_COLOR="1")
-    four = "input 3, output 3, cache_read ?, cache_write ?"
-    assert f"~ m: tiers none -> (above 200000 tokens: {four})\n" in dearer
-    assert "~ p: other (output 0.03 per image) -> (output 0.04 per image)\n" in dearer
+    four = "input $3.00, output $3.00, cache_read ?, cache_write ?"
+    assert f"~ m\n    + above 200K tokens: {four}\n" in dearer
+    assert "~ p\n    - output $0.03 per image\n    + output $0.04 per image\n" in dearer
     cheaper = run("refresh", terminal=True, NO_COLOR="1")
-    assert f"~ m: tiers (above 200000 tokens: {four}) -> none\n" in cheaper
-    assert "~ p: input ? -> $1, output ? -> $2, other (output 0.04 per image) -> none\n" in cheaper
+    assert f"~ m\n    - above 200K tokens: {four}\n" in cheaper
+    assert (
+        "~ p\n    input ? -> $1.00 per million tokens\n    output ? -> $2.00 per million tokens\n"
+        "    - output $0.04 per image\n"
+    ) in cheaper
 
 
 def test_the_refresh_command_fails_and_keeps_the_cache(run: Run, proxy: FakeProxy, home: Path) -> None:
@@ -84,7 +100,7 @@ def test_a_kill_at_any_moment_leaves_the_cache_whole(
         assert len(run("models", "--json", "--offline").json) == 2000
 
 
-def test_refresh_renews_the_tools_and_counts_them(run: Run, proxy: FakeProxy) -> None:
+def test_refresh_refreshes_the_tools_and_counts_them(run: Run, proxy: FakeProxy) -> None:
     proxy.models(row("gpt"), times=2)
     offering(proxy, *TWO, times=1)
     result = run("refresh", "--json")
@@ -92,7 +108,7 @@ def test_refresh_renews_the_tools_and_counts_them(run: Run, proxy: FakeProxy) ->
     assert run("mcp", "list", "--fields", "name") == "add\nping\n"
     assert listings(proxy) == 1
     offering(proxy, tool("new"), times=1)
-    assert ", and 1 MCP tools" in run("refresh", "-o", "table")
+    assert f"1 model and 1 MCP tool at {proxy.url} (from /model/info)\n" in run("refresh", "-o", "table")
     assert run("mcp", "list", "--fields", "name") == "new\n"
 
 
@@ -103,9 +119,9 @@ def test_refresh_renews_the_tools_and_counts_them(run: Run, proxy: FakeProxy) ->
 def test_refresh_does_without_tools(run: Run, proxy: FakeProxy, status: int, body: Any, warned: bool) -> None:
     proxy.models(row("gpt"))
     proxy.on(LIST, body, status=status)
-    result = run("refresh", "--json")
-    assert (result.json["models"], result.json["tools"]) == (1, None)
-    assert ("Warning: the MCP tools could not be listed" in result.stderr) is warned
+    result = run("refresh", "--fields", "models,tools")
+    assert result == "1\t\n"
+    assert ("Warning: cannot list the MCP tools: " in result.stderr) is warned
 
 
 def test_refresh_asks_for_no_tools_where_mcp_is_off(run: Run, proxy: FakeProxy) -> None:

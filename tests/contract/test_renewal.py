@@ -186,8 +186,8 @@ def test_a_process_that_is_stopped_while_it_renews_keeps_what_came_meanwhile(
     if left == DUE:  # whoever has a good token does not wait for it
         code, stdout, stderr = end_of(start("token"))
         assert (code, stdout) == (0, f"{OLD}\n")
-        assert "Warning: the token was not renewed" in stderr
-        assert "another process is renewing the token" in stderr
+        assert "Warning: cannot refresh the token" in stderr
+        assert "another process is refreshing the token" in stderr
         assert time.monotonic() - begin < 20
         waiting = None
     else:
@@ -254,7 +254,7 @@ def test_what_may_pass_lets_the_old_token_serve_until_its_end(
     fake.on("/token", method="POST", times=3, **body)
     result = run("token")
     assert result == f"{OLD}\n"
-    assert result.stderr.startswith("Warning: the token was not renewed")
+    assert result.stderr.startswith("Warning: cannot refresh the token")
     assert len(result.stderr.splitlines()) == 1
     assert run("token", "-q").stderr == ""
     assert json.loads(files.bytes["secrets.json"]) == json.loads(before["secrets.json"])
@@ -305,7 +305,7 @@ def test_without_the_network_the_old_token_serves_until_its_end(
     files.keep(fake.url, left=DUE)
     result = run("token", option, LITELLM_OFFLINE=variable)
     assert result == f"{OLD}\n"
-    assert ("the token was not renewed" in result.stderr) is (option != "-q")
+    assert ("cannot refresh the token" in result.stderr) is (option != "-q")
     files.keep(fake.url, left=ENDED)
     assert run("token", option, "--json", exit=3, LITELLM_OFFLINE=variable).error["code"] == "offline"
     assert fake.requests == []
@@ -355,7 +355,7 @@ def test_nothing_is_asked_of_the_proxy_where_the_answer_could_not_be_kept(
     assert failure["code"] == "file"
     assert failure["remedy"] == f"make {files.folder} writable"
     if broken is not cannot_lock:
-        why = "the token cannot be renewed, since its file cannot be written: "
+        why = "cannot refresh the token, because its file cannot be written: "
         assert failure["message"].startswith(f"{why}{files.vault.path}: ")
     assert fake.requests == []
     assert files.secret.refresh_token == OLD_REFRESH
@@ -366,7 +366,7 @@ def test_where_the_answer_could_not_be_kept_the_old_token_serves(run: Run, fake:
     (files.folder / "logins.json.lock").mkdir()
     result = run("token")
     assert result == f"{OLD}\n"
-    assert "the token was not renewed" in result.stderr
+    assert "cannot refresh the token" in result.stderr
 
 
 def test_the_new_pair_is_on_the_disk_before_it_is_used(
@@ -440,7 +440,7 @@ def test_a_secret_of_another_proxy_is_refused(
         result = run(*words, "--json", exit=1)
         assert result.error["code"] == "file"
         assert result.error["message"] == (
-            f"{files.logins.path} says {evil.url} for profile default, and its secret was issued for another proxy"
+            f"{files.logins.path} has {evil.url} for profile default, but its secret was issued for another proxy"
         )
         assert result.error["remedy"] == "litellmctl login --sso"
         assert OLD not in result + result.stderr
@@ -539,9 +539,9 @@ def test_who_waits_for_a_stopped_process_is_told_of_it_and_can_give_up(
     waiting.stdin = None
     told = waiting.stderr.readline()
     assert told.startswith("Waiting for up to a minute: ")
-    assert told.endswith(f" holds the lock of {files.logins.path} (Ctrl-C gives up)\n")
+    assert told.endswith(f" holds the lock on {files.logins.path} (Ctrl-C cancels)\n")
     if sys.platform == "linux":
-        assert f"process {stopped.pid}, which is stopped," in told
+        assert f"process {stopped.pid} is stopped" in told
     waiting.send_signal(signal.SIGINT)
     assert end_of(waiting)[0] == 130
     assert files.bytes == before
@@ -564,7 +564,7 @@ def test_a_renewal_waits_for_the_logout_and_finds_no_login(fake: FakeProxy, file
     assert end_of(logout)[0] == 0
     code, stdout, stderr = end_of(token)
     assert (code, stdout) == (4, "")
-    assert "ended or replaced" in stderr
+    assert "removed or replaced" in stderr
     assert fake.asked == ["/revoke"]
 
 
@@ -614,7 +614,7 @@ def test_a_login_that_was_replaced_before_the_renewal_is_not_renewed(
     monkeypatch.setattr(LoginFile, "locked", behind_another_login)
     if is_elsewhere:
         failure = run("token", "--json", exit=4).error
-        assert failure["message"] == "the stored login of profile default was ended or replaced meanwhile"
+        assert failure["message"] == "the stored login of profile default was removed or replaced just now"
         assert failure["remedy"] == "try again"
     else:
         assert run("token") == "other\n"

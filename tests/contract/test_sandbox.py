@@ -130,7 +130,7 @@ class TestRun:
     def test_command_not_found(self, run):
         code, stdout, stderr = run("run", "no-such-command")
         assert (code, stdout) == (2, "")
-        assert 'no command "no-such-command" is found' in stderr
+        assert 'command "no-such-command" not found' in stderr
         assert "Starting" not in stderr
 
     @posix
@@ -152,7 +152,7 @@ class TestRun:
         code, stdout, stderr = run("run", "true")
         kept = Path(user["LITELLMCTL_CACHE_DIR"], "sandbox", "failed.log")
         assert (code, stdout) == (1, "")
-        assert "Error: the proxy ended with exit code 1 before it was ready: " in stderr
+        assert "Error: the proxy exited with code 1 before it was ready: " in stderr
         assert "RuntimeError: broken installation\n" in stderr
         assert f"Try:   see {kept}\n" in stderr
         assert "\x1b" not in stderr
@@ -164,7 +164,7 @@ class TestRun:
     def test_time_out(self, run, tmp_path):
         code, _, stderr = run("run", "--timeout", "0.001", *printing("1"))
         assert code == 1
-        assert "was not ready within 0.001 s; --timeout" in stderr
+        assert "was not ready after 0.001 s (--timeout" in stderr
         assert list((tmp_path / "tmp").iterdir()) == []
 
 
@@ -254,7 +254,7 @@ class TestUpAndDown:
         code, stdout, _ = run("status", "--json")
         assert (code, json.loads(stdout)) == (0, stopped)
         assert run("logs")[0] == 5
-        assert run("down") == (0, "", "No sandbox is up.\n")
+        assert run("down") == (0, "", "No sandbox is running.\n")
 
         code, stdout, stderr = run("up", "--json")
         up = json.loads(stdout)
@@ -271,10 +271,10 @@ class TestUpAndDown:
             assert folder.stat().st_mode & 0o777 == 0o700
 
         assert run("status", "--json")[1] == stdout
-        assert run("up", "--json") == (0, stdout, "The sandbox is up already.\n")
+        assert run("up", "--json") == (0, stdout, '{"note": "The sandbox is already running."}\n')
         code, used, stderr = run("run", *printing("[os.environ['LITELLM_BASE_URL'], os.environ['LITELLM_API_KEY']]"))
         assert (code, json.loads(used)) == (0, [up["base_url"], key])
-        assert stderr == f"Using the sandbox on {up['base_url']}\n"
+        assert stderr == f"Using the sandbox at {up['base_url']}\n"
         assert list((tmp_path / "tmp").iterdir()) == []
         assert listens(up["base_url"])
         assert "GET /v1/models" in run("logs", "-n", "1")[1]
@@ -308,7 +308,7 @@ class TestUpAndDown:
         ) as foreign:
             state.write_text(json.dumps({**mine, "pid": foreign.pid}))
             assert json.loads(run("status", "--json")[1])["status"] == "stopped"
-            assert run("down") == (0, "", "No sandbox is up.\n")
+            assert run("down") == (0, "", "No sandbox is running.\n")
             time.sleep(0.2)
             assert foreign.poll() is None
             foreign.communicate(b"\n")

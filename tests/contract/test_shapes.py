@@ -183,16 +183,16 @@ def test_health(proxy: FakeProxy, client: Client, answer: Recording) -> None:
 
 @recorded("v1_models*", status={200, 422})
 def test_a_key_is_valid_even_over_its_budget(client: Client, answer: Recording) -> None:
-    models, warning, _ = account.verify(client)
+    models, warning, *_ = account.verify(client)
     assert models == (len(answer.body["data"]) if answer.status == 200 else None)
     assert str(said(answer.body)) in str(warning)
 
 
 @recorded("key_info*", "user_info*")
 def test_account(proxy: FakeProxy, client: Client, answer: Recording) -> None:
-    refuse(proxy, "/key/info", "/user/info")
     key, user = answer.body.get("info", {}), answer.body.get("user_info", {})
     (team, *_) = [*answer.body.get("teams", []), key]
+    refuse(proxy, "/key/info", "/user/info")
     assert account.account(client, team.get("team_id")) == account.Account(
         **taken(key or user, "user_id", "spend", "max_budget", "budget_reset_at"),
         **taken(team, "team_id", "team_alias"),
@@ -200,6 +200,8 @@ def test_account(proxy: FakeProxy, client: Client, answer: Recording) -> None:
         **taken(user, "user_email"),
         key_expires=key.get("expires"),
         role=user.get("user_role"),
+        budget_scope="key" if key else "user",
+        routes=tuple(key.get("allowed_routes", [])) or None,
     )
 
 

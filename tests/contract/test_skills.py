@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from litellmctl.terminal.cells import width
 from tests.answers import answering
 from tests.conftest import Result, Run
 from tests.contract.stores import (
@@ -43,6 +44,7 @@ from tests.contract.stores import (
     plugins,
     told,
 )
+from tests.contract.tools import said
 from tests.fake_proxy import FakeProxy
 from tests.fake_proxy import error as error_of
 from tests.server import nobody
@@ -66,7 +68,7 @@ def strictly(text: str) -> Any:
     """Return JSON as every reader reads it: NaN and Infinity are none."""
 
     def refuse(constant: str) -> Any:
-        raise AssertionError(f"{constant} is not JSON")
+        raise AssertionError(f"{constant} is not valid JSON")
 
     return json.loads(text, parse_constant=refuse)
 
@@ -84,7 +86,7 @@ def test_both_stores_are_one_list_by_name(run: Run, proxy: FakeProxy) -> None:
         ["My skill", "litellm_skill_0b5e", "api", True, None, "Says hi", "custom", "2026-11-22T09:21:52Z"],
     ]
     assert result.count("\n") == 6  # an element a line
-    assert result.stderr == ""
+    assert said(result) == ""
 
 
 def test_each_store_is_asked_once_and_the_skills_api_for_its_own(run: Run, proxy: FakeProxy) -> None:
@@ -101,11 +103,11 @@ def test_the_other_formats(run: Run, proxy: FakeProxy) -> None:
     assert run("skills", "list", "-o", "table").splitlines() == [
         "NAME      STORE  VERSION  DESCRIPTION  SOURCE",
         "greet     hub    1.2.0    Says hello,  github:org/greet",
-        "My skill  api    -        Says hi      custom",
+        "My skill  api    -        Says hi      -",
     ]
     assert run("skills", "list").splitlines() == [
-        'greet\tid-greet\thub\ttrue\t1.2.0\tSays hello, and how\t{"source":"github","repo":"org/greet"}\t2026-11-22T09:21:51Z',
-        "My skill\tlitellm_skill_0b5e\tapi\ttrue\t\tSays hi\tcustom\t2026-11-22T09:21:52Z",
+        "greet\thub\t1.2.0\tSays hello, and how\tgithub:org/greet",
+        "My skill\tapi\t\tSays hi\t",
     ]
     rows = list(csv.DictReader(run("skills", "list", "-o", "csv").splitlines()))
     assert [list(one) for one in rows] == [KEYS] * 2
@@ -133,7 +135,7 @@ def test_a_person_sees_a_source_as_it_would_be_given(run: Run, proxy: FakeProxy)
         ({"source": "archive", "url": archive, "sha256": "0" * 64}, f"archive:{archive}"),
         ({"source": "npm", "package": "x"}, '{"source": "npm", "package": "x"}'),
         ("./plugins/x", "./plugins/x"),
-        (None, "?"),
+        (None, "-"),
     ]
     keeping(proxy, *(hub(f"s{number}", source=source) for number, (source, _) in enumerate(sources)))
     lines = run("skills", "list", "-o", "table").splitlines()[1:]
@@ -160,8 +162,8 @@ def test_disabled_skills_are_listed_only_with_all(run: Run, proxy: FakeProxy) ->
     ]
     table = run("skills", "list", "--all", "-o", "table").splitlines()
     assert [line.split()[:3] for line in (table[0], table[3])] == [
-        ["NAME", "STORE", "ENABLED"],
-        ["review", "hub", "no"],
+        ["NAME", "STORE", "STATE"],
+        ["review", "hub", "disabled"],
     ]
     assert names(run("skills", "list", "--all", "--store", "hub", "--json")) == ["greet", "review"]
 
@@ -186,7 +188,7 @@ def test_no_skill_at_all(run: Run, proxy: FakeProxy) -> None:
     assert [run("skills", "list", "-o", form) for form in ("table", "tsv", "jsonl")] == [""] * 3
     assert run("skills", "list", "-o", "csv").splitlines() == [",".join(KEYS)]
     assert "No skills." in run("skills", "list", terminal=True).stderr
-    assert "No skill matches." in run("skills", "list", "--search", "x", terminal=True).stderr
+    assert "No skills match." in run("skills", "list", "--search", "x", terminal=True).stderr
 
 
 def test_a_skill_without_a_title_is_listed_by_its_id(run: Run, proxy: FakeProxy) -> None:
@@ -199,7 +201,7 @@ def test_a_skill_without_a_title_is_listed_by_its_id(run: Run, proxy: FakeProxy)
         ("z", "id-z"),
     ]
     assert run("skills", "list", "-o", "table").splitlines()[2].startswith("litellm_skill_e  ")
-    assert run("skills", "list").splitlines()[1].startswith("\tlitellm_skill_e\tapi\t")
+    assert run("skills", "list").splitlines()[1].startswith("litellm_skill_e\tapi\t")
 
 
 # --- list: whatever a proxy says ---
@@ -212,14 +214,14 @@ def test_entries_of_the_hub_without_a_name_are_left_out_and_counted(run: Run, pr
     proxy.on(HUB, plugins(*nameless, GREET)).on(API, page())
     result = run("skills", "list", "--json")
     assert names(result) == ["greet"]
-    assert result.stderr == "left out 11 of the Skill Hub without a name or id\n"
+    assert said(result) == "skipped 11 entries of the Skill Hub without a name or ID\n"
 
 
 def test_entries_of_the_skills_api_without_an_id_are_left_out_and_counted(run: Run, proxy: FakeProxy) -> None:
     proxy.on(API, page(*BAD_ROWS, api("a", 7), api("b", ""), api("c", ["x"]), MINE)).on(HUB, plugins())
     result = run("skills", "list", "--json")
     assert names(result) == ["My skill"]
-    assert result.stderr == "left out 8 of the Skills API without a name or id\n"
+    assert said(result) == "skipped 8 entries of the Skills API without a name or ID\n"
 
 
 def test_a_text_that_is_none_is_unknown(run: Run, proxy: FakeProxy) -> None:
@@ -242,7 +244,7 @@ def test_a_text_that_is_none_is_unknown(run: Run, proxy: FakeProxy) -> None:
             None,
         ]
         assert list(y.values()) == [name, f"litellm_skill_{name}", "api", True, None, None, "custom", None]
-    assert result.stderr == ""
+    assert said(result) == ""
 
 
 def test_moments_are_utc(run: Run, proxy: FakeProxy) -> None:
@@ -309,7 +311,7 @@ def test_a_description_of_a_mebibyte(run: Run, proxy: FakeProxy) -> None:
     long = "first " + "x" * 2**20
     keeping(proxy, hub("big", description=long, source=long), api("lines", description="\n\n one\n" + "y\n" * 2**19))
     table = run("skills", "list", "-o", "table").splitlines()
-    assert [len(line) < 200 for line in table] == [True] * 3
+    assert [len(line) < 1200 for line in table] == [True] * 3
     assert "xxx…" in table[1]
     assert table[2].split()[3] == "one"
     assert run("skills", "list", "--json").json[0]["description"] == long
@@ -343,7 +345,7 @@ def test_all_pages_are_read(run: Run, proxy: FakeProxy) -> None:
     proxy.on(API, page(api("b"), api("c"), next_page="3", has_more=True))
     proxy.on(API, page(api("d")))
     result = run("skills", "list", "--json")
-    assert (names(result), result.stderr) == (["a", "b", "c", "d"], "")
+    assert (names(result), said(result)) == (["a", "b", "c", "d"], "")
     assert queries(proxy) == [{"limit": "1000"}, {"limit": "1000", "page": "p/2 &"}, {"limit": "1000", "page": "3"}]
     assert {request.query["custom_llm_provider"] for request in proxy.requests_for(API)} == {"litellm_proxy"}
 
@@ -356,7 +358,7 @@ def test_a_proxy_that_knows_no_second_page_is_asked_for_a_larger_one(run: Run, p
         proxy.on(API, page(api("a"), api("b"), next_page=token, has_more=True))
         proxy.on(API, page(api("a"), api("b"), api("c"), next_page=token))
         result = run("skills", "list", "--json")
-        assert (names(result), result.stderr) == (["a", "b", "c"], "")
+        assert (names(result), said(result)) == (["a", "b", "c"], "")
     assert queries(proxy) == [{"limit": "1000"}, {"limit": "10000"}, {"limit": "100000"}] * 5
 
 
@@ -364,7 +366,7 @@ def test_a_proxy_that_always_has_more_is_asked_no_more_in_the_end(run: Run, prox
     proxy.on(HUB, plugins()).on(API, page(api("a"), has_more=True), times=3)
     result = run("skills", "list", "--json")
     assert names(result) == ["a"]
-    assert result.stderr == "the Skills API holds more than the 1 skills that it lists\n"
+    assert said(result) == "the Skills API has more skills than the 1 that it lists\n"
 
 
 def test_tokens_that_go_in_circles_end(run: Run, proxy: FakeProxy) -> None:
@@ -378,7 +380,7 @@ def test_tokens_that_go_in_circles_end(run: Run, proxy: FakeProxy) -> None:
     proxy.on(API, respond=answering(body), times=None)
     result = run("skills", "list", "--json")
     assert names(result) == ["s0", "s1", "s2", "s3"]
-    assert "holds more than the 4 skills" in result.stderr
+    assert "has more skills than the 4" in said(result)
     assert len(queries(proxy)) < 20
 
 
@@ -401,7 +403,7 @@ def test_pages_without_an_end_are_bounded(run: Run, proxy: FakeProxy, monkeypatc
     without_end(proxy)
     result = run("skills", "list", "--json")
     assert (len(result.json), len(queries(proxy))) == (31, 30)
-    assert result.stderr == "the Skills API holds more than the 30 skills that it lists\n"
+    assert said(result) == "the Skills API has more skills than the 30 that it lists\n"
 
 
 def test_pages_take_no_longer_than_one_request_may(run: Run, proxy: FakeProxy) -> None:
@@ -410,7 +412,7 @@ def test_pages_take_no_longer_than_one_request_may(run: Run, proxy: FakeProxy) -
     result = run("skills", "list", "--json", "--timeout", "0.5")
     assert time.monotonic() - start < 1.5
     assert names(result) == ["greet"]
-    assert re.search("Warning: the Skills API cannot be listed: .*no (complete )?answer", result.stderr)
+    assert re.search("Warning: cannot list the Skills API: .*no (complete )?answer", said(result))
 
 
 def test_there_is_more_only_where_it_says_so(run: Run, proxy: FakeProxy) -> None:
@@ -424,23 +426,23 @@ def test_a_later_page_that_fails_is_the_store_failing(run: Run, proxy: FakeProxy
     proxy.on(HUB, plugins(GREET)).on(API, page(api("a"), next_page="2", has_more=True)).on(API, **failed("boom"))
     result = run("skills", "list", "--json")
     assert names(result) == ["greet"]
-    assert "Warning: the Skills API cannot be listed" in result.stderr
+    assert "Warning: cannot list the Skills API" in said(result)
 
 
 # --- list: a store that fails ---
 
 FAILURES = [
     pytest.param(told(403, "not for this key"), "not for this key", id="403"),
-    pytest.param({"status": 404, "body": {"detail": "Not Found"}}, "needs LiteLLM 1.8", id="404"),
-    pytest.param(told(500, "boom"), "answered 500", id="500"),
-    pytest.param({"status": 500, "body": b"Internal Server Error"}, "answered 500", id="plain 500"),
-    pytest.param({**told(503, "busy"), "headers": {"Retry-After": "60"}}, "answered 503", id="503"),
+    pytest.param({"status": 404, "body": {"detail": "Not Found"}}, "LiteLLM 1.8", id="404"),
+    pytest.param(told(500, "boom"), "returned 500", id="500"),
+    pytest.param({"status": 500, "body": b"Internal Server Error"}, "returned 500", id="plain 500"),
+    pytest.param({**told(503, "busy"), "headers": {"Retry-After": "60"}}, "returned 503", id="503"),
     pytest.param({**told(429, "slow down"), "headers": {"Retry-After": "60"}}, "rate limit", id="429"),
     pytest.param(WEB_PAGE, "a web page", id="html"),
     pytest.param(HALF, "in the middle", id="half a body"),
-    pytest.param({"body": b'{"plugins": ['}, "not its JSON", id="half the JSON"),
-    pytest.param({"body": b"[" * 100_000}, "not its JSON", id="deep"),
-    pytest.param({"body": {"plugins": {}, "data": None}}, "not its JSON", id="wrong shape"),
+    pytest.param({"body": b'{"plugins": ['}, "an unexpected answer", id="half the JSON"),
+    pytest.param({"body": b"[" * 100_000}, "an unexpected answer", id="deep"),
+    pytest.param({"body": {"plugins": {}, "data": None}}, "an unexpected answer", id="wrong shape"),
     pytest.param(
         {"status": 302, "body": {}, "headers": {"Location": "https://sso.example.com/"}}, "sso.example.com", id="302"
     ),
@@ -460,15 +462,15 @@ def test_a_store_that_fails_is_a_warning_that_names_it(
     result = run("skills", "list", "--json", "--timeout", seconds)
     assert time.monotonic() - start < 2
     assert [one["store"] for one in result.json] == ["api" if path == HUB else "hub"]
-    assert result.stderr.count("\n") == 1
-    assert result.stderr.startswith(f"Warning: {NAMES[path]} cannot be listed: ")
-    assert words in result.stderr
+    assert said(result).count("\n") == 1
+    assert said(result).startswith(f"Warning: cannot list {NAMES[path]}: ")
+    assert words in said(result)
 
 
 def test_a_store_that_fails_for_a_moment_is_asked_again(run: Run, proxy: FakeProxy) -> None:
     proxy.on(HUB, {}, status=503, headers={"Retry-After": "0"}).on(HUB, plugins(GREET)).on(API, page(MINE))
     result = run("skills", "list", "--json")
-    assert (names(result), result.stderr) == (["greet", "My skill"], "")
+    assert (names(result), said(result)) == (["greet", "My skill"], "")
 
 
 def test_a_quiet_run_has_no_warning(run: Run, proxy: FakeProxy) -> None:
@@ -481,8 +483,8 @@ def test_the_one_store_that_was_asked_for_failing_is_an_error(run: Run, proxy: F
     proxy.on(path, **told(500, "boom"))
     result = run("skills", "list", "--store", STORES[path], "--json", exit=3)
     assert (result, result.error["code"], result.error["status"]) == ("", "server_error", 500)
-    assert f"answered 500 to {path}: boom" in result.error["message"]
-    assert result.stderr.count("\n") == 1
+    assert f"returned 500 for {path}: boom" in result.error["message"]
+    assert said(result).count("\n") == 1
 
 
 NO_KEY = error_of(401, "Authentication Error, No api key passed in.")
@@ -510,16 +512,16 @@ def test_both_stores_failing_is_one_error_with_both_reasons(
     seconds = ["--timeout", "0.4" if code == "timeout" else "9"]
     plain = run("skills", "list", *seconds, exit=exit)
     assert plain == ""
-    lines = plain.stderr.splitlines()
+    lines = said(plain).splitlines()
     assert [line.split(":")[0] for line in lines] == ["Error", "Try"]
-    assert lines[0].startswith(f"Error: no skills of {proxy.url} can be listed: ")
+    assert lines[0].startswith(f"Error: cannot list the skills of {proxy.url}: ")
     # A reason that both have is told once.
     assert ("the Skill Hub: " in lines[0]) == ("; the Skills API: " in lines[0])
     assert words in lines[0]
     assert words in lines[0]
     as_json = run("skills", "list", "--json", *seconds, exit=exit)
     assert (as_json, as_json.error["code"]) == ("", code)
-    assert as_json.stderr.count("\n") == 1
+    assert said(as_json).count("\n") == 1
 
 
 def test_which_store_fails_first_changes_nothing(run: Run, proxy: FakeProxy) -> None:
@@ -529,7 +531,7 @@ def test_which_store_fails_first_changes_nothing(run: Run, proxy: FakeProxy) -> 
             proxy.on(path, respond=answering(partial(saying, words), after=after, status=status))
         error = run("skills", "list", "--json", exit=3).error
         assert error["code"] == "server_error"
-        assert re.search(r"the Skill Hub: .*needs LiteLLM 1.81 or newer; the Skills API: .*boom$", error["message"])
+        assert re.search(r"the Skill Hub: .*LiteLLM 1.81 or newer has one.*; the Skills API: .*boom$", error["message"])
 
 
 @pytest.mark.parametrize(
@@ -541,7 +543,7 @@ def test_a_proxy_without_a_database_is_told_in_one_line(
 ) -> None:
     proxy.on(path, **reply)
     result = run("skills", "list", "--store", STORES[path], "--json", exit=3)
-    assert result.error["message"] == "the proxy has no database, and keeps skills in one"
+    assert result.error["message"] == "the proxy has no database, which skills need"
     assert "administrator" in result.error["remedy"]
 
 
@@ -563,7 +565,7 @@ def test_a_refused_key_is_renewed_once_for_both_requests(run: Run, proxy: FakePr
     for path, body in ((HUB, plugins(GREET)), (API, page(MINE))):
         proxy.on(path, respond=answering(refused, status=401)).on(path, body)
     result = run("skills", "list", "--json", LITELLM_API_KEY=None, LITELLM_API_KEY_HELPER=helper)
-    assert (names(result), result.stderr) == (["greet", "My skill"], "")
+    assert (names(result), said(result)) == (["greet", "My skill"], "")
     assert count.read_text() == "x\nx\n"
     sent = [(request.path, request.headers["Authorization"]) for request in proxy.requests]
     assert sorted(sent) == sorted((path, f"Bearer sk-helper-{n}") for path in (HUB, API) for n in (1, 2))
@@ -575,7 +577,7 @@ def test_the_key_is_never_shown(run: Run, proxy: FakeProxy) -> None:
     proxy.on(f"{API}/{MINE['id']}", **failed(words))
     results = [run("skills", "list", "-v"), run("skills", "show", MINE["id"], "-v", exit=3)]
     results += [run("skills", "list", "-v", *more, exit=3) for more in ((), ("--json",))]
-    text = "".join(f"{result}{result.stderr}" for result in results)
+    text = "".join(f"{result}{said(result)}" for result in results)
     assert "Invalid key: ***" in text
     assert KEY[3:] not in text
     assert f"GET {HUB} 500 " in text
@@ -618,7 +620,7 @@ def test_the_proxys_own_order_is_kept_and_the_hub_follows(run: Run, proxy: FakeP
     result = run("skills", "list", "--search", "wave", "--json")
     assert names(result) == ["c", "a", "b", "wave"]
     assert result.json[3]["store"] == "hub"
-    assert result.stderr == ""
+    assert said(result) == ""
     assert [list(one) for one in result.json] == [KEYS] * 4
 
 
@@ -632,7 +634,7 @@ def test_nothing_near_is_nothing(run: Run, proxy: FakeProxy) -> None:
     keeping(proxy, MINE, hub("x"))
     searching(proxy, "skill", page())
     result = run("skills", "list", "--search", "skill", "--json")
-    assert (result, result.stderr) == ("[]\n", "")
+    assert (result, said(result)) == ("[]\n", "")
 
 
 @pytest.mark.parametrize(
@@ -648,7 +650,7 @@ def test_without_a_search_by_meaning_the_text_is_looked_for(run: Run, proxy: Fak
     searching(proxy, "Salute", **reply)
     result = run("skills", "list", "--search", "Salute", "--json")
     assert names(result) == ["hello", "keyed", "saluter"]
-    assert result.stderr == "This proxy does not search by meaning: listed is what contains the text.\n"
+    assert said(result) == "This proxy cannot search by meaning: listing the skills that contain the text.\n"
 
 
 @pytest.mark.parametrize(
@@ -667,8 +669,8 @@ def test_a_search_that_fails_is_a_warning(run: Run, proxy: FakeProxy, reply: dic
     searching(proxy, "salute", **reply)
     result = run("skills", "list", "--search", "salute", "--json", "--timeout", "0.5")
     assert names(result) == ["hello", "keyed", "saluter"]
-    assert result.stderr.startswith("Warning: the Skills API could not search, listed is what contains the text: ")
-    assert result.stderr.count("\n") == 1
+    assert said(result).startswith("Warning: the Skills API cannot search, listing the skills that contain the text: ")
+    assert said(result).count("\n") == 1
 
 
 def test_hostile_results_of_a_search(run: Run, proxy: FakeProxy) -> None:
@@ -815,8 +817,8 @@ def test_a_name_of_several_is_exit_2_with_their_ids(
 ) -> None:
     keeping(proxy, *rows, api("other"))
     result = run("skills", "show", "same", "--json", exit=2)
-    assert (result, result.error["code"], result.error["remedy"]) == ("", "usage", "use the id")
-    assert '"same" is the name of 2 skills: ' in result.error["message"]
+    assert (result, result.error["code"], result.error["remedy"]) == ("", "usage", "use the ID")
+    assert '2 skills are named "same": ' in result.error["message"]
     told = [f"{row['id']} ({'api' if 'display_title' in row else 'hub'})" for row in rows]
     assert sorted(result.error["message"].partition(": ")[2].split(", ")) == sorted(told)
     proxy.on(f"{API}/id-2", api("same", "id-2"))
@@ -848,16 +850,16 @@ def test_what_is_not_found_may_be_in_the_store_that_failed(run: Run, proxy: Fake
     proxy.on(*((API, page(MINE)) if path == HUB else (HUB, plugins(GREET))))
     result = run("skills", "show", "other", exit=3)
     assert result == ""
-    assert f"Warning: {NAMES[path]} cannot be listed" in result.stderr
-    assert "Error: " in result.stderr
-    assert "boom" in result.stderr.splitlines()[1]
+    assert f"Warning: cannot list {NAMES[path]}" in said(result)
+    assert "Error: " in said(result)
+    assert "boom" in said(result).splitlines()[1]
 
 
 def test_what_is_found_is_shown_although_a_store_failed(run: Run, proxy: FakeProxy) -> None:
     proxy.on(HUB, **told(500, "boom")).on(API, page(MINE)).on(f"{API}/{MINE['id']}", MINE)
     result = run("skills", "show", "My skill", "--json")
     assert result.json["id"] == MINE["id"]
-    assert result.stderr.startswith("Warning: the Skill Hub cannot be listed")
+    assert said(result).startswith("Warning: cannot list the Skill Hub")
 
 
 def test_a_name_is_one_segment_of_a_path(run: Run, proxy: FakeProxy) -> None:
@@ -932,3 +934,38 @@ def test_facts_of_any_shape_are_shown(run: Run, proxy: FakeProxy) -> None:
         assert run("skills", "show", "x", "-o", "table").startswith("x  (hub, enabled)\n")
         assert strictly(run("skills", "show", "x", "--json"))["name"] == "x"
         assert run("skills", "show", "x").startswith("x\tid-x\thub\t")
+
+
+# --- names that agree, and tables that fit ---
+
+
+def test_the_source_of_a_row_can_be_passed_to_create(run: Run, proxy: FakeProxy) -> None:
+    keeping(proxy, hub("deploy", source={"source": "github", "repo": "acme/skills", "ref": "v2"}))
+    source = run("skills", "list").rstrip("\n").split("\t")[-1]
+    made = run("skills", "create", "other", "--source", source, "--dry-run", "--json").json
+    assert (source, made["json"]["source"]) == (
+        "github:acme/skills@v2",
+        {"source": "github", "repo": "acme/skills", "ref": "v2"},
+    )
+
+
+def test_ls_is_another_name_of_list(run: Run, proxy: FakeProxy) -> None:
+    keeping(proxy, GREET, MINE)
+    assert run("skills", "ls", "--json") == run("skills", "list", "--json")
+
+
+def test_the_table_of_skills_fits_the_terminal(run: Run, proxy: FakeProxy) -> None:
+    keeping(proxy, hub("deploy", description="Deploys " * 40), OFF, api("日本語" * 20))
+    for columns in (40, 80, 100, 160, 300):
+        result = run("skills", "list", "--all", "-o", "table", COLUMNS=str(columns))
+        assert [line for line in result.splitlines() if width(line) > columns] == []
+        assert "disabled" in result
+    assert "Hidden to fit: STORE, VERSION, SOURCE" in run("skills", "list", "-o", "table", COLUMNS="40").stderr
+
+
+def test_a_state_is_a_word_with_a_colour(run: Run, proxy: FakeProxy) -> None:
+    keeping(proxy, GREET, OFF)
+    table = run("skills", "list", "--all", terminal=True, FORCE_COLOR="1")
+    assert "\x1b[32menabled\x1b[0m" in table
+    assert "\x1b[33mdisabled\x1b[0m" in table
+    assert [line.split("\t")[2] for line in run("skills", "list", "--all").splitlines()] == ["enabled", "disabled"]

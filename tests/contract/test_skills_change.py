@@ -43,9 +43,10 @@ from tests.contract.stores import (
     plugins,
     told,
 )
+from tests.contract.tools import said
 from tests.fake_proxy import FakeProxy, Request, error
 
-EFFECT = "the request was not repeated, and may have had its effect"
+EFFECT = "the request was not retried and may have taken effect"
 NEW = api("my-skill", "litellm_skill_new", description="Says hi")
 FILES = {
     "SKILL.md": SKILL,
@@ -129,7 +130,7 @@ def deleted(skill_id: str) -> dict[str, Any]:
 
 def messages(result: Result) -> list[Any]:
     """Return the messages of all errors that were told as JSON."""
-    return [json.loads(line)["error"]["message"] for line in result.stderr.splitlines() if line.startswith("{")]
+    return [json.loads(line)["error"]["message"] for line in result.stderr.splitlines() if line.startswith('{"error"')]
 
 
 # --- create, in the Skills API ---
@@ -156,7 +157,7 @@ def test_a_folder_is_sent_as_multipart_with_all_its_files(run: Run, proxy: FakeP
     assert list(result.json) == SHOW_KEYS
     assert (result.json["name"], result.json["id"], result.json["store"]) == ("my-skill", "litellm_skill_new", "api")
     where = f'"my-skill" in the Skills API of {proxy.url} (litellm_skill_new)'
-    assert result.stderr == f"✓ Created the skill {where}\n"
+    assert said(result) == f"Created the skill {where}\n"
 
 
 def test_a_skill_may_be_a_folder_or_an_archive_and_is_the_same(
@@ -242,7 +243,7 @@ def test_the_form_says_what_skill_md_says(
     (file,) = request.multipart.files
     assert file.name == file_name
     assert list(unpacked(file.content, "")) == [f"{file_name.removesuffix('.zip')}/SKILL.md"]
-    assert ("the skill has no description" in result.stderr) is ("description" not in fields)
+    assert ("the skill has no description" in said(result)) is ("description" not in fields)
 
 
 @pytest.mark.parametrize(
@@ -254,7 +255,7 @@ def test_the_form_says_what_skill_md_says(
         ("-", "---\ndescription: x\n---\n", "no name"),
         ("-", f"---\nname: {'x' * 201}\n---\n", "at most 200"),
         ("-", "---\nname: x\n---\n\0", "a NUL character"),
-        ("-", "PK\x03\x04 broken", "not a zip archive"),
+        ("-", "PK\x03\x04 broken", "not a valid zip archive"),
         (".", "", "no SKILL.md"),
     ],
 )
@@ -272,7 +273,7 @@ def test_a_name_that_exists_is_refused_and_nothing_is_sent(run: Run, proxy: Fake
     keeping(proxy, api("my-skill", "old"))
     result = run("skills", "create", str(folder), "--json", exit=5)
     assert (result, result.error["code"]) == ("", "rejected")
-    assert result.error["message"] == f'the Skills API of {proxy.url} has a skill "my-skill" already (old)'
+    assert result.error["message"] == f'the Skills API of {proxy.url} already has a skill "my-skill" (old)'
     assert "--replace" in result.error["remedy"]
     assert sent(proxy) == []
 
@@ -302,12 +303,12 @@ def test_replacing_puts_the_new_one_first_and_then_deletes_the_old(run: Run, pro
         f"DELETE {API}/a%2Fold",
     ]
     assert result.json["id"] == "litellm_skill_new"
-    assert result.stderr.startswith('✓ Replaced the skill "my-skill"')
+    assert said(result).startswith('Replaced the skill "my-skill"')
 
 
 def test_replacing_what_is_not_there_creates_it(run: Run, proxy: FakeProxy, folder: Path) -> None:
     taking(keeping(proxy, MINE))
-    assert run("skills", "create", str(folder), "--replace").stderr.startswith("✓ Created ")
+    assert said(run("skills", "create", str(folder), "--replace")).startswith("Created ")
     assert sent(proxy) == [f"POST {API}"]
 
 
@@ -315,7 +316,7 @@ def test_of_two_with_that_name_none_is_replaced(run: Run, proxy: FakeProxy, fold
     keeping(proxy, api("my-skill", "id-2"), api("my-skill", "id-1"))
     result = run("skills", "create", str(folder), "--replace", "--json", exit=2)
     assert (result, result.error["code"]) == ("", "usage")
-    assert result.error["message"] == '"my-skill" is the name of 2 skills: id-1 (api), id-2 (api)'
+    assert result.error["message"] == '2 skills are named "my-skill": id-1 (api), id-2 (api)'
     assert sent(proxy) == []
 
 
@@ -327,7 +328,7 @@ def test_an_old_one_that_stays_is_told_of(
     proxy.on(f"{API}/old", method="DELETE", **reply)
     result = run("skills", "create", str(folder), "--replace", "--json", exit=exit)
     assert result == ""
-    assert "the new skill is there (litellm_skill_new), and so is the old one (old)" in result.error["message"]
+    assert "uploaded the new skill (litellm_skill_new), but cannot delete the old one (old)" in result.error["message"]
     assert len(sent(proxy)) == 2
 
 
@@ -358,7 +359,7 @@ def test_a_skill_that_cannot_be_read_back_was_made_all_the_same(
     keeping(proxy).on(API, NEW, method="POST").on(f"{API}/litellm_skill_new", **reply)
     result = run("skills", "create", str(folder), "--json", exit=exit)
     assert result == ""
-    assert f"{proxy.url} took the skill litellm_skill_new, but" in result.error["message"]
+    assert f"{proxy.url} accepted the skill litellm_skill_new, but" in result.error["message"]
 
 
 def test_an_answer_without_an_id_is_not_taken_for_success(run: Run, proxy: FakeProxy, folder: Path) -> None:
@@ -377,7 +378,7 @@ def test_a_dry_run_of_an_upload_sends_nothing_and_tells_all(
     (tmp_path / "my-folder" / ".git").mkdir()
     dry = run("skills", "create", str(folder), "--dry-run", "--offline")
     assert proxy.requests == []
-    assert dry.stderr == "Left out: .git\n"
+    assert said(dry) == "Skipped .git\n"
     assert dry == run("skills", "create", str(folder), "--dry-run", "-o", "table", "--replace")
     taking(keeping(proxy))
     run("skills", "create", str(folder))
@@ -403,17 +404,17 @@ def test_a_dry_run_of_an_upload_sends_nothing_and_tells_all(
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        (("--version", "1"), "--version"),
-        (("--keyword", "a", "--keyword", "b"), "--keyword"),
-        (("--sha256", "0" * 64), "--sha256"),
-        (("--author", "Ada", "--homepage", "https://x", "--category", "c"), "--category and --author and --homepage"),
+        (("--version", "1"), "--version needs"),
+        (("--keyword", "a", "--keyword", "b"), "--keyword needs"),
+        (("--sha256", "0" * 64), "--sha256 needs"),
+        (("--author", "Ada", "--homepage", "https://x", "--category", "c"), "--category, --author, --homepage need"),
     ],
 )
 def test_what_only_the_hub_keeps_is_refused_without_a_source(
     run: Run, proxy: FakeProxy, folder: Path, options: tuple[str, ...], named: str
 ) -> None:
     result = run("skills", "create", str(folder), *options, "--json", exit=2)
-    assert (result, result.error["message"]) == ("", f"{named}: only the hub keeps that")
+    assert (result, result.error["message"]) == ("", f"{named} --source: only the hub stores that")
     assert proxy.requests == []
 
 
@@ -442,7 +443,7 @@ def test_every_form_of_a_source(run: Run, proxy: FakeProxy, given: str, source: 
     assert proxy.asked == [HUB, HUB, f"{HUB}/x"]
     assert list(result.json) == SHOW_KEYS
     assert (result.json["store"], result.json["enabled"], result.json["source"]) == ("hub", True, source)
-    assert result.stderr == f'✓ Created the skill "x" in the Skill Hub of {proxy.url} (id-x)\n'
+    assert said(result) == f'Created the skill "x" in the Skill Hub of {proxy.url} (id-x)\n'
 
 
 def test_everything_that_is_given_is_sent(run: Run, proxy: FakeProxy) -> None:
@@ -471,7 +472,7 @@ def test_everything_that_is_given_is_sent(run: Run, proxy: FakeProxy) -> None:
 def test_an_author_may_be_a_name_alone(run: Run, proxy: FakeProxy) -> None:
     dry = run("skills", "create", "x", "--source", "github:org/x", "--author", "Ada", "--dry-run")
     assert dry.json["json"] == {"name": "x", "source": {"source": "github", "repo": "org/x"}, "author": {"name": "Ada"}}
-    assert dry.stderr.startswith("Warning: the skill has no description")
+    assert said(dry).startswith("Warning: the skill has no description")
     assert proxy.requests == []
 
 
@@ -491,21 +492,21 @@ def test_a_user_or_a_password_in_a_url_is_refused_and_not_repeated(run: Run, pro
     for source in SECRET_URLS:
         result = run("skills", "create", "x", "--source", source, "--json", exit=2)
         assert (result, result.error["code"]) == ("", "usage")
-        assert "hunter22" not in result.stderr
+        assert "hunter22" not in said(result)
     assert proxy.requests == []
 
 
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ("", "is no source"),
+        ("", "is not a valid source"),
         ("acme/skills@v1", 'Did you mean "github:acme/skills@v1"?'),
         ("github:acme", "OWNER/REPO[@REF]"),
-        ("git+https://h.example/r.git#../a", "after # comes"),
+        ("git+https://h.example/r.git#../a", "must be followed by a path"),
         ("http://h.example/r.git", "plain HTTP"),
         ("archive:http://h.example/z.zip", "plain HTTP"),
-        ("file:///etc/passwd", "is no URL of https or ssh"),
-        ("https://h.example/\x1b[31m", "is no URL"),
+        ("file:///etc/passwd", "is not a valid URL (https or ssh)"),
+        ("https://h.example/\x1b[31m", "is not a valid URL"),
     ],
 )
 def test_what_is_no_source_is_exit_2_with_what_is(run: Run, proxy: FakeProxy, source: str, words: str) -> None:
@@ -528,13 +529,13 @@ def test_plain_http_must_be_permitted_and_an_archive_never_is(run: Run, proxy: F
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--sha256", "0" * 64, "--source", "github:a/b"), "--sha256 is the digest of an archive"),
+        (("--sha256", "0" * 64, "--source", "github:a/b"), "--sha256 needs an archive"),
         (("--sha256", "0" * 63, "--source", "archive:https://h.example/z"), "not 64 hexadecimal digits"),
         (("--author", "Ada <nowhere>", "--source", "github:a/b"), "--author is not NAME or NAME <EMAIL>"),
-        (("--homepage", "example.com", "--source", "github:a/b"), "--homepage is no URL"),
+        (("--homepage", "example.com", "--source", "github:a/b"), "--homepage is not a URL"),
         (("--description", "x" * (2**20 + 1), "--source", "github:a/b"), "--description is larger than 1 MiB"),
-        (("--keyword", "\ud800", "--source", "github:a/b"), "--keyword holds half a character"),
-        (("--category", "\0", "--source", "github:a/b"), "--category holds a NUL character"),
+        (("--keyword", "\ud800", "--source", "github:a/b"), "--keyword contains invalid Unicode (a lone surrogate)"),
+        (("--category", "\0", "--source", "github:a/b"), "--category contains a NUL character"),
     ],
 )
 def test_a_fact_that_cannot_be_is_exit_2(run: Run, proxy: FakeProxy, options: tuple[str, ...], words: str) -> None:
@@ -546,7 +547,7 @@ def test_a_fact_that_cannot_be_is_exit_2(run: Run, proxy: FakeProxy, options: tu
 def test_a_name_that_the_hub_does_not_take_is_refused_with_one_that_it_does(run: Run, proxy: FakeProxy) -> None:
     for name, meant in (("Bad Name", "bad-name"), ("./x/", "x"), ("日本", "skill")):
         result = run("skills", "create", name, "--source", "github:org/x", "--json", exit=2)
-        assert f'"{name}" is no name for the hub' in result.error["message"]
+        assert f'"{name}" is not a valid name in the hub' in result.error["message"]
         assert result.error["remedy"] == f"litellmctl skills create {meant} --source github:org/x"
     assert proxy.requests == []
 
@@ -578,7 +579,7 @@ def test_a_replacement_keeps_what_it_does_not_say(run: Run, proxy: FakeProxy) ->
     assert result.json["description"] == "Says hi"
     # The entry's endpoint does not tell of these two.
     assert (result.json["domain"], result.json["namespace"]) == ("Talk", "hello")
-    assert result.stderr.startswith('✓ Replaced the skill "greet" in the Skill Hub')
+    assert said(result).startswith('Replaced the skill "greet" in the Skill Hub')
 
 
 def test_a_replacement_of_nothing_known_says_only_what_is_given(run: Run, proxy: FakeProxy) -> None:
@@ -593,7 +594,7 @@ def test_replacing_what_the_hub_does_not_have_creates_it(run: Run, proxy: FakePr
     registering(keeping(proxy, api("greet")), GREET)
     result = run("skills", "create", "greet", "--source", "github:org/greet", "--replace")
     assert sent(proxy) == [f"POST {HUB}"]
-    assert result.stderr.startswith("✓ Created ")
+    assert said(result).startswith("Created ")
 
 
 def test_a_disabled_skill_that_is_replaced_is_enabled(run: Run, proxy: FakeProxy) -> None:
@@ -625,7 +626,7 @@ def test_a_skill_of_the_hub_that_cannot_be_read_back_was_made_all_the_same(
     keeping(proxy).on(HUB, success(GREET), method="POST").on(f"{HUB}/greet", **reply)
     result = run("skills", "create", "greet", "--source", "github:org/greet", "--json", exit=exit)
     assert result == ""
-    assert f"{proxy.url} took the skill greet, but" in result.error["message"]
+    assert f"{proxy.url} accepted the skill greet, but" in result.error["message"]
 
 
 @pytest.mark.parametrize(
@@ -673,10 +674,10 @@ def test_only_administrators_may_change_the_hub(
     words = ("create", "greet", *command[2:]) if "--replace" in command else command
     result = run("skills", *words, "--json", exit=4)
     assert (result, result.error["code"]) == ("", "forbidden")
-    assert result.error["message"] == f"only administrators of {proxy.url} may change its Skill Hub"
+    assert result.error["message"] == f"only administrators of {proxy.url} can change its Skill Hub"
     # A folder in the other store helps who wants to add a skill, and nobody else.
     assert ("litellmctl skills create DIR" in result.error["remedy"]) is (command[0] == "create")
-    assert "ask one of them" in result.error["remedy"]
+    assert "ask an administrator" in result.error["remedy"]
     assert len(sent(proxy)) == 1
 
 
@@ -738,7 +739,7 @@ def change_once(run: Run, proxy: FakeProxy, name: str, reply: dict[str, Any], co
     assert time.monotonic() - start < 5
     assert (result, result.error["code"], sent(proxy)) == ("", code, [f"{method} {target}"])
     assert (EFFECT in result.error["message"]) is had_effect, result.error["message"]
-    assert result.stderr.count("\n") == 1
+    assert said(result).count("\n") == 1
     if had_effect:
         assert result.error["remedy"] == "litellmctl skills list --all"
 
@@ -787,8 +788,8 @@ def test_the_key_is_not_repeated_of_what_the_proxy_says(run: Run, proxy: FakePro
         run("skills", "delete", "--yes", "greet", "-v", "--json", exit=3),
     ]
     for result in results:
-        assert "key *** may not" in result.stderr
-        assert KEY not in result.stderr
+        assert "key *** may not" in said(result)
+        assert KEY not in said(result)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
@@ -828,8 +829,8 @@ def test_a_person_is_asked_first(run: Run, proxy: FakeProxy, answer: str) -> Non
     keeping(proxy, GREET, MINE).on(f"{HUB}/greet", done("greet", "deleted"), method="DELETE")
     result = run("skills", "delete", "greet", terminal=True, stdin=answer)
     assert result == ""
-    assert f"Delete the skill of {proxy.url}: greet (hub)? [y/N] " in result.stderr
-    assert f'✓ Deleted the skill "greet" in the Skill Hub of {proxy.url} (id-greet)' in result.stderr
+    assert f"Delete the skill on {proxy.url}: greet (hub)? [y/N] " in said(result)
+    assert f'Deleted the skill "greet" in the Skill Hub of {proxy.url} (id-greet)' in " ".join(said(result).split())
     assert sent(proxy) == [f"DELETE {HUB}/greet"]
 
 
@@ -837,8 +838,10 @@ def test_a_person_is_asked_first(run: Run, proxy: FakeProxy, answer: str) -> Non
 def test_without_a_yes_nothing_is_deleted(run: Run, proxy: FakeProxy, answer: str) -> None:
     keeping(proxy, GREET, MINE)
     result = run("skills", "delete", "greet", "My skill", terminal=True, stdin=answer, exit=130)
-    assert f"Delete these 2 skills of {proxy.url}: greet (hub), My skill (api)? [y/N] " in result.stderr
-    assert "nothing was deleted" in result.stderr
+    assert f"Delete these 2 skills on {proxy.url}: greet (hub), My skill (api)? [y/N] " in " ".join(
+        said(result).split()
+    )
+    assert "nothing was deleted" in said(result)
     assert sent(proxy) == []
 
 
@@ -847,6 +850,7 @@ def test_where_nobody_can_be_asked_nothing_is_deleted(run: Run, proxy: FakeProxy
     keeping(proxy, GREET)
     result = run("skills", "delete", "greet", "--json", exit=2, stdin="y\n", **options)
     assert (result, result.error["code"]) == ("", "input_required")
+    assert result.error["message"] == "refusing to delete greet (hub) without confirmation"
     assert result.error["remedy"] == "pass --yes"
     assert sent(proxy) == []
 
@@ -854,7 +858,7 @@ def test_where_nobody_can_be_asked_nothing_is_deleted(run: Run, proxy: FakeProxy
 def test_a_hostile_name_cannot_change_the_question(run: Run, proxy: FakeProxy) -> None:
     keeping(proxy, api("\x1b[2K\rKeep? \u202e\n", "x"))
     result = run("skills", "delete", "x", terminal=True, stdin="n\n", exit=130, NO_COLOR="1")
-    question = next(line for line in result.stderr.split("\n") if "[y/N]" in line)
+    question = next(line for line in said(result).split("\n") if "[y/N]" in line)
     assert "\x1b[2K" not in question.removeprefix("\r\x1b[K")
     assert "\u202e" not in question
     assert question.count("?") == 2
@@ -868,10 +872,10 @@ def test_both_stores_are_looked_into(run: Run, proxy: FakeProxy) -> None:
     result = run("skills", "delete", "-y", "litellm_skill_0", "My skill", "greet")
     assert result == ""
     where = {path: f"in {NAMES[path]} of {proxy.url}" for path in (HUB, API)}
-    assert result.stderr.splitlines() == [
-        f'✓ Deleted the skill "litellm_skill_0" {where[API]} (litellm_skill_0)',
-        f'✓ Deleted the skill "My skill" {where[API]} ({MINE["id"]})',
-        f'✓ Deleted the skill "greet" {where[HUB]} (id-greet)',
+    assert said(result).splitlines() == [
+        f'Deleted the skill "litellm_skill_0" {where[API]} (litellm_skill_0)',
+        f'Deleted the skill "My skill" {where[API]} ({MINE["id"]})',
+        f'Deleted the skill "greet" {where[HUB]} (id-greet)',
     ]
     assert sorted(proxy.asked[:2]) == [HUB, API]
     assert len(proxy.asked) == 5
@@ -881,7 +885,7 @@ def test_a_name_of_several_is_deleted_by_its_id_only(run: Run, proxy: FakeProxy)
     keeping(proxy, hub("same", id="h"), api("same", "a-2"), api("same", "a-1"))
     result = run("skills", "delete", "--yes", "same", "--json", exit=2)
     assert (result, result.error["code"]) == ("", "usage")
-    assert result.error["message"] == '"same" is the name of 3 skills: a-1 (api), a-2 (api), h (hub)'
+    assert result.error["message"] == '3 skills are named "same": a-1 (api), a-2 (api), h (hub)'
     assert sent(proxy) == []
     proxy.on(f"{API}/a-1?{OWN}", deleted("a-1"), method="DELETE")
     run("skills", "delete", "--yes", "a-1")
@@ -891,7 +895,7 @@ def test_a_name_of_several_is_deleted_by_its_id_only(run: Run, proxy: FakeProxy)
 def test_what_is_given_twice_is_deleted_once(run: Run, proxy: FakeProxy) -> None:
     keeping(proxy, GREET).on(f"{HUB}/greet", done("greet", "deleted"), method="DELETE")
     result = run("skills", "delete", "--yes", "greet", "id-greet", "greet")
-    assert result.stderr.count("✓") == 1
+    assert said(result).count("Deleted the skill") == 1
     assert len(sent(proxy)) == 1
 
 
@@ -902,10 +906,10 @@ def test_one_that_is_missing_keeps_no_other(run: Run, proxy: FakeProxy) -> None:
     result = run("skills", "delete", "--yes", "greet", "nope", "same", "My skill", "--json", exit=5)
     assert result == ""
     assert [message.split(":")[0] for message in messages(result)] == [
-        'no skill "nope".',
-        '"same" is the name of 2 skills',
+        'no skill "nope"',
+        '2 skills are named "same"',
     ]
-    assert result.stderr.count("✓") == len(sent(proxy)) == 2
+    assert said(result).count("Deleted the skill") == len(sent(proxy)) == 2
 
 
 @pytest.mark.parametrize(
@@ -921,7 +925,7 @@ def test_the_first_failure_decides_the_exit_code(
     result = run("skills", "delete", "--yes", "greet", "My skill", "review", "--json", exit=exit)
     assert result == ""
     assert [message.split(":")[0] for message in messages(result)] == ["greet", "My skill"]
-    assert '✓ Deleted the skill "review"' in result.stderr
+    assert 'Deleted the skill "review"' in said(result)
     assert len(sent(proxy)) == 3
 
 
@@ -936,7 +940,7 @@ def test_one_that_is_missing_goes_before_one_that_fails(run: Run, proxy: FakePro
 def test_a_person_knows_what_is_missing_before_the_answer(run: Run, proxy: FakeProxy) -> None:
     keeping(proxy, GREET)
     result = run("skills", "delete", "greet", "nope", terminal=True, stdin="n\n", exit=130)
-    assert 'no skill "nope"' in result.stderr.partition("[y/N]")[0]
+    assert 'no skill "nope"' in said(result).partition("[y/N]")[0]
     assert sent(proxy) == []
 
 
@@ -972,8 +976,8 @@ def test_a_store_that_cannot_be_listed_is_told_and_the_other_is_used(run: Run, p
     typed, target = ("My skill", f"{API}/{MINE['id']}") if path == HUB else ("greet", f"{HUB}/greet")
     proxy.on(target, deleted("x"), method="DELETE")
     result = run("skills", "delete", "--yes", typed)
-    assert f"Warning: {NAMES[path]} cannot be listed" in result.stderr
-    assert "✓ Deleted" in result.stderr
+    assert f"Warning: cannot list {NAMES[path]}" in said(result)
+    assert "Deleted" in said(result)
     missing = run("skills", "delete", "--yes", "one", "two", "--json", exit=3)
     assert len(messages(missing)) == 2
     for name, message in zip(("one", "two"), messages(missing), strict=True):
@@ -1016,26 +1020,35 @@ def test_several_are_switched(run: Run, proxy: FakeProxy, word: str) -> None:
     result = run("skills", word, "id-greet", "review", "greet")
     assert result == ""
     where = f"in the Skill Hub of {proxy.url}"
-    assert result.stderr.splitlines() == [
-        f'✓ {word.title()}d the skill "greet" {where} (id-greet)',
-        f'✓ {word.title()}d the skill "review" {where} (id-review)',
+    assert said(result).splitlines() == [
+        f'{word.title()}d the skill "greet" {where} (id-greet)',
+        f'{word.title()}d the skill "review" {where} (id-review)',
     ]
     assert sent(proxy) == [f"POST {HUB}/greet/{word}", f"POST {HUB}/review/{word}"]
     assert {request.body for request in changes(proxy)} == {b""}
 
 
-@pytest.mark.parametrize("word", ["enable", "disable"])
-def test_skills_of_the_other_store_cannot_be_switched(run: Run, proxy: FakeProxy, word: str) -> None:
+def test_skills_of_the_other_store_cannot_be_disabled(run: Run, proxy: FakeProxy) -> None:
     keeping(proxy, GREET, MINE)
-    result = run("skills", word, "My skill", "--json", exit=5)
+    result = run("skills", "disable", "My skill", "--json", exit=5)
     assert (result, result.error["code"]) == ("", "rejected")
-    assert result.error["message"] == '"My skill" is in the Skills API, where skills are always enabled'
+    assert result.error["message"] == 'cannot disable "My skill": skills in the Skills API are always enabled'
+    assert result.error["remedy"] == "litellmctl skills list --store hub"
     assert sent(proxy) == []
-    proxy.on(f"{HUB}/greet/{word}", done("greet", f"{word}d"), method="POST")
-    result = run("skills", word, "My skill", "gret", "greet", "--json", exit=5)
+    proxy.on(f"{HUB}/greet/disable", done("greet", "disabled"), method="POST")
+    result = run("skills", "disable", "My skill", "gret", "greet", "--json", exit=5)
     assert len(messages(result)) == 2
-    assert 'Did you mean "greet"' in messages(result)[1]
-    assert "✓" in result.stderr
+    assert any('Did you mean "greet"' in message for message in messages(result))
+    assert 'Disabled the skill "greet"' in said(result)
+
+
+def test_skills_of_the_other_store_are_enabled_already(run: Run, proxy: FakeProxy) -> None:
+    keeping(proxy, GREET, MINE)
+    proxy.on(f"{HUB}/greet/enable", done("greet", "enabled"), method="POST")
+    result = run("skills", "enable", "My skill", "greet")
+    assert said(result).splitlines()[0] == "My skill is already enabled: skills in the Skills API always are."
+    assert 'Enabled the skill "greet"' in said(result)
+    assert sent(proxy) == [f"POST {HUB}/greet/enable"]
 
 
 def test_one_of_several_that_cannot_be_switched(run: Run, proxy: FakeProxy) -> None:
@@ -1045,7 +1058,7 @@ def test_one_of_several_that_cannot_be_switched(run: Run, proxy: FakeProxy) -> N
     result = run("skills", "enable", "greet", "review", "--json", exit=5)
     (message,) = messages(result)
     assert message.startswith("greet: ")
-    assert '✓ Enabled the skill "review"' in result.stderr
+    assert 'Enabled the skill "review"' in said(result)
 
 
 # --- the prompt section asks again ---
@@ -1145,5 +1158,5 @@ def test_a_cache_that_cannot_be_written_is_no_obstacle(run: Run, proxy: FakeProx
     (home / "cache").write_text("a file where the folder should be")
     keeping(proxy, GREET).on(f"{HUB}/greet", done("greet", "deleted"), method="DELETE")
     result = run("skills", "delete", "--yes", "greet")
-    assert "Warning: the skills cannot be cached" in result.stderr
-    assert "✓ Deleted" in result.stderr
+    assert "Warning: cannot cache the skills" in said(result)
+    assert "Deleted" in said(result)

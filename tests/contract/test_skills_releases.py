@@ -148,7 +148,7 @@ def test_a_version_is_kept_where_that_is_possible_and_else_rises(
     result = run(*NEW, "--json")
     assert (gateway.entry["version"], result.json["version"]) == (becomes, becomes)
     assert len(gateway.versions) == 2
-    said = f"versions rise: {version or 'none'} became {becomes}" in result.stderr
+    said = f"raised the version from {version or 'none'} to {becomes}." in result.stderr
     assert said is (becomes != version)
 
 
@@ -156,7 +156,7 @@ def test_a_version_is_kept_where_that_is_possible_and_else_rises(
 def test_a_version_that_nothing_follows_has_to_be_given(run: Run, proxy: FakeProxy, version: str) -> None:
     gateway = Release(proxy, "1.110", {**LINT, "version": version})
     error = run(*NEW, "--json", exit=5).error
-    assert error["remedy"].startswith("pass --version")
+    assert error["remedy"].startswith("pass a higher --version")
     assert gateway.versions == [version]
     assert run(*NEW, "--version", "3.0.0", "--json").json["version"] == "3.0.0"
 
@@ -166,7 +166,7 @@ def test_a_version_that_is_given_is_sent_as_it_is(run: Run, proxy: FakeProxy, ve
     gateway = Release(proxy, "1.110", LINT)
     error = run(*NEW, "--version", version, "--json", exit=5).error
     assert "ersion must be" in error["message"]
-    assert error["remedy"].startswith("pass --version")
+    assert error["remedy"].startswith("pass a higher --version")
     assert gateway.versions == ["1.2.3"]
 
 
@@ -186,8 +186,8 @@ def test_an_entry_that_somebody_changed_after_it_was_listed_is_not_replaced(
     proxy.on(HUB, respond=gateway._answering(list_then_change))
     error = run(*NEW, "--json", exit=5).error
     assert error["code"] == "rejected"
-    assert error["message"] == 'somebody changed the skill "lint" in the Skill Hub meanwhile; it was not replaced'
-    assert error["remedy"] == "litellmctl skills show lint, then run this again"
+    assert error["message"] == 'cannot replace the skill "lint": it was changed in the Skill Hub meanwhile'
+    assert error["remedy"] == "litellmctl skills show lint"
     assert gateway.entry["description"] == "Theirs"
     assert [request.method for request in proxy.requests] == ["GET", "GET"]
 
@@ -197,7 +197,7 @@ def test_an_entry_that_somebody_changes_just_then_is_refused_by_the_proxy(run: R
     gateway.between = lambda: gateway.entry.update(description="Theirs", updated_at="2026-11-23T09:00:00+00:00")
     error = run(*NEW, "--json", exit=5).error
     assert (error["status"], gateway.entry["description"]) == (409, "Theirs")
-    assert error["message"].startswith('somebody changed the skill "lint"')
+    assert error["message"].startswith('cannot replace the skill "lint": it was changed')
 
 
 def test_an_entry_that_somebody_deletes_just_then_is_not_made_again(run: Run, proxy: FakeProxy) -> None:
@@ -221,7 +221,7 @@ def test_what_the_proxy_tells_and_cannot_be_sent_back_is_not_lost(run: Run, prox
     keeping(proxy, LINT).on(f"{HUB}/lint", raw)
     error = run(*NEW, "--json", exit=3).error
     assert error["code"] == "bad_response"
-    assert "it was not replaced" in error["message"]
+    assert "cannot replace the skill" in error["message"]
     assert [request.method for request in proxy.requests] == ["GET", "GET"]
 
 
@@ -270,19 +270,19 @@ def test_a_release_without_skills_says_which_has_them(run: Run, proxy: FakeProxy
     error = run("skills", *command, "--json", exit=5).error
     assert (error["code"], error["status"]) == ("not_found", 404)
     assert error["message"] in {
-        f"{proxy.url} has no skills, which need LiteLLM 1.80 or newer",
-        f"{proxy.url} has no Skill Hub, which needs LiteLLM 1.81 or newer",
+        f"{proxy.url} does not support skills (LiteLLM 1.80 or newer does)",
+        f"{proxy.url} has no Skill Hub (LiteLLM 1.81 or newer has one)",
     }
-    assert error["remedy"] == "ask the proxy's administrator for a newer LiteLLM"
+    assert error["remedy"] == "ask the proxy's administrator to upgrade LiteLLM"
 
 
 def test_a_release_without_the_hub_lists_the_other_store(run: Run, proxy: FakeProxy) -> None:
     proxy.on(HUB, **NO_ROUTE).on(API, page(api("mine")))
     result = run("skills", "list", "--json")
     assert [one["name"] for one in result.json] == ["mine"]
-    assert "has no Skill Hub, which needs LiteLLM 1.81 or newer" in result.stderr
+    assert "has no Skill Hub (LiteLLM 1.81 or newer has one)" in result.stderr
 
 
 def test_the_prompt_section_of_a_release_without_skills(run: Run, proxy: FakeProxy) -> None:
     proxy.on(HUB, **NO_ROUTE).on(API, **NO_ROUTE)
-    assert "need LiteLLM 1.80 or newer" in run("prompt-section", "--json", exit=5).error["message"]
+    assert "does not support skills" in run("prompt-section", "--json", exit=5).error["message"]

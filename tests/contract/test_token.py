@@ -18,7 +18,7 @@ from tests.logins import json_web_token
 
 # What `token` may not import, since it takes longer than all the rest.
 HEAVY = (
-    *("requests", "urllib3", "keyring", "filelock", "tomlkit", "google", "truststore", "platformdirs", "tabulate"),
+    *("requests", "urllib3", "keyring", "filelock", "tomlkit", "google", "truststore", "platformdirs", "wcwidth"),
     *("importlib.metadata", "ssl", "socket", "concurrent.futures", "subprocess", "shlex", "csv"),
 )
 

@@ -36,7 +36,7 @@ from tests.logins import json_web_token
 FIELDS = [
     *("profile", "base_url", "signed_in", "kind", "source", "storage", "user_id", "user_email", "team_id"),
     *("team_alias", "role", "expires_at", "renewable", "models", "spend", "max_budget", "budget_reset_at"),
-    *("proxy_version", "shadowed"),
+    *("proxy_version", "shadowed", "budget_scope", "routes"),
 ]
 VERSION = "/public/model_hub/info"
 OLD_VERSION = "/health/readiness"
@@ -115,6 +115,8 @@ def test_json_has_the_documented_keys_whatever_signs_in(
         "budget_reset_at": None,
         "proxy_version": "1.106.2",
         "shadowed": [],
+        "budget_scope": "key",
+        "routes": None,
     }
     assert result.stderr == ""
     assert run("auth", "status", "--json") == result
@@ -125,19 +127,20 @@ def test_a_person_reads_what_is_known_and_no_more(run: Run, fake: FakeProxy) -> 
     info = {**INFO, "budget_reset_at": "2030-01-01T00:00:00Z", "expires": at(ends)}
     known(fake, info=info)
     sign_in(run, fake, "--storage", "file")
-    result = run("whoami", terminal=True)
+    result = run("whoami", terminal=True, NO_COLOR="1")
     until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(ends)))
     assert dict(re.split(r"  +", line, maxsplit=1) for line in result.splitlines()) == {
         "profile": "default",
         "proxy": fake.url,
         "signed in": "yes",
-        "with": "API key (stored, in a file)",
+        "credential": "API key (stored login, in a file)",
         "user": "ada@example.com (u-1)",
         "team": "Analysts (t-1)",
         "role": "internal_user",
-        "good until": f"{until} (3 days)",
+        "expires": f"{until} (in 3 days)",
         "models": "1",
-        "spent": "$0.25 of $10, starts anew 2030-01-01T00:00:00Z",
+        "spent": "$0.25 of $10.00 (budget of the key)",
+        "budget resets": "2030-01-01T00:00:00Z",
         "proxy version": "1.106.2",
     }
 
@@ -160,7 +163,7 @@ def test_what_the_proxy_does_not_tell_is_null(run: Run, fake: FakeProxy) -> None
     told = run("whoami", "--json").json
     assert {name for name, value in told.items() if value is None} == {
         *("user_id", "user_email", "team_id", "team_alias", "role", "expires_at", "spend", "max_budget"),
-        *("budget_reset_at", "proxy_version"),
+        *("budget_reset_at", "proxy_version", "budget_scope", "routes"),
     }
 
 
@@ -195,6 +198,140 @@ def test_spend_and_budget_are_the_keys_own_or_its_users(
     key_in_environment(run, fake, env)
     told = run("whoami", "--json").json
     assert (told["spend"], told["max_budget"], told["budget_reset_at"]) == expected
+
+
+MEMBER = "/team/t-1/members/me"
+
+
+def member(budget: Any, spend: Any = 0.5) -> dict[str, Any]:
+    """What a proxy answers about a member of a team (LiteLLM 1.106.2)."""
+    return {"user_id": "u", "team_id": "t-1", "spend": spend, "litellm_budget_table": budget, "role": "user"}
+
+
+@pytest.mark.parametrize(
+    ("answered", "expected"),
+    [
+        pytest.param(
+            {"body": member({"max_budget": 3.5, "budget_reset_at": "2030-05-01T00:00:00Z"})},
+            ("team_member", 0.5, 3.5, "2030-05-01T00:00:00Z"),
+            id="the member's own",
+        ),
+        pytest.param({"body": member(None)}, ("user", 9, 90, None), id="a member without one"),
+        pytest.param({"body": member({"max_budget": None})}, ("user", 9, 90, None), id="a member without a limit"),
+        pytest.param({"body": member("x", "y")}, ("user", 9, 90, None), id="of another shape"),
+        pytest.param({"body": {"detail": "Not Found"}, "status": 404}, ("user", 9, 90, None), id="an older proxy"),
+        pytest.param({"body": {"detail": {"error": "no user"}}, "status": 400}, ("user", 9, 90, None), id="no user"),
+        pytest.param({"body": {}, "status": 500}, ("user", 9, 90, None), id="broken"),
+        pytest.param({"body": b"<html>"}, ("user", 9, 90, None), id="web page"),
+    ],
+)
+def test_in_a_team_the_budget_is_the_members_own_or_the_users(
+    run: Run, fake: FakeProxy, env: dict[str, str], answered: dict[str, Any], expected: tuple[Any, ...]
+) -> None:
+    known(fake, info={"team_id": "t-1", "spend": 1}, user={"user_id": "u", "user_info": {"spend": 9, "max_budget": 90}})
+    fake.on(MEMBER, **answered, times=None)
+    key_in_environment(run, fake, env)
+    found = run("whoami", "--json").json
+    assert found["signed_in"] is True
+    assert tuple(found[name] for name in ("budget_scope", "spend", "max_budget", "budget_reset_at")) == expected
+
+
+def test_a_key_with_a_budget_of_its_own_asks_for_no_other(run: Run, fake: FakeProxy, env: dict[str, str]) -> None:
+    known(fake)
+    key_in_environment(run, fake, env)
+    assert run("whoami", "--json").json["budget_scope"] == "key"
+    assert MEMBER not in fake.asked
+
+
+@pytest.mark.parametrize("team", ["..", ".", "a/../../b", "x" * 100_000, "\u202e", "%2e%2e", " "])
+def test_a_team_of_any_name_leads_nowhere_else(run: Run, fake: FakeProxy, env: dict[str, str], team: str) -> None:
+    known(fake, info={"team_id": team})
+    key_in_environment(run, fake, env)
+    assert run("whoami", "--json").json["signed_in"] is True
+    fake.unexpected.clear()
+    paths = {"/v1/models", "/key/info", "/user/info", VERSION}
+    others = set(fake.asked) - paths
+    assert all(re.fullmatch(r"/team/[^/]+/members/me", path) for path in others), others
+
+
+@pytest.mark.parametrize(
+    ("user", "user_id"),
+    [
+        # LiteLLM 1.106.2: the row of the user that the master key counts as, whose role is not used.
+        ({"user_id": "default_user_id", "user_info": {"user_role": "internal_user", "spend": 1}}, "default_user_id"),
+        # LiteLLM 1.65 to 1.81.
+        ({"user_id": None, "user_info": None, "keys": [], "teams": []}, None),
+    ],
+)
+def test_the_master_key_is_an_administrator(
+    run: Run, fake: FakeProxy, env: dict[str, str], user: dict[str, Any], user_id: str | None
+) -> None:
+    fake.on("/key/info", **error(404, "Key not found in database", "not_found_error"), times=None)
+    known(fake, user=user)
+    key_in_environment(run, fake, env)
+    found = run("whoami", "--json").json
+    assert (found["role"], found["kind"], found["user_id"]) == ("proxy_admin", "api_key", user_id)
+    shown = run("whoami", terminal=True, NO_COLOR="1")
+    assert re.search(r"^credential +master key \(LITELLM_API_KEY\)$", shown, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("key_info", "user"),
+    [
+        pytest.param({"info": {"user_id": "default_user_id"}}, {"user_id": "default_user_id"}, id="a key of that user"),
+        pytest.param(None, {"user_id": "u-1", "user_info": {"user_role": "internal_user"}}, id="a token"),
+        pytest.param(None, {}, id="nothing known"),
+    ],
+)
+def test_another_credential_is_not_the_master_key(
+    run: Run, fake: FakeProxy, env: dict[str, str], key_info: Any, user: dict[str, Any]
+) -> None:
+    if key_info is None:
+        fake.on("/key/info", **error(404, "Key not found in database", "not_found_error"), times=None)
+    else:
+        fake.on("/key/info", key_info, times=None)
+    known(fake, user=user)
+    key_in_environment(run, fake, env)
+    assert run("whoami", "--json").json["role"] != "proxy_admin"
+    assert "master key" not in run("whoami", terminal=True)
+
+
+LIMITED = "Virtual key is not allowed to call this route. Only allowed to call routes: {}. Tried to call route: /x"
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (403, {"detail": LIMITED.format("['mcp_routes']")}),
+        # LiteLLM up to 1.77.
+        (401, error(401, f"Authentication Error, {LIMITED.format(chr(91) + repr('mcp_routes') + ']')}")["body"]),
+    ],
+)
+def test_a_key_for_mcp_only_is_signed_in(
+    run: Run, fake: FakeProxy, env: dict[str, str], status: int, body: dict[str, Any]
+) -> None:
+    for path in ("/v1/models", "/key/info", "/user/info"):
+        fake.on(path, body, status=status, times=None)
+    fake.on(VERSION, {"litellm_version": "1"}, times=None)
+    key_in_environment(run, fake, env)
+    result = run("whoami", "--json")
+    assert (result.json["signed_in"], result.json["routes"], result.json["models"]) == (True, ["mcp_routes"], None)
+    assert result.stderr == ""
+    shown = run("whoami", terminal=True, NO_COLOR="1")
+    assert re.search(r"^routes +only mcp_routes$", shown, re.MULTILINE)
+
+
+def test_routes_of_any_number_do_not_harm(run: Run, fake: FakeProxy, env: dict[str, str]) -> None:
+    fake.on("/v1/models", {"detail": LIMITED.format(["x" * 5000] * 500)}, status=403, times=None)
+    known(fake, info={"allowed_routes": ["\u202e" * 9, 5, None, *["y" * 10**5] * 100]})
+    key_in_environment(run, fake, env)
+    assert len(run("whoami", terminal=True)) < 20_000
+
+
+def test_the_routes_of_a_key_are_those_that_it_has(run: Run, fake: FakeProxy, env: dict[str, str]) -> None:
+    known(fake, info={"allowed_routes": ["info_routes"]})
+    key_in_environment(run, fake, env)
+    assert run("whoami", "--json").json["routes"] == ["info_routes"]
 
 
 def test_the_version_is_where_older_proxies_tell_it(run: Run, fake: FakeProxy, env: dict[str, str]) -> None:
@@ -253,8 +390,11 @@ def test_the_variables_that_are_put_aside_are_named(run: Run, fake: FakeProxy, e
     result = run("whoami", "--json")
     assert result.json["shadowed"] == ["LITELLM_API_KEY_HELPER", "LITELLM_API_KEY", "LITELLM_PROXY_API_KEY"]
     assert result.stderr == ""
-    shown = run("whoami", terminal=True)
-    assert re.search("^not used +LITELLM_API_KEY_HELPER, LITELLM_API_KEY, LITELLM_PROXY_API_KEY$", shown, re.MULTILINE)
+    shown = run("whoami", terminal=True, NO_COLOR="1")
+    words = " ".join(shown.split("ignored variables")[1].split())
+    names = "LITELLM_API_KEY_HELPER, LITELLM_API_KEY, LITELLM_PROXY_API_KEY"
+    assert words == f"{names} (the stored login of profile default is used)"
+    assert shown.stderr == ""
 
 
 # What the proxy may answer
@@ -285,7 +425,7 @@ def test_fields_of_any_kind_do_not_harm(run: Run, fake: FakeProxy, env: dict[str
         assert told[name] is None or (isinstance(told[name], int | float) and not isinstance(told[name], bool))
     for name in ("expires_at", "budget_reset_at"):
         assert told[name] is None or re.fullmatch(r"\d+-\d\d-\d\dT\d\d:\d\d:\d\dZ", told[name])
-    shown = run("whoami", terminal=True)
+    shown = run("whoami", terminal=True, NO_COLOR="1")
     assert not set("\x1b\x00\r\t\u202e\ud800") & set(shown)
     assert len(run("whoami").splitlines()) == 1
 
@@ -363,7 +503,7 @@ def test_the_exit_code_is_the_same_in_every_format_and_the_data_is_there(
         assert fake.url in result
         assert "ada@example.com" in result
     if "table" in output:
-        words = {True: "yes", False: "no", None: "not known: the proxy was not asked"}
+        words = {True: "yes", False: "no", None: "unknown"}
         assert f"{words[signed_in]}\n" in result
     if code:
         assert ("error" if "--json" in output else "Error: ") in result.stderr
@@ -398,7 +538,7 @@ def test_a_login_that_has_expired_is_told_of_and_is_exit_4(run: Run, fake: FakeP
     result = run("whoami", "--json", exit=4)
     assert (result.json["signed_in"], result.json["user_email"]) == (False, "ada@example.com")
     assert result.json["expires_at"] < time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    assert re.search(r"good until +\S+ \(over\)", run("whoami", terminal=True, exit=4))
+    assert re.search(r"expires +\S+ \(expired\)", run("whoami", terminal=True, NO_COLOR="1", exit=4))
     assert len(fake.requests) == asked
 
 
@@ -459,7 +599,7 @@ def test_that_a_virtual_key_ends_soon_is_said_once(run: Run, fake: FakeProxy) ->
     make_key(fake, body={"key": MADE, "expires": at(time.time() + HOUR)})
     sign_in(run, fake, "--virtual-key", key=json_web_token(sub="u"))
     fake.on("/v1/models", {"data": []}).on(VERSION, {"litellm_version": "1"})
-    assert run("whoami", "--json").stderr.count(" ends in ") == 1
+    assert run("whoami", "--json").stderr.count(" expires in ") == 1
 
 
 @pytest.mark.parametrize("interrupted", [False, True])

@@ -82,6 +82,18 @@ def offer(*tools: Any, **outcomes: str) -> dict[str, Any]:
     return {"tools": list(tools), "error": None, "message": "Successfully retrieved tools", "server_outcomes": told}
 
 
+def said(result: Result) -> str:
+    """Return the lines on stderr, those that are JSON as a person reads them without --json; no check marks."""
+    import json
+
+    lines = []
+    for line in result.stderr.splitlines():
+        for kind, text in (json.loads(line) if line.startswith("{") else {"": line.removeprefix("✓ ")}).items():
+            words = text["message"] if kind == "error" else text
+            lines.append(f"{kind.capitalize()}: {words}" if kind in {"warning", "error"} else words)
+    return "".join(f"{line}\n" for line in lines)
+
+
 def server(name: str, **more: Any) -> dict[str, Any]:
     """Return a row of /v1/mcp/server (shapes/mcp_servers.json)."""
     base = {"server_id": f"id-{name}", "server_name": name, "alias": None, "transport": "http", "status": None}

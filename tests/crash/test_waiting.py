@@ -154,7 +154,7 @@ def test_who_waits_for_a_process_that_was_stopped_knows_which_and_can_give_up(
                 assert told.startswith("Waiting for up to a minute: ")
                 assert told.endswith(" (Ctrl-C gives up)\n")
                 _ended(process, signal.SIGINT)
-        assert f"process {other.pid}, which is stopped, holds the lock of {home.config / lock}" in told
+        assert f"process {other.pid} is stopped and holds the lock on {home.config / lock}" in told
         other.kill()
     now = state(home.path)
     assert {name: one for name, one in now.items() if not name.endswith(".lock")} == {

@@ -24,7 +24,7 @@ import ruamel.yaml
 
 from litellmctl.auth.login_file import Login, LoginFile, Logins
 from litellmctl.auth.vault import FileVault, Found, Secret
-from litellmctl.commands.export import TOOLS
+from litellmctl.exporters.registry import NAMES as TOOLS
 from tests.answers import http
 from tests.crash.intruders import STRANGER, furnish
 from tests.fake_proxy import row
@@ -600,6 +600,7 @@ CASES: dict[str, Case] = {
 # Every other command, once. Those that start LiteLLM are not among them.
 _READING: list[tuple[str, ...]] = [
     ("--version",),
+    ("version", "--json"),
     ("--help",),
     ("whoami",),
     ("token",),
@@ -607,6 +608,7 @@ _READING: list[tuple[str, ...]] = [
     ("env",),
     ("models",),
     ("models", "--json"),
+    ("models", "list"),
     ("models", "show", "gpt-4o"),
     ("mcp", "servers"),
     ("mcp", "list"),

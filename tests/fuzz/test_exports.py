@@ -23,12 +23,13 @@ from litellmctl.exporters.documents import changed
 from litellmctl.exporters.exporter import Exporter, FileChange, Fill, Provider, Put, Set
 from litellmctl.exporters.jsonc import parse
 from litellmctl.exporters.receipts import Receipts, diff
-from litellmctl.exporters.registry import EXPORTERS
+from litellmctl.exporters.registry import exporters
 from tests.fuzz.strategies import as_json, damaged, fuzz, mostly, numbers, plain_texts, scalars, texts, trees
 from tests.fuzz.test_catalog import infos
 from tests.unit.exporters.test_documents import toml_files, yaml_files
 from tests.unit.exporters.test_jsonc import texts as jsonc_files
 
+EXPORTERS = exporters()
 each = pytest.mark.parametrize("exporter", EXPORTERS.values(), ids=EXPORTERS)
 # A model's name is what a proxy says, without half characters, which its catalog has not.
 names = mostly(st.sampled_from(["gpt-4o", "claude-sonnet-4", "kimi-k2", "a/b:c"]), plain_texts.filter(bool))

@@ -119,7 +119,7 @@ def test_no_pattern_takes_more_than_linear_time(part: str, repeated: str, end: s
 def test_a_suggestion_is_one_of_the_names_or_none_and_soon_there(word: str, possible: list[str], times: int) -> None:
     with less_than(3):
         said = suggestion(word * times, [one * times for one in possible])
-    assert said == "" or any(said == f' Did you mean "{one * times}"?' for one in possible)
+    assert said == "" or any(said == f'. Did you mean "{one * times}"?' for one in possible)
 
 
 # --- schemas ---

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
 import re
 import unicodedata
+from typing import Any
 from unittest.mock import patch
 
+import wcwidth
 from hypothesis import strategies as st
 
 from litellmctl.errors import ERROR_CODES, Failure
 from litellmctl.foundation.ignorable import without_hidden, without_ignorable
 from litellmctl.foundation.sentences import listed, sentence
-from litellmctl.foundation.text import MAX_WORDS, clean, clean_text, cut, short
+from litellmctl.foundation.text import MAX_WORDS, clean, clean_text, cut, indented_json, short
+from litellmctl.terminal.cells import folded
 from litellmctl.terminal.console import Console
 from litellmctl.terminal.quotation import quoted
 from litellmctl.terminal.render import FORMATS, Column, Layout, Listing, Record, render
 from tests.effort import less_than
-from tests.fuzz.strategies import fuzz, mostly, texts
+from tests.fuzz.strategies import fuzz, loose_values, mostly, texts, values
 
 # Written anew, and not taken from the program: C0, DEL, C1, what changes the direction of writing, half characters.
 ACTING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -209,6 +213,73 @@ def test_no_row_of_data_is_two_or_an_error_of_ours(named: list[str], kind: str, 
         if kind == "json":
             found = json.loads(text)
             assert len(found) == (len(data) if isinstance(shown, Listing) else 2)
+
+
+@fuzz(st.lists(st.tuples(cells, cells), min_size=1, max_size=4), st.sampled_from([20, 21, 40, 80, 300]), share=3)
+def test_a_table_fits_any_terminal_and_keeps_every_row(rows: list[tuple[str, str]], columns: int) -> None:
+    said: list[str] = []
+    declared = [
+        Column("NAME", lambda row: clean(row["name"])),
+        Column("ABOUT", lambda row: clean(row["about"]), drop=1, least=9),
+        Column("N", lambda _: "1", right=True),
+    ]
+    data = [{"name": name, "about": about} for name, about in rows]
+    with less_than(3):
+        text = "".join(render(Listing(data, declared), Layout("table", width=columns, note=said.append)))
+    lines = text.split("\n")[:-1]
+    assert max(map(wcwidth.width, lines)) <= columns
+    assert len(lines) >= 1 + len(rows)
+    assert "ABOUT" in lines[0] or "ABOUT" in said[0]
+    for name, _ in rows:
+        word = clean(name).partition(" ")[0]
+        if word.isascii() and len(word) < columns - 12:
+            assert any(word in line for line in lines)
+
+
+@fuzz(longs, st.integers(1, 200), st.integers(0, 20), share=2)
+def test_folding_loses_nothing_and_a_row_is_too_long_only_for_one_word(text: str, columns: int, first: int) -> None:
+    said = sentence(text)
+    rows = folded(said, columns, first=first, indent=first).split("\n")
+    assert "".join("".join(rows).split()) == "".join(said.split())
+    for number, row in enumerate(rows):
+        if wcwidth.width(row.strip()) + (first if number == 0 else 2) > columns:
+            assert len(row.split()) <= 1
+    assert all(row.startswith(" ") or not first for row in rows[1:])
+
+
+named_values = st.dictionaries(st.sampled_from(["a", "b", "c.d"]), loose_values, max_size=3)
+
+
+@fuzz(st.lists(named_values, max_size=4), share=2)
+def test_a_program_reads_as_many_rows_and_cells_as_there_are(rows: list[dict[str, Any]]) -> None:
+    names = ["a", "b", "c.d"]
+    lines = "".join(render(Listing(rows), Layout("tsv", fields=names))).split("\n")[:-1]
+    assert len(lines) == len(rows)
+    assert {line.count("\t") for line in lines} <= {2}
+    read = list(csv.reader(io.StringIO("".join(render(Listing(rows), Layout("csv", fields=names))))))
+    assert read[0] == names
+    assert [len(row) for row in read] == [3] * (len(rows) + 1)
+    for row, cells in zip(rows, read[1:], strict=True):
+        for name, cell in zip(names, cells, strict=True):
+            assert not cell.startswith(("=", "+", "@"))
+            assert not cell.startswith("-") or isinstance(row.get(name), int | float)
+
+
+@fuzz(values, share=2)
+def test_json_that_is_indented_is_the_same_json(value: Any) -> None:
+    text = json.dumps(value)
+    shown = indented_json(text)
+    assert shown is not None
+    assert json.loads(shown) == json.loads(text)
+    assert re.sub(r"\s", "", shown) == re.sub(r"\s", "", text)
+    assert shown == json.dumps(value, indent=2)
+
+
+@fuzz(texts | st.text('{}[]:,"\\0a \n', max_size=30))
+def test_what_is_not_json_is_not_indented(text: str) -> None:
+    shown = indented_json(text)
+    if shown is not None:
+        assert json.loads(shown) == json.loads(text)
 
 
 @fuzz(st.sampled_from(sorted(ERROR_CODES)), longs, longs, share=2)

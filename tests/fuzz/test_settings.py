@@ -16,7 +16,7 @@ import pytest
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from litellmctl.auth.sources import _environment_headers
+from litellmctl.auth.sources import environment_headers
 from litellmctl.errors import ConfigFailure, UsageFailure
 from litellmctl.foundation.urls import is_loopback, normalize, origin
 from litellmctl.settings import environment, values
@@ -387,7 +387,7 @@ def test_a_base_url_is_canonical_or_refused(text: str) -> None:
 READERS: dict[str, Callable[[], Any]] = {
     "LITELLM_DISCOVERY_TIMEOUT_MS": lambda: environment.milliseconds("LITELLM_DISCOVERY_TIMEOUT_MS", 5.0),
     "LITELLM_CLI_JWT_EXPIRATION_HOURS": lambda: environment.hours("LITELLM_CLI_JWT_EXPIRATION_HOURS", 24.0),
-    "LITELLM_HEADERS": _environment_headers,
+    "LITELLM_HEADERS": environment_headers,
     "LITELLM_OFFLINE": lambda: environment.flag("LITELLM_OFFLINE"),
 }
 variable_texts = st.one_of(

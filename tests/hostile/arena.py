@@ -245,7 +245,8 @@ def _problems(cell: Cell, result: Result, secrets: list[str]) -> Iterator[str]:
     is_json = _is_json(cell)
     # A sentence that could read like several of ours is wrapped, and indented, on a terminal.
     lines = re.sub(r" ?\n +", " ", stderr) if cell.is_terminal else stderr
-    yield from _errors(code, lines, as_json="--json" in cell.format)
+    if not (cell.is_terminal and case.path == ("doctor",) and not is_json):  # where a person has read it already
+        yield from _errors(code, lines, as_json="--json" in cell.format)
     if len(stderr) > _MAX_WORDS:
         yield f"it says {len(stderr):,} characters"
     if not case.is_data:

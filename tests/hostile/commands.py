@@ -20,7 +20,7 @@ import click
 from litellmctl.auth.login_file import Login, LoginFile, Logins
 from litellmctl.auth.vault import FileVault, Secret
 from litellmctl.commands.base import FormattedCommand
-from litellmctl.exporters.registry import EXPORTERS
+from litellmctl.exporters.registry import NAMES as EXPORTERS
 from tests.contract.test_frame import LEAVES
 from tests.hostile.known import CODE, HEADER, KEY, NEW, OLD, OLD_REFRESH, OTHER, PASSWORD, VIRTUAL
 from tests.logins import pkce_login
@@ -171,6 +171,7 @@ EXCLUDED: dict[tuple[str, ...], str] = {
     ("config", "path"): _ASKS_NOTHING,
     ("completion",): _ASKS_NOTHING,
     ("help",): _ASKS_NOTHING,
+    ("version",): _ASKS_NOTHING,
 }
 # For commands that ask nothing.
 _WORDS = {

@@ -228,7 +228,7 @@ def test_an_item_that_another_program_wrote_under_our_name_is_refused(env: dict[
     program = "import keyring; keyring.set_password('litellmctl', 'id-1', 'hunter2')"
     with keyring_session(env) as inside:
         subprocess.run([sys.executable, "-c", program], env=inside, timeout=30, check=True)
-        assert use_vault(inside, "get:id-1") == ["Refused its item is not as litellmctl writes it"]
+        assert use_vault(inside, "get:id-1") == ["Refused its item is not valid"]
 
 
 def test_a_locked_keyring_that_nobody_can_unlock_is_refused_at_once_and_nothing_is_lost(env: dict[str, str]) -> None:

@@ -90,7 +90,7 @@ class User:
 
 
 def is_well(finding: dict[str, Any]) -> bool:
-    return bool(finding["status"] == "ok" or finding["detail"] == "switched off by the profile")
+    return bool(finding["status"] == "ok" or finding["detail"].startswith("switched off"))
 
 
 @pytest.fixture
@@ -106,10 +106,10 @@ def test_a_healthy_lab(user: User) -> None:
     findings = user.asks()
     assert {finding["status"] for finding in findings.values()} == {"ok"}
     assert f"LiteLLM {LITELLM}" in findings["proxy"]["detail"]
-    assert findings["clock"]["detail"] == "this clock and the proxy's agree"
+    assert findings["clock"]["detail"] == "this machine and the proxy agree"
     assert "from model_info" in findings["discovery"]["detail"]
-    assert "of 2 servers" in findings["mcp"]["detail"]
-    assert findings["sign_in"]["detail"] == "single sign-on by PKCE and a device code"
+    assert "on 2 servers" in findings["mcp"]["detail"]
+    assert findings["sign_in"]["detail"] == "single sign-on (PKCE, device code)"
 
 
 # --- faults whose remedy is a line for the shell
@@ -118,7 +118,7 @@ def test_a_healthy_lab(user: User) -> None:
 def test_variables_that_hide_the_network(user: User) -> None:
     user.sets(LITELLM_OFFLINE="1")
     findings = user.asks()
-    assert findings["name_resolution"]["detail"] == "the network is switched off"
+    assert findings["name_resolution"]["detail"] == "LITELLM_OFFLINE is set"
     assert findings["variables"]["status"] == "warn"
     user.pastes(findings["variables"]["remedy"])
 
@@ -142,7 +142,7 @@ def test_a_variable_that_is_not_set(user: User) -> None:
 
 def test_a_cache_that_cannot_be_written(user: User) -> None:
     user.sets(LITELLMCTL_CACHE_DIR=str(user.config))
-    user.pastes(user.is_told("caches", "warn", "cannot be written"))
+    user.pastes(user.is_told("caches", "warn", "is not writable"))
 
 
 def test_another_program_of_that_name(user: User, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_another_program_of_that_name(user: User, tmp_path: Path) -> None:
     other.write_text("#!/bin/sh\nexit 7\n")
     other.chmod(0o755)
     user.env["PATH"] = f"{tmp_path}{os.pathsep}{user.env['PATH']}"
-    user.pastes(user.is_told("program", "warn", f"{other} comes first in PATH"))
+    user.pastes(user.is_told("program", "warn", f"PATH finds {other} first"))
 
 
 # --- faults whose remedy is a command of ours
@@ -182,17 +182,16 @@ def test_a_login_that_has_expired_and_the_variables_behind_it(user: User) -> Non
     Vault(user.env).change(expires_at=time.time() - 60)
     remedy = user.is_told("credential", "fail", "has expired", exit=4)
     user.runs(*first_command(remedy), "--with-token", stdin=user.lab.master_key)
-    user.pastes(user.is_told("variables", "warn", "LITELLM_API_KEY not used"))
+    user.is_well()  # the variable holds the same key
+    user.sets(LITELLM_API_KEY="sk-another-0123456789")
+    user.pastes(user.is_told("variables", "warn", "LITELLM_API_KEY is ignored"))
 
 
 def test_a_profile_that_is_not_there(user: User) -> None:
     user.config.write_text('default_profile = "work"\n')
-    *words, url = first_command(user.is_told("configuration", "fail", 'no profile "work"', exit=2))
-    assert url == "https://..."
-    user.sets(LITELLMCTL_PROFILE=None)
-    user.runs(*words, user.lab.url)
-    user.runs("config", "set", "profiles.work.mcp", "false")
-    assert user.asks()["configuration"]["detail"].startswith(f"profile work at {user.lab.url}")
+    user.pastes(user.is_told("configuration", "fail", 'no profile "work" (from default_profile)', exit=2))
+    user.sets(LITELLMCTL_PROFILE="home")
+    user.pastes(user.is_told("configuration", "fail", 'no profile "home" (from LITELLMCTL_PROFILE)', exit=2))
 
 
 class Terminator(Listener):
@@ -255,7 +254,7 @@ def test_an_authority_that_is_not_trusted(
     user.runs(*words, str(tmp_path / "ca.pem"))
     findings = user.asks()
     assert (findings["tls"]["status"], findings["credential"]["status"]) == ("ok", "ok")
-    assert findings["tls"]["detail"].startswith('issued by "Lab Authority", good until ')
+    assert findings["tls"]["detail"].startswith('issued by "Lab Authority", expires ')
 
 
 def test_a_certificate_that_has_expired(user: User, terminator: Callable[[float], Terminator], tmp_path: Path) -> None:
@@ -279,10 +278,8 @@ def test_a_config_file_that_is_damaged(user: User) -> None:
 
 def test_a_host_that_is_not_known(user: User) -> None:
     user.sets(LITELLM_BASE_URL=user.lab.url.replace("127.0.0.1", "lab.invalid").replace("http:", "https:"))
-    remedy = user.is_told("name_resolution", "fail", 'no address for "lab.invalid"', exit=3)
-    command = remedy.split(": ")[-1]
-    assert command == "getent hosts lab.invalid"
-    assert subprocess.run(shlex.split(command), capture_output=True, timeout=20, check=False).stdout == b""
+    remedy = user.is_told("name_resolution", "fail", 'cannot resolve "lab.invalid"', exit=3)
+    assert "config get base_url" in remedy
 
 
 @pytest.mark.parametrize("what", ["nobody", "another server", "TLS where there is none"])
@@ -304,12 +301,12 @@ def test_keys_that_are_wrong(user: User) -> None:
     for key in ("sk-none-of-the-labs-0123456789", deleted):
         user.sets(LITELLM_API_KEY=key)
         remedy = user.is_told("credential", "fail", f"{user.lab.url} refused the key", exit=4)
-        assert "check the key" in remedy
+        assert "check that the key" in remedy
 
 
 def test_a_helper_that_fails(user: User) -> None:
     helper = "sh -c 'echo vault is sealed >&2; exit 3'"
-    user.sets(LITELLM_API_KEY_HELPER=helper)
+    user.sets(LITELLM_API_KEY_HELPER=helper, LITELLM_API_KEY=None)
     remedy = user.is_told("credential", "fail", "failed with exit code 3", exit=2)
     by_hand = subprocess.run(
         ["bash", "-c", remedy.partition(": ")[2]], capture_output=True, text=True, timeout=20, check=False
@@ -325,6 +322,16 @@ def test_a_key_that_sees_no_details(user: User) -> None:
     assert "key of the default type" in remedy
     user.sets(LITELLM_API_KEY=user.lab.new_key())
     user.is_well()
+
+
+def test_a_key_for_mcp_only(user: User) -> None:
+    user.writes("mcp = true\n")
+    user.sets(LITELLM_API_KEY=user.lab.new_key(allowed_routes=["mcp_routes"]))
+    findings = user.asks()
+    assert {check for check, finding in findings.items() if not is_well(finding)} == {"discovery", "skills"}
+    assert findings["credential"]["detail"].endswith("is accepted, for some routes only: mcp_routes")
+    assert findings["discovery"]["detail"] == "this key may not list models"
+    assert findings["mcp"]["status"] == "ok"
 
 
 def test_an_mcp_server_that_is_down(user: User) -> None:
@@ -343,4 +350,4 @@ def test_a_report_names_neither_the_lab_nor_its_user(user: User) -> None:
     text = user.runs("doctor", "--report")
     for private in (str(user.home), "127.0.0.1", user.env["LITELLM_API_KEY"], "sk-", "one@example.com"):
         assert private not in text
-    assert f"answers: LiteLLM {LITELLM}" in text
+    assert f"runs LiteLLM {LITELLM}" in text

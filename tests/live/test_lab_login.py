@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -152,12 +153,12 @@ def test_a_device_code_signs_in(
     result = by_device(user)
     assert result == ""
     lines = result.stderr.splitlines()
-    assert lines[0] == "Single sign-on by device code (there is no browser here), in any browser:"
+    assert lines[0] == "Open this link in any browser to sign in (no browser on this machine):"
     assert lines[1].startswith(f"{lab.url}/sso/key/generate?source=litellm-cli&key=")
     named = f", team {alias}" if alias else ""
-    assert f"Signed in to {lab.url} as {user}@example.com{named} (single sign-on)" in result.stderr
-    assert "good until" in lines[-1]
-    assert str(vault.folder / "secrets.json") in lines[-1]
+    assert lines[-1] == f"✓ Signed in to {lab.url} as {user}@example.com{named} (file)"
+    assert "; the login expires in " in lines[-2]
+    assert result.stderr.count(str(vault.folder / "secrets.json")) == 1
     who = check(kind="sso", user_id=user, user_email=f"{user}@example.com", role=role, team_id=team, team_alias=alias)
     assert DAY - 120 < left(who) <= DAY
     assert who["renewable"] is False
@@ -178,7 +179,10 @@ def test_a_device_code_signs_in_with_the_team_that_was_named(
 
 @pytest.mark.parametrize(
     ("options", "says"),
-    [((), "you are in several teams"), (("--team", "lab-green"), 'you are not in the team "lab-green"')],
+    [
+        ((), "cannot ask which team to use without a terminal"),
+        (("--team", "lab-green"), 'you are not in team "lab-green"'),
+    ],
 )
 def test_without_a_terminal_a_team_has_to_be_named_and_be_theirs(
     by_device: Callable[..., Result], vault: Vault, options: tuple[str, ...], says: str
@@ -198,12 +202,9 @@ def test_pkce_signs_in_and_logout_ends_it_at_the_proxy_too(
 ) -> None:
     result, page = by_pkce("one")
     assert result == ""
-    assert (
-        result.stderr.splitlines()[0]
-        == "Single sign-on by PKCE, in a browser on this machine (10 minutes; Ctrl-C cancels):"
-    )
-    assert f"Signed in to {lab.url} as one@example.com, team Red team (single sign-on by PKCE)" in result.stderr
-    assert "renewed by itself" in result.stderr
+    assert result.stderr.splitlines()[0] == "Opening a browser on this machine to sign in (10 minutes; Ctrl-C cancels):"
+    assert f"Signed in to {lab.url} as one@example.com, team Red team (file)" in result.stderr
+    assert "the login is refreshed automatically" in result.stderr
     assert page.status == 200
     assert "Signed in" in page.text
     assert "one@example.com" in page.text
@@ -234,7 +235,7 @@ def test_the_link_can_be_opened_by_hand(begin: Begin, lab: Lab, person: Person, 
     page = person.visit(login.link(), "duo", team="lab-blue")[-1]
     assert "Signed in" in page.text
     assert page.url.startswith(f"http://127.0.0.1:{port}/callback?")
-    assert "No browser could be opened" not in login.finish().stderr
+    assert "Cannot open a browser" not in login.finish().stderr
     check(kind="pkce", user_id="duo", team_id="lab-blue")
 
 
@@ -249,7 +250,7 @@ def test_pkce_signs_in_with_the_team_that_was_named(
     by_pkce: Callable[..., tuple[Result, Page]], check: Check, named: str
 ) -> None:
     result, _ = by_pkce("duo", "--team", named, team="lab-blue")
-    assert f"Choose the team {named} there." in result.stderr
+    assert f"Choose team {named} there." in result.stderr
     check(kind="pkce", user_id="duo", team_id="lab-blue", team_alias="Blue team")
 
 
@@ -257,10 +258,10 @@ def test_pkce_with_another_team_than_the_one_that_was_named_is_refused_and_revok
     by_pkce: Callable[..., tuple[Result, Page]], vault: Vault
 ) -> None:
     result, page = by_pkce("duo", "--team", "lab-blue", "-v", exit=2, team="lab-red")
-    assert "lab-red, not with the team lab-blue" in result.stderr
+    assert "lab-red, not with team lab-blue" in result.stderr
     assert "POST /revoke 200" in result.stderr
     assert "Not signed in" in page.text
-    assert "lab-red, not with the team lab-blue" in page.text
+    assert "lab-red, not with team lab-blue" in page.text
     assert not {"logins.json", "secrets.json"} & set(vault.files())
 
 
@@ -270,12 +271,12 @@ def test_pkce_with_another_team_than_the_one_that_was_named_is_refused_and_revok
 def test_a_virtual_key_signs_in(run_process: Run, lab: Lab, vault: Vault, check: Check) -> None:
     key = lab.new_key(user_id="one", duration="10h", models=["gpt-4o"])
     result = run_process("login", "--with-token", "--base-url", lab.url, stdin=f"{key}\n")
-    assert f"Signed in to {lab.url} as one@example.com (API key)" in result.stderr
-    assert "1 model." in result.stderr
+    assert f"Signed in to {lab.url} as one@example.com (file)" in result.stderr
+    assert "1 model" in result.stderr
     who = check(kind="api_key", user_id="one", user_email="one@example.com", team_id=None, models=1)
     assert 10 * 3600 - 120 < left(who) <= 10 * 3600
     # What a person brought along is not ours to delete.
-    assert "made no virtual key" in run_process("logout", "--revoke-key").stderr
+    assert "did not make a virtual key" in run_process("logout", "--revoke-key").stderr
     assert takes(lab, key)
     assert "secrets.json" not in vault.files()
 
@@ -320,7 +321,7 @@ def test_a_virtual_key_takes_the_place_of_a_session_and_goes_with_it(
         user = "duo"
         assert "POST /revoke 200" in result.stderr
     assert f"as {user}@example.com" in result.stderr
-    assert "(virtual key)" in result.stderr
+    assert 'Created the virtual key "litellmctl-' in result.stderr
     who = check(kind="virtual_key", user_id=user, user_email=f"{user}@example.com", renewable=False)
     key = run_process("token").strip()
     info = lab.ask("GET", "/key/info", params={"key": key}).json()["info"]
@@ -329,6 +330,42 @@ def test_a_virtual_key_takes_the_place_of_a_session_and_goes_with_it(
     assert info["key_alias"].startswith("litellmctl-")
     run_process("logout", "--revoke-key")
     assert lab.ask("GET", "/v1/models", key=key).status_code == 401
+
+
+def test_a_virtual_key_that_was_kept_is_deleted_by_the_command_that_logout_names(
+    by_device: Callable[..., Result], run_process: Run, lab: Lab, vault: Vault
+) -> None:
+    by_device("one", "--virtual-key")
+    key, alias = run_process("token").strip(), vault.login()["key_alias"]
+    said = run_process("logout").stderr
+    assert f'Kept the virtual key "{alias}" at {lab.url}.' in said
+    assert takes(lab, key)
+    by_device("one")  # "sign in there again"
+    command = shlex.split(said.split("run: ")[1].splitlines()[0])
+    assert run_process(*command[1:]).json == {"deleted_keys": [alias]}
+    assert not takes(lab, key)
+
+
+def test_a_virtual_key_expires_as_chosen(by_device: Callable[..., Result], run_process: Run, check: Check) -> None:
+    result = by_device("one", "--virtual-key", "--expires", "12h")
+    assert "the login expires in 12 hours (" in result.stderr
+    who = check(kind="virtual_key", user_id="one")
+    assert 12 * 3600 - 120 < left(who) <= 12 * 3600
+    run_process("logout", "--revoke-key")
+
+
+def test_a_virtual_key_is_deleted_when_its_login_is_replaced(
+    by_device: Callable[..., Result], run_process: Run, lab: Lab
+) -> None:
+    by_device("one", "--virtual-key")
+    key = run_process("token").strip()
+    assert "Deleted the virtual key" in by_device("one", "--revoke-key").stderr
+    assert not takes(lab, key)
+
+
+def test_what_a_browser_shows_is_a_url(run_process: Run, lab: Lab) -> None:
+    run_process("login", f"{lab.url}/ui/?page=api-keys", "--with-token", stdin=lab.new_key(duration="1h"))
+    assert run_process("token", "--json").json["base_url"] == lab.url
 
 
 @pytest.fixture
@@ -364,7 +401,7 @@ def test_who_may_have_no_virtual_key_keeps_the_token_and_is_told_why(
     by_device: Callable[..., Result], check: Check
 ) -> None:
     result = by_device("solo", "--virtual-key")
-    assert "no virtual key was made, and the token itself is kept" in result.stderr
+    assert "cannot create a virtual key, so the token itself is saved" in result.stderr
     assert "Your role=internal_user_viewer" in result.stderr
     check(kind="sso", user_id="solo")
 
@@ -460,7 +497,7 @@ def test_a_sign_in_that_the_proxy_forgot_or_whose_answer_was_lost_is_over(
     polled = "GET /sso/cli/poll/"
     between.before = lambda path: path + "x" if path.startswith("/sso/cli/poll/") and between.seen else path
     forgotten = begin("login", "--sso", "--base-url", between.url, **AWAY).finish(4).stderr
-    assert "is over: it expired, or the proxy forgot it" in forgotten
+    assert "expired, or the proxy lost it" in forgotten
     assert between.seen[-1].what.startswith(polled)
     assert between.seen[-1].status == 400
 
@@ -470,7 +507,7 @@ def test_a_sign_in_that_the_proxy_forgot_or_whose_answer_was_lost_is_over(
     between.before, between.after = lambda path: path, lose
     login = begin("login", "--sso", "--base-url", between.url, **AWAY)
     person.visit(between.real(login.link()), "solo", code=login.code())
-    assert "is over: it expired, or the proxy forgot it" in login.finish(4).stderr
+    assert "expired, or the proxy lost it" in login.finish(4).stderr
     assert [seen.status for seen in between.seen if seen.what.startswith(polled)][-2:] == [502, 400]
     assert not {"logins.json", "secrets.json"} & set(vault.files())
 

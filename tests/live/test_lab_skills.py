@@ -21,6 +21,7 @@ import pytest
 import requests
 
 from tests.conftest import HAS_SANDBOX, Result, Run, clean_environment
+from tests.contract.tools import said
 from tests.live.conftest import Lab
 
 pytestmark = pytest.mark.database
@@ -29,7 +30,7 @@ OWN = {"custom_llm_provider": "litellm_proxy"}
 LAB_HOME = Path(os.environ.get("LAB_HOME", "/tmp/lab"))
 LAB_PG_PORT = os.environ.get("LAB_PG_PORT", "55432")
 MIB = 2**20
-ONLY_ADMINS = ("only administrators of", "ask one of them")
+ONLY_ADMINS = ("only administrators of", "ask an administrator")
 # Every byte there is, none of it text; and what a shell, a person and a zip may each spell in their own way.
 FILES: dict[str, tuple[bytes, bool]] = {
     "reference/deep/er/notes.md": (b"# Notes\n", False),
@@ -167,7 +168,7 @@ def test_the_life_of_a_folder(run: Run, lab: Lab, folder: Path, unique: str) -> 
     assert listed(run, unique) == []
     made = run("skills", "create", str(folder), "--json")
     skill = made.json
-    assert f'Created the skill "{unique}" in the Skills API of {lab.url} ({skill["id"]})' in made.stderr
+    assert f'Created the skill "{unique}" in the Skills API of {lab.url} ({skill["id"]})' in said(made)
     assert re.fullmatch(r"litellm_skill_[0-9a-f-]{36}", skill["id"])
     assert (skill["store"], skill["enabled"], skill["source"]) == ("api", True, "custom")
     (row,) = listed(run, unique)
@@ -176,19 +177,19 @@ def test_the_life_of_a_folder(run: Run, lab: Lab, folder: Path, unique: str) -> 
     assert [one["id"] for one in _api(lab) if one["display_title"] == unique] == [row["id"]]
 
     refused = run("skills", "create", str(folder), exit=5)
-    assert f'has a skill "{unique}" already ({row["id"]})' in refused.stderr
+    assert f'already has a skill "{unique}" ({row["id"]})' in refused.stderr
     assert "--replace" in refused.stderr
     (folder / "SKILL.md").write_text(manifest(unique, "Says more."))
     replaced = run("skills", "create", str(folder), "--replace", "--json")
-    assert "Replaced the skill" in replaced.stderr
+    assert "Replaced the skill" in said(replaced)
     assert replaced.json["id"] != row["id"]
     assert [(one["id"], one["description"]) for one in listed(run, unique)] == [(replaced.json["id"], "Says more.")]
     assert "litellm_skill" in run("skills", "show", row["id"], exit=5).stderr
-    assert "where skills are always enabled" in run("skills", "disable", unique, exit=5).stderr
+    assert "skills in the Skills API are always enabled" in run("skills", "disable", unique, exit=5).stderr
 
     assert run("skills", "delete", unique, exit=2, stdin="y\n") == ""
     done = run("skills", "delete", "--yes", unique)
-    assert f'Deleted the skill "{unique}" in the Skills API' in done.stderr
+    assert f'Deleted the skill "{unique}" in the Skills API' in said(done)
     assert listed(run, unique, "--all") == []
     assert f'no skill "{unique}"' in run("skills", "delete", "--yes", unique, exit=5).stderr
 
@@ -260,7 +261,7 @@ def test_each_source_and_claude_codes_reading_of_it(run: Run, lab: Lab, unique: 
     for number, (text, source) in enumerate(SOURCES):
         name = f"{unique}-{number}"
         made = run("skills", "create", name, "--source", text, "--description", f"For {number}", "--json")
-        assert f'Created the skill "{name}" in the Skill Hub of {lab.url} ({made.json["id"]})' in made.stderr
+        assert f'Created the skill "{name}" in the Skill Hub of {lab.url} ({made.json["id"]})' in said(made)
         assert (made.json["source"], made.json["enabled"], made.json["store"]) == (source, True, "hub")
         wanted[name] = source
         assert re.search(rf"^{name} .*{re.escape(text)}$", run("skills", "list", "-o", "table"), re.MULTILINE)
@@ -363,7 +364,7 @@ def test_search_where_the_proxy_has_no_embedding_model(run: Run, lab: Lab, uniqu
     register(lab, f"{unique}-c", description="something else")
     found = run("skills", "list", "--search", "strassen", "--json")
     assert [row["name"] for row in mine(found, unique)] == [f"{unique}-a", f"{unique}-b"]
-    assert "does not search by meaning" in found.stderr
+    assert "cannot search by meaning" in found.stderr
     assert len(listed(run, unique, "--search", unique.upper())) == 3
     assert run("skills", "list", "--search", f"{unique}-none", "--json").json == []
 
@@ -408,8 +409,8 @@ def _as_someone_else(run: Run, lab: Lab, unique: str, folder: Path, key: str) ->
     run("skills", "create", str(folder), "--replace")
 
     half = run("skills", "delete", "--yes", hub, f"{unique}-none", unique, exit=5)
-    assert f'Deleted the skill "{unique}"' in half.stderr
-    assert f'no skill "{unique}-none"' in half.stderr
+    assert f'Deleted the skill "{unique}"' in said(half)
+    assert f'no skill "{unique}-none"' in said(half)
     assert f"{hub}: only administrators" in half.stderr
     assert [row["name"] for row in listed(run, unique)] == [hub]
     assert [row["enabled"] for row in _hub(lab) if row["name"] == hub] == [True]
@@ -516,7 +517,7 @@ def test_the_section_as_the_system_prompt(run: Run, lab: Lab, unique: str, folde
     most = len(one.encode())
     cut = run("prompt-section", "--skill", f"{unique}-hub", "--skill", unique, "--max-bytes", str(most))
     assert cut == one
-    assert f"left out 1 skill to stay within {most} bytes: {unique}-hub" in cut.stderr
+    assert f"skipped 1 skill to stay within {most} bytes: {unique}-hub" in cut.stderr
     assert run("prompt-section", "--skill", unique, "--max-bytes", str(most - 1)) == ""
 
 
@@ -617,7 +618,7 @@ def test_a_nul_character_which_no_database_takes(run: Run, text: str) -> None:
 def test_a_name_that_the_hub_refuses(run: Run, lab: Lab, unique: str) -> None:
     for name in ("My_Skill", "my skill", "grüße", "-x.y", "a/b", "..", "x\ny", "x\n"):
         refused = run("skills", "create", "--source", "github:acme/skills", "--", f"{unique}{name}", exit=2)
-        assert "no name for the hub" in refused.stderr
+        assert "not a valid name in the hub" in refused.stderr
         assert len(refused.stderr.splitlines()) == 2
         body = {"name": f"{unique}{name}", "source": {"source": "github", "repo": "acme/skills"}}
         assert lab.ask("POST", "/claude-code/plugins", json=body).status_code == 422, name
@@ -635,8 +636,8 @@ def test_a_delete_that_half_succeeds(run: Run, lab: Lab, unique: str) -> None:
     assert done == ""
     assert done.error["code"] == "not_found"
     assert f'no skill "{unique}-none"' in done.error["message"]
-    assert f'"{unique}-api" in the Skills API of {lab.url} ({skill_id})' in done.stderr
-    assert f'Deleted the skill "{unique}-hub"' in done.stderr
+    assert f'"{unique}-api" in the Skills API of {lab.url} ({skill_id})' in said(done)
+    assert f'Deleted the skill "{unique}-hub"' in said(done)
     assert listed(run, unique, "--all") == []
 
 
@@ -787,17 +788,17 @@ def test_a_proxy_without_a_database(slow_starters: dict[str, subprocess.Popen[st
     running = slow_starters["sandbox"]
     stdout, stderr = running.communicate(timeout=90)
     assert running.returncode == 0, stderr
-    reason = "the proxy has no database, and keeps skills in one"
-    for command, (code, printed, said) in zip(COMMANDS, json.loads(stdout), strict=True):
-        assert (code, printed) == (3, ""), (command, said)
-        errors = [line for line in said.splitlines() if not line.startswith("Warning: the skill has no description")]
+    reason = "the proxy has no database, which skills need"
+    for command, (code, printed, shown) in zip(COMMANDS, json.loads(stdout), strict=True):
+        assert (code, printed) == (3, ""), (command, shown)
+        errors = [line for line in shown.splitlines() if not line.startswith("Warning: the skill has no description")]
         if "--json" in command:
             (error,) = errors
             assert reason in json.loads(error)["error"]["message"]
             continue
-        assert [line.split(":")[0] for line in errors] == ["Error", "Try"], (command, said)
+        assert [line.split(":")[0] for line in errors] == ["Error", "Try"], (command, shown)
         if command in BOTH_STORES:
-            assert errors[0].startswith("Error: no skills of ")
+            assert errors[0].startswith("Error: cannot list the skills of ")
             assert errors[0].count(reason) == 1
         else:
             assert reason in errors[0]

@@ -200,7 +200,7 @@ def test_life(run, user, tmp_path):
     assert run("up", "-q", "--json") == (0, stdout, "")
     code, models, stderr = run("run", "litellmctl", "models", "show", "gpt-4o", "--json")
     assert (code, json.loads(models)["context_window"]) == (0, 128000)
-    assert stderr == f"Using the sandbox on {up['base_url']}\n"
+    assert stderr == f"Using the sandbox at {up['base_url']}\n"
     assert "GET /v1/models HTTP/1.1" in run("logs")[1]
     assert "\x1b" not in run("logs", "-n", "500")[1]
     assert run("run", "-q", sys.executable, "-c", "raise SystemExit(9)") == (9, "", "")

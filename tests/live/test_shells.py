@@ -55,7 +55,7 @@ CHOOSE = {"properties": {"size": {"enum": ["small:1", "small:2"], "description":
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Somebody who listed everything once, at a proxy that is not there any more."""
+    """The environment of a user whose caches are filled, from a proxy that is gone."""
     home = tmp_path_factory.mktemp("home")
     program = home / "bin" / "litellmctl"
     program.parent.mkdir()
@@ -103,10 +103,10 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 class Shell:
-    """A shell at a terminal."""
+    """A shell at a terminal, whose files are in `home`, or in its home folder."""
 
-    def __init__(self, name: str, environment: dict[str, str]) -> None:
-        home = environment["HOME"]
+    def __init__(self, name: str, environment: dict[str, str], home: str = "") -> None:
+        home = home or environment["HOME"]
         words = {"bash": ["--noprofile", "--rcfile", f"{home}/bashrc", "-i"], "zsh": ["-d", "-i"], "fish": ["-i"]}[name]
         self.name = name
         self.is_at_its_prompt = False
@@ -239,3 +239,41 @@ def test_no_hostile_name_gets_into_the_line(shell: Shell) -> None:
     listed = shell.lists("litellmctl models show gpt\t\t", "gpt-4o-mini")
     assert "owned" not in listed
     assert shell.runs("litellmctl mcp call lab/choose s\tsmall:1") == ["mcp", "call", "lab/choose", "size=small:1"]
+
+
+LOADED = {
+    "bash": "PS1='{prompt}'\n. <(litellmctl completion bash)\n",
+    "zsh before compinit": '{zsh}\neval "$(litellmctl completion zsh)"\nautoload -Uz compinit && compinit -u\n',
+    "zsh after compinit": '{zsh}\nautoload -Uz compinit && compinit -u\neval "$(litellmctl completion zsh)"\n',
+    "zsh without compinit": '{zsh}\neval "$(litellmctl completion zsh)"\n',
+    "fish": "function fish_prompt; echo -n '{prompt}'; end\nlitellmctl completion fish | source\n",
+}
+FILES = {"bash": "bashrc", "zsh": ".zshrc", "fish": "fish/config.fish"}
+
+
+@pytest.mark.parametrize("how", LOADED)
+def test_the_script_that_is_printed_completes_wherever_it_is_loaded(
+    how: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    name = how.split(maxsplit=1)[0]
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed (apt install {name})")
+    (tmp_path / "fish").mkdir()
+    zsh = f"PROMPT='{PROMPT}' PROMPT_EOL_MARK=\nunset zle_bracketed_paste\nsetopt no_beep no_prompt_cr"
+    (tmp_path / FILES[name]).write_text(LOADED[how].format(prompt=PROMPT, zsh=zsh))
+    # The program itself while the file is read, and the one that only completes after that.
+    program = tmp_path / "bin" / "litellmctl"
+    program.parent.mkdir()
+    program.write_text(PROGRAM.format(python=sys.executable).replace("[ -n", '[ "$1" = completion ] || [ -n'))
+    program.chmod(0o755)
+    own = {
+        **environment,
+        **{name: str(tmp_path) for name in ("HOME", "ZDOTDIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME")},
+        "PATH": f"{program.parent}:{environment['PATH']}",
+    }
+    shell = Shell(name, own, str(tmp_path))
+    try:
+        assert "compdef" not in shell.shown
+        assert shell.runs("litellmctl mod\tsh\tother\t") == ["models", "show", "other/one"]
+    finally:
+        shell.close()

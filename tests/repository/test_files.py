@@ -24,7 +24,8 @@ ELSEWHERE = {
     "tools/calls.py": "the file that an argument names, which may be a pipe",
     "commands/api.py": "the file that --input names, which may be a pipe",
     "cli.py": "the terminal, by a method of the same name",
-    "commands/help.py": "the terminal, by a method of the same name",
+    "commands/base.py": "help, by a method of the same name",
+    "commands/topics.py": "help, by a method of the same name",
     "__main__.py": "/dev/null",
 }
 

@@ -57,7 +57,7 @@ def test_a_failure_as_json_has_all_keys() -> None:
 
 @pytest.mark.parametrize(
     ("word", "expected"),
-    [("gpt-4", ' Did you mean "GPT-4o"?'), ("GPT-4O", ' Did you mean "GPT-4o"?'), ("zzz", ""), ("", "")],
+    [("gpt-4", '. Did you mean "GPT-4o"?'), ("GPT-4O", '. Did you mean "GPT-4o"?'), ("zzz", ""), ("", "")],
 )
 def test_the_nearest_word_is_suggested_whatever_its_case(word: str, expected: str) -> None:
     assert suggestion(word, ["claude", "GPT-4o"]) == expected

@@ -262,16 +262,14 @@ def test_a_shape_that_we_do_not_write_is_exit_2_and_named(file: LoginFile, conte
     failure = refusal_to_read(file, data)
     assert failure.message.startswith(f"{file.path}: ")
     assert what in failure.message.removeprefix(f"{file.path}: ").split()
-    assert failure.message.endswith(" is not as litellmctl writes it")
+    assert failure.message.endswith(" is not valid")
 
 
 @pytest.mark.parametrize("version", [2, 3, 1000])
 def test_what_a_newer_version_wrote_is_exit_2_and_upgrading_is_advised(file: LoginFile, version: int) -> None:
     data = put(file, {"version": version, "logins": {"work": {"everything": "is different"}}})
     failure = refusal_to_read(file, data)
-    assert failure.message == (
-        f"{file.path} was written by a newer litellmctl (version {version} of the file, this one knows 1)"
-    )
+    assert failure.message == (f"{file.path} was written by a newer litellmctl (file version {version}, supported: 1)")
     assert str(failure.remedy).startswith("upgrade litellmctl")
 
 
@@ -293,8 +291,8 @@ def refusal_to_read(file: LoginFile, content: bytes) -> ConfigFailure:
     assert failures[0].message == failures[1].message
     assert failures[0].exit_code is ExitCode.USAGE
     assert failures[0].remedy in {
-        f"mend {file.path} (it was left untouched), or move it away and run litellmctl login",
-        "upgrade litellmctl; the file was left untouched",
+        f"fix {file.path}, or move it away and run litellmctl login",
+        "upgrade litellmctl",
     }
     assert Path(file.path).read_bytes() == content
     assert [path.name for path in Path(file.folder).iterdir()] == ["logins.json"]
@@ -380,7 +378,7 @@ def test_a_lock_that_another_process_does_not_release_is_a_failure_after_a_while
         with pytest.raises(Failure) as failure, file.locked():
             raise AssertionError("never inside")
         assert 0.3 <= time.monotonic() - begin < 5
-    assert failure.value.message.endswith(f" holds the lock of {file.path}")
+    assert failure.value.message.endswith(f" holds the lock on {file.path}")
     assert (failure.value.code, failure.value.exit_code) == ("file", ExitCode.ERROR)
 
 

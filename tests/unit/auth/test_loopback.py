@@ -592,7 +592,7 @@ def owned(monkeypatch: pytest.MonkeyPatch, *owners: Owner) -> None:
         (
             Owner.UNKNOWN,
             unknown_user(),
-            "refused a connection to this sign-in: its user is unknown (--callback-port PORT allows it)",
+            "refused a connection to this sign-in by an unknown user (--callback-port PORT allows it)",
         ),
     ],
 )

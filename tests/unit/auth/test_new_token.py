@@ -66,9 +66,9 @@ def test_whatever_is_pasted_it_is_a_token_that_can_be_sent_or_exit_2(text: str) 
         assert token in text
 
 
-EMPTY = ("the token is empty", "give the key, or a token copied from the proxy's own pages")
-SEVERAL = ("the token has several lines or words", "give the token alone, on one line")
-UNSENDABLE = ("the token contains a control character or one that is not ASCII", "copy the key again")
+EMPTY = ("the token is empty", "pass an API key, or a token copied from the proxy's pages")
+SEVERAL = ("the token has several lines or words", "pass the key or token alone, on one line")
+UNSENDABLE = ("the token contains a control character or a character that is not ASCII", "copy the key again")
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ UNSENDABLE = ("the token contains a control character or one that is not ASCII",
         (f"{KEY}\x9b", UNSENDABLE),
         (f"\u200b{KEY}", UNSENDABLE),
         ("“sk-typographic”", UNSENDABLE),
-        ("x" * MAX_CHARACTERS, ("this is too long for a token", "give the token alone")),
+        ("x" * MAX_CHARACTERS, ("the token is too long", "pass the key or token alone")),
     ],
 )
 def test_what_is_no_token_is_refused_and_not_shown(text: str, refusal: tuple[str, str]) -> None:
@@ -99,7 +99,7 @@ def test_a_token_just_short_of_the_limit_is_taken() -> None:
 
 
 def test_a_key_is_a_key_and_says_nothing_of_itself() -> None:
-    assert of_text(KEY) == (KEY, "api_key", None, False, *[None] * 6)
+    assert of_text(KEY) == (KEY, "api_key", None, False, *[None] * 7)
 
 
 def test_the_token_of_litellms_own_sign_in_is_single_sign_on() -> None:

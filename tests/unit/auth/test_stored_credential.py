@@ -95,7 +95,7 @@ def test_a_token_that_cannot_be_renewed_serves_until_its_very_end(tmp_path: Path
     stored = Stored(tmp_path, NOW + left, Failure("unreachable", "it is down"))
     if served:
         assert stored.credential.secret() == OLD
-        assert stored.warned == ["the token was not renewed, and is good for a while: it is down"]
+        assert stored.warned == ["cannot refresh the token, which has not expired yet: it is down"]
     else:
         with pytest.raises(Failure, match=r"^it is down$"):
             stored.credential.secret()
@@ -151,7 +151,7 @@ def test_a_token_that_cannot_be_sent_is_named_and_not_shown(tmp_path: Path) -> N
     stored.vault.put("id", Secret(URL, "old\ntoken", NOW))
     with pytest.raises(ConfigFailure, match=r"^the stored login of profile work contains a control character"):
         stored.credential.secret()
-    with pytest.raises(ConfigFailure, match=r"^the renewed token contains a control character"):
+    with pytest.raises(ConfigFailure, match=r"^the refreshed token contains a control character"):
         Stored(tmp_path, NOW, Grant("new\ntoken", LIFE, "new-refresh")).credential.secret()
 
 
@@ -169,14 +169,14 @@ def test_a_token_that_cannot_be_sent_is_named_and_not_shown(tmp_path: Path) -> N
             "file",
             Refused("/x: denied"),
             "file",
-            "cannot read the stored login's secret: /x: denied",
+            "cannot read the secret of the stored login: /x: denied",
             "litellmctl login --sso --profile work",
         ),
         (
             "file",
             Missing(),
             "keyring",
-            "the stored login's secret is not in the file any more",
+            "the secret of the stored login is no longer in the file",
             "litellmctl login --sso --profile work",
         ),
     ],
@@ -205,7 +205,7 @@ def test_nothing_is_asked_where_the_answer_could_not_be_kept(tmp_path: Path, sto
         stored.credential.secret()
     failure = caught.value
     assert failure.code == storage
-    assert failure.message == f"the token cannot be renewed, since its {storage} cannot be written: it is full"
+    assert failure.message == f"cannot refresh the token, because its {storage} cannot be written: it is full"
     assert failure.remedy == remedy.format(folder=tmp_path)
     assert stored.asked == []
 
@@ -250,7 +250,7 @@ def test_a_login_that_was_ended_or_is_another_proxys_now_is_exit_4(
     else:
         stored.replaced(**changes)
     with pytest.raises(
-        AuthFailure, match=r"^the stored login of profile work was ended or replaced meanwhile$"
+        AuthFailure, match=r"^the stored login of profile work was removed or replaced just now$"
     ) as caught:
         stored.credential.secret()
     assert caught.value.remedy == "try again"
@@ -340,7 +340,7 @@ def test_where_the_proxy_cannot_be_asked_for_the_time_a_token_in_doubt_is_not_us
 
     renewal = Renewal(stored._ask, stored.warned.append, clock_ahead=down)
     credential = StoredCredential("work", stored.credential.login, stored.file, stored.vault, renewal)
-    with pytest.raises(Failure, match=r"^cannot tell whether .* has expired, .*: it is down$"):
+    with pytest.raises(Failure, match=r"^cannot tell if .* has expired, .*: it is down$"):
         credential.secret()
     assert stored.asked == []
 
@@ -402,7 +402,7 @@ def test_who_has_a_good_token_uses_it_and_warns(tmp_path: Path, monkeypatch: pyt
     assert stored.asked == []
     (warning,) = stored.warned
     assert warning.startswith(
-        "the token was not renewed, and is good for a while: another process is renewing the token"
+        "cannot refresh the token, which has not expired yet: another process is refreshing the token"
     )
 
 
@@ -411,7 +411,7 @@ def test_who_has_none_waits_and_says_what_holds_it_up(tmp_path: Path, monkeypatc
     assert module._LOCK_SECONDS >= 60
     monkeypatch.setattr(module, "_LOCK_SECONDS", 0.3)
     stored = Stored(tmp_path, NOW - 1)
-    with pytest.raises(Failure, match=r"^another process is renewing the token") as caught:
+    with pytest.raises(Failure, match=r"^another process is refreshing the token") as caught:
         stored.credential.secret()
     assert caught.value.code == "file"
     assert "fg" in (caught.value.remedy or "")

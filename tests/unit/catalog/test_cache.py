@@ -27,7 +27,7 @@ def cache(folder: Path) -> CatalogCache:
 def test_what_was_written_is_read(cache: CatalogCache, folder: Path) -> None:
     assert cache.read() is None
     assert not folder.exists()
-    written = catalog(notes=["left out x: it is a placeholder"])
+    written = catalog(notes=["skipped x: it is a placeholder"])
     cache.write(written)
     assert cache.read() == CatalogCache(folder, "default", URL, IDENTITY).read() == written
     assert written.models == ROWS
@@ -39,15 +39,15 @@ def test_what_was_written_is_read(cache: CatalogCache, folder: Path) -> None:
 )
 def test_names_keep_their_odd_characters(cache: CatalogCache, name: str) -> None:
     found = models((name, {}), ("z", {}))
-    cache.write(catalog(found, notes=[f"left out {name}"]))
+    cache.write(catalog(found, notes=[f"skipped {name}"]))
     read = cache.read()
     assert read is not None
     assert [model["id"] for model in read.models] == sorted([name, "z"])
-    assert read.notes == [f"left out {name}"]
+    assert read.notes == [f"skipped {name}"]
 
 
 def test_a_lone_surrogate_in_a_name_does_not_keep_the_list_from_being_cached(cache: CatalogCache) -> None:
-    cache.write(catalog(models(("a\ud800", {})), notes=["left out \udfff"]))
+    cache.write(catalog(models(("a\ud800", {})), notes=["skipped \udfff"]))
     read = cache.read()
     assert read is not None
     assert [model["id"] for model in read.models] == ["a\ufffd"]

@@ -35,7 +35,7 @@ ROWS = st.lists(
 
 
 def reduced(rows: list[Any]) -> tuple[list[Model], list[str]]:
-    """Return the models, and what was left out and why."""
+    """Return the models, and what was skipped and why."""
     reducer = Reducer()
     for row in rows:
         reducer.deployment(row)
@@ -113,35 +113,35 @@ def test_deployments_of_one_mode_are_one_model(modes: tuple[str | None, ...], mo
         (("image_generation", "chat", "embedding", "chat"), "chat and embedding and image_generation"),
     ],
 )
-def test_a_name_that_mixes_modes_is_left_out_and_reported(modes: tuple[str | None, ...], words: str) -> None:
+def test_a_name_that_mixes_modes_is_skipped_and_reported(modes: tuple[str | None, ...], words: str) -> None:
     models, reasons = reduced([row("ok"), *(row("a", mode=mode) for mode in modes)])
     assert [model["id"] for model in models] == ["ok"]
-    assert reasons == [f"left out a: its deployments mix {words}"]
+    assert reasons == [f"skipped a: its deployments mix the modes {words}"]
 
 
 @pytest.mark.parametrize(
     "entry", [None, 5, "a", [], ["model_name"], {}, row(None), row(5), row(""), row("  "), row(["a"])]
 )
-def test_an_entry_without_a_name_is_left_out_and_counted(entry: Any) -> None:
-    assert reduced([entry, row("a"), entry]) == ([only([row("a")])], ["left out an entry (2 times): it has no name"])
+def test_an_entry_without_a_name_is_skipped_and_counted(entry: Any) -> None:
+    assert reduced([entry, row("a"), entry]) == ([only([row("a")])], ["skipped an entry (2 times): it has no name"])
 
 
 @pytest.mark.parametrize("name", ["all-team-models", "all-proxy-models", "no-default-models"])
 def test_a_placeholder_is_no_model(name: str) -> None:
-    assert reduced([row(name)]) == ([], [f"left out {name}: it is a placeholder, not a model"])
+    assert reduced([row(name)]) == ([], [f"skipped {name}: it is a placeholder, not a model"])
 
 
 def test_a_name_of_512_characters_is_the_longest() -> None:
     assert only([row("a" * 512)])["id"] == "a" * 512
-    assert reduced([row("a" * 513)]) == ([], [f"left out {'a' * 40}...: its name is longer than 512 characters"])
+    assert reduced([row("a" * 513)]) == ([], [f"skipped {'a' * 40}...: its name is longer than 512 characters"])
 
 
-def test_however_much_is_left_out_the_reasons_stay_few() -> None:
+def test_however_much_is_skipped_the_reasons_stay_few() -> None:
     _, reasons = reduced(
         [row("a" * 600 + str(number)) for number in range(5)] + [row(str(n) + "a" * 600) for n in range(500)]
     )
     assert len(reasons) == 100
-    assert reasons[0].startswith(f"left out {'a' * 40}... (5 times)")
+    assert reasons[0].startswith(f"skipped {'a' * 40}... (5 times)")
 
 
 # Wildcards
@@ -258,15 +258,15 @@ def test_the_list_and_its_group_make_a_model() -> None:
     assert all(model["deployments"] is None and model["source"] == "models_list" for model in (first, *others))
 
 
-def test_a_wildcard_in_the_list_is_left_out() -> None:
+def test_a_wildcard_in_the_list_is_skipped() -> None:
     reducer = Reducer()
     reducer.listed({"id": "acme/*"}, None)
     reducer.listed({"id": 5}, None)
     reducer.listed("a", None)
     assert list(reducer.models("models_list")) == []
     assert reducer.reasons == [
-        "left out acme/*: the proxy does not list the models that it covers",
-        "left out an entry (2 times): it has no name",
+        "skipped acme/*: the proxy does not list its models",
+        "skipped an entry (2 times): it has no name",
     ]
 
 
@@ -281,7 +281,7 @@ def test_an_endpoint_of_which_only_the_model_is_known_is_listed_with_facts_unkno
         None,
         False,
     )
-    assert reducer.reasons == ["left out an entry (3 times): it has no name"]
+    assert reducer.reasons == ["skipped an entry (3 times): it has no name"]
 
 
 @pytest.mark.parametrize("size", [10, 100, 3000])
@@ -303,5 +303,5 @@ def test_names_that_are_not_compared_with_too_many_wildcards_are_told_of() -> No
         assert list(reducer.models("model_info")) == []
         assert len(reducer.wildcards) == 3000
     (reason,) = reducer.reasons
-    assert reason.startswith("left out an entry (")
+    assert reason.startswith("skipped an entry (")
     assert reason.endswith("the proxy has too many wildcards to find the one that covers it")

@@ -26,6 +26,7 @@ MODELS = [
         supports_vision=True,
         supports_pdf_input=True,
         supports_reasoning=True,
+        litellm_provider="anthropic",
     ),
     model(
         "claude-small",
@@ -35,6 +36,8 @@ MODELS = [
         supports_function_calling=False,
         supports_vision=True,
         supports_reasoning=False,
+        output_cost_per_token=2e-6,
+        litellm_provider="openai",
     ),
     model("embed", mode="embedding", max_input_tokens=8000, input_cost_per_token=1e-7),
     model("free", mode="responses", max_input_tokens=8000, input_cost_per_token=0.0, supports_audio_output=True),
@@ -75,11 +78,15 @@ CHAT = ["Claude-big", "claude-small", "free", "unknown"]
         ({"globs": ["*BIG", "fre?"]}, ["Claude-big", "free"]),
         ({"globs": ["claude"]}, []),
         ({"globs": ["[cf]*"], "max_input_cost": 0}, ["free"]),
-        ({"limit": 2}, CHAT[:2]),
-        ({"limit": 0}, []),
-        ({"limit": 99}, CHAT),
         ({"reverse": True}, CHAT[::-1]),
-        ({"reverse": True, "limit": 1}, ["unknown"]),
+        ({"supports": ["tools"]}, ["Claude-big"]),
+        ({"supports": ["image", "pdf"]}, ["Claude-big"]),
+        ({"supports": ["text"]}, ["Claude-big", "claude-small", "free"]),
+        ({"supports": ["web"]}, []),
+        ({"max_output_cost": 2}, ["claude-small"]),
+        ({"max_output_cost": 2, "max_input_cost": 0}, []),
+        ({"providers": ["OpenAI"]}, ["claude-small"]),
+        ({"providers": ["openai", "anth*"]}, ["Claude-big", "claude-small"]),
     ],
 )
 def test_what_is_unknown_of_a_model_passes_no_filter(wanted: dict[str, Any], names: list[str]) -> None:
@@ -97,6 +104,7 @@ def test_what_is_unknown_of_a_model_passes_no_filter(wanted: dict[str, Any], nam
         ("complete", CHAT),
         ("supports.function_calling", ["claude-small", "Claude-big", "free", "unknown"]),
         ("providers", CHAT),
+        ("cost.output", ["claude-small", "Claude-big", "free", "unknown"]),
     ],
 )
 def test_what_is_unknown_comes_last_in_any_order(field: str, names: list[str]) -> None:
@@ -121,7 +129,6 @@ def known(field: str) -> list[str]:
 
 def test_sorting_backwards_turns_what_is_known_round() -> None:
     assert chosen(sort="cost.input", reverse=True) == ["Claude-big", "claude-small", "free", "unknown"]
-    assert chosen(sort="cost.input", reverse=True, limit=1) == ["Claude-big"]
 
 
 def test_names_are_sorted_without_regard_to_case() -> None:
@@ -138,8 +145,16 @@ def test_a_field_of_what_has_no_fields_is_unknown() -> None:
     assert chosen(sort="id.length") == chosen(sort="context_window.x.y") == CHAT
 
 
-def test_only_the_plain_list_is_the_default() -> None:
-    assert Selection().is_default
-    assert Selection(False, (), (), (), False, None, None, (), None, False, None).is_default
-    for other in ({"every_mode": True}, {"limit": 0}, {"max_input_cost": 0.0}, {"sort": "id"}, {"globs": ("*",)}):
-        assert not Selection(**other).is_default
+@pytest.mark.parametrize(
+    ("wanted", "count"),
+    [
+        ({}, 1),
+        ({"modes": ["embedding"]}, 4),
+        ({"every_mode": True}, 0),
+        ({"globs": ["emb*"]}, 1),
+        ({"globs": ["claude*"]}, 0),
+        ({"max_input_cost": 0.5}, 1),
+    ],
+)
+def test_models_of_other_modes_that_a_filter_admits_are_counted(wanted: dict[str, Any], count: int) -> None:
+    assert Selection(**wanted).count_hidden(MODELS) == count

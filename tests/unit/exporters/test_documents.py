@@ -467,7 +467,7 @@ def test_a_file_that_is_not_valid_is_refused_with_the_place(format: str, text: s
         edit(format, text, Set(("providers", "ours"), OWN))
     assert str(PATH) in caught.value.message
     assert where in caught.value.message
-    assert "it is left as it is" in caught.value.message
+    assert caught.value.message.startswith(f"cannot change {PATH}: ")
     assert caught.value.remedy
 
 

@@ -131,8 +131,9 @@ def test_another_file_with_the_same_provider_is_told(folder: Path) -> None:
     (folder / "opencode.jsonc").write_text("{}")
     (folder / "opencode.json").write_text('{"provider": {"litellm": {}, "own": {}}}')
     (folder / "config.json").write_text('{"provider": ["litellm"]}')
-    told = f"{folder / 'opencode.json'} has provider.litellm too"
-    assert exported().warnings == [f"{told}: opencode merges it with that of {folder / 'opencode.jsonc'}, which wins"]
+    own = folder / "opencode.jsonc"
+    warning = f"{folder / 'opencode.json'} also has provider.litellm: opencode merges both, and {own} overrides it"
+    assert exported().warnings == [warning]
     assert not exported(id="work").warnings
 
 

@@ -25,6 +25,7 @@ from litellmctl.exporters.exporter import Export, Exporter, Provider
 from litellmctl.exporters.llm import Llm
 from litellmctl.exporters.opencode import Opencode
 from litellmctl.exporters.zed import Zed
+from litellmctl.foundation.text import dump_json
 
 # YAML's parser is slow.
 fewer = settings(max_examples=settings.default.max_examples // 3)
@@ -134,7 +135,7 @@ def test_opencode_starts_with_the_prices_above_no_tokens() -> None:
 def test_opencode_would_read_another_file_or_stop_at_some_names(name: str) -> None:
     export = Opencode().export(provider(model(name), GPT))
     assert list(read(export)["provider"]["litellm"]["models"]) == ["gpt-4o"]
-    assert export.warnings == [f"left out {name!r}: such a name means something else to opencode"]
+    assert export.warnings == [f"skipped {dump_json(name)}: opencode cannot use this name"]
 
 
 def test_codex_runs_our_command_and_gets_nothing_that_it_does_not_know() -> None:
@@ -269,7 +270,7 @@ def test_continue_is_not_told_of_an_answer_that_leaves_no_room_for_a_prompt() ->
 def test_continue_would_put_a_secret_in_place_of_some_names(name: str) -> None:
     export = Continue().export(provider(model(name), GPT))
     assert [one["model"] for one in read(export)["models"]] == ["gpt-4o"]
-    assert export.warnings == [f"left out {name!r}: such a name means something else to Continue"]
+    assert export.warnings == [f"skipped {dump_json(name)}: Continue treats this name as a reference"]
 
 
 def test_zed() -> None:
@@ -309,12 +310,13 @@ def test_zed() -> None:
             }
         }
     }
-    assert export.warnings == ["left out 'homemade': Zed asks for the context window, which is unknown"]
+    assert export.warnings == ['skipped "homemade": Zed needs the context window, which is unknown']
 
 
 def test_zed_names_a_few_of_many_that_are_left_out() -> None:
     (warning,) = Zed().export(provider(*(model(f"m{number}") for number in range(1000)))).warnings
-    assert warning.startswith("left out 'm0', 'm1', 'm2', 'm3', 'm4' and 995 others: ")
+    assert warning.startswith('skipped "m0", "m1", "m2", ')
+    assert " and 980 more: " in warning
 
 
 @pytest.mark.parametrize(

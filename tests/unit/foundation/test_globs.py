@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litellmctl.foundation import globs
-from litellmctl.foundation.globs import Wildcards, covers, matches
+from litellmctl.foundation.globs import Wildcards, covers, matcher, matches
 from tests.effort import less_than
 
 NAME = st.text("ab*/", max_size=8)
@@ -83,3 +83,18 @@ def test_a_hundred_wildcards_and_ten_thousand_names_are_no_reason_to_stop(monkey
     assert [wildcards.covering(f"model-{number % 100}") for number in range(10_000)].count(None) == 0
     monkeypatch.setattr(globs, "_COMPARISONS", 10)
     assert Wildcards(["*-a"] * 20).covering("a") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "found"),
+    [
+        ("issue", ["create_issue", "get_user"], ["create_issue"]),
+        ("ISSUE", ["Create_Issue"], ["Create_Issue"]),
+        ("get_*", ["get_user", "target_get_x"], ["get_user"]),
+        ("get_?", ["get_a", "get_ab"], ["get_a"]),
+        ("[gs]et", ["get", "set", "reset"], ["get", "set"]),
+        ("", ["a", ""], ["a", ""]),
+    ],
+)
+def test_a_filter_without_a_wildcard_matches_inside_a_name(text: str, names: list[str], found: list[str]) -> None:
+    assert [name for name in names if matches([name], [matcher(text)])] == found

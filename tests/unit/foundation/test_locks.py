@@ -59,7 +59,7 @@ def test_a_lock_that_is_never_released_is_a_failure_that_names_the_file(tmp_path
         locked(file, seconds=0.1),
     ):
         raise AssertionError("never inside")
-    assert failure.value.message == f"another process holds the lock of {file}"
+    assert failure.value.message == f"another process holds the lock on {file}"
     assert (failure.value.code, failure.value.exit_code) == ("file", ExitCode.ERROR)
 
 
@@ -113,8 +113,8 @@ def test_who_holds_the_lock_is_named_and_whether_that_process_is_stopped(tmp_pat
         with pytest.raises(LockHeld) as failure, locked(file, seconds=0.1):
             raise AssertionError("never inside")
         other.kill()
-    which = ", which is stopped," if stopped else ""
-    assert failure.value.message == f"process {other.pid}{which} holds the lock of {file}"
+    which = " is stopped and" if stopped else ""
+    assert failure.value.message == f"process {other.pid}{which} holds the lock on {file}"
     assert (f"kill -CONT {other.pid}" in (failure.value.remedy or "")) is stopped
 
 
@@ -122,7 +122,7 @@ def test_nobody_is_named_where_the_system_does_not_tell(tmp_path: Path) -> None:
     file = tmp_path / "logins.json"
     with locked(file), pytest.raises(LockHeld) as failure, locked(file, seconds=0):  # in this process, not in another
         raise AssertionError("never inside")
-    assert failure.value.message == f"another process holds the lock of {file}"
+    assert failure.value.message == f"another process holds the lock on {file}"
     assert failure.value.remedy == "try again"
 
 

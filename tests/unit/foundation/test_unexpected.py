@@ -44,7 +44,7 @@ def test_the_cause_counts_whatever_it_was_turned_into() -> None:
 )
 def test_a_library_that_cannot_be_loaded_for_want_of_a_descriptor_is_no_bug_of_ours(words: str) -> None:
     failure = unexpected.failure_of(ImportError(words))
-    assert failure.message == "out of resources: this process may not open more files"
+    assert failure.message == "out of resources: too many open files in this process"
     assert unexpected.failure_of(ImportError("/lib/fcntl.so: undefined symbol: x")).code == "internal"
 
 
@@ -54,8 +54,8 @@ def test_without_memory_every_error_of_the_interpreter_is_the_lack_of_it(
 ) -> None:
     assert unexpected.failure_of(error).code == "internal"
     monkeypatch.setattr(unexpected, "_LITTLE_BYTES", 2**62)
-    assert unexpected.failure_of(error).message == "out of resources: no memory is left"
-    assert unexpected.no_thread().message == "out of resources: no memory is left"
+    assert unexpected.failure_of(error).message == "out of resources: no memory left"
+    assert unexpected.no_thread().message == "out of resources: no memory left"
 
 
 def test_no_thread_is_started_without_memory_to_begin_with(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +69,7 @@ def test_no_thread_is_started_without_memory_to_begin_with(monkeypatch: pytest.M
     threads.start_daemon(print)
     assert len(started) == 1
     monkeypatch.setattr(unexpected, "_LITTLE_BYTES", 2**46)
-    with pytest.raises(Failure, match="no memory is left"):
+    with pytest.raises(Failure, match="no memory left"):
         threads.start_daemon(print)
     assert len(started) == 1
 

@@ -66,10 +66,10 @@ def test_texts_that_name_the_same_proxy_give_one_url(text: str, url: str) -> Non
         ("https://example.com/a\nb", "contains a space"),
         ("https://example.com\\@evil.example", "contains a space, a backslash"),
         ("https://example.com/\x9b", "contains a space"),
-        ("https://example.com:port", "is not a URL"),
-        ("https://example.com:99999", "is not a URL"),
-        ("https://[::1", "is not a URL"),
-        ("https://[1::2::3]", "is not a URL"),
+        ("https://example.com:port", "is not a valid URL"),
+        ("https://example.com:99999", "is not a valid URL"),
+        ("https://[::1", "is not a valid URL"),
+        ("https://[1::2::3]", "is not a valid URL"),
         ("https://a\u200bb.example", 'an invalid host name: "a\\u200bb.example"'),
         ("https://\uff41\uff42\uff43.example", "an invalid host name"),
         ("https://exam\u00adple.com", "an invalid host name"),
@@ -120,7 +120,7 @@ def test_an_odd_password_in_the_url_is_not_repeated_either(text: str) -> None:
 def test_a_url_without_scheme_gets_the_url_that_was_meant_as_remedy() -> None:
     with pytest.raises(UsageFailure) as failure:
         normalize("llm.example.com/v1")
-    assert failure.value.remedy == "write it as https://llm.example.com/v1"
+    assert failure.value.remedy == "use https://llm.example.com/v1"
 
 
 HOSTS = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,10}[A-Za-z0-9])?", fullmatch=True)

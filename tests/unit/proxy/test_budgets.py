@@ -59,7 +59,7 @@ def test_a_spent_budget_has_the_exit_code_of_its_status(status: int, code: str, 
         status, b'{"error":{"message":"","type":"budget_exceeded"}}', url="https://p", path="/x", headers={}
     )
     assert (failure.code, failure.exit_code, failure.status) == (code, exit_code, status)
-    assert failure.message == "https://p: the budget is spent"
+    assert failure.message == "https://p: the budget is used up"
 
 
 @pytest.mark.parametrize("words", ["Rate limit exceeded", "the budget", "soft budget", "", "context length exceeded"])

@@ -85,20 +85,50 @@ NO_DATABASE = {"error": {"message": "No connected db.", "type": "no_db_connectio
         (401, b"  ", "auth_failed", ExitCode.AUTH, "https://p refused the key (401)"),
         (401, ADMINS, "forbidden", ExitCode.AUTH, f"https://p does not allow /x: {ADMINS['error']['message']}"),
         (401, NO_MODEL, "forbidden", ExitCode.AUTH, "https://p does not allow /x: Team may not"),
-        (429, {"error": "slow"}, "rate_limited", ExitCode.UNAVAILABLE, "https://p is over its rate limit: slow"),
-        (500, {"error": "bad"}, "server_error", ExitCode.UNAVAILABLE, "https://p answered 500 to /x: bad"),
-        (502, b"<html>", "server_error", ExitCode.UNAVAILABLE, "https://p answered 502 to /x"),
+        (429, {"error": "slow"}, "rate_limited", ExitCode.UNAVAILABLE, "https://p: rate limit exceeded: slow"),
+        (500, {"error": "bad"}, "server_error", ExitCode.UNAVAILABLE, "https://p returned 500 for /x: bad"),
+        (502, b"<html>", "server_error", ExitCode.UNAVAILABLE, "https://p returned 502 for /x"),
         (404, {"detail": "Not Found"}, "not_found", ExitCode.REJECTED, "https://p has no /x: Not Found"),
-        (404, {"detail": {"error": "gone"}}, "not_found", ExitCode.REJECTED, "https://p answered 404 to /x: gone"),
+        (404, {"detail": {"error": "gone"}}, "not_found", ExitCode.REJECTED, "https://p returned 404 for /x: gone"),
         (404, {"message": "no Route"}, "not_found", ExitCode.REJECTED, "https://p has no /x: no Route"),
         (404, {}, "not_found", ExitCode.REJECTED, "https://p has no /x"),
-        (404, b"<html>", "bad_response", ExitCode.UNAVAILABLE, "https://p answered 404 to /x, and not as LiteLLM does"),
-        (404, b"", "bad_response", ExitCode.UNAVAILABLE, "https://p answered 404 to /x, and not as LiteLLM does"),
+        (
+            404,
+            b"<html>",
+            "bad_response",
+            ExitCode.UNAVAILABLE,
+            "https://p returned 404 for /x and does not look like LiteLLM",
+        ),
+        (
+            404,
+            b"",
+            "bad_response",
+            ExitCode.UNAVAILABLE,
+            "https://p returned 404 for /x and does not look like LiteLLM",
+        ),
         (400, {"error": {"message": "bad"}}, "rejected", ExitCode.REJECTED, "https://p refused /x with 400: bad"),
         (422, {"detail": [{}]}, "rejected", ExitCode.REJECTED, "https://p refused /x with 422"),
-        (405, b"nginx", "bad_response", ExitCode.UNAVAILABLE, "https://p answered 405 to /x, and not as LiteLLM does"),
-        (204, b"", "bad_response", ExitCode.UNAVAILABLE, "https://p answered 204 to /x, and not as LiteLLM does"),
-        (302, {"a": 1}, "bad_response", ExitCode.UNAVAILABLE, "https://p answered 302 to /x, and not as LiteLLM does"),
+        (
+            405,
+            b"nginx",
+            "bad_response",
+            ExitCode.UNAVAILABLE,
+            "https://p returned 405 for /x and does not look like LiteLLM",
+        ),
+        (
+            204,
+            b"",
+            "bad_response",
+            ExitCode.UNAVAILABLE,
+            "https://p returned 204 for /x and does not look like LiteLLM",
+        ),
+        (
+            302,
+            {"a": 1},
+            "bad_response",
+            ExitCode.UNAVAILABLE,
+            "https://p returned 302 for /x and does not look like LiteLLM",
+        ),
     ],
 )
 def test_a_status_with_its_body_means_one_failure(
@@ -114,13 +144,13 @@ def test_a_status_with_its_body_means_one_failure(
     [
         (404, {"detail": "Not Found"}, "check the base URL, and the proxy's version"),
         (404, {"error": {"message": "Key not found in database"}}, "check the name or the ID"),
-        (409, {"detail": {"error": "exists"}}, "choose another name, or change what is there already"),
+        (409, {"detail": {"error": "exists"}}, "choose another name, or change the existing one"),
         (
             422,
             {"detail": [{"loc": ["body", "a"], "msg": "Field required"}]},
-            "change what it names, or ask the proxy's administrator",
+            "correct the request, or ask the proxy's administrator",
         ),
-        (400, {"error": {"message": "Invalid model name"}}, "change what it names, or ask the proxy's administrator"),
+        (400, {"error": {"message": "Invalid model name"}}, "correct the request, or ask the proxy's administrator"),
         (400, {}, "check the request, or ask the proxy's administrator"),
         (405, {"detail": "Method Not Allowed"}, "check the base URL, and the proxy's version"),
     ],
@@ -218,4 +248,4 @@ def test_plain_http_that_a_server_of_tls_answers_is_told_as_that(page: bytes) ->
 )
 def test_a_rate_limit_says_when_to_try_again(after: str, end: str) -> None:
     failure = failure_of(429, b"", url="https://p", path="/x", headers={"retry-after": after})
-    assert failure.message == f"https://p is over its rate limit{end}"
+    assert failure.message == f"https://p: rate limit exceeded{end}"

@@ -135,7 +135,7 @@ def test_neither_variable_nor_default_adds_to_a_bundle(
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(None, "No such file or directory"), (b"", "no certificates in it"), (b"text", "no certificates in it")],
+    [(None, "No such file or directory"), (b"", "it has no certificates"), (b"text", "it has no certificates")],
 )
 def test_a_bundle_that_cannot_be_used_is_refused_by_the_name_of_its_setting(
     content: bytes | None, reason: str, tmp_path: Path
@@ -145,7 +145,7 @@ def test_a_bundle_that_cannot_be_used_is_refused_by_the_name_of_its_setting(
         path.write_bytes(content)
     with pytest.raises(ConfigFailure) as failure:
         Trust(str(path), "profiles.work.ca_bundle").context()
-    assert failure.value.message == f"profiles.work.ca_bundle names {path}, which cannot be used: {reason}"
+    assert failure.value.message == f"profiles.work.ca_bundle: cannot use {path}: {reason}"
 
 
 def test_every_context_checks_the_certificate_and_its_name(authority: Authority) -> None:

@@ -71,20 +71,20 @@ BASIC = 'Proxy-Authenticate: Basic realm="x, NTLM"'
         (
             (BASIC,),
             "",
-            "wants a user name and a password (407)",
+            "requires a user name and a password (407)",
             "export {named}=http://USER:PASSWORD@127.0.0.1:{port}",
         ),
         ((BASIC,), "me:sesame-open@", "refused the user name or password (407)", "check the user name and password"),
-        (("Proxy-Authenticate: NTLM", BASIC), "", "wants a user name and a password (407)", "export {named}="),
-        ((), "", "wants a user name and a password (407)", "export {named}="),
-        (("Proxy-Authenticate: NTLM",), "me:sesame-open@", "wants a sign-in by NTLM (407)", "cntlm"),
+        (("Proxy-Authenticate: NTLM", BASIC), "", "requires a user name and a password (407)", "export {named}="),
+        ((), "", "requires a user name and a password (407)", "export {named}="),
+        (("Proxy-Authenticate: NTLM",), "me:sesame-open@", "requires a sign-in with NTLM (407)", "cntlm"),
         (
             ("Proxy-Authenticate: Negotiate", "proxy-authenticate:   ntlm TlRM"),
             "",
-            "wants a sign-in by Negotiate or NTLM (407), and only Basic is supported",
+            "requires a sign-in with Negotiate or NTLM (407), and only Basic is supported",
             "set {named} to that",
         ),
-        (('Proxy-Authenticate: Digest realm="x"',), "", "wants a sign-in by Digest (407)", "px"),
+        (('Proxy-Authenticate: Digest realm="x"',), "", "requires a sign-in with Digest (407)", "px"),
     ],
 )
 def test_a_proxy_that_wants_a_sign_in_is_asked_once(
@@ -116,7 +116,7 @@ def test_a_proxy_that_does_not_connect_us_is_named_with_its_status(
 ) -> None:
     proxy = refusing(status)
     failure = refused(connect, "https")
-    assert f"answered {status[:3]} to CONNECT" in failure.message
+    assert f"returned {status[:3]} for CONNECT" in failure.message
     assert "NO_PROXY=llm.example" in str(failure.remedy)
     assert len(proxy.asked) == tries
 
@@ -137,12 +137,15 @@ def test_a_proxy_that_speaks_no_tls_is_told_as_that(
     monkeypatch.setenv("HTTPS_PROXY", f"https://127.0.0.1:{proxy.port}")
     failure = refused(connect, "https")
     assert "does not speak TLS" in failure.message
-    assert failure.remedy == f"write it as http://127.0.0.1:{proxy.port} in HTTPS_PROXY"
+    assert failure.remedy == f"set HTTPS_PROXY to http://127.0.0.1:{proxy.port}"
 
 
 def test_a_proxy_without_an_address_is_told_as_that(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://me:sesame-open@proxy.invalid:3128")
     with pytest.raises(Unavailable) as failure:
         connect("https://llm.example", loopback=False).get("/x")
-    assert failure.value.message == "cannot reach https://llm.example: the HTTP proxy proxy.invalid:3128 has no address"
+    assert (
+        failure.value.message
+        == "cannot reach https://llm.example: the HTTP proxy proxy.invalid:3128 cannot be resolved"
+    )
     assert failure.value.remedy == "check the host name in HTTPS_PROXY"

@@ -51,7 +51,7 @@ class TestStart:
         with socket.socket() as other:
             other.bind(("127.0.0.1", 0))
             monkeypatch.setattr(proxy, "_free_port", lambda: other.getsockname()[1])
-            with pytest.raises(Failure, match=r"ended with exit code 1 before it was ready.*ddress already in use"):
+            with pytest.raises(Failure, match=r"exited with code 1 before it was ready.*ddress already in use"):
                 proxy.start(tmp_path / "proxy", seconds=20, note=notes.append, check=lambda: None)
         assert len(notes) == 2
 

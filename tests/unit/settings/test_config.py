@@ -51,11 +51,38 @@ def test_the_profile_comes_from_the_option_else_the_variable_else_the_file(
 def test_a_profile_that_is_not_there_is_refused_with_the_nearest(config: Config) -> None:
     with pytest.raises(UsageFailure) as failure:
         config.profile("wrok")
-    assert failure.value.message == f'no profile "wrok" in {config.path}. Did you mean "work"?'
-    assert failure.value.remedy == "litellmctl config set profiles.wrok.base_url https://..."
+    assert failure.value.message == (
+        f'no profile "wrok": {config.path} has only default, work, home. Did you mean "work"?'
+    )
+    assert failure.value.remedy == "litellmctl config list --profiles"
     with pytest.raises(UsageFailure) as failure:
         config.profile("../x")
     assert failure.value.remedy == "litellmctl config list --profiles"
+
+
+@pytest.mark.parametrize(
+    ("origin", "name", "remedy"),
+    [
+        ("--profile", "wrok", "litellmctl config list --profiles"),
+        ("--profile", "other", "litellmctl login --profile other, to create it"),
+        ("--profile", "a b", "litellmctl config list --profiles"),
+        ("LITELLMCTL_PROFILE", "wrok", "export LITELLMCTL_PROFILE=work"),
+        ("LITELLMCTL_PROFILE", "other", "unset LITELLMCTL_PROFILE"),
+        ("default_profile", "wrok", "litellmctl config set default_profile work"),
+        ("default_profile", "other", "litellmctl config set default_profile default"),
+    ],
+)
+def test_a_profile_that_is_not_there_is_refused_with_what_named_it_and_what_helps(
+    path: Path, monkeypatch: pytest.MonkeyPatch, origin: str, name: str, remedy: str
+) -> None:
+    if origin == "LITELLMCTL_PROFILE":
+        monkeypatch.setenv(origin, name)
+    content = WORK.replace('default_profile = "work"', f'default_profile = "{name}"')
+    assert content != WORK
+    with pytest.raises(UsageFailure) as failure:
+        selected_profile(written(path, content), name if origin == "--profile" else None)
+    assert failure.value.message.startswith(f'no profile "{name}" (from {origin}): {path} has only default, work, home')
+    assert failure.value.remedy == remedy
 
 
 def test_a_byte_order_mark_is_no_trouble(path: Path) -> None:
@@ -71,27 +98,30 @@ BROKEN = [
     ),
     (b'default_profile = "\xff"', " is not UTF-8 (byte 19)"),
     (b"default_profile = " + b"[" * 100_000, " is nested too deeply"),
-    (b"default_profile = " + b"1" * 5000, " has a number that is too long"),
-    ('defualt_profile = "a"', ': no setting is called "defualt_profile". Did you mean "default_profile"?'),
-    ('[profiles.a]\nbase_ulr = ""', ': no setting is called "profiles.a.base_ulr". Did you mean "base_url"?'),
-    ("[profiles.a]\nzzz = 1", ': no setting is called "profiles.a.zzz".'),
-    ("[profile.a]\nmcp = true", ': no setting is called "profile".'),
+    (b"default_profile = " + b"1" * 5000, " contains a number that is too long"),
+    ('defualt_profile = "a"', ': unknown setting "defualt_profile". Did you mean "default_profile"?'),
+    ('[profiles.a]\nbase_ulr = ""', ': unknown setting "profiles.a.base_ulr". Did you mean "base_url"?'),
+    ("[profiles.a]\nzzz = 1", ': unknown setting "profiles.a.zzz"'),
+    ("[profile.a]\nmcp = true", ': unknown setting "profile"'),
     ("default_profile = 1", ": default_profile is not a text"),
     ("[profiles.a]\nbase_url = 1", ": profiles.a.base_url is not a text"),
     ("[profiles.a]\napi_key = ['sk']", ": profiles.a.api_key is not a text"),
     ("[profiles.a]\nmcp = 1", ": profiles.a.mcp is not a boolean (true or false)"),
     ('[profiles.a]\ngcloud = "true"', ": profiles.a.gcloud is not a boolean (true or false)"),
     ('[profiles.a]\nheaders = "x"', ": profiles.a.headers is not a table"),
-    ("[profiles.a]\nheaders = { x = 1 }", ': profiles.a.headers: "x" is not a header with a text'),
-    ('[profiles.a]\nheaders = { "a b" = "1" }', ': profiles.a.headers: "a b" is not a header with a text'),
-    ('[profiles.a]\nheaders = { "" = "1" }', ': profiles.a.headers: "" is not a header with a text'),
-    ('[profiles.a]\nkey_header = "x key"', ': profiles.a.key_header: "x key" is not a header name'),
+    ("[profiles.a]\nheaders = { x = 1 }", ': profiles.a.headers: "x" is not a valid header with a text as its value'),
+    (
+        '[profiles.a]\nheaders = { "a b" = "1" }',
+        ': profiles.a.headers: "a b" is not a valid header with a text as its value',
+    ),
+    ('[profiles.a]\nheaders = { "" = "1" }', ': profiles.a.headers: "" is not a valid header with a text as its value'),
+    ('[profiles.a]\nkey_header = "x key"', ': profiles.a.key_header: "x key" is not a valid header name'),
     ("[profiles.a]\nkey_header = 1", ": profiles.a.key_header is not a text"),
     ("profiles = 1", ": profiles is not a table of tables"),
     ("[profiles]\nmcp = true", ": profiles is not a table of tables"),
-    ('[profiles."a b"]', ': "a b" is not a profile name'),
-    ('[profiles."-a"]', ': "-a" is not a profile name'),
-    ('[profiles."../a"]', ': "../a" is not a profile name'),
+    ('[profiles."a b"]', ': "a b" is not a valid profile name'),
+    ('[profiles."-a"]', ': "-a" is not a valid profile name'),
+    ('[profiles."../a"]', ': "../a" is not a valid profile name'),
 ]
 
 

@@ -34,18 +34,18 @@ def test_a_setting_is_named_whole_or_within_the_profile_in_use(text: str, full: 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("base_ulr", 'no setting is called "base_ulr". Did you mean "base_url"?'),
-        ("profiles.work.api_kye", 'no setting is called "profiles.work.api_kye". Did you mean "api_key"?'),
-        ("profiles.work.mcp.x", 'no setting is called "profiles.work.mcp.x".'),
-        ("default_profile.x", 'no setting is called "default_profile.x".'),
-        ("", 'no setting is called "".'),
-        ("profiles", '"profiles" names no setting'),
-        ("profiles.work", '"profiles.work" names no setting'),
-        ("profiles..mcp", 'profiles..mcp: "" is not a profile name'),
-        ("profiles.a b.mcp", 'profiles.a b.mcp: "a b" is not a profile name'),
-        ("headers.", 'headers.: "" is not a header name'),
-        ("headers.a b", 'headers.a b: "a b" is not a header name'),
-        ("headers.x:y", 'headers.x:y: "x:y" is not a header name'),
+        ("base_ulr", 'unknown setting "base_ulr". Did you mean "base_url"?'),
+        ("profiles.work.api_kye", 'unknown setting "profiles.work.api_kye". Did you mean "api_key"?'),
+        ("profiles.work.mcp.x", 'unknown setting "profiles.work.mcp.x"'),
+        ("default_profile.x", 'unknown setting "default_profile.x"'),
+        ("", 'unknown setting ""'),
+        ("profiles", '"profiles" is not a setting'),
+        ("profiles.work", '"profiles.work" is not a setting'),
+        ("profiles..mcp", 'profiles..mcp: "" is not a valid profile name'),
+        ("profiles.a b.mcp", 'profiles.a b.mcp: "a b" is not a valid profile name'),
+        ("headers.", 'headers.: "" is not a valid header name'),
+        ("headers.a b", 'headers.a b: "a b" is not a valid header name'),
+        ("headers.x:y", 'headers.x:y: "x:y" is not a valid header name'),
     ],
 )
 def test_a_name_that_is_no_setting_is_refused(text: str, words: str) -> None:
@@ -103,7 +103,7 @@ def test_a_change_touches_only_its_own_line(config: Config, path: Path) -> None:
 def test_a_key_on_the_command_line_is_refused_without_repeating_it(config: Config, path: Path, text: str) -> None:
     with pytest.raises(UsageFailure) as failure:
         put(config, "profiles.work.api_key", text)
-    assert failure.value.message.startswith("profiles.work.api_key takes a reference")
+    assert failure.value.message.startswith("profiles.work.api_key must be a reference")
     assert not text or text not in f"{failure.value.message} {failure.value.remedy}"
     assert path.read_text() == WORK
 
@@ -112,12 +112,12 @@ def test_a_key_on_the_command_line_is_refused_without_repeating_it(config: Confi
     ("name", "text", "words"),
     [
         ("profiles.work.api_key", "$not a name", 'starts with "$" but is not a variable reference'),
-        ("profiles.work.mcp", "maybe", 'profiles.work.mcp takes true or false, not "maybe"'),
+        ("profiles.work.mcp", "maybe", 'profiles.work.mcp must be true or false, not "maybe"'),
         ("profiles.work.base_url", "example.com", "profiles.work.base_url has no scheme"),
         ("profiles.work.base_url", "https://me:secret@example.com", "contains a user name or password"),
-        ("profiles.work.key_header", "x key", '"x key" is not a header name'),
+        ("profiles.work.key_header", "x key", '"x key" is not a valid header name'),
         ("profiles.work.headers", "x", "profiles.work.headers is a table"),
-        ("default_profile", "a b", '"a b" is not a profile name'),
+        ("default_profile", "a b", '"a b" is not a valid profile name'),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused_and_nothing_is_written(
@@ -269,7 +269,7 @@ def settings_text(text: str) -> str:
 def test_a_change_that_would_not_mean_what_it_should_is_not_written(path: Path) -> None:
     before = "profiles.a = {}\nprofiles.b = { mcp = true }\n"
     config = written(path, before)
-    with pytest.raises(ConfigFailure, match="could not be changed without losing something in it") as caught:
+    with pytest.raises(ConfigFailure, match="without losing something in it") as caught:
         set_value(config, locate("base_url", "default"), "https://llm.example.com")
     assert "[profiles.NAME]" in str(caught.value.remedy)
     assert path.read_text() == before
@@ -279,7 +279,7 @@ def test_a_change_that_would_not_mean_what_it_should_is_not_written(path: Path) 
 @pytest.mark.parametrize("name", ["ca_bundle", "headers.x-team"])
 def test_a_text_that_is_not_unicode_is_refused(path: Path, name: str) -> None:
     config = written(path, WORK)
-    with pytest.raises(UsageFailure, match="holds half a character"):
+    with pytest.raises(UsageFailure, match="contains invalid Unicode"):
         set_value(config, locate(name, "work"), "/etc/\udcff.pem")
     assert path.read_text() == WORK
 

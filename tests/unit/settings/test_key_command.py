@@ -101,7 +101,7 @@ def test_a_key_of_64_kib_is_the_longest() -> None:
 )
 def test_shell_syntax_is_refused_with_the_way_to_get_a_shell(text: str) -> None:
     failure = refused(text)
-    assert failure.message == f"profiles.work.api_key uses shell syntax, and no shell runs it: {text}"
+    assert failure.message == f"profiles.work.api_key uses shell syntax, but runs without a shell: {text}"
     assert failure.remedy == "use `!sh -c '...'`"
 
 
@@ -139,7 +139,7 @@ def test_a_command_that_prints_nothing_is_refused(text: str) -> None:
 def test_a_command_that_prints_several_lines_is_refused_without_them(printing: str) -> None:
     failure = refused(f"{printing} 'echo more'")
     assert "printed several lines" in failure.message
-    assert failure.remedy == "print the key alone"
+    assert failure.remedy == "change it to print only the key"
     assert SECRET not in str(failure.as_dict())
 
 
@@ -261,7 +261,7 @@ def test_another_command_under_the_same_name_is_another_one(monkeypatch: pytest.
 def test_commands_of_commands_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(10):
         monkeypatch.setenv(CHAIN, chain_of(f"profiles.p{number}.api_key"))
-    with pytest.raises(ConfigFailure, match="the command of a command, 10 deep"):
+    with pytest.raises(ConfigFailure, match="is run by 10 other key commands"):
         chain_of("profiles.last.api_key")
 
 
@@ -286,7 +286,7 @@ def test_a_command_whose_output_no_thread_can_read_is_ended(monkeypatch: pytest.
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", no_thread)
-    with pytest.raises(Failure, match="no thread can be started"):
+    with pytest.raises(Failure, match="cannot start a thread"):
         run_command("sleep 30", named="x")
     assert children() <= before
 

@@ -102,7 +102,7 @@ def test_a_digest_that_is_none(digest: str) -> None:
 
 @pytest.mark.parametrize("text", [text for text in SOURCES if not text.startswith("archive:")])
 def test_only_an_archive_has_a_digest(text: str) -> None:
-    assert refused(text, DIGEST).message == "--sha256 is the digest of an archive"
+    assert refused(text, DIGEST).message == "--sha256 needs an archive"
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_only_an_archive_has_a_digest(text: str) -> None:
 def test_what_is_no_repository_of_github(text: str) -> None:
     failure = refused(text)
     assert failure.message.endswith(" is not OWNER/REPO[@REF]")
-    assert failure.remedy == "write it as github:acme/skills@v1"
+    assert failure.remedy == "--source github:acme/skills@v1"
 
 
 @pytest.mark.parametrize("text", ["github:../..", "github:./.", "github:acme/..", "github:../skills"])
@@ -161,12 +161,12 @@ def test_a_repository_is_not_another_path(text: str) -> None:
 )
 def test_what_is_no_path_in_a_repository(path: str) -> None:
     failure = refused(f"git+https://git.example.com/a.git#{path}")
-    assert "after # comes the skill's path" in failure.message
-    assert failure.remedy == "write it as git+https://git.example.com/team/skills.git#skills/review"
+    assert failure.message.endswith(': "#" must be followed by a path in the repository')
+    assert failure.remedy == "--source git+https://git.example.com/team/skills.git#skills/review"
 
 
 def test_a_path_is_needed_where_one_folder_is_meant() -> None:
-    assert "after # comes the skill's path" in refused("git+https://git.example.com/a.git").message
+    assert '"#" must be followed by' in refused("git+https://git.example.com/a.git").message
 
 
 BAD_URLS = [
@@ -186,7 +186,7 @@ BAD_URLS = [
 @pytest.mark.parametrize("form", ["{}", "archive:{}", "git+{}#a"])
 def test_what_is_no_url(form: str, url: str) -> None:
     failure = refused(form.format(url))
-    assert " is no URL of " in failure.message
+    assert " is not a valid URL (https or ssh)" in failure.message.replace("(https)", "(https or ssh)")
     assert failure.remedy == "use github:OWNER/REPO[@REF], a git URL, git+URL#PATH, or archive:URL"
 
 
@@ -194,7 +194,7 @@ def test_what_is_no_url(form: str, url: str) -> None:
     "url", ["ssh://git@example.com/a.zip", "git@example.com:a.zip", "", "lint.zip", "/tmp/lint.zip"]
 )
 def test_an_archive_is_fetched_over_https(url: str) -> None:
-    assert refused(f"archive:{url}").message == f"--source archive:URL: {url!r} is no URL of https"
+    assert refused(f"archive:{url}").message == f'--source archive:URL: "{url}" is not a valid URL (https)'
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_an_archive_is_never_fetched_over_plain_http() -> None:
 )
 def test_a_url_with_a_key_in_it_is_not_published(form: str, user: str) -> None:
     failure = refused(form.format(user))
-    assert "the URL has a user or password in it" in failure.message
+    assert "the URL contains a user or password" in failure.message
     assert "s3cret" not in f"{failure.message} {failure.remedy}"
 
 
@@ -260,7 +260,7 @@ def test_a_password_for_ssh_is_not_published_either() -> None:
 )
 def test_what_is_no_source(text: str, meant: str) -> None:
     failure = refused(text)
-    assert failure.message == f"--source {text} is no source.{meant}"
+    assert failure.message == f"--source {text} is not a valid source.{meant}".removesuffix(".")
 
 
 @given(st.text(max_size=30) | st.text("git+hub:/@#.-ax", max_size=30))
@@ -344,7 +344,7 @@ def test_what_is_not_given_is_not_registered() -> None:
 def test_the_source_is_checked() -> None:
     digest = entry(source="archive:https://example.com/a.zip", sha256=DIGEST)["source"]["sha256"]
     assert digest == DIGEST
-    assert "is no source" in refused_entry(source="acme/skills").message
+    assert "is not a valid source" in refused_entry(source="acme/skills").message
     assert "--sha256" in refused_entry(sha256=DIGEST).message
     assert make_entry("a", "http://a.b/c", None, {}, insecure=True)["source"]["url"] == "http://a.b/c"
     with pytest.raises(UsageFailure, match="over plain HTTP"):
@@ -372,7 +372,7 @@ def test_a_name_for_the_hub(name: str) -> None:
 )
 def test_a_name_that_the_hub_does_not_take(name: str, meant: str) -> None:
     failure = refused_entry(name=name)
-    assert failure.message == f'"{name}" is no name for the hub, whose names are of a-z, 0-9 and -'
+    assert failure.message == f'"{name}" is not a valid name in the hub (use a-z, 0-9 and -)'
     assert failure.remedy == f"litellmctl skills create {meant} --source github:acme/skills"
 
 
@@ -411,7 +411,7 @@ def test_an_author_of_many_blanks_costs_nothing() -> None:
 )
 def test_a_home_page_that_is_no_url(url: str) -> None:
     failure = refused_entry(homepage=url)
-    assert (failure.message, failure.remedy) == ("--homepage is no URL", "begin it with https://")
+    assert (failure.message, failure.remedy) == ("--homepage is not a URL", "start it with https://")
 
 
 def test_a_home_page_may_be_plain_http() -> None:
@@ -421,7 +421,7 @@ def test_a_home_page_may_be_plain_http() -> None:
 @pytest.mark.parametrize("fact", ["version", "description", "category", "homepage", "author", "keywords"])
 def test_a_fact_is_unicode_of_at_most_1_mib(fact: str) -> None:
     named = f"--{fact.removesuffix('s')}"
-    for text, problem in (("https://\ud800", "half a character"), (f"https://{'x' * 2**20}", "larger than 1 MiB")):
+    for text, problem in (("https://\ud800", "a lone surrogate"), (f"https://{'x' * 2**20}", "larger than 1 MiB")):
         failure = refused_entry(**{fact: [text] if fact == "keywords" else text})
         assert failure.message.startswith(named)
         assert problem in failure.message
@@ -489,4 +489,4 @@ def test_a_dash_elsewhere_is_none(source: str) -> None:
 
 
 def test_the_refusal_says_why() -> None:
-    assert 'begins with "-"' in refused(f"ssh://{OPTION}/a").message
+    assert 'starts with "-"' in refused(f"ssh://{OPTION}/a").message

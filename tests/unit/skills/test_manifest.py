@@ -240,19 +240,19 @@ def test_a_file_without_front_matter(data: bytes) -> None:
     [b"---", b"---\n", b"---\nname: a", b"---\nname: a\n ---\n", b"---\nname: a\n----\n", b"---\nname: a\n---x\n"],
 )
 def test_front_matter_without_an_end(data: bytes) -> None:
-    assert refused(data) == "review/SKILL.md has no end of its front matter"
+    assert refused(data) == "review/SKILL.md has front matter without an end"
 
 
 def test_what_is_missing_is_shown_by_an_example() -> None:
     for data in (b"# Review\n", b"---\nname: a", skill("- a")):
         with pytest.raises(UsageFailure) as info:
             read_manifest(data, "SKILL.md")
-        assert 'begin it with three lines: "---", "name: my-skill"' in (info.value.remedy or "")
+        assert 'start the file with the lines "---", "name: my-skill"' in (info.value.remedy or "")
 
 
 @pytest.mark.parametrize("matter", ["", "just text", "- name: a", "[name, a]", "# only a comment"])
 def test_front_matter_that_is_no_mapping(matter: str) -> None:
-    assert refused(matter).startswith("review/SKILL.md: its front matter is not a list of names and values")
+    assert refused(matter).startswith("review/SKILL.md: the front matter is not a list of names and values")
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ def test_a_name_that_is_nothing_is_none(nothing: str) -> None:
     ids=ascii,
 )
 def test_a_name_that_is_not_one_visible_line(written: str) -> None:
-    assert refused(f"name: {written}") == "review/SKILL.md: a skill's name is one line of at most 200 characters"
+    assert refused(f"name: {written}") == "review/SKILL.md: the name must be one line of at most 200 characters"
 
 
 def test_names_that_are_odd_are_names() -> None:
@@ -305,12 +305,12 @@ def test_names_that_are_odd_are_names() -> None:
 
 @pytest.mark.parametrize("written", ["[a]", "{a: b}", "\n  - a", "&x [*x]"])
 def test_a_description_that_is_no_text(written: str) -> None:
-    assert refused(f"name: a\ndescription: {written}") == "review/SKILL.md: its description is not a text"
+    assert refused(f"name: a\ndescription: {written}") == "review/SKILL.md: the description is not a text"
 
 
 def test_half_a_character_in_a_description() -> None:
     message = refused('name: a\ndescription: "\\ud83d"')
-    assert message == "review/SKILL.md: its description holds half a character, which is not Unicode"
+    assert message == "review/SKILL.md: the description contains invalid Unicode (a lone surrogate)"
 
 
 def test_a_nul_character_is_refused_since_no_database_takes_it() -> None:
@@ -360,7 +360,7 @@ def test_an_error_names_the_line_and_column_of_the_file(text: str) -> None:
     above = text[: text.index("§")].removeprefix("\ufeff")
     line, column = above.count("\n") + 1, len(above) - above.rfind("\n")
     message = refused(text.replace("§", "").encode())
-    assert message.startswith(f"review/SKILL.md, line {line}, column {column}: not YAML: ")
+    assert message.startswith(f"review/SKILL.md: line {line}, column {column}: not valid YAML: ")
     assert "\n" not in message
 
 
@@ -372,7 +372,7 @@ def test_a_key_that_is_given_twice_is_named() -> None:
     "text", ["name: a\0b", "\0", "name: a\x1b[31m", "name: a\x07", "name: \ufffe", "name: \x7f"], ids=ascii
 )
 def test_a_control_character_is_not_yaml(text: str) -> None:
-    assert "not YAML" in refused(text)
+    assert "not valid YAML" in refused(text)
 
 
 @pytest.mark.parametrize(
@@ -393,11 +393,11 @@ def test_front_matter_nested_too_deeply(matter: str) -> None:
 
 @pytest.mark.parametrize("code", ["FFFFFFFF", "00110000"])
 def test_an_escape_that_is_no_character(code: str) -> None:
-    assert refused(f'name: "\\U{code}"') == "review/SKILL.md: its front matter is not YAML that can be read"
+    assert refused(f'name: "\\U{code}"') == "review/SKILL.md: the front matter is not valid YAML"
 
 
 def test_front_matter_of_more_than_64_kib() -> None:
-    assert refused("name: a\nx: " + "y" * 64 * KIB) == "review/SKILL.md: its front matter is larger than 64 KiB"
+    assert refused("name: a\nx: " + "y" * 64 * KIB) == "review/SKILL.md: the front matter is larger than 64 KiB"
     assert read("name: a\nx: " + "y" * (64 * KIB - 11)).name == "a"
 
 
@@ -443,7 +443,7 @@ def test_a_text_of_a_form_may_have_1_mib() -> None:
 
 @pytest.mark.parametrize("text", ["\ud800", "a\udfffb", "\ude00\ud83d"], ids=ascii)
 def test_a_text_of_a_form_holds_whole_characters(text: str) -> None:
-    with pytest.raises(UsageFailure, match=r"^--description holds half a character"):
+    with pytest.raises(UsageFailure, match=r"^--description contains invalid Unicode"):
         checked_text(text, "--description")
 
 

@@ -318,9 +318,9 @@ def test_whole_skills_are_left_out_from_the_end(style: str) -> None:
         for most in (size, size + 1):
             found = made(*described(12), style=style, most=most)
             assert found.text == made(*described(count), style=style).text
-            assert [one.id for one in found.left_out] == [str(n) for n in range(count, 12)]
+            assert [one.id for one in found.skipped] == [str(n) for n in range(count, 12)]
         fewer = made(*described(12), style=style, most=size - 1)
-        assert len(fewer.left_out) == 13 - count
+        assert len(fewer.skipped) == 13 - count
     assert made(*described(12), style=style, most=10**6) == everything
 
 
@@ -328,16 +328,16 @@ def test_whole_skills_are_left_out_from_the_end(style: str) -> None:
 def test_where_none_has_room_there_is_nothing(most: int) -> None:
     for style in ("xml", "markdown"):
         found = made(*described(3), style=style, most=most)
-        assert (found.text, len(found.left_out)) == ("", 3)
+        assert (found.text, len(found.skipped)) == ("", 3)
     found = made(("a", "1", "hub", "x" * 1000), style="json", most=most)
-    assert (found.text, len(found.left_out)) == ("[]", 1)
+    assert (found.text, len(found.skipped)) == ("[]", 1)
 
 
 def test_a_skill_that_is_too_large_is_not_skipped_for_a_later_one() -> None:
     raw = [("a", "1", "hub", "x"), ("b", "2", "hub", "y" * 5000), ("c", "3", "hub", "z")]
     found = made(*raw, most=1000)
     assert found.text == made(raw[0]).text
-    assert [one.name for one in found.left_out] == ["b", "c"]
+    assert [one.name for one in found.skipped] == ["b", "c"]
 
 
 @given(RAWS, st.sampled_from(STYLES), st.integers(1, 700))
@@ -345,9 +345,9 @@ def test_it_never_has_more_bytes_than_allowed(raw: list[Any], style: str, most: 
     everything, found = made(*raw, style=style), made(*raw, style=style, most=most)
     empty = "[]" if style == "json" else ""
     assert found.text == empty or len(found.text.encode()) + 1 <= most
-    order = [one.id for one in made(*raw, style="json", most=1).left_out]
-    kept = order[: len(order) - len(found.left_out)]
-    assert order == kept + [one.id for one in found.left_out]
+    order = [one.id for one in made(*raw, style="json", most=1).skipped]
+    kept = order[: len(order) - len(found.skipped)]
+    assert order == kept + [one.id for one in found.skipped]
     if len(everything.text.encode()) + 1 <= most:
         assert found == everything
     if found.text != empty and style != "json":
@@ -362,7 +362,7 @@ def test_many_skills_and_a_large_description_take_no_time() -> None:
     raw.append(("large", "x", "api", "a\n\t\x1b\u200b<" * 40_000))
     with less_than(15):
         for style in STYLES:
-            assert made(*raw, style=style, most=10**9).left_out == []
+            assert made(*raw, style=style, most=10**9).skipped == []
 
 
 HIDDEN = [

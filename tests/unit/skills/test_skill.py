@@ -66,8 +66,8 @@ def skill(name: str | None, skill_id: str = "1", store: str = API, **more: Any) 
 def test_an_entry_of_the_hub_is_read_as_it_is_told() -> None:
     found = read_hub(HUB_ROW)
     assert found is not None
-    assert found.told == HUB_ROW
-    assert found._replace(told={}) == Skill(
+    assert found.raw == HUB_ROW
+    assert found._replace(raw={}) == Skill(
         "greet",
         "56cc3abc-bb92-4e43-a772-7119bc197bfb",
         HUB,
@@ -94,7 +94,7 @@ def test_an_entry_of_the_hub_is_read_as_it_is_told() -> None:
 def test_an_entry_of_the_api_is_read_as_it_is_told() -> None:
     found = read_api(API_ROW)
     assert found is not None
-    assert found._replace(told={}) == Skill(
+    assert found._replace(raw={}) == Skill(
         "My skill",
         "litellm_skill_e688d2b5",
         API,
@@ -245,9 +245,9 @@ def test_a_name_of_several_is_refused_with_their_ids() -> None:
         with pytest.raises(UsageFailure) as info:
             find(random.Random(seed).sample(skills, 4), "review")
         assert info.value.exit_code == ExitCode.USAGE
-        assert info.value.message == '"review" is the name of 3 skills: a (api), b (api), c (hub)'
-        assert info.value.remedy == "use the id"
-    assert several(skills[:2], "review").message == '"review" is the name of 2 skills: a (api), b (api)'
+        assert info.value.message == '3 skills are named "review": a (api), b (api), c (hub)'
+        assert info.value.remedy == "use the ID"
+    assert several(skills[:2], "review").message == '2 skills are named "review": a (api), b (api)'
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_a_name_of_none_suggests_the_nearest(text: str, hint: str) -> None:
     with pytest.raises(Rejected) as info:
         find(skills, text)
     assert (info.value.code, info.value.exit_code) == ("not_found", ExitCode.REJECTED)
-    assert info.value.message == f'no skill "{text}".{hint}'
+    assert info.value.message == f'no skill "{text}".{hint}'.removesuffix(".")
     assert info.value.remedy == "litellmctl skills list --all"
 
 

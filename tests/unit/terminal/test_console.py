@@ -53,10 +53,10 @@ def test_data_go_to_stdout_and_all_sentences_to_stderr() -> None:
     talk.warn("careful")
     talk.done("Set it")
     talk.trace("GET /x 200")
-    talk.error(Failure("internal", "broken", remedy="mend it"))
+    talk.error(Failure("internal", "broken", remedy="fix it"))
     assert talk.out.text == "data\n"
     assert talk.err.text == (
-        "a note\nWarning: careful\n✓ Set it\nGET /x 200\nError: broken\nTry:   mend it\n"
+        "a note\nWarning: careful\n✓ Set it\nGET /x 200\nError: broken\nTry:   fix it\n"
     )  # fmt: skip
 
 
@@ -84,11 +84,111 @@ def test_what_a_server_said_cannot_act_on_the_terminal(name: str) -> None:
 def test_errors_as_json_are_one_line() -> None:
     talk = Talk(terminal=True)
     talk.json_errors = True
-    failure = ConfigFailure("bro\x9bken\n", remedy="mend")
+    failure = ConfigFailure("bro\x9bken\n", remedy="fix")
     talk.error(failure)
     assert talk.err.text.count("\n") == 1
     assert "\x9b" not in talk.err.text
     assert json.loads(talk.err.text) == {"error": {**failure.as_dict(), "message": "broken "}}
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_with_json_every_message_is_a_line_of_json(terminal: bool) -> None:
+    talk = Talk(terminal=terminal)
+    talk.json_errors = True
+    long = "a note that is longer than a row of a terminal, " * 5
+    talk.note(long)
+    talk.warn("careful\u202e")
+    talk.done('Deleted "x"')
+    talk.trace("GET /x 200 84 ms")
+    talk.instruct("https://llm.example.com/device?code=ABCD")
+    talk.instruct("Open the link and type the code.")
+    talk.quote("it broke\nError: not ours")
+    talk.progress("3 calls")
+    with talk.working("Asking ..."):
+        pass
+    assert [json.loads(line) for line in talk.err.text.splitlines()] == [
+        {"note": long},
+        {"warning": "careful"},
+        {"note": 'Deleted "x"'},
+        {"trace": "GET /x 200 84 ms"},
+        {"instruction": "https://llm.example.com/device?code=ABCD"},
+        {"instruction": "Open the link and type the code."},
+        {"note": "it broke\nError: not ours"},
+    ]
+    assert talk.out.text == ""
+
+
+def test_no_progress_is_shown_between_lines_of_json(tmp_path: Path) -> None:
+    talk = Talk(terminal=True)
+    talk.json_errors = True
+    with (tmp_path / "out").open("w") as talk.stdout:
+        talk.progress("3 calls")
+    assert talk.err.text == ""
+
+
+def test_quiet_silences_notes_in_json_too() -> None:
+    talk = Talk()
+    talk.json_errors = talk.quiet = True
+    talk.note("a note")
+    talk.warn("careful")
+    talk.done("Set it")
+    talk.trace("GET /x 200")
+    assert talk.err.text == '{"trace": "GET /x 200"}\n'
+
+
+def test_a_question_is_text_with_json_too_since_a_person_is_there() -> None:
+    talk = Talk("y\n", terminal=True)
+    talk.json_errors = True
+    assert talk.confirm("Delete it?", flag="--yes")
+    assert talk.err.text == "Delete it? [y/N] "
+
+
+@pytest.mark.parametrize("columns", ["20", "40", "60"])
+def test_sentences_fold_at_the_width_of_a_terminal_behind_their_labels(
+    columns: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("NO_COLOR", "1")
+    said = "cannot read the config file: line 3, column 9: missing equals sign, and more"
+    for terminal in (True, False):
+        talk = Talk(terminal=terminal)
+        talk.note(said)
+        talk.warn(said)
+        talk.error(Failure("config", said, remedy=said))
+        lines = talk.err.text.splitlines()
+        assert " ".join(talk.err.text.split()) == f"{said} Warning: {said} Error: {said} Try: {said}"
+        if terminal:
+            assert max(map(len, lines)) <= int(columns)
+            assert len([line for line in lines if not line.startswith("  ")]) == 4
+        else:
+            assert len(lines) == 4
+    if columns == "40":
+        talk = Talk(terminal=True)
+        talk.error(Failure("config", said))
+        assert talk.err.text.splitlines()[1].startswith("       ")
+        assert talk.err.text.splitlines()[1][7] != " "
+
+
+@pytest.mark.parametrize(
+    "remedy", [f"litellmctl config set profiles.{'w' * 40}.base_url https://{'h' * 40}", f"https://{'h' * 100}/path"]
+)
+def test_what_is_pasted_is_never_broken(remedy: str) -> None:
+    talk = Talk(terminal=True)
+    talk.error(Failure("config", "x", remedy=remedy))
+    assert remedy in talk.err.text
+    assert remedy in talk.labelled("✓ checked ", remedy)
+
+
+def test_a_check_folds_behind_its_name_and_reads_like_nothing_else_of_ours() -> None:
+    talk = Talk(terminal=True)
+    lines = talk.labelled("✓ configuration    ", "a path and more of it " * 8).split("\n")
+    assert max(map(len, lines)) <= 80
+    assert all(line.startswith(" " * 19) for line in lines[1:])
+    for width in range(40, 100):
+        text = talk.labelled("✓ configuration    ", f"{'x' * width} Error: evil")
+        rows = [line[start : start + 80] for line in text.split("\n") for start in range(0, len(line), 80)]
+        assert not [row for row in rows if row.startswith("Error")]
+    assert Talk().labelled("✓ a ", "word " * 50) == "✓ a " + "word " * 50
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
@@ -104,7 +204,7 @@ def test_a_terminal_gets_question_marks_for_what_it_cannot_show() -> None:
     talk.write("größe\n")
     talk.done("Set größe")
     assert talk.out.bytes == b"gr??e\n"
-    assert talk.err.bytes == b"OK Set gr??e\n"
+    assert talk.err.bytes == b"\x1b[32mOK\x1b[0m Set gr??e\n"
 
 
 def test_a_lone_surrogate_is_no_traceback() -> None:
@@ -214,13 +314,16 @@ def test_where_no_question_can_be_asked_the_flag_is_named() -> None:
     piped_in.stdin.terminal = False  # type: ignore[union-attr]
     piped_err.err.terminal = False
     forbidden.no_input = True
-    for talk in (piped_in, piped_err, forbidden, Console(None, None, None)):
+    why = "not a terminal"
+    for talk in (piped_in, piped_err, Console(None, None, None), forbidden):
+        if talk is forbidden:
+            why = "prompts are off"
         assert not talk.can_prompt
         with pytest.raises(UsageFailure) as failure:
             talk.confirm("Delete it?", flag="--yes")
         assert failure.value.as_dict() == {
             "code": "input_required",
-            "message": "Delete it? cannot be asked here",
+            "message": f'cannot ask "Delete it?": {why}',
             "remedy": "pass --yes",
             "status": None,
             "exit_code": int(ExitCode.USAGE),
@@ -248,6 +351,24 @@ def test_a_person_who_waits_sees_a_status_line_that_goes_again(monkeypatch: pyte
     with talk.working("Asking \x1bhttps://llm.example.com ..."):
         until(lambda: talk._progress_shown)
     assert talk.err.text == "Asking https://llm.example.com ...\r\x1b[K"
+
+
+def test_progress_is_one_row_while_the_data_goes_into_a_file(tmp_path: Path) -> None:
+    talk = Talk(terminal=True)
+    with (tmp_path / "out").open("w") as talk.stdout:
+        talk.progress("many words " * 30)
+    assert talk.err.text.startswith("many words")
+    assert "\n" not in talk.err.text
+    assert len(talk.err.text) < 80
+
+
+def test_no_progress_is_shown_before_a_pipe_whose_reader_may_print_to_the_terminal() -> None:
+    talk = Talk(terminal=True)
+    reader, writer = os.pipe()
+    with open(writer, "w") as talk.stdout:
+        talk.progress("3 calls")
+    os.close(reader)
+    assert talk.err.text == ""
 
 
 def test_a_note_takes_the_place_of_the_status_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,7 +403,7 @@ def test_nobody_else_sees_a_status_line(change: str, monkeypatch: pytest.MonkeyP
 
 def test_a_width_of_thousands_of_digits_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "9" * 5000)
-    assert 48 <= Console(None, None, None).width <= 98
+    assert Console(None, None, None).width == 78
 
 
 TEXTS = ("x" * 10**6, "a name " * 10**5, "\x1b]0;t\x07" * 10**5)
@@ -293,9 +414,9 @@ TEXTS = ("x" * 10**6, "a name " * 10**5, "\x1b]0;t\x07" * 10**5)
 def test_no_sentence_prints_a_text_of_a_stranger_whole(name: str, text: str) -> None:
     talk = Talk(terminal=True)
     getattr(talk, name)(f"the server {text} is down")
-    assert "the server " in talk.err.text
-    assert talk.err.text.endswith(" is down\n")
-    assert len(talk.err.text) < 800
+    assert "the server " in " ".join(talk.err.text.split())
+    assert " ".join(talk.err.text.split()).endswith(" is down")
+    assert len(talk.err.text) < 900
 
 
 @pytest.mark.parametrize("json_errors", [False, True])
@@ -383,19 +504,24 @@ LIKE_OURS = [
 @pytest.mark.parametrize("text", LIKE_OURS)
 @pytest.mark.parametrize("way", ["note", "warn", "done", "trace", "error", "instruct", "progress"])
 @pytest.mark.parametrize("width", [0, *range(55, 82)])
-def test_no_row_of_a_sentence_on_a_terminal_begins_like_another_one_of_ours(text: str, way: str, width: int) -> None:
+def test_no_row_of_a_sentence_on_a_terminal_begins_like_another_one_of_ours(
+    text: str, way: str, width: int, tmp_path: Path
+) -> None:
     talk = Talk(terminal=True)
-    talk.stdout = None
     said = f"the server {'x' * width} {text} {'y' * 70} {text}"
-    if way == "error":
-        talk.error(Failure("rejected", said, remedy=said))
-    else:
-        getattr(talk, way)(said)
-    lines = talk.err.text.removeprefix("\r\x1b[K").removesuffix("\n").split("\n")
+    with (tmp_path / "out").open("w") as talk.stdout:
+        if way == "error":
+            talk.error(Failure("rejected", said, remedy=said))
+        else:
+            getattr(talk, way)(said)
+    shown = re.sub(r"\x1b\[\d+m(\S+)\x1b\[0m", lambda match: "#" * len(match[1]), talk.err.text)
+    lines = shown.removeprefix("\r\x1b[K").removesuffix("\n").split("\n")
     rows = [line[start : start + 80] for line in lines for start in range(0, len(line), 80)]
     assert not [row for row in rows if row.startswith(text[:3])]
-    # Nothing of it is lost, and a short one is one line.
-    assert "".join(said.split()) in "".join(talk.err.text.split())
+    if way == "progress":  # one row, which can be erased
+        assert len(rows) == 1
+    else:  # nothing of it is lost
+        assert "".join(said.split()) in "".join(shown.split())
 
 
 def test_a_sentence_that_a_terminal_shows_in_one_row_is_as_it_was() -> None:

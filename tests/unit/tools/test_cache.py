@@ -67,7 +67,7 @@ def test_what_was_written_is_read(cache: ToolCache, folder: Path) -> None:
     assert not folder.exists()
     cache.write(CATALOG)
     assert cache.read() == cache_in(folder).read() == CATALOG
-    assert OFFER.notes == ["left out 1 tool without a name or a server"]
+    assert OFFER.notes == ["skipped 1 tool without a name or a server"]
 
 
 def test_what_is_read_is_of_the_same_classes(cache: ToolCache) -> None:

@@ -266,7 +266,7 @@ def test_whatever_a_schema_is_what_is_made_of_it_is_one(schema: Any, style: str)
     try:
         assert jsonschema_rs.meta.is_valid(parameters)
     except ValueError:
-        assert "\\ud800" in json.dumps(parameters)  # half a character, which is printed as U+FFFD
+        assert "\\ud800" in json.dumps(parameters)  # a lone surrogate, which is printed as U+FFFD
 
 
 @given(ANYTHING)
@@ -300,8 +300,10 @@ def test_a_parameter_whose_name_anthropic_refuses_is_left_out_with_a_note() -> N
     ).tools
     (made,) = definitions(known, "anthropic", notes.append)
     assert (made["name"], list(made["input_schema"]["properties"])) == ("mcp_github_one", ["a.b-c_D", "x" * 64])
-    assert notes[0].startswith("left out of github/one, since Anthropic refuses the name: $filter, user name, ")
-    assert notes[1:] == ['left out github/two: Anthropic refuses the parameter name "$filter"']
+    assert notes[0].startswith(
+        "skipped parameters of github/one with names that Anthropic refuses: $filter, user name, "
+    )
+    assert notes[1:] == ['skipped github/two: Anthropic refuses the parameter name "$filter"']
     assert [list(one["function"]["parameters"]["properties"]) for one in definitions(known, "openai")] == [
         list(fields)
     ] * 2

@@ -62,7 +62,7 @@ def encoded(data: bytes) -> str:
     "answer", [None, True, 5, "text", [{}], [5], ["text"], [{"type": 5}], {}, {"error": "x"}], ids=repr
 )
 def test_an_answer_that_is_no_result_leaves_open_what_became_of_the_call(answer: Any) -> None:
-    with pytest.raises(Unavailable, match="the call was made, and what became of it is not known") as caught:
+    with pytest.raises(Unavailable, match="the call was made, but its outcome is unknown") as caught:
         read_result(answer, "https://llm.example.com")
     failure = caught.value
     assert (failure.code, failure.exit_code) == ("bad_response", ExitCode.UNAVAILABLE)
@@ -88,7 +88,7 @@ def test_a_tool_failed_if_it_says_so(told: Any, is_error: bool) -> None:
 def test_a_tool_that_failed_exits_5_and_is_looked_up_by_its_name() -> None:
     failure = failed("git hub/it's")
     assert (failure.code, failure.exit_code) == ("rejected", ExitCode.REJECTED)
-    assert failure.message == "the tool git hub/it's reported an error"
+    assert failure.message == "git hub/it's reported an error"
     assert shlex.split(str(failure.remedy)) == ["litellmctl", "mcp", "show", "git hub/it's"]
 
 
@@ -105,7 +105,7 @@ def test_a_picture_between_texts_keeps_its_place() -> None:
     first, second, third = result({"type": "text", "text": "a pixel:"}, picture, {"type": "text", "text": "!"}).pieces()
     assert (first, third) == ("a pixel:", "!")
     assert second == Attachment("image", "image/png", "02.png", PIXEL)
-    assert second.words == "image image/png of 9 bytes"
+    assert second.words == "image image/png, 9 bytes"
 
 
 @pytest.mark.parametrize("content", [None, 5, "text", {"type": "text", "text": "x"}, True], ids=repr)
@@ -152,7 +152,7 @@ def test_what_is_no_text_is_named_and_decoded(block: Any, kind: str, mime_type: 
     found = attachment(block)
     inner = block.get("resource", {})
     assert found == Attachment(kind, mime_type, name, data, text=inner.get("text"))
-    assert found.words == f"{kind} {mime_type} of {len(data)} bytes"
+    assert found.words == f"{kind} {mime_type}, {len(data)} {'byte' if len(data) == 1 else 'bytes'}"
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_what_is_no_text_is_named_and_decoded(block: Any, kind: str, mime_type: 
 def test_what_cannot_be_decoded_is_named_and_has_no_data(block: Any) -> None:
     found = attachment(block)
     assert (found.mime_type, found.name, found.data) == ("image/png", "01.png", None)
-    assert found.words == f"{block['type']} image/png of unreadable data"
+    assert found.words == f"{block['type']} image/png, not readable"
 
 
 def test_a_link_says_where_it_leads() -> None:
@@ -251,7 +251,7 @@ def test_blocks_that_are_no_objects_are_counted() -> None:
 
 
 def test_the_size_of_much_data_can_be_read() -> None:
-    assert attachment({"type": "image", "data": encoded(bytes(12_345_678))}).words.endswith("of 12 345 678 bytes")
+    assert attachment({"type": "image", "data": encoded(bytes(12_345_678))}).words.endswith(", 12,345,678 bytes")
 
 
 @pytest.mark.parametrize("field", ["type", "mimeType", "uri"])
@@ -411,7 +411,7 @@ def test_a_folder_that_has_all_the_names_already_is_told(tmp_path: Path) -> None
     (tmp_path / "x.png").hardlink_to(tmp_path / "x")
     for number in range(2, 10_000):
         os.link(tmp_path / "x", tmp_path / f"x-{number}.png")
-    with pytest.raises(Failure, match="is full of files of that name"):
+    with pytest.raises(Failure, match="has 9,999 files of this name"):
         save(picture("x.png"), str(tmp_path))
 
 

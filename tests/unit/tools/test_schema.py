@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellmctl.tools.schema import Parameter, Problem, Schema, json_text
+from litellmctl.tools.parameters import Parameter, parameters
+from litellmctl.tools.schema import Problem, Schema, json_text
 from tests.effort import less_than
 from tests.unit.conftest import Reply, Serve
 
@@ -123,7 +124,7 @@ DEFS = {
 def test_a_type_in_words(part: Any, words: str) -> None:
     other = {"anyOf": [{"type": "string"}, {"type": "integer"}]}
     schema = Schema({"$defs": DEFS, "properties": {"a": part, "other": other}})
-    (row,) = (row for row in schema.parameters() if row.name == "a")
+    (row,) = (row for row in parameters(schema) if row.name == "a")
     assert (row.type, row.required, row.description) == (words, False, "")
     assert schema.type_of("a") == words
 
@@ -131,7 +132,7 @@ def test_a_type_in_words(part: Any, words: str) -> None:
 def test_arrays_of_different_things_are_told_apart() -> None:
     matrix = {"type": "array", "items": {"type": "array", "items": {"type": "boolean"}}}
     schema = Schema(object_of(a={"type": "array", "items": {"type": "integer"}}, b=matrix, c=matrix["items"]))
-    assert [row.type for row in schema.parameters()] == [
+    assert [row.type for row in parameters(schema)] == [
         "array of integer",
         "array of array of boolean",
         "array of boolean",
@@ -140,14 +141,14 @@ def test_arrays_of_different_things_are_told_apart() -> None:
 
 def test_a_schema_may_refer_to_itself_as_a_whole() -> None:
     schema = Schema({"type": "object", "properties": {"child": {"$ref": "#"}}})
-    assert schema.parameters() == [Parameter("child", "object", False, "", "", "")]
+    assert parameters(schema) == [Parameter("child", "object", False, "", "", "")]
     assert schema.problems({"child": {"child": {"child": {}}}}) == []
     assert [problem.where for problem in schema.problems({"child": {"child": 5}})] == ["child.child"]
 
 
 def test_required_parameters_go_first_and_all_else_in_the_schemas_order() -> None:
     schema = Schema(object_of(["c", "b"], a={}, b={}, c={}, d={}))
-    assert [(row.name, row.required) for row in schema.parameters()] == [
+    assert [(row.name, row.required) for row in parameters(schema)] == [
         ("b", True),
         ("c", True),
         ("a", False),
@@ -157,7 +158,7 @@ def test_required_parameters_go_first_and_all_else_in_the_schemas_order() -> Non
 
 
 def test_a_required_parameter_of_which_nothing_else_is_told_is_shown() -> None:
-    assert Schema(object_of(["z"], a={})).parameters() == [
+    assert parameters(Schema(object_of(["z"], a={}))) == [
         Parameter("z", "any", True, "", "", ""),
         Parameter("a", "any", False, "", "", ""),
     ]
@@ -184,7 +185,7 @@ def test_a_required_parameter_of_which_nothing_else_is_told_is_shown() -> None:
 )
 def test_what_else_is_told_of_a_parameter(part: Any, default: str, allowed: str, description: str) -> None:
     schema = Schema({"properties": {"a": part}, "$defs": {"D": {"description": "Theirs.", "default": 5}}})
-    (row,) = schema.parameters()
+    (row,) = parameters(schema)
     assert (row.default, row.allowed, row.description) == (default, allowed, description)
 
 
@@ -193,7 +194,7 @@ def test_what_else_is_told_of_a_parameter(part: Any, default: str, allowed: str,
 )
 def test_a_schema_that_is_none_has_no_parameters_and_allows_anything(schema: Any) -> None:
     made = Schema(schema)
-    assert (made.parameters(), made.names, made.required, made.is_closed) == ([], [], [], False)
+    assert (parameters(made), made.names, made.required, made.is_closed) == ([], [], [], False)
     assert made.problems({"anything": object.__name__}) == []
 
 
@@ -213,7 +214,7 @@ def test_a_schema_that_is_none_has_no_parameters_and_allows_anything(schema: Any
     ids=["ref", "allOf", "allOf beside", "anyOf", "beside anyOf"],
 )
 def test_the_parameters_of_a_schema_that_is_made_of_others(schema: Any) -> None:
-    rows = sorted(Schema(schema).parameters())
+    rows = sorted(parameters(Schema(schema)))
     assert [(row.name, row.type, row.required) for row in rows] == [("a", "integer", True), ("b", "any", False)]
     assert [problem.where for problem in Schema(schema).problems({"a": 1, "b": 2})] == []
     assert "a" in [problem.where for problem in Schema(schema).problems({"b": 1})]
@@ -240,15 +241,15 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
         schema, titel="x", state="opn", limit=0, code="abc", person={"age": "old"}, labels=["a", 5], frobnicate=1
     )
     assert sorted(found) == [
-        ("code", 'does not fit: the value does not match "^[A-Z]+$"'),
-        ("frobnicate", "is unknown: there are title, repo, state, limit, code, person, labels"),
+        ("code", 'is not valid: the value does not match "^[A-Z]+$"'),
+        ("frobnicate", "is unknown (expected title, repo, state, limit, code, person, labels)"),
         ("labels.1", "is not a string"),
-        ("limit", "does not fit: the value is less than the minimum of 1"),
+        ("limit", "is not valid: the value is less than the minimum of 1"),
         ("person.age", "is not an integer"),
         ("person.name", "is required"),
         ("repo", "is required (string or null)"),
         ("state", 'is not one of "open", "closed"'),
-        ("titel", 'is not one of its parameters. Did you mean "title"?'),
+        ("titel", 'is unknown (did you mean "title"?)'),
         ("title", "is required (string)"),
     ]
 
@@ -274,33 +275,33 @@ def test_arguments_that_fit_are_told_nothing_of() -> None:
         ({"enum": ["a", 5]}, "x", 'is not one of "a", 5'),
         ({"type": "string", "enum": ["a", "ä"]}, "x", 'is not one of "a", "ä"'),
         ({"const": None}, "x", "is not one of null"),
-        ({"minimum": 5}, 4, "does not fit: the value is less than the minimum of 5"),
-        ({"maxLength": 1}, "xx", "does not fit: the value is longer than 1 character"),
-        ({"type": "array", "uniqueItems": True}, [1, 1], "does not fit: the value has non-unique elements"),
+        ({"minimum": 5}, 4, "is not valid: the value is less than the minimum of 5"),
+        ({"maxLength": 1}, "xx", "is not valid: the value is longer than 1 character"),
+        ({"type": "array", "uniqueItems": True}, [1, 1], "is not valid: the value has non-unique elements"),
         (False, 5, "is not allowed"),
         ({"$ref": "#/$defs/I"}, "x", "is not an integer"),
-        ({"allOf": [{"type": "integer"}, {"minimum": 5}]}, 4, "does not fit: the value is less than the minimum of 5"),
+        ({"allOf": [{"type": "integer"}, {"minimum": 5}]}, 4, "is not valid: the value is less than the minimum of 5"),
         (
             {"oneOf": [{"type": "integer"}, {"minimum": 0}]},
             1,
-            "does not fit: the value is valid under more than one of the schemas listed in the 'oneOf' keyword",
+            "is not valid: the value is valid under more than one of the schemas listed in the 'oneOf' keyword",
         ),
-        ({"propertyNames": {"maxLength": 1}}, {"long": 1}, "has a field whose name does not fit"),
+        ({"propertyNames": {"maxLength": 1}}, {"long": 1}, "has a field with a name that is not allowed"),
         ({"allOf": [{"type": "array", "items": {"type": "integer"}}]}, "x", "is not an array of integer"),
-        ({"pattern": "^\u2026$"}, "x", 'does not fit: the value does not match "^\u2026$"'),
+        ({"pattern": "^\u2026$"}, "x", 'is not valid: the value does not match "^\u2026$"'),
         # An alternative that takes more than its words say.
         (
             {"anyOf": [{"type": "null"}, {"if": {}, "then": {"type": "integer"}}]},
             "x",
-            "does not fit: the value is not valid under any of the schemas listed in the 'anyOf' keyword",
+            "is not valid: the value is not valid under any of the schemas listed in the 'anyOf' keyword",
         ),
         # Which alternative is meant, its type tells.
         (
             {"anyOf": [{"type": "string", "minLength": 5}, {"type": "null"}]},
             "x",
-            "does not fit: the value is shorter than 5 characters",
+            "is not valid: the value is shorter than 5 characters",
         ),
-        ({"anyOf": [{"minimum": 5}, {"type": "null"}]}, 1, "does not fit: the value is less than the minimum of 5"),
+        ({"anyOf": [{"minimum": 5}, {"type": "null"}]}, 1, "is not valid: the value is less than the minimum of 5"),
         # An $id begins paths anew.
         (
             {"$id": "https://example.com/x", "$defs": {"p": {"enum": ["b"]}}, "$ref": "#/$defs/p"},
@@ -353,12 +354,12 @@ def test_what_is_wrong_inside_an_object_is_told_by_its_path(wrap: Any) -> None:
 def test_an_unknown_field_inside_an_object_is_told_with_the_nearest() -> None:
     schema = object_of(person={**PERSON, "additionalProperties": False}, empty={"additionalProperties": False})
     assert problems(schema, person={"name": "Ada", "age": 36, "agee": 1, "zip": 2}, empty={"x": 1}) == [
-        ("person.agee", 'is not one of its parameters. Did you mean "age"?'),
-        ("person.zip", "is unknown: there are name, age"),
-        ("empty", "takes no fields"),
+        ("person.agee", 'is unknown (did you mean "age"?)'),
+        ("person.zip", "is unknown (expected name, age)"),
+        ("empty", "has fields, but takes none"),
     ]
     assert problems(object_of(a=object_of(b={"additionalProperties": False})), a={"b": {"x": 1}}) == [
-        ("a.b", "takes no fields")
+        ("a.b", "has fields, but takes none")
     ]
 
 
@@ -423,11 +424,11 @@ def test_what_is_required_beside_something_is_missed(schema: Any, missing: str) 
 
 def test_what_is_missing_or_unknown_is_told_once() -> None:
     schema = {**object_of(["a", "a"], a={"type": "integer"}), "additionalProperties": False}
-    assert problems(schema, b=1) == [("a", "is required (integer)"), ("b", "is unknown: there are a")]
+    assert problems(schema, b=1) == [("a", "is required (integer)"), ("b", "is unknown (expected a)")]
 
 
 def test_names_of_parameters_that_takes_none() -> None:
-    assert problems({"type": "object", "properties": {}}, b=1) == [("b", "is unknown: it takes none")]
+    assert problems({"type": "object", "properties": {}}, b=1) == [("b", "is unknown")]
 
 
 def test_of_a_long_enumeration_the_first_are_told() -> None:
@@ -534,7 +535,7 @@ def test_no_message_repeats_a_number(value: int, part: Any) -> None:
 
 def test_a_field_whose_name_is_refused_is_not_named() -> None:
     found = problems(object_of(a={"propertyNames": {"pattern": "^x-"}}), a={"sk-secret": 1})
-    assert found == [("a", "has a field whose name does not fit")]
+    assert found == [("a", "has a field with a name that is not allowed")]
 
 
 # Hostile schemas
@@ -555,7 +556,7 @@ def test_references_out_of_the_schema_are_never_fetched(serve: Serve) -> None:
         {"$id": url, "$vocabulary": {url: True}, **object_of(["a"], a={"$ref": "#/nowhere"})},
     ):
         made = Schema(schema)
-        made.parameters()
+        parameters(made)
         made.problems({"a": "x"})
         made.problems({})
         made.type_of("a")
@@ -574,7 +575,7 @@ def test_what_is_missing_and_unknown_is_told_whatever_else_cannot_be_checked() -
     ):
         assert problems(object_of(["b"], a=a, b={"type": "integer"}), c="x", a="y") == [
             ("b", "is required (integer)"),
-            ("c", "is unknown: there are a, b"),
+            ("c", "is unknown (expected a, b)"),
         ]
 
 
@@ -650,13 +651,13 @@ DEEP = {
 def test_a_schema_may_be_nested_deeply(shape: str, depth: int) -> None:
     part = DEEP[shape](depth)
     schema = Schema(object_of(["a", "b"], a=part, b={"type": "integer"}))
-    assert [row.name for row in schema.parameters()] == ["a", "b"]
+    assert [row.name for row in parameters(schema)] == ["a", "b"]
     schema.type_words(part)
     schema.allowed(part)
     schema.problems({"a": "x", "b": "y"})
     assert schema.problems({"a": "x"})[0] == Problem("b", "is required (integer)")
     whole = Schema(part)
-    whole.parameters()
+    parameters(whole)
     whole.problems({"a": 5})
 
 
@@ -691,7 +692,7 @@ def test_alternatives_that_are_made_of_themselves_end() -> None:
         for keyword in ("anyOf", "oneOf", "allOf"):
             for definition in ({keyword: itself}, {keyword: [{keyword: itself}, {"anyOf": itself, "title": "x"}]}):
                 schema = Schema({**object_of(["a"], a={"$ref": "#/$defs/A"}), "$defs": {"A": definition}})
-                assert [row.type for row in schema.parameters()] == ["any"]
+                assert [row.type for row in parameters(schema)] == ["any"]
                 assert schema.allowed({"$ref": "#/$defs/A"}) == []
         wide = {
             f"L{level}": {
@@ -712,14 +713,14 @@ def test_why_arguments_do_not_fit_very_many_alternatives_is_not_explained(keywor
     schema = {**object_of(["b"], a={"$ref": "#/$defs/A"}, b={}), "$defs": {"A": {keyword: options}}}
     with less_than(1):
         found = problems(schema, a=nested(depth, lambda inner: [inner], "x"))
-        assert found == [("b", "is required (any)"), ("", "does not fit the tool's schema")]
+        assert found == [("b", "is required (any)"), ("", "does not match the tool's schema")]
         assert problems({**schema, "$defs": {"A": {}}}, a=[["x"]], b=1) == []
 
 
 def test_alternatives_are_explained_as_long_as_that_takes_two_seconds() -> None:
     options = [{"type": "array", "title": str(number), "items": {"$ref": "#/$defs/A"}} for number in range(10)]
     schema = {**object_of(a={"$ref": "#/$defs/A"}), "$defs": {"A": {"anyOf": options}}}
-    unexplained = ("", "does not fit the tool's schema")
+    unexplained = ("", "does not match the tool's schema")
     with less_than(1):
         for depth, is_explained in ((3, True), (7, False)):
             found = problems(schema, a=nested(depth, lambda inner: [inner], "x"))
@@ -746,7 +747,7 @@ def test_a_schema_of_a_mebibyte_takes_less_than_a_second(shape: str) -> None:
     assert len(json.dumps(document)) > 0.8 * MEBIBYTE
     with less_than(1):
         schema = Schema(document)
-        schema.parameters()
+        parameters(schema)
         schema.problems({"a": "x", "p1": "x", "unknown": "y"})
 
 
@@ -780,7 +781,7 @@ def test_a_parameter_may_have_any_name(name: str) -> None:
         ("plain", "is not an integer"),
     ]
     assert problems(schema) == [(name, "is required (integer)")]
-    assert Schema(schema).parameters()[0].name == name
+    assert parameters(Schema(schema))[0].name == name
     inside = object_of(person={**schema, "additionalProperties": False})
     ((where, words),) = problems(inside, person={name: "x"})
     assert (where.removesuffix("."), words) == (f"person.{name}".removesuffix("."), "is not an integer")
@@ -837,7 +838,7 @@ JSON = st.recursive(
 def test_no_schema_is_too_odd(document: Any, arguments: dict[str, Any]) -> None:
     schema = Schema(document)
     before = json.dumps([document, arguments])
-    names = {row.name for row in schema.parameters()}
+    names = {row.name for row in parameters(schema)}
     assert names >= set(schema.required)
     for problem in schema.problems(arguments):
         assert problem.expected

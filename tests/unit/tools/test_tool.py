@@ -108,11 +108,11 @@ BAD = [
 def test_a_bad_entry_is_left_out_alone(bad: Any) -> None:
     found = offered(entry("a"), bad, entry("b"))
     assert [tool.name for tool in found.tools] == ["a", "b"]
-    assert found.notes == ["left out 1 tool without a name or a server"]
+    assert found.notes == ["skipped 1 tool without a name or a server"]
 
 
 def test_several_bad_entries_are_one_note() -> None:
-    assert offered(*BAD).notes == [f"left out {len(BAD)} tools without a name or a server"]
+    assert offered(*BAD).notes == [f"skipped {len(BAD)} tools without a name or a server"]
 
 
 @pytest.mark.parametrize("name", ODD_NAMES, ids=lambda name: ascii(name)[:30])
@@ -137,7 +137,7 @@ def test_of_too_many_tools_the_first_are_taken() -> None:
     found = offered(*(entry(f"tool{number}") for number in range(5000)))
     assert len(found.tools) == MAX_TOOLS == 4096
     assert {tool.name for tool in found.tools} == {f"tool{number}" for number in range(4096)}
-    assert found.notes == ["left out 904 tools beyond the first 4096"]
+    assert found.notes == ["skipped 904 tools beyond the first 4,096"]
 
 
 def test_as_many_tools_as_are_taken_need_no_note() -> None:
@@ -147,7 +147,7 @@ def test_as_many_tools_as_are_taken_need_no_note() -> None:
 def test_a_tool_that_a_server_offers_twice_is_taken_once() -> None:
     found = offered(entry(description="first"), entry(description="second"), entry(description="third"))
     assert [tool.description for tool in found.tools] == ["first"]
-    assert found.notes == ["left out 2 tools offered twice by one server"]
+    assert found.notes == ["skipped 2 tools that a server lists twice"]
 
 
 def test_servers_may_share_a_name_if_their_ids_differ() -> None:
@@ -163,7 +163,7 @@ def test_a_tool_nested_too_deeply_to_be_printed_is_left_out_alone(where: str) ->
         deep = {"items": [deep]}
     found = offered(entry("a"), entry("deep", **{where: deep}), entry("b", inputSchema=json.loads("[" * 90 + "]" * 90)))
     assert [tool.name for tool in found.tools] == ["a", "b"]
-    assert found.notes == ["left out 1 tool nested too deeply"]
+    assert found.notes == ["skipped 1 tool nested too deeply"]
 
 
 def test_tools_are_in_the_order_of_their_names() -> None:
@@ -365,7 +365,7 @@ def test_a_bare_name_of_several_servers_is_ambiguous() -> None:
     with pytest.raises(UsageFailure) as caught:
         find(tools("github/add", "crm/add", "crm/list"), "add")
     assert caught.value.exit_code == ExitCode.USAGE
-    assert caught.value.message == '"add" is the name of several tools'
+    assert caught.value.message == 'several tools are named "add"'
     assert caught.value.remedy == "use one of crm/add, github/add"
 
 
@@ -395,11 +395,11 @@ def test_what_an_ambiguous_name_may_mean_can_be_used_as_it_is_listed() -> None:
         ("github/ad", 'no MCP tool "github/ad". Did you mean "github/add"?', "litellmctl mcp list"),
         ("mcp_github_ad", 'no MCP tool "mcp_github_ad". Did you mean "mcp_github_add"?', "litellmctl mcp list"),
         ("gitub/add", 'no MCP server "gitub". Did you mean "github"?', "litellmctl mcp servers"),
-        ("elsewhere/add", 'no MCP server "elsewhere".', "litellmctl mcp servers"),
-        ("frobnicate", 'no MCP tool "frobnicate".', "litellmctl mcp list"),
+        ("elsewhere/add", 'no MCP server "elsewhere"', "litellmctl mcp servers"),
+        ("frobnicate", 'no MCP tool "frobnicate"', "litellmctl mcp list"),
         ("github/", 'no MCP tool "github/". Did you mean "github/add"?', "litellmctl mcp list"),
-        ("/add", 'no MCP server "".', "litellmctl mcp servers"),
-        ("", 'no MCP tool "".', "litellmctl mcp list"),
+        ("/add", 'no MCP server ""', "litellmctl mcp servers"),
+        ("", 'no MCP tool ""', "litellmctl mcp list"),
     ],
 )
 def test_a_name_that_nothing_has_is_answered_with_the_nearest(text: str, message: str, remedy: str) -> None:
@@ -549,10 +549,13 @@ def test_where_tools_are_called_is_kept() -> None:
         ([], ["add*"], ["crm/add", "github/add_issue"]),
         ([], ["crm/*"], ["crm/add", "crm/list"]),
         ([], ["*issue*", "list"], ["crm/list", "github/add_issue"]),
-        ([], ["ADD"], ["crm/add"]),
+        ([], ["ADD"], ["crm/add", "github/add_issue"]),
+        ([], ["issue"], ["github/add_issue"]),
+        ([], ["hub/"], ["github/add_issue"]),
+        ([], ["add?"], []),
         (["crm"], ["add*"], ["crm/add"]),
         ([], ["["], []),
-        ([], [""], []),
+        ([], [""], ["crm/add", "crm/list", "github/add_issue"]),
     ],
 )
 def test_tools_are_selected_by_server_and_pattern(only: list[str], globs: list[str], paths: list[str]) -> None:
