@@ -177,10 +177,12 @@ def _let_go(stream: TextIO | None) -> bool:
 
 def _last_words(error: Exception, *, as_json: bool) -> int:
     """Print an error with the operating system alone, where our own modules do not work."""
-    reason = "out of memory" if isinstance(error, MemoryError) else type(error).__name__
-    if isinstance(error, OSError) and error.strerror:
+    reason, remedy = type(error).__name__, "LITELLMCTL_DEBUG=1 litellmctl --version"
+    if isinstance(error, MemoryError):
+        reason, remedy = "out of memory", "close other programs, or raise the limit (ulimit -a shows the limits)"
+    elif isinstance(error, OSError) and error.strerror:
         reason = error.strerror[:1].lower() + error.strerror[1:]
-    message, remedy = f"cannot run: {reason}", "LITELLMCTL_DEBUG=1 litellmctl --version"
+    message = f"cannot run: {reason}"
     text = f"Error: {message}\nTry:   {remedy}\n"
     if as_json:
         fields = f'"code":"system","message":"{message}","remedy":"{remedy}","status":null,"exit_code":1'

@@ -69,7 +69,7 @@ def _our_words(check: str, detail: str) -> str:
         return re.sub(_ISSUER, "issued by AUTHORITY", detail)
     if check in _LOCAL or re.fullmatch(_OURS, detail):
         return detail
-    ours = re.split(r': |"', detail, maxsplit=1)[0]
+    ours = re.split(r': |"| runs LiteLLM ', detail, maxsplit=1)[0]
     return detail if ours == detail else f"{ours.rstrip()}{_OMITTED}"
 
 

@@ -100,6 +100,14 @@ def test_what_repeats_the_key_reaches_no_output_and_no_cache(
     for path in home.rglob("*"):
         if path.is_file():
             assert_not_in(path.read_bytes().decode("utf-8", "replace"), key, HEADER)
+    check_members(proxy, key, HEADER)
+
+
+def check_members(proxy: FakeProxy, *secrets: str) -> None:
+    """The budget of a team's member may be asked for, with no secret in the path."""
+    asked = [path for path in proxy.unexpected if path.startswith("GET /team/")]
+    assert_not_in(" ".join(asked), *secrets)
+    proxy.unexpected[:] = [path for path in proxy.unexpected if path not in asked]
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 429, 500])
@@ -170,6 +178,7 @@ def test_a_refresh_token_is_hidden_by_all_that_is_asked(
         if path.is_file() and path.name != "secrets.json":
             assert_not_in(path.read_bytes().decode("utf-8", "replace"), old, new)
     assert files.secret.refresh_token == (old if left > 0 else new)
+    check_members(fake, old, new)
 
 
 def test_the_result_of_a_tool_is_shown_without_the_key(
