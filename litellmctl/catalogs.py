@@ -209,7 +209,7 @@ class Catalogs:
         if off is not None:
             raise Unavailable(
                 "offline",
-                f"no {what} of {connection.pair.base_url} are cached, and {off[0]}",
+                f"no cached {what} of {connection.pair.base_url}, and {off[0]}",
                 remedy=off[1],
             )
         try:

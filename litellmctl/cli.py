@@ -18,7 +18,7 @@ from litellmctl.terminal.data import Bytes, Layout, Listing, Printable, Stream
 SECTIONS: dict[str, dict[str, str]] = {
     "Account": {
         "login": "Sign in to a proxy and save the login.",
-        "logout": "Sign out and remove the saved login.",
+        "logout": "Sign out and remove the stored login.",
         "whoami": "Show who you are signed in as.",
         "token": "Print the access token.",
         "env": "Print environment variables for other programs.",

@@ -285,7 +285,7 @@ class Connection:
         key_header = self.profile.get("key_header")
         replaced = forbidden_headers(list(headers), key_header)
         for name in replaced:
-            self._warn_once(f"the header {name} is not sent: headers never replace the key or frame a request")
+            self._warn_once(f"the header {name} is ignored: litellmctl sets it itself")
         texts = {
             name: checked(value.resolve(), named=value.named) for name, value in headers.items() if name not in replaced
         }
@@ -360,7 +360,7 @@ class Connection:
         from litellmctl.proxy.client_certificate import may_be_read_by_others
 
         if may_be_read_by_others(key_file):
-            self._warn_once(f"others may read the private key in {key_file}: chmod go-rwx {quote(key_file)}")
+            self._warn_once(f"others can read the private key in {key_file}: chmod go-rwx {quote(key_file)}")
 
     def _google_session(self) -> requests.Session:
         from litellmctl.auth.tls_settings import trust

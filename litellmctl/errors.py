@@ -25,7 +25,7 @@ EXIT_CODE_HELP = {
     ExitCode.OK: "Success, also when there was nothing to do.",
     ExitCode.ERROR: "Any other error, including a bug in litellmctl.",
     ExitCode.USAGE: "Invalid option, argument or setting, or missing input without a terminal to ask.",
-    ExitCode.UNAVAILABLE: "The proxy is unreachable, overloaded or offline, or the server is not LiteLLM.",
+    ExitCode.UNAVAILABLE: "The proxy is unreachable, overloaded or not LiteLLM, or --offline is set.",
     ExitCode.AUTH: "The credential is missing, expired, unknown to the proxy or not allowed to do this.",
     ExitCode.REJECTED: "The proxy refused the request, something was not found, or a tool reported an error.",
     ExitCode.INTERRUPTED: 'Ctrl-C, or "no" to a confirmation.',
@@ -154,6 +154,8 @@ class Rejected(Failure):
 
 # Pairs of characters to compare for a suggestion: a second at worst.
 _MAX_COMPARED = 2_000_000
+# Of 1; "exit" and "export" have 0.6, which is too little.
+_LEAST_LIKENESS = 0.65
 
 
 def suggestion(word: str, possible: Iterable[str]) -> str:
@@ -174,6 +176,7 @@ def nearest(word: str, possible: Iterable[str]) -> str | None:
             room -= len(word) * len(name)
             if room < 0:
                 break
-            lowered[name.lower()] = name
-    near = get_close_matches(word.lower(), list(lowered), n=1, cutoff=0.6)
+            lowered[name.lower().lstrip("-")] = name
+    # All options begin with dashes: these make no two of them alike.
+    near = get_close_matches(word.lower().lstrip("-"), list(lowered), n=1, cutoff=_LEAST_LIKENESS)
     return lowered[near[0]] if near else None

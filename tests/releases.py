@@ -120,9 +120,7 @@ def commands(version: str, key: str = KEY) -> Iterator[Command]:
 
     A release without the database has a list of skills, but no skills; before 1.80 it has no list.
     """
-    no_skills = (
-        (3, "(?i)database|DB not connected") if at_least(version, "1.80") else (5, "LiteLLM 1.80 or newer")
-    )
+    no_skills = (3, "(?i)database|DB not connected") if at_least(version, "1.80") else (5, "LiteLLM 1.80 or newer")
     yield Command("login --with-token", 0, "Signed in to http://127.0.0.1", stdin=f"{key}\n")
     yield Command("token", 0, "^sk-")
     yield Command("whoami", 0, "API key|api_key")

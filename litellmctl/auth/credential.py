@@ -32,7 +32,7 @@ def checked(secret: str, *, named: str) -> str:
         raise ConfigFailure(f"{named} is empty")
     if not secret.isascii() or re.search(r"[\x00-\x1f\x7f]", secret):
         raise ConfigFailure(
-            f"{named} contains a control character or a character that is not ASCII", remedy="copy the key again"
+            f"{named} contains a control character or a non-ASCII character", remedy="copy the key again"
         )
     return secret
 
@@ -123,7 +123,8 @@ class ConfiguredKey(Credential):
             key = checked(key_in(self.value.resolve()), named=self.origin)
             if " " in key:
                 raise ConfigFailure(
-                    f"{self.origin} contains spaces, which a key cannot", remedy=f"set {self.origin} to the key alone"
+                    f"{self.origin} contains spaces, which a key cannot have",
+                    remedy=f"set {self.origin} to the key alone",
                 )
             self._secret = key
         return self._secret

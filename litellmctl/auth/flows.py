@@ -114,7 +114,7 @@ class SignIn:
                 raise Rejected(
                     "rejected",
                     f"{self._client.base_url} has no single sign-on",
-                    remedy="litellmctl login --with-token",
+                    remedy="pass --with-token instead",
                 )
             if self.offers_single_sign_on is None:
                 self._console.note("The proxy does not say if single sign-on is set up; trying it.")
@@ -233,8 +233,8 @@ class SignIn:
             self._callback = self._stack.enter_context(Callback(state, port, self._console.warn))
         except OSError as error:
             raise UsageFailure(
-                f"cannot listen on 127.0.0.1, port {port}: {(error.strerror or str(error)).lower()}",
-                remedy="pass another --callback-port, or none",
+                f"cannot listen on 127.0.0.1:{port}: {(error.strerror or str(error)).lower()}",
+                remedy="pass another --callback-port, or remove it",
             ) from None
         return self._callback
 

@@ -6,18 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from litellmctl.auth.credential import ConfiguredKey, Credential, Pair, key_in
-from litellmctl.auth.sources import ENVIRONMENT_PAIRS, url_of
+from litellmctl.auth.sources import ENVIRONMENT_PAIRS, SOURCES, url_of
 from litellmctl.errors import Failure
 from litellmctl.settings import environment
 from litellmctl.settings.definitions import DEFAULT_PROFILE
 
 _HEADERS = "LITELLM_HEADERS"
-_SOURCES = {
-    "LITELLM_GCLOUD_TOKEN_AUTH": "gcloud",
-    "LITELLM_API_KEY_HELPER": "helper",
-    "LITELLM_API_KEY": "env",
-    "LITELLM_PROXY_API_KEY": "env",
-}
 # What `litellmctl env` prints has one key under these three names.
 _PRINTED_TOGETHER = ("LITELLM_API_KEY", "OPENAI_API_KEY", "ANTHROPIC_AUTH_TOKEN")
 
@@ -62,7 +56,7 @@ def ignored_names(pair: Pair, wanted: str | None, skipped: frozenset[str] = froz
         if environment.get(url_name) is not None and used not in key_names and url != pair.base_url:
             yield url_name
         for name in key_names:
-            is_set = environment.flag(name) if _SOURCES[name] == "gcloud" else environment.get(name) is not None
+            is_set = environment.flag(name) if SOURCES[name] == "gcloud" else environment.get(name) is not None
             if is_set and name not in {used, *skipped} and not _is_in_use(name, pair):
                 yield name
     if environment.get(_HEADERS) is not None and used is None and not _are_sent(pair):
@@ -85,41 +79,41 @@ def ignored(
 
 
 def _remedy(names: tuple[str, ...], pair: Pair, profile: str, resolve: Callable[[str], Pair]) -> str | None:
-    keys = [name for name in names if name in _SOURCES]
+    keys = [name for name in names if name in SOURCES]
     for name in keys:
         it = "the variable" if len(names) == 1 else name
         try:
-            found = resolve(_SOURCES[name])
+            found = resolve(SOURCES[name])
         except Failure:
             found = None
         if found is not None and _variable_of(found.credential) == name:
-            return f"pass --auth {_SOURCES[name]} to use {it}"
+            return f"pass --auth {SOURCES[name]} to use {it}"
         # The variables' own proxy is the default profile's matter.
         url_name = next(url_name for url_name, key_names in ENVIRONMENT_PAIRS if name in key_names)
         if profile != DEFAULT_PROFILE and environment.get(url_name) is not None:
-            return f"pass --profile {DEFAULT_PROFILE} --auth {_SOURCES[name]} to use {it}"
+            return f"pass --profile {DEFAULT_PROFILE} --auth {SOURCES[name]} to use {it}"
     used = _variable_of(pair.credential)
     if keys and used is not None:
         return f"unset {used} to use {keys[0]}"
     if not keys and names[0] != _HEADERS:
-        return f'pass --base-url "${names[0]}" to use that proxy'
+        return None if _url_if_valid(names[0]) is None else f'pass --base-url "${names[0]}" to use that proxy'
     if not keys:
-        return f"litellmctl config set profiles.{profile}.headers.NAME VALUE sets one for the profile"
+        return f"litellmctl config set profiles.{profile}.headers.NAME VALUE sets a header for the profile"
     return None
 
 
 def _variable_of(credential: Credential) -> str | None:
     """Return the variable that the credential is from, if it is from one."""
     name = credential.origin.split(" ")[0]
-    return name if name in _SOURCES else None
+    return name if name in SOURCES else None
 
 
 def _is_in_use(name: str, pair: Pair) -> bool:
     """Whether what the variable says is what is used, though from elsewhere."""
     credential, text = pair.credential, environment.get(name) or ""
-    if _SOURCES[name] == "gcloud":
+    if SOURCES[name] == "gcloud":
         return credential.kind == "gcloud"
-    if _SOURCES[name] == "helper":
+    if SOURCES[name] == "helper":
         value = credential.value if isinstance(credential, ConfiguredKey) else None
         return value is not None and (value.kind, value.text) == ("command", text.removeprefix("!").strip())
     known = credential.at_hand()

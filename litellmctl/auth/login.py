@@ -17,6 +17,7 @@ from litellmctl.auth.vault import Secret
 from litellmctl.errors import AuthFailure, Failure, UsageFailure
 from litellmctl.foundation.times import clock_difference, parse_time
 from litellmctl.proxy import account, pkce
+from litellmctl.settings.definitions import DEFAULT_PROFILE
 
 if TYPE_CHECKING:
     from litellmctl.auth.flows import SignIn
@@ -129,15 +130,22 @@ def log_out(
             try:
                 proxy.delete_key(secret.token)
             except Failure as failure:
-                raise failure.because(f"cannot delete {made_key.named(login)}") from None
+                failed = failure.because(f"cannot delete {made_key.named(login)}")
+                raise (failed if failure.code == "offline" else failed.changed(remedy=_keeping(profile))) from None
             deleted = True
 
     login = store.forget(profile, end)
     if login is None:
         return None
     if revoke_key and login.kind != "virtual_key":
-        console.warn("--revoke-key is ignored: this login did not make a virtual key")
+        console.warn("--revoke-key is ignored: this login did not create a virtual key")
     return LoggedOut(login, deleted)
+
+
+def _keeping(profile: str) -> str:
+    """Return how to sign out where the virtual key cannot be deleted now."""
+    words = "" if profile == DEFAULT_PROFILE else f" --profile {profile}"
+    return f"run it again later, or litellmctl logout --keep-key{words}"
 
 
 def _accepted(sign_in: SignIn, token: NewToken, proxy: _Proxy) -> tuple[NewToken, account.Verified]:
@@ -265,7 +273,9 @@ class _Proxy:
         try:
             self._call(None, lambda client: pkce.revoke(client, session, refresh_token))
         except Failure as failure:
-            self._console.warn(f"cannot revoke the sign-in at the proxy, where it will expire: {failure.message}")
+            self._console.warn(
+                f"cannot revoke the sign-in at the proxy, so it stays valid until it expires: {failure.message}"
+            )
 
     def delete_key(self, key: str) -> None:
         """Delete a virtual key, with itself as the credential."""
@@ -293,11 +303,14 @@ def _wants_key(
         raise UsageFailure(
             "--expires is for a new virtual key, but an API key is saved as it is", remedy="sign in without --expires"
         )
+    if virtual_key and token.kind == "api_key":
+        console.warn("--virtual-key is ignored: an API key is saved as it is")
+        return False
     if virtual_key is not None:
-        return virtual_key and token.kind != "api_key"
+        return virtual_key
     if not (sign_in.was_pasted and token.is_json_web_token):
         return False
-    question = "Create a virtual key, which outlives this token?"
+    question = "Create a virtual key that outlives this token?"
     return console.confirm(question, flag="--virtual-key or --no-virtual-key", default=True)
 
 

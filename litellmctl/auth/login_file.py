@@ -192,7 +192,7 @@ def parse_json(data: bytes, path: str, version: int) -> dict[str, Any]:
         content = json.loads(data)
     except json.JSONDecodeError as error:
         raise ConfigFailure(
-            f"{path} is not valid JSON: line {error.lineno} column {error.colno}: {error.msg}", remedy=_fix(path)
+            f"{path} is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}", remedy=_fix(path)
         ) from None
     except (ValueError, RecursionError):
         raise ConfigFailure(f"{path} is not valid JSON", remedy=_fix(path)) from None

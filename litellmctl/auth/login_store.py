@@ -17,7 +17,6 @@ from litellmctl.foundation.locks import LockHeld
 if TYPE_CHECKING:
     from litellmctl.auth.login_file import Login, LoginFile, Logins
 
-_OTHER_STORAGE = "litellmctl login --storage file"
 # How long to wait for another process without saying so.
 _PATIENCE_SECONDS = 3.0
 
@@ -176,11 +175,11 @@ class LoginStore:
 def _remains(profile: str, storage: str, reason: str) -> Failure:
     return Failure(
         "keyring" if storage == "keyring" else "file",
-        f"the secret of profile {profile} remains in the {storage}: {reason}",
+        f"the secret of profile {profile} is still in the {storage}: {reason}",
         remedy="fix that, and run litellmctl logout again",
     )
 
 
 def _keyring_refuses(reason: str) -> Failure:
     first = "unset LITELLMCTL_KEYRING" if reason.startswith("LITELLMCTL_KEYRING") else "unlock it"
-    return Failure("keyring", f"the keyring cannot be used: {reason}", remedy=f"{first}, or {_OTHER_STORAGE}")
+    return Failure("keyring", f"cannot use the keyring: {reason}", remedy=f"{first}, or pass --storage file")

@@ -243,11 +243,11 @@ class _Server(ThreadingTCPServer):
 _STRANGERS = {
     Owner.ANOTHER: (
         another_user,
-        "refused a connection to this sign-in by another user of this machine",
+        "refused a connection to this sign-in from another user of this machine",
     ),
     Owner.UNKNOWN: (
         unknown_user,
-        "refused a connection to this sign-in by an unknown user (--callback-port PORT allows it)",
+        "refused a connection to this sign-in from an unknown user (--callback-port PORT allows it)",
     ),
 }
 

@@ -24,6 +24,13 @@ ENVIRONMENT_PAIRS = (
     ("LITELLM_PROXY_URL", ("LITELLM_PROXY_API_KEY",)),
 )
 _SET_THEM = "export LITELLM_BASE_URL=https://HOST LITELLM_API_KEY=sk-..."
+# The source, as --auth names it, of each of these variables.
+SOURCES = {
+    "LITELLM_GCLOUD_TOKEN_AUTH": "gcloud",
+    "LITELLM_API_KEY_HELPER": "helper",
+    "LITELLM_API_KEY": "env",
+    "LITELLM_PROXY_API_KEY": "env",
+}
 # How to make each source of credentials but the stored login.
 _TO_SET = {
     "config": "litellmctl config set {api_key} '$NAME'",
@@ -63,7 +70,7 @@ class Resolver:
         if auth is not None and auth not in environment.AUTH_SOURCES:
             # Click refuses a wrong --auth, so that it can only be the variable.
             raise UsageFailure(
-                f'LITELLMCTL_AUTH is "{auth}", which is not a source of credentials'
+                f'LITELLMCTL_AUTH is "{auth}", which is not a credential source'
                 f"{suggestion(auth, list(environment.AUTH_SOURCES))}",
                 remedy=f"use one of {', '.join(environment.AUTH_SOURCES)}, or unset LITELLMCTL_AUTH",
             )
@@ -172,6 +179,9 @@ def urls_of_variables() -> list[str]:
 def _nothing(profile: Profile, wanted: str | None, auth: str | None, remembered: Callable[[], str | None]) -> Failure:
     """Return why there is no pair, with what helps this profile."""
     if auth is not None:
+        without_url = None if wanted or profile.base_url or profile.name != DEFAULT_PROFILE else _without_url(auth)
+        if without_url is not None:
+            return without_url
         to_sign_in = login_command(profile.name) + (f" --base-url {wanted}" if wanted else "")
         to_set = _TO_SET.get(auth, to_sign_in).format(api_key=profile.named("api_key"))
         is_variable = environment.get("LITELLMCTL_AUTH") == auth
@@ -194,7 +204,7 @@ def _nothing(profile: Profile, wanted: str | None, auth: str | None, remembered:
         login = login_command(profile.name) + (f" --base-url {wanted}" if wanted else "")
         return AuthFailure(
             "auth_required",
-            f"no credential for {url}" + (f": {other} is for another proxy" if other else ""),
+            f"no credential for {url}" + (f": {other} is for another proxy" if other else _empty()),
             remedy=f"{login}, or export LITELLM_BASE_URL={url} LITELLM_API_KEY=sk-..."
             if by_default or wanted
             else f"{login}, or litellmctl config set {profile.named('api_key')} '$NAME'",
@@ -211,6 +221,24 @@ def _nothing(profile: Profile, wanted: str | None, auth: str | None, remembered:
     )
 
 
+def _empty() -> str:
+    """Return which key variable is set to nothing, as a secret is in a CI job that may not see it."""
+    names = [name for _, names in ENVIRONMENT_PAIRS for name in names if environment.is_empty(name)]
+    return f": {names[0]} is empty" if names else ""
+
+
+def _without_url(auth: str) -> Failure | None:
+    """Return the failure for a source whose variable is set without the proxy that it is for; None otherwise."""
+    for url_name, names in ENVIRONMENT_PAIRS:
+        for name in names:
+            if SOURCES[name] == auth and environment.flag(name) and url_of(url_name) is None:
+                return ConfigFailure(
+                    f"{name} is set, but {url_name} is not",
+                    remedy=f"export {url_name}=https://HOST, or pass --base-url",
+                )
+    return None
+
+
 def _is_of(credential: Credential, source: str) -> bool:
     return credential.source == source or (source == "config" and credential.origin.startswith("profiles."))
 
@@ -222,7 +250,7 @@ def url_of(name: str) -> str | None:
 
 
 def environment_headers() -> dict[str, values.Value]:
-    """Return the headers of LITELLM_HEADERS. Raises a failure where it is not a JSON object of texts."""
+    """Return the headers of LITELLM_HEADERS. Raises a failure where it is not a JSON object of strings."""
     text = environment.get("LITELLM_HEADERS")
     if text is None:
         return {}
@@ -237,7 +265,7 @@ def environment_headers() -> dict[str, values.Value]:
     )
     if not valid:
         raise ConfigFailure(
-            "LITELLM_HEADERS is not a JSON object of texts", remedy="""export LITELLM_HEADERS='{"x-team": "blue"}'"""
+            "LITELLM_HEADERS is not a JSON object of strings", remedy="""export LITELLM_HEADERS='{"x-team": "blue"}'"""
         )
     return {name: values.Value("literal", value, f"LITELLM_HEADERS ({name})") for name, value in headers.items()}
 

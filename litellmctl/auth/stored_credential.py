@@ -132,7 +132,7 @@ class StoredCredential(Credential):
             self.login = login
             return False
         if login is None or (login.base_url, login.storage) != (self.login.base_url, self.login.storage):
-            raise AuthFailure("auth_required", f"{self.origin} was removed or replaced just now", remedy="try again")
+            raise AuthFailure("auth_required", f"{self.origin} was removed or replaced just now", remedy="run it again")
         self.login, self.kind = login, login.kind
         return True
 
@@ -211,7 +211,7 @@ class StoredCredential(Credential):
                 if is_over:
                     raise held.changed(
                         message="another process is refreshing the token and has not finished",
-                        remedy="continue or end that process (if it is stopped: fg), and try again",
+                        remedy="end that process, or resume it if it is stopped (fg), then try again",
                     ) from None
 
     def _renewed_under_lock(self, is_needed: Callable[[Secret], bool]) -> Secret:
@@ -231,7 +231,7 @@ class StoredCredential(Credential):
             if self.read() == secret:
                 break
         else:
-            raise Failure("file", "other processes keep changing the token", remedy="try again")
+            raise Failure("file", "other processes keep changing the token", remedy="run it again")
         grant = self._renewal.ask(login, secret)
         renewed = secret._replace(
             token=checked(grant.token, named="the refreshed token"),
@@ -258,7 +258,7 @@ class StoredCredential(Credential):
             where = "keyring" if self.login.storage == "keyring" else "file"
             raise Failure(
                 where,
-                f"cannot refresh the token, because its {self.login.storage} cannot be written: {outcome.reason}",
+                f"cannot refresh the token, because the {self.login.storage} cannot be written: {outcome.reason}",
                 remedy=f"{self.remedy} --storage file" if where == "keyring" else f"make {self._file.folder} writable",
             )
 

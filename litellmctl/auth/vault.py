@@ -299,7 +299,7 @@ def _with_backend(work: Callable[[Any], Outcome]) -> Outcome:
         if isinstance(backend, fail.Keyring):
             return NoKeyring("no backend works here")
         if isinstance(backend, null.Keyring):
-            return NoKeyring("the null backend switches it off")
+            return NoKeyring("the null backend disables it")
         return work(backend)
     except errors.NoKeyringError:
         return NoKeyring("no backend works here")

@@ -69,8 +69,8 @@ def api(
     """Send any request to the proxy and print the response.
 
     Fields make a JSON body; in a GET, or with --input, they make the query. The body of the response is printed
-    unchanged, whatever its status, which decides the exit code; on a terminal JSON is indented. The key is sent to this
-    proxy only, and a request that may change something is sent once.
+    unchanged, also for an error; on a terminal JSON is indented. The status decides the exit code. The key is sent to
+    this proxy only, and a request that may change something is never retried.
     """
     from litellmctl.proxy.passthrough import ask, pages, path_of
 
@@ -81,7 +81,7 @@ def api(
     if not verb.isascii() or not verb.isalpha():
         raise UsageFailure(f'--method: "{verb}" is not a valid method', remedy="use GET, POST, PUT, PATCH or DELETE")
     if paginate and (verb != "GET" or source is not None):
-        raise UsageFailure("--paginate needs a GET request", remedy="add -X GET, or omit --paginate")
+        raise UsageFailure("--paginate needs a GET request", remedy="add -X GET, or remove --paginate")
     where = path_of(path, app.connection.pair.base_url)
     app.connection.note_shadowed()
     body: bytes | IO[bytes] | None = None
@@ -200,7 +200,7 @@ def _header(app: App, text: str) -> tuple[str, str]:
     if not colon or not re.fullmatch(HEADER_NAME, name) or not value.isascii() or not value.isprintable():
         raise UsageFailure("-H needs NAME:VALUE", remedy="write it as -H 'x-team: red'")
     if forbidden_headers([name], app.profile.get("key_header")):
-        raise UsageFailure(f"-H {name}: litellmctl sets this header itself", remedy=f"omit -H {name}")
+        raise UsageFailure(f"-H {name}: litellmctl sets this header itself", remedy=f"remove -H {name}")
     return name, value
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 pass_app = click.make_pass_decorator(App)
 
 _MAX_SUMMARY = 80
+# In seconds: every system can wait so long, and none much longer (Windows 49 days).
+_MAX_TIMEOUT = 1_000_000
 # The topics of `litellmctl help`, here so that `--help` can name them without importing their texts.
 TOPICS = {
     "credentials": "Which proxy and which credential are used.",
@@ -33,6 +35,17 @@ TOPICS = {
 }
 _SHARED_LINE = "Shared options (--profile, --json, --fields, ...): litellmctl help options"
 CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": []}
+
+
+class Number(click.FloatRange):
+    """A finite number in a range. Click takes "nan" for a number, which is in every range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number; an error of usage where it is not one."""
+        number = super().convert(value, param, ctx)
+        if number - number != 0:
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
 
 
 def completes(what: str) -> Callable[..., Any]:
@@ -107,7 +120,12 @@ SHARED_OPTIONS = (
         shell_complete=completes("fields"),
         help="Print only these fields, in this order.",
     ),
-    _option("--timeout", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), help="Request timeout."),
+    _option(
+        "--timeout",
+        metavar="SECONDS",
+        type=Number(min=0, min_open=True, max=_MAX_TIMEOUT),
+        help="Request timeout.",
+    ),
     _option("--offline", is_flag=True, help="Never use the network.  [env: LITELLM_OFFLINE]"),
     _option(
         "--allow-insecure-http",
@@ -161,7 +179,7 @@ class FormattedCommand(click.Command):
         from litellmctl.terminal.fields import Fields
 
         if not self.fields:
-            raise UsageFailure(f"--fields: {path} has no fields", remedy="omit --fields")
+            raise UsageFailure(f"--fields: {path} has no fields", remedy="remove --fields")
         fields = Fields(self.fields, self.parts, self.columns)
         return tuple(fields.require(word) for word in words)
 

@@ -25,7 +25,7 @@ def completion(*, shell: str) -> Text:
     """Print the completion script of a shell.
 
     It completes commands, options, fields and profiles, and the models, tools, parameters and skills that are cached: a
-    TAB never sends a request. A wheel also installs the scripts below its share folder, where shells look for them.
+    TAB never sends a request. A wheel also installs the scripts in the share folder, where shells look for them.
     """
     from litellmctl.completion.scripts import SCRIPTS
 

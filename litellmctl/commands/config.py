@@ -85,7 +85,7 @@ def _profile_name(app: App) -> str:
 def get(app: App, *, key: str) -> Text:
     """Print a setting.
 
-    For base_url it is the URL in use, which may be that of a login or a variable.
+    base_url is the URL in use, which may come from a login or a variable.
     """
     from litellmctl.settings.definitions import shown
     from litellmctl.settings.edit import find, locate
@@ -161,7 +161,7 @@ def _warn_of_login(app: App, name: str, base_url: str) -> None:
     if login is not None and login.base_url != base_url:
         app.console.warn(
             f"profile {name} is signed in to {login.base_url}, which stays in use "
-            f"({login_command(name)} --base-url {base_url} signs in to this one)"
+            f"({login_command(name)} --base-url {base_url} signs in to the new URL)"
         )
 
 
@@ -183,14 +183,33 @@ def unset(app: App, *, key: str) -> None:
 
     parts = key.split(".")
     if parts[0] == "profiles" and len(parts) == 2:
+        _require_signed_out(app, parts[1])
         name, removed = key, remove_profile(app.config, parts[1])
     else:
         address = locate(key, _profile_name(app))
+        table = app.config.table
+        for part in address.table:
+            table = table.get(part, {})
+        if address.table[:1] == ("profiles",) and list(table) == [address.name]:
+            _require_signed_out(app, address.table[1])  # its last setting, so the profile would go with it
         name, removed = address.full, unset_value(app.config, address)
     if removed:
         app.console.done(f"Removed {name} from {app.config.path}")
     else:
-        app.console.note(f"{name} is not set")
+        app.console.note(f"{name} is not set.")
+
+
+def _require_signed_out(app: App, profile: str) -> None:
+    """Refuse to remove a profile whose login would remain, with its secret, where no command can name it."""
+    from litellmctl.settings.definitions import DEFAULT_PROFILE
+
+    login = None if profile == DEFAULT_PROFILE else app.logins.read().by_profile.get(profile)
+    if login is not None:
+        raise Rejected(
+            "rejected",
+            f"profile {profile} is signed in to {login.base_url}",
+            remedy=f"litellmctl logout --profile {profile}, then try again",
+        )
 
 
 @command(
@@ -212,7 +231,7 @@ def list_(app: App, *, profiles: bool) -> Listing:
     known = PROFILE_FIELDS if profiles else LIST_FIELDS
     for name in app.options.fields or ():
         if name not in known:
-            raise UsageFailure(f'unknown field "{name}" in this list', remedy=f"fields: {', '.join(known)}")
+            raise UsageFailure(f'--fields: unknown field "{name}"', remedy=f"use {', '.join(known)}")
     app.returned_fields = list(known)
     return Listing(rows, _PROFILE_COLUMNS if profiles else _LIST_COLUMNS)
 

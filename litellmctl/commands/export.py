@@ -59,7 +59,7 @@ COLUMNS = (
     $ litellmctl export --list
     # Print the settings for a program
     $ litellmctl export codex
-    # Preview the change of its file, write it, and undo that
+    # Preview the change to its file, make it, and undo it
     $ litellmctl export opencode --diff
     $ litellmctl export opencode --write
     $ litellmctl export opencode --undo
@@ -105,7 +105,7 @@ def export(
     into the program's own file, and keeps everything else in it. No key is printed or written: programs that can run a
     command get litellmctl token, others read a variable. --undo restores the file, unless it was edited since.
     """
-    from litellmctl.exporters.receipts import Receipts, diff
+    from litellmctl.exporters.receipts import Receipts
     from litellmctl.exporters.registry import exporter
     from litellmctl.settings.paths import required_config_dir
 
@@ -117,7 +117,9 @@ def export(
         raise UsageFailure("use only one of --diff, --write, --undo", remedy="litellmctl export --help")
     if undoes:
         for path in Receipts(required_config_dir(), tool).undo():
-            app.console.done(f"Restored {path}" if path.exists() else f"Removed {path}, as before the write")
+            app.console.done(
+                f"Restored {path}" if path.exists() else f"Removed {path}, which did not exist before --write"
+            )
         return None
     made = _made(app, exporter(tool), globs, provider_id, key_command, with_skills=with_skills)
     for warning in made.warnings:
@@ -127,7 +129,7 @@ def export(
     receipts = Receipts(required_config_dir(), tool)
     planned = receipts.plan(made.files)
     if shows:
-        return _text(_coloured(app, "\n".join(filter(None, map(diff, planned)))))
+        return _changes(app, planned)
     _report(app, receipts.write(planned), planned, tool)
     for note in made.notes:
         app.console.note(f"Then:  {note}")
@@ -146,7 +148,9 @@ def _made(
     from litellmctl.own_command import token_command
 
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", provider_id):
-        raise UsageFailure(f'--id: "{provider_id}" is not a valid name (use a-z, 0-9, - and _)', remedy="--id litellm")
+        raise UsageFailure(
+            f'--id: "{provider_id}" is not a valid name (use a-z, 0-9, - and _)', remedy="pass --id litellm"
+        )
     base_url = app.connection.pair.base_url
     try:
         words = shlex.split(key_command) if key_command else token_command(app.profile.name, base_url)
@@ -154,7 +158,7 @@ def _made(
         words = []
     if not words:
         raise UsageFailure(
-            "--key-command is not a valid command", remedy="--key-command 'op read op://team/litellm/key'"
+            "--key-command is not a valid command", remedy="write it as --key-command 'op read op://team/litellm/key'"
         )
     catalog = app.catalogs.models()
     models: list[Model] = Selection(globs=globs).apply(catalog.models)
@@ -189,11 +193,25 @@ def _text(text: str) -> Text | None:
     return Text(text) if text else None
 
 
+def _changes(app: App, planned: Sequence[Planned]) -> Text | None:
+    """Return what --write would change; a note says that it would change nothing."""
+    from litellmctl.exporters.receipts import diff
+
+    changes = "\n".join(filter(None, map(diff, planned)))
+    if not changes:
+        _say_current(app, planned)
+    return _text(_coloured(app, changes))
+
+
+def _say_current(app: App, planned: Sequence[Planned]) -> None:
+    app.console.note(f"{' and '.join(str(one.path) for one in planned)}: already up to date.")
+
+
 def _report(app: App, written: Sequence[Planned], planned: Sequence[Planned], tool: str) -> None:
     for one in written:
         app.console.done(f"Wrote {one.path} (litellmctl export {tool} --undo restores it)")
     if not written:
-        app.console.note(f"{' and '.join(str(one.path) for one in planned)}: already up to date.")
+        _say_current(app, planned)
 
 
 def _coloured(app: App, diff: str) -> str:

@@ -16,6 +16,7 @@ from litellmctl.errors import ConfigFailure, Failure, Unavailable, UsageFailure
 from litellmctl.foundation.text import counted
 from litellmctl.foundation.times import age_text, optional_timestamp, timestamp
 from litellmctl.settings import environment
+from litellmctl.settings.definitions import DEFAULT_PROFILE
 from litellmctl.terminal.data import Record
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def login(app: App, /, url: str | None, **options: Any) -> Record | None:
     models = _count_of_models(app, catalogs, done)
     catalogs.refresh_tools()
     signed_in.note_shadowed()
-    _report(app, done, models)
+    _report(app, profile.name, done, models)
     wants_data = app.options.json or app.options.output or app.options.fields
     return Record(_row(profile.name, signed_in, done, models)) if wants_data else None
 
@@ -177,6 +178,8 @@ def _profile_words(app: App) -> list[str]:
 
 def _means_sso(options: dict[str, Any]) -> bool:
     """Whether single sign-on was chosen, by its own option or by one that only it has."""
+    if options["team"] is not None and not options["team"].strip():
+        raise UsageFailure("--team is empty", remedy="pass the ID or name of a team")
     named = ["--sso"] if options["sso"] else []
     others = ("flow", "no_browser", "callback_port", "team")
     named += [f"--{option.replace('_', '-')}" for option in others if options[option]]
@@ -249,7 +252,7 @@ def _count_of_models(app: App, catalogs: Catalogs, done: LoggedIn) -> tuple[int 
     return done.models, done.models
 
 
-def _report(app: App, done: LoggedIn, models: tuple[int | None, int | None]) -> None:
+def _report(app: App, profile: str, done: LoggedIn, models: tuple[int | None, int | None]) -> None:
     """Say what was saved, on stderr; the last line is who is signed in, where."""
     entry, console = done.login, app.console
     count, listed = models
@@ -266,9 +269,10 @@ def _report(app: App, done: LoggedIn, models: tuple[int | None, int | None]) -> 
         console.note(f"{said[:1].upper()}{said[1:]}.")
     team = entry.team_alias or entry.team_id
     who = f" as {done.who}" if done.who else ""
-    console.done(f"Signed in to {entry.base_url}{who}{f', team {team}' if team else ''} ({entry.storage})")
+    named = "" if profile == DEFAULT_PROFILE else f"profile {profile}, "
+    console.done(f"Signed in to {entry.base_url}{who}{f', team {team}' if team else ''} ({named}{entry.storage})")
     if done.is_first and console.stdout_is_terminal:
-        console.hint("Next: litellmctl models")
+        console.hint(f"Next: litellmctl models{f' --profile {profile}' if named else ''}")
 
 
 def _row(profile: str, connection: Connection, done: LoggedIn, models: tuple[int | None, int | None]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 FIELDS = {
     "profile": "Profile name.",
-    "base_url": "Proxy URL; null if the profile was not signed in.",
+    "base_url": "Base URL of the proxy; null if the profile was not signed in.",
     "key_alias": "Virtual key that login created; null if none.",
     "key_deleted": "Whether that key was deleted at the proxy; null if there was none.",
 }
@@ -39,10 +39,10 @@ FIELDS = {
 @click.option("--keep-key", is_flag=True, help="Keep the virtual key without asking.")
 @pass_app
 def logout(app: App, *, everyone: bool, revoke_key: bool, keep_key: bool) -> Listing | None:
-    """Sign out and remove the saved login.
+    """Sign out and remove the stored login.
 
     The secret is removed from the keyring or file, and single sign-on that is refreshed automatically is revoked at the
-    proxy. The virtual key that login created is deleted if you say so. The URL is kept for the next login.
+    proxy. The virtual key that login created is deleted only if you confirm. The URL is kept for the next login.
     """
     from litellmctl.auth.made_key import chosen
     from litellmctl.settings.config import profile_name
@@ -88,7 +88,7 @@ def _sign_out(app: App, profile: Profile, *, revoke_key: bool | None) -> dict[st
             app.console.note(made_key.kept(done.login, profile.name, needs_sign_in=True))
     remaining = connection.pair_without_login
     if remaining is not None:
-        app.console.warn(f"{remaining.credential.origin} still signs in to {remaining.base_url}")
+        app.console.warn(f"{remaining.credential.origin} still gives access to {remaining.base_url}")
     made = done is not None and done.login.kind == "virtual_key"
     return {
         "profile": profile.name,

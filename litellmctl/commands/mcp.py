@@ -123,7 +123,7 @@ def servers(app: App, *, strict: bool, server_headers: Sequence[str]) -> Listing
     for note in offer.notes:
         app.console.note(note)
     if strict:
-        _require_reachable(app, offer.servers, remedy="try again later")
+        _require_reachable(app, offer.servers, remedy="run it again later")
     rows = (server._asdict() for server in offer.servers)
     return Listing(rows, SERVER_COLUMNS, empty="This key has no MCP servers.")
 
@@ -157,7 +157,7 @@ def servers(app: App, *, strict: bool, server_headers: Sequence[str]) -> Listing
     "globs",
     multiple=True,
     metavar="GLOB",
-    help='Only names that match "get_*" or contain "issue" (repeatable).',
+    help='Part of the name, or a glob "get_*" (repeatable).',
 )
 @click.option(
     "--as",
@@ -166,7 +166,7 @@ def servers(app: App, *, strict: bool, server_headers: Sequence[str]) -> Listing
     type=click.Choice(STYLES),
     help="Print definitions for function calling: openai or anthropic.",
 )
-@click.option("--refresh", is_flag=True, help="Ask the proxy, even if the list is cached.")
+@click.option("--refresh", is_flag=True, help="Request a new list from the proxy.")
 @_strict
 @_server_header
 @pass_app
@@ -271,7 +271,7 @@ def show(app: App, *, tool: str, server_headers: Sequence[str]) -> Record:
     "--jsonl",
     metavar="FILE|-",
     shell_complete=completes("files"),
-    help="Call once per line, an arguments object; print JSON results.",
+    help="Call once per line, a JSON object of arguments.",
 )
 @click.option(
     "--jobs", metavar="N", type=click.IntRange(1, 64), default=4, help="Calls at a time with --jsonl (default: 4)."
@@ -295,8 +295,8 @@ def call(
 
     Arguments are checked against the tool's schema before anything is sent. NAME=VALUE is converted to the type that
     the schema asks for, and a repeated NAME fills an array; NAME=@FILE and NAME=- read text; NAME:=JSON is JSON. With
-    --jsonl, all lines are checked before the first call. A call is never retried. If the tool reports an error, the
-    exit code is 5.
+    --jsonl, all lines are checked before the first call, and the results are printed as JSON lines. A call is never
+    retried. If the tool reports an error, the exit code is 5.
 
     --json prints the proxy's result object unchanged. LiteLLM 1.80 and older send only the content, which is printed
     as {"content": [...], "isError": ...}; whether the tool failed is then read from its text.
@@ -313,7 +313,7 @@ def call(
         raise UsageFailure(f"--jsonl cannot be combined with {options}", remedy=f"remove {options}")
     sources = [whole or "", jsonl or "", *(item.partition("=")[2] for item in items)]
     if [source.removeprefix("@") for source in sources].count("-") > 1:
-        raise UsageFailure("stdin can be read only once", remedy='use "-" in one place')
+        raise UsageFailure("stdin can be read only once", remedy='use "-" only once')
     offer, found = _found(app, tool)
     caller = Caller(
         offer,
@@ -358,7 +358,7 @@ def _take_headers(app: App, texts: Sequence[str]) -> None:
             if parsed.kind != "variable":
                 raise UsageFailure(
                     f"--server-header {name}: the value would be visible in the process list",
-                    remedy=f"store it in a variable or a file, and pass '{name}=$VARIABLE' or {name}=@FILE",
+                    remedy=f"put it in a variable or a file, and pass '{name}=$VARIABLE' or {name}=@FILE",
                 )
         app.catalogs.server_headers[name] = parsed
 

@@ -10,7 +10,7 @@ import click
 
 from litellmctl.catalog import table
 from litellmctl.catalog.model import ABILITY_WORDS, FIELDS, MODALITIES, PARTS, SORT_FIELDS
-from litellmctl.commands.base import FormattedGroup, command, completes, group, pass_app
+from litellmctl.commands.base import FormattedGroup, Number, command, completes, group, pass_app
 from litellmctl.errors import Rejected, UsageFailure, suggestion
 from litellmctl.foundation.text import clean
 from litellmctl.terminal.data import Listing, Record, Row
@@ -105,13 +105,13 @@ class _ModelsGroup(FormattedGroup):
 @click.option("--min-context", metavar="N", help="Minimum context window: 128000, 128k, 1m (k is 1000).")
 @click.option(
     "--max-input-cost",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     metavar="X",
     help="Maximum price of a million input tokens, in dollars.",
 )
 @click.option(
     "--max-output-cost",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     metavar="X",
     help="Maximum price of a million output tokens, in dollars.",
 )
@@ -131,7 +131,7 @@ def models(context: click.Context, app: App, /, **given: Any) -> Listing | None:
 
     Limits are in tokens, prices in US dollars per million tokens. Deployments that share a name are one model, with the
     smallest limit, the highest price and the abilities that all of them have. Unknown facts are "?" in a table, null in
-    JSON, and never pass a filter. The list is cached for 24 hours.
+    JSON, and never match a filter. The list is cached for 24 hours.
 
     A table rounds limits: 128K is 128,000 or 131,072 tokens. `models show` and the other formats have exact numbers.
     """

@@ -85,7 +85,7 @@ def _warn_of_stores(app: App, parts: dict[str, Part]) -> None:
         raise Unavailable(
             "offline",
             f"no cached skills of {app.connection.pair.base_url}, and {app.connection.offline_reason}",
-            remedy="run litellmctl prompt-section once without --offline",
+            remedy=app.connection.online_remedy,
         )
     for store in STORES:
         part = parts.get(store)
@@ -116,7 +116,7 @@ def _missing(skills: Sequence[Known], name: str, parts: dict[str, Part]) -> Fail
     for part in parts.values():
         if part.problem and part.fetched_at is None:
             return Unavailable(
-                "server_error", f'cannot find the skill "{name}": {part.problem}', remedy="try again later"
+                "server_error", f'cannot find the skill "{name}": {part.problem}', remedy="run it again later"
             )
     near = suggestion(name, [text for skill in skills for text in (skill.name, skill.id) if text])
     return Rejected("not_found", f'no skill "{name}"{near}', remedy="litellmctl skills list")

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from litellmctl.tools.cache import ToolCache
 
 FIELDS = {
-    "profile": "Profile.",
-    "base_url": "URL of the proxy.",
+    "profile": "Profile in use.",
+    "base_url": "Base URL of the proxy.",
     "source": "Source of the models: model_info, models_list or health.",
     "fetched_at": "Time of the refresh (UTC).",
     "models": "Number of models, of all modes.",

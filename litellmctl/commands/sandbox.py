@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from litellmctl.sandbox.resident import Resident
 
 FIELDS = {
-    "base_url": "URL of the proxy; null if it is stopped.",
+    "base_url": "Base URL of the proxy; null if it is stopped.",
     "pid": "Process ID; null if it is stopped.",
     "status": "running or stopped.",
     "started_at": "Start time (UTC); null if it is stopped.",
@@ -118,6 +118,7 @@ def up(context: click.Context, app: App) -> Record:
         known, is_new = resident.up(app.options.timeout or proxy.START_SECONDS, app.console.note)
     if not is_new:
         app.console.note("The sandbox is already running.")
+    app.console.hint("Next: litellmctl sandbox run COMMAND, for example: litellmctl sandbox run bash")
     return _record(known)
 
 

@@ -85,7 +85,7 @@ def skills() -> None:
     examples="""
     # List the enabled skills
     $ litellmctl skills list
-    # All skills in the hub, also disabled ones
+    # All skills in the hub, including disabled ones
     $ litellmctl skills list --store hub --all
     # Search by meaning
     $ litellmctl skills list --search "review a pull request"
@@ -100,8 +100,8 @@ def skills() -> None:
 def list_(app: App, *, store: str | None, everything: bool, search: str | None) -> Listing:
     """List the skills in both stores.
 
-    With --search, the Skills API ranks its skills by meaning if the proxy has an embedding model. In the hub, and in
-    other proxies, skills match whose name, description or keywords contain the text.
+    With --search, the Skills API ranks its skills by meaning if the proxy has an embedding model. Without one, and in
+    the hub, --search lists the skills that contain the text in their name, description or keywords.
     """
     if search is not None and not search.strip():
         raise UsageFailure("--search is empty", remedy="pass the text to search for")
@@ -221,7 +221,7 @@ def create(
 def delete(app: App, *, names: Sequence[str], yes: bool) -> None:
     """Delete skills from the store that they are in.
 
-    If one of them cannot be deleted, the others still are.
+    If one of them cannot be deleted, the others are deleted anyway.
     """
     stores = app.catalogs.skills()
     targets = _chosen(app, stores, names)

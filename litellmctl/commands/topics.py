@@ -38,7 +38,7 @@ def _credentials(_context: click.Context, formatter: click.HelpFormatter) -> Non
     )
     formatter.write_dl(
         [
-            ("stored", "The saved login of the profile (litellmctl login)."),
+            ("stored", "The stored login of the profile (litellmctl login)."),
             ("config", "base_url in the profile, with its api_key, or with gcloud = true."),
             ("gcloud", "LITELLM_BASE_URL with Google credentials, if LITELLM_GCLOUD_TOKEN_AUTH is set."),
             ("helper", "LITELLM_BASE_URL with the key that LITELLM_API_KEY_HELPER prints."),
@@ -57,7 +57,7 @@ def _credentials(_context: click.Context, formatter: click.HelpFormatter) -> Non
 def _environment(_context: click.Context, formatter: click.HelpFormatter) -> None:
     _write(
         formatter,
-        "A saved login and the settings of a profile override the variables that name a proxy and its key; "
+        "A stored login and the settings of a profile override the variables that name a proxy and its key; "
         "--auth env uses the variables instead.",
     )
     formatter.write_dl(list(VARIABLES.items()))
@@ -86,7 +86,7 @@ def _files(_context: click.Context, formatter: click.HelpFormatter) -> None:
     formatter.write_dl(
         [
             ("config.toml", "Profiles and settings; litellmctl config changes it."),
-            ("logins.json", "Saved logins, without their secrets."),
+            ("logins.json", "Stored logins, without their secrets."),
             ("secrets.json", "Secrets of logins, only where no keyring is used."),
         ]
     )
@@ -94,8 +94,9 @@ def _files(_context: click.Context, formatter: click.HelpFormatter) -> None:
     _write(
         formatter,
         "In LITELLMCTL_CACHE_DIR, by default ~/.cache/litellmctl: the lists of models, MCP tools and skills. They hold "
-        "no secrets and can be deleted at any time. A list is used for 24 hours; an older one is printed and refreshed "
-        "in the background. --refresh asks the proxy now.",
+        "no secrets and can be deleted at any time. Models are cached for 24 hours, tools for an hour, skills for a "
+        "minute. An older list of models or tools is printed, and refreshed in the background. --refresh requests a "
+        "new list now.",
     )
 
 
@@ -124,7 +125,7 @@ def _json(_context: click.Context, formatter: click.HelpFormatter) -> None:
 def _options(context: click.Context, formatter: click.HelpFormatter) -> None:
     _write(
         formatter,
-        "Every command takes these options, before or after its name. Where one is given twice, the later one wins.",
+        "Every command takes these options, before or after its name. If one is given twice, the last one is used.",
     )
     formatter.write_dl([record for one in SHARED_OPTIONS if (record := help_record(context, one))])
     formatter.write_paragraph()

@@ -11,9 +11,11 @@ import click
 from litellmctl.commands.base import SHARED_OPTIONS, TOPICS, FormattedGroup
 from litellmctl.errors import UsageFailure, suggestion
 
-# They remove something, sign out, or agree to that: suggested only for a word that is almost the same.
-_DESTRUCTIVE = ("delete", "down", "logout", "remove", "unset", "--force", "--revoke-key", "--undo", "--yes")
+# They remove something, sign out, agree to that, or are never what was meant: suggested only for a word that is almost
+# the same.
+_DESTRUCTIVE = ("delete", "down", "logout", "remove", "unset", "--force", "--revoke-key", "--undo", "--yes", "--help")
 _ALMOST_THE_SAME = 0.8
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # The repr of a value in one of Click's messages.
 _REPR = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 
@@ -26,6 +28,12 @@ def failure_of(error: click.ClickException) -> UsageFailure:
     parameter = getattr(error, "param", None) or _parameter(context, getattr(error, "option_name", ""))
     if parameter in SHARED_OPTIONS:
         return UsageFailure(message, remedy="litellmctl help options")
+    if isinstance(error, click.NoSuchOption) and path == "litellmctl mcp call":
+        # A parameter of the tool is not an option.
+        name = error.option_name.lstrip("-")
+        return UsageFailure(message, remedy=f"write a parameter of the tool as {name}=VALUE")
+    if path == "litellmctl api" and context and str(context.params.get("path")).upper() in _METHODS:
+        return UsageFailure(message, remedy=f"litellmctl api -X {str(context.params['path']).upper()} PATH")
     if isinstance(error, click.exceptions.NoSuchCommand) and error.command_name in TOPICS and path == "litellmctl":
         # A topic is not a command; a person who types one wants to read it.
         return UsageFailure(message, remedy=f"litellmctl help {error.command_name}")
@@ -99,7 +107,7 @@ def _value_refused(message: str, parameter: click.Parameter) -> str:
         near = suggestion(value.strip('"'), choices)
         return f"{value} is not one of {', '.join(choices)}{near}"
     if isinstance(kind, click.IntRange | click.FloatRange) and found:
-        return f"{value} is not {_numbers(kind)}"
+        return f"{value.removesuffix('.0')} is not {_numbers(kind)}"
     return _reworded(message)
 
 
@@ -107,9 +115,10 @@ def _numbers(kind: click.IntRange | click.FloatRange) -> str:
     number = "a whole number" if isinstance(kind, click.IntRange) else "a number"
     if kind.min is None:
         return number
-    if kind.max is not None:
+    if kind.max is not None and not kind.min_open:
         return f"{number} from {kind.min} to {kind.max}"
-    return f"{number} {'greater than' if kind.min_open else 'of at least'} {kind.min}"
+    most = "" if kind.max is None else f" and at most {kind.max}"
+    return f"{number} {'greater than' if kind.min_open else 'of at least'} {kind.min}{most}"
 
 
 def _reworded(message: str) -> str:

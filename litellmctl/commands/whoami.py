@@ -41,8 +41,8 @@ FIELDS = {
     "team_alias": "Team name.",
     "role": "Role of the user; proxy_admin for the master key.",
     "expires_at": "Expiry time (UTC); null if unknown.",
-    "renewable": "Whether it is refreshed automatically.",
-    "models": "Number of models that it may use.",
+    "renewable": "Whether the token is refreshed automatically.",
+    "models": "Number of models that the key may use.",
     "spend": "Amount spent, in US dollars.",
     "max_budget": "Budget, in US dollars; null if unknown or unlimited.",
     "budget_reset_at": "Time of the next budget reset (UTC).",
@@ -50,6 +50,7 @@ FIELDS = {
     "shadowed": "Ignored variables.",
     "budget_scope": "Owner of the budget: key, team_member or user.",
     "routes": "Routes that the key is limited to; null if unknown or unlimited.",
+    "key_alias": "Alias of the key.",
 }
 
 
@@ -115,7 +116,8 @@ def _known_here(app: App, pair: Pair) -> dict[str, Any]:
 
         assert isinstance(credential, StoredCredential)
         login = credential.login
-        known |= {name: getattr(login, name) for name in ("storage", "user_id", "user_email", "team_id", "team_alias")}
+        names = ("storage", "user_id", "user_email", "team_id", "team_alias", "key_alias")
+        known |= {name: getattr(login, name) for name in names}
         known["renewable"] = login.session is not None
     return known
 
@@ -155,6 +157,7 @@ def _asked(app: App, known: dict[str, Any]) -> tuple[dict[str, Any], bool]:
         "proxy_version": version,
         "budget_scope": found.budget_scope,
         "routes": list(routes) if routes else None,
+        "key_alias": found.key_alias,
     }
     if known["models"] is None:
         facts["models"] = verified.models
@@ -181,6 +184,7 @@ def _facts(
         kind = "master key" if is_master else _KINDS.get(row["kind"], row["kind"])
         facts.append(("credential", f"{kind} ({where}{place})"))
     facts += [
+        ("key", row["key_alias"]),
         ("user", _named(row["user_email"], row["user_id"])),
         ("team", _named(row["team_alias"], row["team_id"])),
         ("role", row["role"]),

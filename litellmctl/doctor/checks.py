@@ -113,7 +113,7 @@ class Checks:
             return Finding(OK, f"done by the HTTP proxy {http_proxy.host}")
         host = urlsplit(self._url).hostname or ""
         if _is_address(host):
-            return Finding(OK, f"{host} is an address")
+            return Finding(OK, f"{host} is an IP address")
         from litellmctl.foundation.deadline import Deadline
 
         try:
@@ -125,7 +125,7 @@ class Checks:
                 remedy="check the base URL (litellmctl config get base_url) and the network",
             ) from None
         addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
-        return Finding(OK, f"{host} is {', '.join(addresses[:4])}")
+        return Finding(OK, f"{host} resolves to {', '.join(addresses[:4])}")
 
     def _tls(self) -> Finding:
         parts = urlsplit(self._url)
@@ -219,7 +219,7 @@ class Checks:
         if self._app.catalogs.discovery_seconds == 0:
             return Finding(SKIP, "switched off (LITELLM_DISCOVERY_TIMEOUT_MS=0)")
         if self._is_limited:
-            return Finding(SKIP, "this key may not list models")
+            return Finding(SKIP, "this key is not allowed to list models")
         steps: list[str] = []
         reducer = Reducer()
         limit = self._app.options.timeout or max(SECONDS, self._app.catalogs.discovery_seconds)
@@ -372,7 +372,7 @@ def _not_allowed(what: str, refusal: Failure) -> Finding:
     from litellmctl.proxy.account import routes_in
 
     reason = "" if refusal.words is None or routes_in(refusal.words) is not None else f": {refusal.words}"
-    return Finding(SKIP, f"this key may not {what}{reason}")
+    return Finding(SKIP, f"this key is not allowed to {what}{reason}")
 
 
 def _is_address(host: str) -> bool:

@@ -38,7 +38,7 @@ def exposure(
     `config_is_secret`: config.toml itself holds a key.
     """
     if os.name == "nt":
-        return Finding(SKIP, "on Windows, files have the rights of their folders")
+        return Finding(SKIP, "on Windows, files have the permissions of their folders")
     folders = [folder for folder in (config_dir, cache_dir) if folder is not None]
     folders += [os.path.join(folder, name) for folder in folders for name in ("exports", "sandbox")]
     folders = [folder for folder in folders if os.path.isdir(folder)]
@@ -48,7 +48,7 @@ def exposure(
     above = {os.path.dirname(os.path.realpath(folder)) for folder in folders}
     found += [one for folder in sorted(_with_ancestors(above) - set(folders)) for one in _above(folder)]
     if not found:
-        return Finding(OK, "only you may write your files and read your secrets")
+        return Finding(OK, "only you can write your files and read your secrets")
     words = [f"{one.path} {one.what}" for one in found]
     more = f"; and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
     return Finding(WARN, f"{'; '.join(words[:_SHOWN])}{more}", _remedy(found))

@@ -45,7 +45,7 @@ def parse(text: str) -> JsonNode:
     node = _value(text, start, 0)
     end = _skip(text, node.end)
     if end != len(text):
-        raise NotJson("something follows the value", end)
+        raise NotJson("unexpected text after the value", end)
     return node
 
 
@@ -92,7 +92,7 @@ def _replaced(text: str, node: JsonNode, value: Any, indent: str) -> str:
 
 def _require_object(node: JsonNode, keys: Sequence[str]) -> None:
     if not isinstance(node.value, dict):
-        raise NotJson(f"{'.'.join(keys) if keys else 'the whole'} is not an object", node.start)
+        raise NotJson(f"{'.'.join(keys) if keys else 'the file'} is not an object", node.start)
 
 
 def _inserted(text: str, node: JsonNode, members: Mapping[str, Any], indent: str) -> str:
@@ -275,7 +275,7 @@ def _value(text: str, start: int, depth: int) -> JsonNode:
     try:
         return JsonNode(start, found.end(), json.loads(found[0]), {}, [])
     except ValueError:
-        raise NotJson("a text or number is not valid", start) from None
+        raise NotJson("not a valid string or number", start) from None
 
 
 def _object(text: str, start: int, depth: int) -> JsonNode:
@@ -286,7 +286,7 @@ def _object(text: str, start: int, depth: int) -> JsonNode:
         if not isinstance(key.value, str):
             raise NotJson("a key is missing", position)
         if key.value in members:
-            raise NotJson(f'the key "{key.value}" comes twice', position)
+            raise NotJson(f'the key "{key.value}" appears twice', position)
         colon = _skip(text, key.end)
         if text[colon : colon + 1] != ":":
             raise NotJson("a colon is missing", colon)

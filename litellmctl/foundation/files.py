@@ -90,7 +90,9 @@ def require_file(found: os.stat_result, path: str, *, link: str | None = None, f
     if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), named)
     if not stat.S_ISREG(found.st_mode):
-        raise NotOurs(f"is not a file, but {_KINDS.get(stat.S_IFMT(found.st_mode), 'of an unknown kind')}", named)
+        raise NotOurs(
+            f"is not a file, but {_KINDS.get(stat.S_IFMT(found.st_mode), 'something of an unknown kind')}", named
+        )
     if not foreign and is_strangers(found):
         remedy = f"move {named} away{_or_chown(path)}"
         raise NotOurs(f"belongs to {_owner(found)}, not to you", path, remedy, number=errno.EPERM)
@@ -103,7 +105,10 @@ def is_strangers(found: os.stat_result) -> bool:
 
 def remedy(error: OSError, otherwise: str) -> str:
     """Return the remedy of the error, or `otherwise` if it has none."""
-    return error.remedy if isinstance(error, NotOurs) else otherwise
+    if isinstance(error, NotOurs):
+        return error.remedy
+    is_another_thing = error.errno in {errno.EISDIR, errno.ELOOP} and error.filename
+    return f"move {error.filename} away" if is_another_thing else otherwise
 
 
 def place(error: OSError, path: str) -> str:

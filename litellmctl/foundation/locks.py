@@ -104,7 +104,7 @@ else:
             words = f"process {holder} is stopped and holds the lock on {path}"
             return LockHeld("file", words, remedy=f"resume that process (fg, or kill -CONT {holder}), then try again")
         return LockHeld(
-            "file", f"process {holder} holds the lock on {path}", remedy="try again when that process has finished"
+            "file", f"process {holder} holds the lock on {path}", remedy="run it again when that process has finished"
         )
 
     def _holder(name: str) -> int | None:
@@ -127,4 +127,4 @@ else:
 
 
 def _another_holds(path: str) -> LockHeld:
-    return LockHeld("file", f"another process holds the lock on {path}", remedy="try again")
+    return LockHeld("file", f"another process holds the lock on {path}", remedy="run it again")

@@ -27,7 +27,7 @@ def normalize(text: str, *, named: str = "the base URL") -> str:
     if re.search(r"[\x00-\x20\x7f-\x9f\\]", url):
         raise UsageFailure(f"{named} contains a space, a backslash or a control character", remedy="remove it")
     if "://" not in url:
-        raise UsageFailure(f'{named} has no scheme: "{_no_userinfo(url)}"', remedy=f"use https://{_no_userinfo(url)}")
+        raise UsageFailure(f'{named} has no scheme: "{_no_userinfo(url)}"', remedy=f"use {_with_scheme(url)}")
     plain = re.fullmatch(_PLAIN, url)
     is_port = plain is not None and (plain[3] is None or _PORTS[plain[1]] != int(plain[3]) < 2**16)
     if plain and is_port and ".." not in plain[2] and len(plain[2]) <= _MAX_LABEL:
@@ -46,10 +46,7 @@ def normalize(text: str, *, named: str = "the base URL") -> str:
             f"{named} contains a user name or password, which would end up in logs",
             remedy="remove the part before @, and set LITELLM_API_KEY instead",
         )
-    host = parts.hostname
-    if not host or not re.fullmatch(r"[^/?#%\[\]@*.][^/?#%\[\]@*]*(%[0-9a-z]+)?", host) or ".." in host:
-        raise UsageFailure(f"{named} has no host name", remedy="use https://HOST")
-    host = _checked_host(host, named)
+    host = _checked_host(parts.hostname or "", named)
     if parts.query or parts.fragment or url.endswith(("?", "#")):
         raise UsageFailure(f"{named} has a query or a fragment", remedy="remove everything from ? or # on")
     path = _without_v1(re.sub(r"/+", "/", parts.path).rstrip("/"))
@@ -58,11 +55,26 @@ def normalize(text: str, *, named: str = "the base URL") -> str:
     return f"{parts.scheme}://{shown}{suffix}{path}"
 
 
+def _with_scheme(text: str) -> str:
+    """Return the URL that was meant by a text without a scheme, or what a URL looks like."""
+    meant = _no_userinfo(text).lstrip("/")
+    try:
+        normalize(f"https://{meant}")
+    except UsageFailure:
+        return "https://HOST"
+    return f"https://{meant}" if re.match(r"[\w\[]", meant) else "https://HOST"
+
+
 def _checked_host(host: str, named: str) -> str:
     """Return a host name, or an IPv6 address in its shortest form (IPv4 if it maps one).
 
     Raises a failure if no request can be sent there.
     """
+    if not host:
+        raise UsageFailure(f"{named} has no host name", remedy="use https://HOST")
+    if not re.fullmatch(r"[^/?#%\[\]@*.][^/?#%\[\]@*]*(%[0-9a-z]+)?", host) or ".." in host:
+        shown = ascii(host)[1:-1][:_MAX_HOST]
+        raise UsageFailure(f'{named} has an invalid host name: "{shown}"', remedy="use https://HOST")
     if ":" in host:
         from ipaddress import IPv6Address
 

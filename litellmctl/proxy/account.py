@@ -78,7 +78,7 @@ def verify(client: Client) -> Verified:
     date = answer.headers.get("date")
     if answer.status == 200:
         count = sum(1 for _ in answer.rows(f"{client.base_url}{_MODELS}", is_bare=False))  # none of them is kept
-        return Verified(count, None if count else "this key may not use any model", date)
+        return Verified(count, None if count else "this key is not allowed to use any model", date)
     is_spent = is_spent_budget(answer.head())
     failure = client.failure(answer, _MODELS)
     if is_spent:

@@ -85,6 +85,12 @@ class Answer:
         chunks = _keeping(self.chunks, head)
         try:
             yield from json_stream.rows(chunks, key, is_bare=is_bare, max_values=max_values, rest=rest, hide=hide)
+        except json_stream.TooManyRows:
+            raise Unavailable(
+                "bad_response",
+                f"{where} returned more than {json_stream.MAX_ROWS:,} entries",
+                remedy="use litellmctl api, which prints the answer unchanged",
+            ) from None
         except json_stream.Malformed as error:
             with suppress(ValueError, RecursionError):
                 self._refuse_error(json.loads(head), bytes(head), where)

@@ -287,7 +287,7 @@ class Client:
             if self.deadline.is_over:
                 raise self.deadline.passed() from None
             raise Unavailable(
-                "timeout", f"{self.base_url} stopped in the middle of its answer", remedy="try again"
+                "timeout", f"{self.base_url} stopped in the middle of its answer", remedy="run it again"
             ) from None
         except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError):
             raise Unavailable(

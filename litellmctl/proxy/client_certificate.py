@@ -93,7 +93,7 @@ class ClientCertificate:
                 ) from None
             reason = "the certificate or the key is damaged" if isinstance(error, ssl.SSLError) else _reason(error)
             raise ConfigFailure(
-                f"{self.named}: {self._both} cannot be used: {reason}", remedy=f"{_set(self.named)}, with a PEM file"
+                f"{self.named}: cannot use {self._both}: {reason}", remedy=f"{_set(self.named)}, with a PEM file"
             ) from None
 
     def expires_at(self) -> float | None:

@@ -76,7 +76,7 @@ def failure_of(
         return Unavailable(
             "server_error",
             f"{who} returned {status} for {path}{f': {page}' if page else ''}",
-            remedy="try again later, or ask the proxy's administrator",
+            remedy="run it again later, or ask the proxy's administrator",
             status=status,
             words=said.words,
         )
@@ -114,7 +114,7 @@ def _rate_limited(said: Said, who: str, after: float | None) -> Unavailable:
     end = f": {said.words}" if said.words else ""
     wait = f" (retry after {math.ceil(after)} s)" if after is not None and after < _MAX_WAIT else ""
     message = f"{who}: rate limit exceeded{end}{wait}"
-    return Unavailable("rate_limited", message, remedy="try again later", status=429, words=said.words)
+    return Unavailable("rate_limited", message, remedy="run it again later", status=429, words=said.words)
 
 
 def _spent(status: int, url: str, said: Said) -> Failure:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 # More than any proxy has; a longer list is an attempt to fill the memory.
-_MAX_ROWS = 50_000
+MAX_ROWS = 50_000
 # Of text; a row of LiteLLM's has 8 KiB.
 _MAX_VALUE = 2 * 2**20
 _MAX_NAMES = 100
@@ -29,6 +29,10 @@ class Malformed(Exception):
         self.start = start
 
 
+class TooManyRows(Malformed):
+    """The array has more rows than are taken."""
+
+
 def rows(
     chunks: Iterable[bytes],
     key: str = "data",
@@ -40,10 +44,10 @@ def rows(
 ) -> Iterator[Any]:
     """Yield the elements of the array under `key` in a JSON object (or of a bare array, if it may be), each decoded.
 
-    Raises `Malformed` if the body is not an object with that array, ends early, goes on after its end, or has too many
-    rows or too large ones; earlier elements have been yielded by then. A caller that keeps the rows limits the JSON
-    values in them by `max_values`. `rest` takes the object's other values. `hide` gets each value's JSON and the value,
-    and returns the value without its secrets.
+    Raises `Malformed` if the body is not an object with that array, ends early, goes on after its end, or has too large
+    rows, and `TooManyRows` if it has more than `MAX_ROWS`; earlier elements have been yielded by then. A caller that
+    keeps the rows limits the JSON values in them by `max_values`. `rest` takes the object's other values. `hide` gets
+    each value's JSON and the value, and returns the value without its secrets.
     """
     text = _Text(chunks, max_values, hide)
     opening = text.next_char()
@@ -88,14 +92,14 @@ def _array(text: _Text) -> Iterator[Any]:
     if char == "]":
         return
     text.back()
-    for _ in range(_MAX_ROWS):
+    for _ in range(MAX_ROWS):
         yield text.value()
         char = text.next_char()
         if char == "]":
             return
         if char != ",":
             raise Malformed(text.start)
-    raise Malformed(text.start)
+    raise TooManyRows(text.start)
 
 
 class _Text:

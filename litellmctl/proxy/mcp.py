@@ -43,10 +43,12 @@ def tools(client: Client) -> dict[str, Any]:
         if "access_denied" in words or "not allowed" in words:
             raise AuthFailure(
                 "forbidden",
-                f"this key may not use any MCP server of {client.base_url}",
+                f"this key is not allowed to use any MCP server of {client.base_url}",
                 remedy="ask the proxy's administrator for access to MCP servers",
             )
-        raise Unavailable("server_error", f"{client.base_url} cannot list MCP tools: {words}", remedy="try again later")
+        raise Unavailable(
+            "server_error", f"{client.base_url} cannot list MCP tools: {words}", remedy="run it again later"
+        )
     if not isinstance(answer.get("tools"), list):
         raise not_litellm(f"{client.base_url}{path}", b"{}")
     if answer.get("server_outcomes"):

@@ -82,6 +82,6 @@ def unexpected(where: str, why: str) -> Unavailable:
     """Return the failure for a response that LiteLLM does not send at this step of a sign-in."""
     return Unavailable(
         "bad_response",
-        f"unexpected response from {where}: {why}",
+        f"unexpected answer from {where}: {why}",
         remedy="check the base URL and the proxy's version, or use litellmctl login --with-token",
     )

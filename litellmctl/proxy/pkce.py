@@ -85,7 +85,7 @@ def discover(client: Client) -> Endpoints | NotOffered:
     document = fields_of(answer.json(where), where)
     version = document.get("contract_version")
     if version != _CONTRACT_VERSION or isinstance(version, bool):
-        return NotOffered("the proxy's PKCE has another contract version")
+        return NotOffered("the proxy's PKCE has an unsupported contract version")
     methods = document.get("code_challenge_methods_supported")
     if not isinstance(methods, list) or "S256" not in methods:
         return NotOffered("the proxy's PKCE does not support S256")

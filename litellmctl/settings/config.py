@@ -205,13 +205,13 @@ def _check_key(name: str, value: Any, keys: Mapping[str, Key], full: str, path: 
         for header, text in value.items():
             if not isinstance(text, str) or not re.fullmatch(TABLES[name], header):
                 raise ConfigFailure(
-                    f'{path}: {full}: "{header}" is not a valid header with a text as its value',
+                    f'{path}: {full}: "{header}" is not a valid header with a string as its value',
                     remedy=f"fix {path}, which was not changed",
                 )
 
 
 _VARIABLE = "LITELLMCTL_PROFILE"
-_TYPE_NAMES = {str: "text", bool: "boolean (true or false)", dict: "table"}
+_TYPE_NAMES = {str: "string", bool: "boolean (true or false)", dict: "table"}
 
 
 def profile_name(config: Config, chosen: str | None) -> str:

@@ -23,8 +23,8 @@ VARIABLES: dict[str, str] = {
     "LITELLM_HEADERS": "JSON object of extra request headers, for a key from these variables.",
     "LITELLM_OFFLINE": "1: never use the network, only what is cached.",
     "LITELLM_DISCOVERY_TIMEOUT_MS": "Time limit for listing models (default: 5000); 0 never lists them.",
-    "LITELLM_VERBOSE_DISCOVERY": "1: print how models are listed on stderr.",
-    "LITELLM_CLI_JWT_EXPIRATION_HOURS": "Life of a login if the proxy does not say (default: 24).",
+    "LITELLM_VERBOSE_DISCOVERY": "1: print on stderr how models are listed.",
+    "LITELLM_CLI_JWT_EXPIRATION_HOURS": "Lifetime of a login if the proxy does not say (default: 24).",
     "LITELLMCTL_PROFILE": "Profile to use; --profile overrides it.",
     "LITELLMCTL_AUTH": "Credential source: stored, config, gcloud, helper or env; --auth overrides it.",
     "LITELLMCTL_ALLOW_INSECURE_HTTP": "1: allow plain HTTP to other machines.",
@@ -44,7 +44,7 @@ VARIABLES: dict[str, str] = {
     "COLUMNS": "Width of tables and messages (default: the terminal's).",
     "XDG_CONFIG_HOME": "Base of the config folder, if LITELLMCTL_CONFIG_DIR is not set.",
     "XDG_CACHE_HOME": "Base of the cache folder, if LITELLMCTL_CACHE_DIR is not set.",
-    "BROWSER": "Browser for login; set in a container, it means that there is one.",
+    "BROWSER": "Browser for login; in a container, none is expected without it.",
     "DISPLAY": "On Linux, without it and WAYLAND_DISPLAY, login expects no browser.",
     "WAYLAND_DISPLAY": "Like DISPLAY.",
     "SSH_CONNECTION": "Set (or SSH_TTY): the browser is elsewhere, and login uses a device code.",
@@ -65,6 +65,11 @@ def get(name: str) -> str | None:
     """Return the variable's value without surrounding white space; None where it is unset or empty."""
     value = os.environ.get(name)
     return (value.strip() or None) if value else None
+
+
+def is_empty(name: str) -> bool:
+    """Whether the variable is set, to nothing."""
+    return os.environ.get(name, "x").strip() == ""
 
 
 def flag(name: str) -> bool:

@@ -39,8 +39,7 @@ def _posix_fault(program: str) -> Fault | None:
         return Fault(f"{path} has Windows line endings", f"save {path} with Unix line endings (LF)")
     interpreter = os.fsdecode(line[2:].split()[0]) if line[2:].split() else ""
     if not os.path.exists(interpreter):
-        shown = interpreter or "no interpreter"
-        reason = f"{path} names {shown} in its first line, which does not exist"
+        reason = f"{path} needs {interpreter}, which does not exist" if interpreter else f"{path} names no interpreter"
         return Fault(reason, f"fix the first line of {path}")
     return None
 

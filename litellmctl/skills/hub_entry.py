@@ -45,7 +45,7 @@ def read_source(text: str, sha256: str | None, *, insecure: bool = False) -> dic
         if not mark or not re.fullmatch(_PATH, path):
             raise UsageFailure(
                 f'--source {text}: "#" must be followed by a path in the repository',
-                remedy="--source git+https://git.example.com/team/skills.git#skills/review",
+                remedy="write it as --source git+https://git.example.com/team/skills.git#skills/review",
             )
         return {"source": "git-subdir", "url": _checked_url(url, "git+URL#PATH", insecure=insecure), "path": path}
     if "://" in text or re.fullmatch(_SSH, text):
@@ -102,7 +102,9 @@ def source_text(source: Any) -> str:
 def _github(text: str) -> dict[str, str]:
     repository, mark, ref = text.partition("@")
     if not re.fullmatch(_REPOSITORY, repository) or (mark and not re.fullmatch(_REF, ref)) or ".." in ref:
-        raise UsageFailure(f"--source github:{text} is not OWNER/REPO[@REF]", remedy="--source github:acme/skills@v1")
+        raise UsageFailure(
+            f"--source github:{text} is not OWNER/REPO[@REF]", remedy="write it as --source github:acme/skills@v1"
+        )
     return {"source": "github", "repo": repository, **({"ref": ref} if ref else {})}
 
 

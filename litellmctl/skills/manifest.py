@@ -40,7 +40,7 @@ def read_manifest(data: bytes, where: str) -> Manifest:
     text = text.replace("\r\n", "\n")
     found = re.match(_MATTER, text, re.DOTALL | re.MULTILINE)
     if found is None:
-        lacks = "has front matter without an end" if text.startswith("---") else "has no front matter"
+        lacks = 'has front matter without a closing "---"' if text.startswith("---") else "has no front matter"
         raise UsageFailure(f"{where} {lacks}", remedy=_EXAMPLE)
     fields = _fields(found[1], where)
     name = fields.get("name")
@@ -48,7 +48,7 @@ def read_manifest(data: bytes, where: str) -> Manifest:
         raise UsageFailure(f"{where} has no name in its front matter", remedy='add the line "name: my-skill"')
     description = fields.get("description") or ""
     if not isinstance(description, str):
-        raise UsageFailure(f"{where}: the description is not a text", remedy="put it in quotes")
+        raise UsageFailure(f"{where}: the description is not a string", remedy="put it in quotes")
     checked_text(description, f"{where}: the description")
     if description in _NOTHING:
         description = ""
@@ -94,7 +94,7 @@ def _fields(matter: str, where: str) -> dict[object, object]:
         place = "" if mark is None else f"line {mark.line + 2}, column {mark.column + 1}: "
         problem = " ".join((error.problem or "it cannot be read").split())
         raise UsageFailure(
-            f"{where}: {place}not valid YAML: {problem}", remedy='put texts with ":" or "#" in quotes'
+            f"{where}: {place}not valid YAML: {problem}", remedy='put strings with ":" or "#" in quotes'
         ) from None
     except (YAMLError, ValueError, OverflowError, RecursionError, AttributeError, TypeError, KeyError):
         raise UsageFailure(f"{where}: the front matter is not valid YAML") from None

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+from litellmctl.foundation.ignorable import with_hidden
+from litellmctl.terminal.streams import escaped
+
 # Each of these takes one cell. Most texts have nothing else, and need no tables of Unicode.
 _NARROW = "[\x20-\x7e\xa0-\xac\xae-\u02ff\u2010-\u2027\u2030-\u205e\u2713\u2717]*"
 ELLIPSIS = "…"
@@ -56,8 +59,10 @@ def folded(text: str, cells: int, *, first: int = 0, indent: int = 2) -> str:
     """Return a text of one line as rows of at most so many cells, broken at spaces.
 
     `first` is how much of the first row is taken, `indent` how far the others are indented. A word that does not fit
-    is not broken, so that a URL or a path can be copied: its row is hardly indented.
+    is not broken, so that a URL or a path can be copied: its row is hardly indented. Invisible characters are measured
+    as the escapes that a terminal gets for them.
     """
+    text = with_hidden(text, escaped)
     if first + len(text) <= cells and first + width(text) <= cells:
         return text
     rows = [""]

@@ -25,6 +25,7 @@ _MOMENT_SECONDS = 0.3
 _PROGRESS_SECONDS = 0.2
 _MAX_WIDTH = 100
 _MAX_LINK = 8000
+_THEN_RUN = " run: litellmctl "
 # On a narrower terminal a continued line is hardly indented.
 _NARROW = 40
 # ASCII without this has nothing that could be taken for a line of ours (see `quotation`, which most runs never need).
@@ -307,11 +308,15 @@ class Console:
         said = sentence(text)
         if self.stderr_is_terminal:
             columns = streams.columns(self.stderr)
-            if folds and len(label) + 2 * len(said) > columns:
+            if folds and (len(label) + len(said) > columns or not said.isascii()):
                 from litellmctl.terminal.cells import folded
 
                 indent = max(2, len(label)) if columns >= _NARROW else 2
-                said = folded(said, columns, first=len(label), indent=indent)
+                # A command at the end gets a row of its own: folded, it could not be pasted.
+                said, found, command = said.partition(_THEN_RUN)
+                said = folded(f"{said} run:" if found else said, columns, first=len(label), indent=indent)
+                if found:
+                    said += f"\n{' ' * indent}litellmctl {command}"
             if _may_be_ours(said):
                 from litellmctl.terminal.quotation import apart
 

@@ -10,7 +10,8 @@ from litellmctl.foundation.text import clean, too_deep
 from litellmctl.terminal.data import Row
 
 # What makes a spreadsheet take a text for a formula, and run it.
-_FORMULA = ("=", "+", "-", "@")
+# Excel in some languages takes the full-width forms too.
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 Getter = Callable[[Row], Any]
 
 

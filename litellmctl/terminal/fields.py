@@ -35,7 +35,7 @@ class Fields(NamedTuple):
             if dot and root in self.known and self.parts.get(root):
                 names = [f"{root}.{part}" for part in self.parts[root]]
             near = suggestion(word, [*self.known, *self.inner, *(column.header.lower() for column in self.columns)])
-            raise UsageFailure(f'{option}: there is no field "{word}"{near}', remedy=f"use {', '.join(names)}")
+            raise UsageFailure(f'{option}: unknown field "{word}"{near}', remedy=f"use {', '.join(names)}")
         return found
 
     @property

@@ -57,7 +57,10 @@ class Questions:
         """Return the line that is typed, with its end; nothing where the input ended."""
         self._tell(shown, "", "")
         with reading(self._stdin):
-            return self._stdin.readline()
+            line = self._stdin.readline()
+        if not line.endswith("\n"):
+            self._tell("", "", "\n")  # what is said next begins a line
+        return line
 
 
 def _given(answer: str) -> str:

@@ -20,6 +20,8 @@ _LEAST_CHOSEN = 8
 # Without a limit, one long cell does not make all others as long.
 _MAX_PADDED = 300
 _ROWS_AT_ONCE = 500
+# As are our notes; a name has hardly three words.
+_SENTENCE = r"\s*(?:\S+\s+){2}\S"
 
 
 def table(rows: Sequence[Row], columns: Sequence[Column], layout: Layout) -> Iterator[str]:
@@ -32,11 +34,14 @@ def table(rows: Sequence[Row], columns: Sequence[Column], layout: Layout) -> Ite
         return
     texts = [_texts(rows, column, layout) for column in columns]
     texts[0] = [_not_ours(text) for text in texts[0]]
-    natural = [max(width(column.header), *map(width, of)) for column, of in zip(columns, texts, strict=True)]
+    natural = _natural(texts, columns, layout.width)
     if layout.width is None:
         widths = {place: min(cells, _MAX_PADDED) for place, cells in enumerate(natural)}
     else:
         widths = fitted(natural, columns, layout.width)
+        texts[0] = [_not_a_note(name, widths) for name in texts[0]]
+        if len(widths) == 1:
+            widths[0] = layout.width
     header = [pad(columns[place].header, cells, right=columns[place].right) for place, cells in widths.items()]
     lines = [layout.style((" " * _GAP).join(header).rstrip(), _BOLD)]
     too_long = layout.width is not None and any(width(name) > layout.width for name in texts[0])
@@ -75,6 +80,15 @@ def _field_column(name: str, rows: Sequence[Row]) -> Column:
     return Column(
         name.upper(), lambda row: "" if (value := pick(row, name)) is None else plain(value) or "-", is_number
     )
+
+
+def _natural(texts: Sequence[Sequence[str]], columns: Sequence[Column], room: int | None) -> list[int]:
+    """Return how wide each column would be that shows all its cells."""
+    cells = [list(map(width, of)) for of in texts]
+    if room is not None:
+        # A name that is cut in any case takes nothing from the columns of the other rows.
+        cells[0] = [one for one in cells[0] if one <= room]
+    return [max([width(column.header), *of]) for column, of in zip(columns, cells, strict=True)]
 
 
 def fitted(natural: Sequence[int], columns: Sequence[Column], room: int) -> dict[int, int]:
@@ -122,6 +136,12 @@ def _not_ours(text: str) -> str:
     from litellmctl.terminal.quotation import is_like_ours
 
     return f'"{text}"' if is_like_ours(text) else text
+
+
+def _not_a_note(name: str, widths: dict[int, int]) -> str:
+    """Return the name of a row so that a line on which it stands alone does not read like a note of ours."""
+    is_alone = len(widths) == 1 or len(name) > widths[0] or width(name) > widths[0]
+    return f'"{name}"' if is_alone and name[:1] != '"' and re.match(_SENTENCE, name) else name
 
 
 def _set_above(names: Sequence[str], widths: dict[int, int], room: int) -> list[str]:

@@ -51,7 +51,7 @@ def parse_item(text: str, read: Read) -> Item:
     if match is None or not match["name"]:
         raise UsageFailure(
             f'"{_cut(text)}" is not an argument: it has no {"name" if match else "="}',
-            remedy="write NAME=VALUE, or NAME:=JSON for anything but text",
+            remedy="pass JSON as --args JSON" if text.lstrip().startswith("{") else "write each argument as NAME=VALUE",
         )
     name, value = match["name"], match["text"]
     if value == "-" or value.startswith("@"):
@@ -69,7 +69,7 @@ def parse_json(text: str, *, named: str | None) -> Any:
     try:
         return _loaded(text)
     except json.JSONDecodeError as error:
-        where = f"{'' if named is None else f'line {error.lineno} '}column {error.colno}: {error.msg}"
+        where = f"{'' if named is None else f'line {error.lineno}, '}column {error.colno}: {error.msg}"
         raise UsageFailure(
             f"{_subject(named)}not valid JSON: {where}", remedy="quote it for your shell: NAME:='[1, 2]'"
         ) from None

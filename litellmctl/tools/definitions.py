@@ -68,10 +68,10 @@ def definitions(
             bad = [name for name in parameters["properties"] if re.fullmatch(_ANTHROPIC_NAME, name) is None]
             required = set(parameters.get("required", ()))
             if not required.isdisjoint(bad):
-                note(f'skipped {cut(tool.path)}: Anthropic refuses the parameter name "{cut(_first(bad, required))}"')
+                note(f'Skipped {cut(tool.path)}: Anthropic refuses the parameter name "{cut(_first(bad, required))}"')
                 continue
             if bad:
-                note(f"skipped parameters of {cut(tool.path)} with names that Anthropic refuses: {listed(bad)}")
+                note(f"Skipped parameters of {cut(tool.path)} with names that Anthropic refuses: {listed(bad)}")
                 fields = {name: one for name, one in parameters["properties"].items() if name not in bad}
                 parameters = {**parameters, "properties": fields}
             made.append({**about, "input_schema": parameters})

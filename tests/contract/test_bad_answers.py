@@ -294,6 +294,13 @@ def test_tls_to_a_plain_server(run: Run, proxy: FakeProxy) -> None:
     assert result.error["code"] == "tls"
 
 
+def test_more_rows_than_any_proxy_has_are_refused_with_what_prints_them(run: Run, proxy: FakeProxy) -> None:
+    proxy.on("/model/info", b'{"data": [' + b"{}," * 50_000 + b"{}]}")
+    result = run("models", "--json", exit=3)
+    assert result.error["message"] == f"{proxy.url}/model/info returned more than 50,000 entries"
+    assert result.error["remedy"] == "use litellmctl api, which prints the answer unchanged"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_ten_thousand_deployments_in_little_memory(proxy: FakeProxy, env: dict[str, str]) -> None:
     filler = {f"some_cost_per_token_above_{n}k_tokens_priority": None for n in range(110)}

@@ -223,7 +223,7 @@ def test_offline_never_touches_the_network(run: Run, proxy: FakeProxy, home: Pat
     named, remedy = (
         ("LITELLM_OFFLINE", "unset LITELLM_OFFLINE") if offline else ("--offline", "run it without --offline")
     )
-    assert nothing.error["message"] == f"no models of {proxy.url} are cached, and {named} is set"
+    assert nothing.error["message"] == f"no cached models of {proxy.url}, and {named} is set"
     assert nothing.error["remedy"] == remedy
     assert run("refresh", "--json", *option, exit=3, **offline).error["code"] == "offline"
     both = run("models", "--refresh", "--json", *option, exit=2, **offline).error

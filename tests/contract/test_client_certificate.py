@@ -481,7 +481,7 @@ def test_a_key_that_others_may_read_is_warned_about_once(
     user(gateway, client_cert="~/both.pem")
     accept(gateway, "gpt", user=USER)
     result = sign_in(run, gateway, LITELLMCTL_KEYRING="off", LITELLM_BASE_URL=None, LITELLM_API_KEY=None)
-    warning = f"Warning: others may read the private key in {home}/both.pem: chmod go-rwx {home}/both.pem"
+    warning = f"Warning: others can read the private key in {home}/both.pem: chmod go-rwx {home}/both.pem"
     assert result.stderr.splitlines().count(warning) == 1
     gateway.on("/health/liveliness", "I'm alive!", times=None)
     found = {one["check"]: one for one in run("doctor", "--json", exit=None).json}

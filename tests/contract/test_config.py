@@ -136,7 +136,7 @@ def test_a_bad_setting_is_exit_2_and_changes_nothing(run: Run, config: Path, key
     [
         ("[profiles.work\n", "line 1"),
         ('a = "b"\n', "unknown setting"),
-        ("default_profile = 7\n", "not a text"),
+        ("default_profile = 7\n", "not a string"),
         ("profiles = 7\n", "not a table"),
         ("[profiles]\nwork = 7\n", "not a table"),
         ("[profiles.work]\nmcp = 'yes'\n", "boolean"),
@@ -217,14 +217,29 @@ def test_set_says_what_was_so_already_and_writes_nothing(run: Run, config: Path)
 
 
 def test_unset_says_what_was_not_set(run: Run, config: Path) -> None:
-    assert run("config", "unset", "ca_bundle").stderr == "profiles.work.ca_bundle is not set\n"
-    assert run("config", "unset", "profiles.nosuch").stderr == "profiles.nosuch is not set\n"
+    assert run("config", "unset", "ca_bundle").stderr == "profiles.work.ca_bundle is not set.\n"
+    assert run("config", "unset", "profiles.nosuch").stderr == "profiles.nosuch is not set.\n"
     assert config.read_text() == COMMENTED
 
 
 def signed_in(run: Run, home: Path, fake: FakeProxy) -> None:
     accept(fake)
     sign_in(run, fake)
+
+
+@pytest.mark.parametrize("key", ["profiles.blue", "profiles.blue.base_url"])
+def test_a_profile_that_is_signed_in_is_not_removed(run: Run, home: Path, fake: FakeProxy, key: str) -> None:
+    accept(fake)
+    sign_in(run, fake, "--profile", "blue")
+    error = run("config", "unset", key, "--json", exit=5).error
+    assert error["message"] == f"profile blue is signed in to {fake.url}"
+    assert error["remedy"] == "litellmctl logout --profile blue, then try again"
+    assert run("config", "get", "profiles.blue.base_url") == f"{fake.url}\n"
+    run("config", "set", "profiles.blue.mcp", "false")
+    run("config", "unset", "profiles.blue.base_url")  # something remains of the profile
+    run("logout", "--profile", "blue")
+    run("config", "unset", "profiles.blue")
+    assert "blue" not in run("config", "list", "--profiles")
 
 
 def test_the_url_in_use_is_that_of_a_login(run: Run, home: Path, fake: FakeProxy) -> None:

@@ -183,7 +183,7 @@ def test_headers_and_key_header(run: Run, fake: FakeProxy, env: dict[str, str]) 
     run("config", "set", "headers.Authorization", "evil")
     run("config", "set", "key_header", "x-litellm-api-key")
     fake.models(row("gpt"))
-    assert "header Authorization is not sent" in run("models").stderr
+    assert "header Authorization is ignored" in run("models").stderr
     headers = fake.requests[0].headers
     assert (headers["x-litellm-api-key"], headers["x-team"], headers.get("Authorization")) == ("sk-mine", "blue", None)
 
@@ -373,3 +373,17 @@ def test_google_credentials_that_cannot_be_used_warn_by_name_and_fall_through(
     assert "hidden" not in result.stderr
     assert sent(fake) == "Bearer sk-next"
     run("models", "--auth", "gcloud", exit=4, LITELLM_API_KEY="sk-next")
+
+
+@pytest.mark.parametrize("name", ["LITELLM_API_KEY", "LITELLM_API_KEY_HELPER", "LITELLM_PROXY_API_KEY"])
+def test_a_key_variable_that_is_empty_is_named(run: Run, name: str) -> None:
+    url = {"LITELLM_BASE_URL": "https://llm.example.com"}
+    error = run("models", "--json", exit=4, **url, **{name: " "}).error
+    assert error["message"] == f"no credential for https://llm.example.com: {name} is empty"
+
+
+def test_a_source_whose_variable_has_no_url_says_which_is_missing(run: Run) -> None:
+    error = run("models", "--auth", "env", "--json", exit=2, LITELLM_API_KEY="sk-1234").error
+    assert error["message"] == "LITELLM_API_KEY is set, but LITELLM_BASE_URL is not"
+    error = run("models", "--auth", "helper", "--json", exit=4, LITELLM_API_KEY="sk-1234").error
+    assert error["code"] == "auth_required"

@@ -127,7 +127,7 @@ def test_all_is_well(doctor: Doctor, proxy: FakeProxy, home: Path) -> None:
     assert (statuses(result), result.stderr) == ({}, "")
     details = {name: finding["detail"] for name, finding in found(result).items()}
     assert proxy.url in details["configuration"]
-    assert details["name_resolution"] == "127.0.0.1 is an address"
+    assert details["name_resolution"] == "127.0.0.1 is an IP address"
     assert "LiteLLM 1.106.2" in details["proxy"]
     assert details["credential"] == "LITELLM_API_KEY is accepted"
     assert "model_info" in details["discovery"]
@@ -280,7 +280,7 @@ def test_files_that_only_the_user_may_read(doctor: Doctor, proxy: FakeProxy, our
     assert found(doctor())["files"] == {
         "check": "files",
         "status": "ok",
-        "detail": "only you may write your files and read your secrets",
+        "detail": "only you can write your files and read your secrets",
         "remedy": None,
     }
 
@@ -472,7 +472,7 @@ def test_several_addresses(doctor: Doctor, proxy: FakeProxy, monkeypatch: pytest
 
     monkeypatch.setattr(socket, "getaddrinfo", two)
     url = proxy.url.replace("127.0.0.1", "localhost")
-    assert found(doctor(LITELLM_BASE_URL=url))["name_resolution"]["detail"] == "localhost is 127.0.0.1"
+    assert found(doctor(LITELLM_BASE_URL=url))["name_resolution"]["detail"] == "localhost resolves to 127.0.0.1"
 
 
 @pytest.mark.parametrize(
@@ -543,7 +543,7 @@ def test_a_key_that_is_good_for_little(doctor: Doctor, proxy: FakeProxy) -> None
     healthy(proxy, **{"/v1/models": {"body": {"data": []}}})
     result = doctor()
     assert statuses(result)["credential"] == "warn"
-    assert "may not use any model" in found(result)["credential"]["detail"]
+    assert "not allowed to use any model" in found(result)["credential"]["detail"]
 
 
 LIMITED = "Virtual key is not allowed to call this route. Only allowed to call routes: ['mcp_routes']. Tried: /x"
@@ -556,7 +556,10 @@ def test_a_key_for_mcp_only(doctor: Doctor, proxy: FakeProxy) -> None:
     assert statuses(result) == {"discovery": "skip", "skills": "skip"}
     details = {name: finding["detail"] for name, finding in found(result).items()}
     assert details["credential"] == "LITELLM_API_KEY is accepted, for some routes only: mcp_routes"
-    assert (details["discovery"], details["skills"]) == ("this key may not list models", "this key may not list skills")
+    assert (details["discovery"], details["skills"]) == (
+        "this key is not allowed to list models",
+        "this key is not allowed to list skills",
+    )
     assert details["mcp"] == "2 tools on 2 servers"
     assert "/model/info" not in proxy.asked
 
@@ -1148,7 +1151,7 @@ def test_a_report_of_several_addresses(run: Run, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(socket, "getaddrinfo", resolved)
     variables = {"LITELLM_BASE_URL": "https://llm.example.invalid", "LITELLM_API_KEY": KEY}
     text = run("doctor", "--report", "--timeout", "0.3", exit=3, **variables)
-    assert "| name_resolution | ok | HOST is ADDRESS" in text
+    assert "| name_resolution | ok | HOST resolves to ADDRESS" in text
     assert private_to(text) == []
 
 

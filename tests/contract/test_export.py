@@ -639,7 +639,7 @@ def test_the_list_fits_the_terminal(run: Run, home: Path) -> None:
 def test_undo_says_which_files_it_removes(run: Run, models: FakeProxy, home: Path) -> None:
     path = home / ".codex/config.toml"
     run("export", "codex", "--write")
-    assert run("export", "codex", "--undo").stderr == f"✓ Removed {path}, as before the write\n"
+    assert run("export", "codex", "--undo").stderr == f"✓ Removed {path}, which did not exist before --write\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("# mine\n")
     run("export", "codex", "--write")

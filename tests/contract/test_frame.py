@@ -178,6 +178,8 @@ USAGE_ERRORS: dict[str, tuple[list[str], str, str]] = {
     "option": (["whoami", "--jsno"], 'unknown option "--jsno". Did you mean "--json"?', "litellmctl whoami --help"),
     "short option": (["whoami", "-x"], 'unknown option "-x"', "litellmctl whoami --help"),
     "a command is no option": (["token", "--whoami"], 'unknown option "--whoami"', "litellmctl token --help"),
+    "no option like it": (["mcp", "list", "--limit", "1"], 'unknown option "--limit"', "litellmctl mcp list --help"),
+    "no command like it": (["exit"], 'unknown command "exit"', "litellmctl --help"),
     "choice": (
         ["login", "--flow", "pcke"],
         '--flow: "pcke" is not one of pkce, device, paste. Did you mean "pkce"?',
@@ -195,10 +197,34 @@ USAGE_ERRORS: dict[str, tuple[list[str], str, str]] = {
     ),
     "number": (
         ["whoami", "--timeout", "abc"],
-        '--timeout: "abc" is not a number greater than 0',
+        '--timeout: "abc" is not a number greater than 0 and at most 1000000',
         "litellmctl help options",
     ),
-    "range": (["whoami", "--timeout", "0"], "--timeout: 0.0 is not a number greater than 0", "litellmctl help options"),
+    "range": (
+        ["whoami", "--timeout", "0"],
+        "--timeout: 0 is not a number greater than 0 and at most 1000000",
+        "litellmctl help options",
+    ),
+    "longer than systems wait": (
+        ["api", "/x", "--timeout", "1e12"],
+        "--timeout: 1000000000000 is not a number greater than 0 and at most 1000000",
+        "litellmctl help options",
+    ),
+    "not a number": (
+        ["whoami", "--timeout", "nan"],
+        '--timeout: "nan" is not a number greater than 0 and at most 1000000',
+        "litellmctl help options",
+    ),
+    "a price that is not a number": (
+        ["models", "--max-output-cost", "NaN"],
+        '--max-output-cost: "NaN" is not a number of at least 0',
+        "litellmctl models --help",
+    ),
+    "no price": (
+        ["models", "--max-input-cost", "1e400"],
+        '--max-input-cost: "1e400" is not a number of at least 0',
+        "litellmctl models --help",
+    ),
     "two ends": (
         ["mcp", "call", "x", "--jobs", "99"],
         "--jobs: 99 is not a whole number from 1 to 64",
@@ -466,3 +492,17 @@ def test_a_real_terminal_shows_a_table_and_asks_nothing(env: dict[str, str], pro
     assert process.wait(30) == 0
     assert re.search(rb"ID +CONTEXT", output)
     assert b"gpt" in output
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "remedy"),
+    [
+        ("api GET /v1/models", 'unexpected argument "/v1/models"', "litellmctl api -X GET PATH"),
+        ("mcp call add --a 1", None, "write a parameter of the tool as a=VALUE"),
+        ("models --helpless", 'unknown option "--helpless"', "litellmctl models --help"),
+    ],
+)
+def test_a_usual_slip_gets_the_remedy_that_helps(run: Run, words: str, message: str | None, remedy: str) -> None:
+    error = run(*words.split(), "--json", exit=2).error
+    assert error["message"] == message or message is None
+    assert error["remedy"] == remedy

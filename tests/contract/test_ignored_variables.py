@@ -129,6 +129,6 @@ def test_a_header_that_is_not_sent_is_said_once(run: Run, proxy: FakeProxy) -> N
     run("config", "set", "base_url", proxy.url)
     run("config", "set", "api_key", "$LITELLM_API_KEY")
     run("config", "set", "headers.Authorization", "evil")
-    assert run("refresh").stderr.count("header Authorization is not sent") == 1
+    assert run("refresh").stderr.count("header Authorization is ignored") == 1
     assert {HUB, LIST, SERVERS} & set(proxy.asked)
-    assert run("doctor").stderr.count("header Authorization is not sent") == 1
+    assert run("doctor").stderr.count("header Authorization is ignored") == 1

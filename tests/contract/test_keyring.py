@@ -89,7 +89,7 @@ def test_a_keyring_that_is_locked_is_exit_1_and_the_login_before_is_still_there(
     before = kept(home), dict(memory.items)
     memory.locked = {method}
     failure = sign_in(run, fake, "--json", key=SECOND, exit=1).error
-    assert (failure["code"], failure["message"]) == ("keyring", "the keyring cannot be used: it is locked")
+    assert (failure["code"], failure["message"]) == ("keyring", "cannot use the keyring: it is locked")
     assert failure["remedy"].startswith("unlock it, or ")
     assert (kept(home), memory.items) == before
     memory.locked = set()
@@ -120,7 +120,7 @@ def test_a_secret_that_remains_from_before_is_told_at_logout(
     memory.locked = {"delete"}
     sign_in(run, fake, "--storage", "file", key=SECOND)
     failure = run("logout", "--json", exit=1).error
-    assert failure["message"] == "the secret of profile default remains in the keyring: it is locked"
+    assert failure["message"] == "the secret of profile default is still in the keyring: it is locked"
     assert failure["remedy"] == "fix that, and run litellmctl logout again"
     assert (secrets_in(home), list(memory.items), discarded(home)) == ({}, [first], [["keyring", first]])
     memory.locked = set()
@@ -168,6 +168,6 @@ def test_nothing_is_renewed_where_the_keyring_could_not_keep_it(
     memory.locked = {"set"}
     failure = run("token", "--json", exit=1).error
     assert failure["code"] == "keyring"
-    assert failure["message"] == "cannot refresh the token, because its keyring cannot be written: it is locked"
+    assert failure["message"] == "cannot refresh the token, because the keyring cannot be written: it is locked"
     assert failure["remedy"] == "litellmctl login --sso --storage file"
     assert fake.requests == []

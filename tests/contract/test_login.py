@@ -271,12 +271,12 @@ def test_a_profiles_headers_and_key_header_are_used_for_its_own_proxy_only(
         (f"{KEY}\r{SECOND}", "several lines"),
         (f"export KEY={KEY} x", "several lines or words"),
         (f"Authorization: Bearer {KEY}\nx-evil: 1", "several lines"),
-        (f"{KEY}é", "not ASCII"),
+        (f"{KEY}é", "non-ASCII"),
         (f"{KEY}\u2028{SECOND}", "several lines"),
         (f"{KEY}\x00", "control character"),
         (f"{KEY}\x1b[31m", "control character"),
         (f"{KEY}\x7f", "control character"),
-        (f"\ufeff{KEY}", "not ASCII"),
+        (f"\ufeff{KEY}", "non-ASCII"),
         ("sk-" + "x" * 100_000, "too long"),
         (" " * 100_000 + KEY, "too long"),
     ],
@@ -464,7 +464,7 @@ def test_a_key_over_its_budget_is_a_key_all_the_same(run: Run, fake: FakeProxy, 
 def test_a_key_without_models_is_warned_of(run: Run, fake: FakeProxy, home: Path) -> None:
     tell(fake.on("/v1/models", {"data": []})).models()
     result = sign_in(run, fake)
-    assert "Warning: this key may not use any model" in result.stderr
+    assert "Warning: this key is not allowed to use any model" in result.stderr
     assert "\n0 models.\n" in result.stderr
     assert secret_of(home)["token"] == KEY
 
@@ -927,8 +927,8 @@ def test_a_keyring_that_is_switched_off_and_insisted_on_is_exit_1(run: Run, fake
 
 BROKEN_LOGINS: dict[str, tuple[bytes | None, int, str]] = {
     "newer": (b'{"version": 2, "logins": {}}', 2, "newer litellmctl"),
-    "truncated": (b'{"version": 1, "logins": {"default": {"base_url": "ht', 2, "line 1 column"),
-    "empty": (b"", 2, "line 1 column 1"),
+    "truncated": (b'{"version": 1, "logins": {"default": {"base_url": "ht', 2, "line 1, column"),
+    "empty": (b"", 2, "line 1, column 1"),
     "of another shape": (b'{"version": 1, "logins": []}', 2, "logins is not valid"),
     "a folder": (None, 2, "is a directory"),
 }
@@ -1344,8 +1344,10 @@ def test_a_key_is_stored_as_it_is_whatever_is_said_of_virtual_ones(
     run: Run, fake: FakeProxy, home: Path, option: str
 ) -> None:
     accept(fake)
-    sign_in(run, fake, option)
+    result = sign_in(run, fake, option)
     assert (login_of(home)["kind"], posted(fake)) == ("api_key", [])
+    ignored = "Warning: --virtual-key is ignored: an API key is saved as it is\n"
+    assert (ignored in result.stderr) is (option == "--virtual-key")
 
 
 @pytest.mark.parametrize("option", [[], ["--no-virtual-key"]])
@@ -1398,7 +1400,7 @@ def test_a_virtual_key_is_made_from_a_pasted_token_by_default(
     result = paste(run, fake, f"Bearer {token}\n{answered}")
     assert f"\n{fake.url}/sso/key/generate\n" in result.stderr
     assert "Token (hidden): " in result.stderr
-    assert "Create a virtual key, which outlives this token? [Y/n] " in result.stderr
+    assert "Create a virtual key that outlives this token? [Y/n] " in result.stderr
     assert posted(fake)[0][1] == f"Bearer {token}"
     assert secret_of(home)["token"] == MADE
     assert token not in result.stderr
@@ -1420,7 +1422,7 @@ def test_what_is_answered_by_an_option_is_not_asked(run: Run, fake: FakeProxy, h
     make_key(fake, body={"key": MADE}) if option == "--virtual-key" else accept(fake)
     token = json_web_token(sub="u-1")
     result = paste(run, fake, f"{token}\n", "--sso", "--flow", "paste", option)
-    assert "which outlives this token" not in result.stderr
+    assert "that outlives this token" not in result.stderr
     assert secret_of(home)["token"] == (MADE if option == "--virtual-key" else token)
 
 
@@ -1464,7 +1466,7 @@ def test_single_sign_on_where_none_is_configured_is_told_at_once(run: Run, fake:
     fake.on(SSO, {"sso_configured": False})
     result = run("login", "--sso", "--base-url", fake.url, "--json", terminal=terminal, exit=5)
     assert result.error["code"] == "rejected"
-    assert result.error["remedy"] == "litellmctl login --with-token"
+    assert result.error["remedy"] == "pass --with-token instead"
     assert fake.asked == [SSO]
 
 
@@ -1635,3 +1637,9 @@ def test_login_renews_the_tools(run: Run, proxy: FakeProxy) -> None:
     run(*arguments, stdin="sk-stored-0123456789\n", LITELLM_BASE_URL=None, LITELLM_API_KEY=None)
     assert run("mcp", "list", "--fields", "name", LITELLM_BASE_URL=None, LITELLM_API_KEY=None) == "add\nping\n"
     assert listings(proxy) == 1
+
+
+def test_an_empty_team_is_exit_2_and_nothing_is_sent(run: Run, fake: FakeProxy) -> None:
+    result = run("login", fake.url, "--with-token", "--team", " ", "--json", stdin=KEY, exit=2)
+    assert (result.error["message"], result.error["remedy"]) == ("--team is empty", "pass the ID or name of a team")
+    assert fake.requests == []

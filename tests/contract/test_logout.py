@@ -139,7 +139,7 @@ def test_of_all_the_others_are_signed_out_where_one_cannot_be(
     in_keyring(home, failing)
     result = run("logout", "--all", "--json", exit=1)
     assert result.error["code"] == "keyring"
-    assert f"the secret of profile {failing} remains in the keyring" in result.error["message"]
+    assert f"the secret of profile {failing} is still in the keyring" in result.error["message"]
     assert result.stderr.count("Signed out of") == 1
     logins = json.loads((home / "config/logins.json").read_text())["logins"]
     assert list(logins) == [failing]
@@ -151,7 +151,7 @@ def test_a_keyring_that_refuses_is_exit_1_and_the_login_is_still_known(run: Run,
     sign_in(run, fake)
     in_keyring(home)
     result = run("logout", exit=1)
-    assert "Error: the secret of profile default remains in the keyring" in result.stderr
+    assert "Error: the secret of profile default is still in the keyring" in result.stderr
     assert run("config", "list", "--profiles", "--json").json[0]["signed_in"] is True
     assert len(secrets_in(home)) == 1
 
@@ -163,7 +163,7 @@ def test_a_variable_that_still_signs_in_is_warned_of(run: Run, fake: FakeProxy) 
     accept(fake)
     sign_in(run, fake)
     variables = {"LITELLM_BASE_URL": "https://llm.example.com", "LITELLM_API_KEY": "sk-env"}
-    warning = "Warning: LITELLM_API_KEY still signs in to https://llm.example.com\n"
+    warning = "Warning: LITELLM_API_KEY still gives access to https://llm.example.com\n"
     for _ in range(2):
         result = run("logout", **variables)
         assert result.stderr.endswith(warning)
@@ -183,7 +183,10 @@ def test_every_variable_that_signs_in_is_found_and_no_helper_runs_for_it(
 ) -> None:
     accept(fake)
     sign_in(run, fake)
-    assert f"{origin} still signs in" in run("logout", LITELLM_BASE_URL="https://llm.example.com", **variables).stderr
+    assert (
+        f"{origin} still gives access to"
+        in run("logout", LITELLM_BASE_URL="https://llm.example.com", **variables).stderr
+    )
 
 
 def test_a_key_in_the_config_that_still_signs_in_is_warned_of(run: Run, fake: FakeProxy) -> None:
@@ -191,7 +194,7 @@ def test_a_key_in_the_config_that_still_signs_in_is_warned_of(run: Run, fake: Fa
     run("config", "set", "profiles.work.base_url", fake.url)
     run("config", "set", "profiles.work.api_key", "!false")
     sign_in(run, fake, "--profile", "work")
-    assert f"profiles.work.api_key still signs in to {fake.url}" in run("logout", "--profile", "work").stderr
+    assert f"profiles.work.api_key still gives access to {fake.url}" in run("logout", "--profile", "work").stderr
 
 
 @pytest.mark.parametrize(
@@ -434,6 +437,7 @@ def test_a_key_that_cannot_be_deleted_leaves_the_login_as_it_was(
     result = run("logout", "--revoke-key", "--json", exit=code)
     assert result.error["code"] == error_code
     assert result.error["message"].startswith("cannot delete the virtual key")
+    assert result.error["remedy"] == "run it again later, or litellmctl logout --keep-key"
     assert len(fake.requests) == 1
     assert kept(home) == before
     assert run("token") == f"{MADE}\n"
@@ -453,7 +457,7 @@ def test_of_all_only_those_with_a_virtual_key_have_one_deleted(run: Run, fake: F
     sign_in(run, fake)
     fake.on("/key/delete", {"deleted_keys": [MADE]}, method="POST")
     result = run("logout", "--all", "--revoke-key")
-    assert result.stderr.count("--revoke-key is ignored: this login did not make a virtual key") == 1
+    assert result.stderr.count("--revoke-key is ignored: this login did not create a virtual key") == 1
     assert posted(fake) == [("/key/delete", f"Bearer {MADE}", {"keys": [MADE]})]
     assert secrets_in(home) == {}
 
@@ -471,7 +475,7 @@ def test_a_key_of_ones_own_is_not_deleted(run: Run, fake: FakeProxy) -> None:
     accept(fake)
     sign_in(run, fake)
     fake.requests.clear()
-    assert "--revoke-key is ignored: this login did not make a virtual key" in run("logout", "--revoke-key").stderr
+    assert "--revoke-key is ignored: this login did not create a virtual key" in run("logout", "--revoke-key").stderr
     assert fake.requests == []
 
 

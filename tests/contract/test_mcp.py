@@ -656,7 +656,7 @@ def test_no_header_for_mcp_servers_goes_anywhere_else(run: Run, proxy: FakeProxy
         ("github:token=$EMPTY", "EMPTY"),
         ("github:token=@no/such/file", "cannot read no/such/file: no such file"),
         ("github:token=$SPLIT", "control character"),
-        ("github:token=$ACCENT", "not ASCII"),
+        ("github:token=$ACCENT", "non-ASCII"),
         (f"github={SECRET}", "not SERVER:NAME=VALUE"),
         (f"token:{SECRET}", "not SERVER:NAME=VALUE"),
         (":token=$SPLIT", "not SERVER:NAME=VALUE"),

@@ -467,7 +467,7 @@ def test_whoever_cannot_be_told_is_refused_and_the_person_is_told_what_lets_them
         person.uses(SANDBOXED[kind][0])
     registers(offers(fake))
     result = run("login", "--sso", exit=4)
-    assert "by an unknown user (--callback-port PORT allows it)" in result.stderr
+    assert "from an unknown user (--callback-port PORT allows it)" in result.stderr
     assert person.pages[0].startswith("HTTP/1.0 403 ")
     assert "--callback-port" in person.pages[0]
     assert person.addresses[0].startswith("file:")
@@ -668,7 +668,7 @@ def test_a_login_goes_on_where_the_proxy_of_the_one_before_is_gone(
     second.on("/v1/models", {"data": [{"id": "gpt"}]}, times=None).models(row("gpt"), times=None)
     second.on("/key/info", {"info": {}}, times=None).on("/user/info", {}, times=None)
     result = run("login", "--with-token", "--base-url", second.url, stdin="sk-at-the-second-proxy")
-    assert "cannot revoke the sign-in at the proxy, where it will expire" in result.stderr
+    assert "cannot revoke the sign-in at the proxy, so it stays valid until it expires" in result.stderr
     assert run("token", "--json").json["base_url"] == second.url
 
 

@@ -240,7 +240,7 @@ PASSING: list[Any] = [
     pytest.param({"body": {**GRANT, "refresh_token": None}}, id="no refresh token"),
     pytest.param({"body": {**GRANT, "expires_in": "soon"}}, id="no expiry"),
     pytest.param({"body": {**GRANT, "access_token": f"{NEW}\nx-evil: 1"}}, id="line break"),
-    pytest.param({"body": {**GRANT, "access_token": f"{NEW}é"}}, id="not ASCII"),
+    pytest.param({"body": {**GRANT, "access_token": f"{NEW}é"}}, id="non-ASCII"),
     pytest.param({"raw": b""}, id="closed"),
 ]
 
@@ -355,7 +355,7 @@ def test_nothing_is_asked_of_the_proxy_where_the_answer_could_not_be_kept(
     assert failure["code"] == "file"
     assert failure["remedy"] == f"make {files.folder} writable"
     if broken is not cannot_lock:
-        why = "cannot refresh the token, because its file cannot be written: "
+        why = "cannot refresh the token, because the file cannot be written: "
         assert failure["message"].startswith(f"{why}{files.vault.path}: ")
     assert fake.requests == []
     assert files.secret.refresh_token == OLD_REFRESH
@@ -615,7 +615,7 @@ def test_a_login_that_was_replaced_before_the_renewal_is_not_renewed(
     if is_elsewhere:
         failure = run("token", "--json", exit=4).error
         assert failure["message"] == "the stored login of profile default was removed or replaced just now"
-        assert failure["remedy"] == "try again"
+        assert failure["remedy"] == "run it again"
     else:
         assert run("token") == "other\n"
     assert fake.requests == []

@@ -166,7 +166,7 @@ def test_another_user_who_reads_the_arguments_never_signs_us_in_as_somebody_else
     assert f"saw: {person.addresses[0]}" in seen
     if attempt % 2:
         assert "came back" not in seen
-        assert "refused a connection to this sign-in by another user of this machine" in said or attempt // 2 % 4
+        assert "refused a connection to this sign-in from another user of this machine" in said or attempt // 2 % 4
     else:
         assert "file: Permission denied" in seen
     assert query_of(person.links[0])["state"] not in seen
@@ -192,7 +192,7 @@ def test_another_user_who_knows_the_link_does_not_come_in(
             assert "This sign-in belongs to another user of this machine." in seen
     assert "Signed in" in waiting.get(RIGHT)  # the link that was printed, in whichever browser
     said = waiting.end(0)
-    assert said.count("refused a connection to this sign-in by another user of this machine") <= 1
+    assert said.count("refused a connection to this sign-in from another user of this machine") <= 1
     assert stored(home)["secret"]["token"] == TOKEN
     assert [one.form["code"] for one in fake.requests_for("/token")] == [CODE]
 

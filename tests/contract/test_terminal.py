@@ -136,7 +136,7 @@ def test_what_the_table_shows_is_a_field_and_json_has_the_real_names(run: Run, m
 
 def test_a_field_that_is_wrong_is_refused_before_anything_is_asked(run: Run, proxy: FakeProxy) -> None:
     error = run("models", "--fields", "id,cost.inptu", "--json", exit=2).error
-    assert error["message"] == '--fields: there is no field "cost.inptu". Did you mean "cost.input"?'
+    assert error["message"] == '--fields: unknown field "cost.inptu". Did you mean "cost.input"?'
     assert error["remedy"].startswith("use cost.input, cost.output, ")
     assert run("models", "--fields", "id.x", "--json", exit=2).error["code"] == "usage"
     assert proxy.requests == []

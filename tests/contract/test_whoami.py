@@ -36,7 +36,7 @@ from tests.logins import json_web_token
 FIELDS = [
     *("profile", "base_url", "signed_in", "kind", "source", "storage", "user_id", "user_email", "team_id"),
     *("team_alias", "role", "expires_at", "renewable", "models", "spend", "max_budget", "budget_reset_at"),
-    *("proxy_version", "shadowed", "budget_scope", "routes"),
+    *("proxy_version", "shadowed", "budget_scope", "routes", "key_alias"),
 ]
 VERSION = "/public/model_hub/info"
 OLD_VERSION = "/health/readiness"
@@ -117,6 +117,7 @@ def test_json_has_the_documented_keys_whatever_signs_in(
         "shadowed": [],
         "budget_scope": "key",
         "routes": None,
+        "key_alias": "mine",
     }
     assert result.stderr == ""
     assert run("auth", "status", "--json") == result
@@ -134,6 +135,7 @@ def test_a_person_reads_what_is_known_and_no_more(run: Run, fake: FakeProxy) -> 
         "proxy": fake.url,
         "signed in": "yes",
         "credential": "API key (stored login, in a file)",
+        "key": "mine",
         "user": "ada@example.com (u-1)",
         "team": "Analysts (t-1)",
         "role": "internal_user",
@@ -163,7 +165,7 @@ def test_what_the_proxy_does_not_tell_is_null(run: Run, fake: FakeProxy) -> None
     told = run("whoami", "--json").json
     assert {name for name, value in told.items() if value is None} == {
         *("user_id", "user_email", "team_id", "team_alias", "role", "expires_at", "spend", "max_budget"),
-        *("budget_reset_at", "proxy_version", "budget_scope", "routes"),
+        *("budget_reset_at", "proxy_version", "budget_scope", "routes", "key_alias"),
     }
 
 

@@ -60,7 +60,7 @@ def session(proxy: Proxy, folder: Path) -> list[str]:
     try:
         for command in SESSION:
             _, printed = shell.run(command)
-            lines += [f"$ {command}", *printed.rstrip("\n").split("\n")]
+            lines += [f"$ {command}", *printed.rstrip("\n").expandtabs().split("\n")]
     finally:
         shell.close()
     return lines

@@ -330,7 +330,7 @@ def test_a_key_for_mcp_only(user: User) -> None:
     findings = user.asks()
     assert {check for check, finding in findings.items() if not is_well(finding)} == {"discovery", "skills"}
     assert findings["credential"]["detail"].endswith("is accepted, for some routes only: mcp_routes")
-    assert findings["discovery"]["detail"] == "this key may not list models"
+    assert findings["discovery"]["detail"] == "this key is not allowed to list models"
     assert findings["mcp"]["status"] == "ok"
 
 

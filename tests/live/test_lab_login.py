@@ -276,7 +276,7 @@ def test_a_virtual_key_signs_in(run_process: Run, lab: Lab, vault: Vault, check:
     who = check(kind="api_key", user_id="one", user_email="one@example.com", team_id=None, models=1)
     assert 10 * 3600 - 120 < left(who) <= 10 * 3600
     # What a person brought along is not ours to delete.
-    assert "did not make a virtual key" in run_process("logout", "--revoke-key").stderr
+    assert "did not create a virtual key" in run_process("logout", "--revoke-key").stderr
     assert takes(lab, key)
     assert "secrets.json" not in vault.files()
 

@@ -29,7 +29,7 @@ AWAY = {"SSH_CONNECTION": "192.0.2.1 50000 192.0.2.2 22"}
 # After the program, whatever became of it: its exit code, and the terminal as the shell finds it.
 SHELL = 'trap : INT; "$@"; code=$?; stty -a; echo "exit=$code"'
 URL, WAY, KEY, TEAM, PASTED = "Proxy URL", "How do you want to sign in?", "API key or token", "Which team?", "Token"
-VIRTUAL = "Create a virtual key, which outlives this token?"
+VIRTUAL = "Create a virtual key that outlives this token?"
 
 
 @pytest.fixture(autouse=True)

@@ -85,8 +85,8 @@ def test_any_key_that_is_exported_is_taken() -> None:
         (f"{KEY} # mine", "contains spaces"),
         (f"Bearer {KEY} {KEY}", "contains spaces"),
         (f"{KEY}\n{KEY}", "contains a control character"),
-        (f"“{KEY}”", "character that is not ASCII"),
-        (f"\ufeff{KEY}", "character that is not ASCII"),
+        (f"“{KEY}”", "non-ASCII character"),
+        (f"\ufeff{KEY}", "non-ASCII character"),
     ],
 )
 def test_what_is_no_key_is_refused_and_not_shown(text: str, words: str) -> None:

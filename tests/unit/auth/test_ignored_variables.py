@@ -160,6 +160,10 @@ SENTENCES: dict[str, tuple[World, str]] = {
         World({"LITELLM_BASE_URL": B}, login=login),
         f'LITELLM_BASE_URL is ignored: {USED} (pass --base-url "$LITELLM_BASE_URL" to use that proxy)',
     ),
+    "what is not a URL": (
+        World({"LITELLM_BASE_URL": ":::"}, login=login),
+        f"LITELLM_BASE_URL is ignored: {USED} (unset LITELLM_BASE_URL if you do not need it)",
+    ),
     "another profile": (
         World(BASE, OWN, "work"),
         WORK.format(
@@ -184,7 +188,7 @@ SENTENCES: dict[str, tuple[World, str]] = {
     "headers": (
         World({"LITELLM_HEADERS": '{"x": "1"}'}, OWN, "work"),
         WORK.format(
-            "LITELLM_HEADERS is", "litellmctl config set profiles.work.headers.NAME VALUE sets one for the profile"
+            "LITELLM_HEADERS is", "litellmctl config set profiles.work.headers.NAME VALUE sets a header for the profile"
         ),
     ),
 }

@@ -189,10 +189,10 @@ def with_login(**fields: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("content", "place"),
     [
-        (b"", "line 1 column 1: "),
-        (b'{"version": 1,\n "logins": {,}}', "line 2 column 13: "),
-        (b'{"version": 1,\n "logins": {\n  "work": {"id": "5f', "line 3 column 18: "),
-        (b'{"version": 1}\n\n}', "line 3 column 1: "),
+        (b"", "line 1, column 1: "),
+        (b'{"version": 1,\n "logins": {,}}', "line 2, column 13: "),
+        (b'{"version": 1,\n "logins": {\n  "work": {"id": "5f', "line 3, column 18: "),
+        (b'{"version": 1}\n\n}', "line 3, column 1: "),
     ],
     ids=["empty", "two commas", "truncated", "more after the end"],
 )
@@ -278,7 +278,7 @@ def test_a_folder_in_place_of_the_file_is_exit_2(file: LoginFile) -> None:
     with pytest.raises(ConfigFailure) as failure:
         file.read()
     assert failure.value.message == f"cannot read {file.path}: is a directory"
-    assert failure.value.remedy == f"make {file.path} readable"
+    assert failure.value.remedy == f"move {file.path} away"
 
 
 def refusal_to_read(file: LoginFile, content: bytes) -> ConfigFailure:
@@ -318,7 +318,9 @@ def test_a_folder_in_place_of_the_file_stays_when_it_is_to_be_written(file: Logi
     (Path(file.path) / "inside").mkdir(parents=True)
     with pytest.raises(Failure) as failure:
         file.write(NOBODY)
-    check_unwritable(failure.value, file)
+    assert failure.value.message.startswith(f"cannot write {file.path}: ")
+    assert (failure.value.code, failure.value.exit_code) == ("file", ExitCode.ERROR)
+    assert failure.value.remedy == f"move {file.path} away"
     assert [path.name for path in Path(file.folder).iterdir()] == ["logins.json"]
 
 

@@ -588,11 +588,11 @@ def owned(monkeypatch: pytest.MonkeyPatch, *owners: Owner) -> None:
 @pytest.mark.parametrize(
     ("owner", "page", "said"),
     [
-        (Owner.ANOTHER, another_user(), "refused a connection to this sign-in by another user of this machine"),
+        (Owner.ANOTHER, another_user(), "refused a connection to this sign-in from another user of this machine"),
         (
             Owner.UNKNOWN,
             unknown_user(),
-            "refused a connection to this sign-in by an unknown user (--callback-port PORT allows it)",
+            "refused a connection to this sign-in from an unknown user (--callback-port PORT allows it)",
         ),
     ],
 )

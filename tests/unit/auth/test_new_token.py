@@ -68,7 +68,7 @@ def test_whatever_is_pasted_it_is_a_token_that_can_be_sent_or_exit_2(text: str) 
 
 EMPTY = ("the token is empty", "pass an API key, or a token copied from the proxy's pages")
 SEVERAL = ("the token has several lines or words", "pass the key or token alone, on one line")
-UNSENDABLE = ("the token contains a control character or a character that is not ASCII", "copy the key again")
+UNSENDABLE = ("the token contains a control character or a non-ASCII character", "copy the key again")
 
 
 @pytest.mark.parametrize(

@@ -234,7 +234,7 @@ REFUSED = {
     "--auth of no source": (
         World(BASE_PAIR, auth="evn"),
         UsageFailure,
-        'LITELLMCTL_AUTH is "evn", which is not a source of credentials. Did you mean "env"?',
+        'LITELLMCTL_AUTH is "evn", which is not a credential source. Did you mean "env"?',
     ),
     "a URL that is none": (
         World({"LITELLM_BASE_URL": "a.example", "LITELLM_API_KEY": "k"}),
@@ -339,7 +339,7 @@ ANSWERED = {
     ),
     "--auth of no source": (
         World(auth="evn"),
-        'LITELLMCTL_AUTH is "evn", which is not a source of credentials. Did you mean "env"?',
+        'LITELLMCTL_AUTH is "evn", which is not a credential source. Did you mean "env"?',
         "use one of stored, config, gcloud, helper, env, or unset LITELLMCTL_AUTH",
     ),
 }
@@ -488,7 +488,7 @@ def test_a_stored_login_is_not_looked_for_where_another_source_is_insisted_on(mo
 def test_headers_that_are_no_object_of_texts_are_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigFailure) as failure:
         World(BASE_PAIR | {"LITELLM_HEADERS": text}).resolve(monkeypatch)
-    assert failure.value.message == "LITELLM_HEADERS is not a JSON object of texts"
+    assert failure.value.message == "LITELLM_HEADERS is not a JSON object of strings"
     assert failure.value.remedy == """export LITELLM_HEADERS='{"x-team": "blue"}'"""
 
 
@@ -530,7 +530,7 @@ def test_a_key_that_cannot_stand_in_a_header_is_refused_at_its_source(
     monkeypatch.setattr("os.environ", {"LITELLM_BASE_URL": A, "LITELLM_PROXY_URL": B, name: f"-{key}-"})
     with pytest.raises(ConfigFailure) as failure:
         World().resolve(monkeypatch)
-    assert failure.value.message == f"{name} contains a control character or a character that is not ASCII"
+    assert failure.value.message == f"{name} contains a control character or a non-ASCII character"
     assert key not in str(failure.value.as_dict())
 
 

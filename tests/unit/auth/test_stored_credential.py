@@ -205,7 +205,7 @@ def test_nothing_is_asked_where_the_answer_could_not_be_kept(tmp_path: Path, sto
         stored.credential.secret()
     failure = caught.value
     assert failure.code == storage
-    assert failure.message == f"cannot refresh the token, because its {storage} cannot be written: it is full"
+    assert failure.message == f"cannot refresh the token, because the {storage} cannot be written: it is full"
     assert failure.remedy == remedy.format(folder=tmp_path)
     assert stored.asked == []
 
@@ -253,7 +253,7 @@ def test_a_login_that_was_ended_or_is_another_proxys_now_is_exit_4(
         AuthFailure, match=r"^the stored login of profile work was removed or replaced just now$"
     ) as caught:
         stored.credential.secret()
-    assert caught.value.remedy == "try again"
+    assert caught.value.remedy == "run it again"
     assert (stored.asked, stored.credential.identity()) == ([], "id")
 
 

@@ -275,9 +275,9 @@ def test_a_symbolic_link_is_followed_and_stays_also_when_the_last_secret_goes(fo
 
 WHOLE = json.dumps({"version": 1, "secrets": {"id-1": SECRET._asdict()}}, indent=1).encode()
 BAD_FILES = {
-    "empty": (b"", "not valid JSON: line 1 column 1: "),
-    "truncated": (WHOLE[: WHOLE.index(b"rt-")], "not valid JSON: line 9 column "),
-    "two commas": (b'{"version": 1,\n "secrets": {,}}', "not valid JSON: line 2 column 14: "),
+    "empty": (b"", "not valid JSON: line 1, column 1: "),
+    "truncated": (WHOLE[: WHOLE.index(b"rt-")], "not valid JSON: line 9, column "),
+    "two commas": (b'{"version": 1,\n "secrets": {,}}', "not valid JSON: line 2, column 14: "),
     "not UTF-8": (b'{"version": 1, "secrets": {"\xff": {}}}', "not valid JSON"),
     "too deep": (b"[" * 200_000, "not valid JSON"),
     "a number of 5000 digits": (b'{"version": ' + b"1" * 5000 + b"}", "not valid JSON"),
@@ -544,7 +544,7 @@ def test_a_keyring_that_does_not_keep_what_it_is_given_is_none(
 @each_keyring_operation
 @pytest.mark.parametrize(
     ("kind", "reason"),
-    [(fail.Keyring, "no backend works here"), (null.Keyring, "the null backend switches it off")],
+    [(fail.Keyring, "no backend works here"), (null.Keyring, "the null backend disables it")],
     ids=["fail", "null"],
 )
 def test_keyrings_stand_ins_where_there_is_none_are_none(

@@ -251,7 +251,7 @@ def test_refuses_what_is_no_json_and_says_where(text: str, rest: str | None) -> 
 
 @pytest.mark.parametrize("text", ["[]", '"a"', "1", "null"])
 def test_refuses_to_add_a_member_to_what_is_no_object(text: str) -> None:
-    with pytest.raises(NotJson, match="the whole is not an object"):
+    with pytest.raises(NotJson, match="the file is not an object"):
         with_value(text, ["a"], 1)
 
 

@@ -123,7 +123,7 @@ def test_nobody_is_named_where_the_system_does_not_tell(tmp_path: Path) -> None:
     with locked(file), pytest.raises(LockHeld) as failure, locked(file, seconds=0):  # in this process, not in another
         raise AssertionError("never inside")
     assert failure.value.message == f"another process holds the lock on {file}"
-    assert failure.value.remedy == "try again"
+    assert failure.value.remedy == "run it again"
 
 
 def test_a_file_of_the_users_that_a_lock_is_another_name_of_is_left_as_it_is(tmp_path: Path) -> None:

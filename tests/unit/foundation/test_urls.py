@@ -54,6 +54,8 @@ def test_texts_that_name_the_same_proxy_give_one_url(text: str, url: str) -> Non
         ("//llm.example.com", "has no scheme"),
         ("ftp://llm.example.com", "is not an http or https URL"),
         ("file:///etc/passwd", "is not an http or https URL"),
+        ("https://a..b", 'has an invalid host name: "a..b"'),
+        ("https://%00", 'has an invalid host name: "%00"'),
         ("https://", "has no host name"),
         ("https:///v1", "has no host name"),
         ("https://:443", "has no host name"),
@@ -281,3 +283,23 @@ def test_what_is_encoded_without_end_is_not_below() -> None:
 )
 def test_what_is_elsewhere_is_not_below(url: str) -> None:
     assert not is_below(url, "https://llm.example.com/team")
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("llm.example.com/x", "use https://llm.example.com/x"),
+        ("localhost:4000", "use https://localhost:4000"),
+        ("//llm.example.com", "use https://llm.example.com"),
+        ("[::1]:4000", "use https://[::1]:4000"),
+        ("b\u00fccher.example", "use https://b\u00fccher.example"),
+        ("user:secret@llm.example.com", "use https://llm.example.com"),
+        *((text, "use https://HOST") for text in (":::", "[::1", "javascript:alert(1)", "$URL", "/", "%00", "a..b")),
+    ],
+)
+def test_the_remedy_for_a_missing_scheme_is_a_url_that_is_taken(text: str, remedy: str) -> None:
+    with pytest.raises(UsageFailure) as failure:
+        normalize(text)
+    assert "has no scheme" in failure.value.message
+    assert failure.value.remedy == remedy
+    normalize(remedy.removeprefix("use "))

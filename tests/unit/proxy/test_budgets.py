@@ -65,4 +65,4 @@ def test_a_spent_budget_has_the_exit_code_of_its_status(status: int, code: str, 
 @pytest.mark.parametrize("words", ["Rate limit exceeded", "the budget", "soft budget", "", "context length exceeded"])
 def test_other_limits_are_no_budgets(words: str) -> None:
     body = json.dumps({"error": {"message": words, "type": "throttling_error"}}).encode()
-    assert failure_of(429, body, url="https://p", path="/x", headers={}).remedy == "try again later"
+    assert failure_of(429, body, url="https://p", path="/x", headers={}).remedy == "run it again later"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellmctl.proxy.json_stream import Malformed, rows
+from litellmctl.proxy.json_stream import MAX_ROWS, Malformed, TooManyRows, rows
 
 TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=12)
 VALUES = st.recursive(
@@ -141,3 +141,11 @@ def test_a_row_is_there_before_the_rest_of_the_body_is() -> None:
     assert taken == [0]
     assert list(elements) == [{"n": number} for number in range(1, 5)]
     assert taken == [0, 1, 2, 3, 4]
+
+
+def test_too_many_rows_are_not_taken_for_a_malformed_body() -> None:
+    body = b"[" + b"1," * MAX_ROWS + b"1]"
+    with pytest.raises(TooManyRows):
+        for _ in rows([body]):
+            pass
+    assert sum(1 for _ in rows([b"[" + b"1," * (MAX_ROWS - 1) + b"1]"])) == MAX_ROWS

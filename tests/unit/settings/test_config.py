@@ -103,20 +103,23 @@ BROKEN = [
     ('[profiles.a]\nbase_ulr = ""', ': unknown setting "profiles.a.base_ulr". Did you mean "base_url"?'),
     ("[profiles.a]\nzzz = 1", ': unknown setting "profiles.a.zzz"'),
     ("[profile.a]\nmcp = true", ': unknown setting "profile"'),
-    ("default_profile = 1", ": default_profile is not a text"),
-    ("[profiles.a]\nbase_url = 1", ": profiles.a.base_url is not a text"),
-    ("[profiles.a]\napi_key = ['sk']", ": profiles.a.api_key is not a text"),
+    ("default_profile = 1", ": default_profile is not a string"),
+    ("[profiles.a]\nbase_url = 1", ": profiles.a.base_url is not a string"),
+    ("[profiles.a]\napi_key = ['sk']", ": profiles.a.api_key is not a string"),
     ("[profiles.a]\nmcp = 1", ": profiles.a.mcp is not a boolean (true or false)"),
     ('[profiles.a]\ngcloud = "true"', ": profiles.a.gcloud is not a boolean (true or false)"),
     ('[profiles.a]\nheaders = "x"', ": profiles.a.headers is not a table"),
-    ("[profiles.a]\nheaders = { x = 1 }", ': profiles.a.headers: "x" is not a valid header with a text as its value'),
+    ("[profiles.a]\nheaders = { x = 1 }", ': profiles.a.headers: "x" is not a valid header with a string as its value'),
     (
         '[profiles.a]\nheaders = { "a b" = "1" }',
-        ': profiles.a.headers: "a b" is not a valid header with a text as its value',
+        ': profiles.a.headers: "a b" is not a valid header with a string as its value',
     ),
-    ('[profiles.a]\nheaders = { "" = "1" }', ': profiles.a.headers: "" is not a valid header with a text as its value'),
+    (
+        '[profiles.a]\nheaders = { "" = "1" }',
+        ': profiles.a.headers: "" is not a valid header with a string as its value',
+    ),
     ('[profiles.a]\nkey_header = "x key"', ': profiles.a.key_header: "x key" is not a valid header name'),
-    ("[profiles.a]\nkey_header = 1", ": profiles.a.key_header is not a text"),
+    ("[profiles.a]\nkey_header = 1", ": profiles.a.key_header is not a string"),
     ("profiles = 1", ": profiles is not a table of tables"),
     ("[profiles]\nmcp = true", ": profiles is not a table of tables"),
     ('[profiles."a b"]', ': "a b" is not a valid profile name'),
@@ -147,8 +150,9 @@ def test_a_file_that_is_not_right_is_refused_by_place_and_left_untouched(
 
 def test_a_folder_in_place_of_the_file_is_refused(path: Path) -> None:
     path.mkdir(parents=True)
-    with pytest.raises(ConfigFailure, match="is a directory"):
+    with pytest.raises(ConfigFailure, match="is a directory") as failure:
         _ = Config(path).table
+    assert failure.value.remedy == f"move {path} away"
 
 
 def test_a_bad_url_is_refused_by_the_name_of_its_setting(path: Path) -> None:

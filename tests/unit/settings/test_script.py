@@ -17,8 +17,8 @@ FAULTS = {
     "env and CRLF": (b"#!/usr/bin/env sh\r\necho sk-a\r\n", "has Windows line endings", "with Unix line endings (LF)"),
     "sh and CRLF": (b"#!/bin/sh\r\necho sk-a\r\n", "has Windows line endings", "with Unix line endings (LF)"),
     "sh -e and CRLF": (b"#!/bin/sh -e\r\necho sk-a\r\n", "has Windows line endings", "with Unix line endings (LF)"),
-    "no interpreter": (b"#!/nowhere/sh\necho sk-a\n", "names /nowhere/sh in its first line", "fix the first line"),
-    "an empty one": (b"#!\necho sk-a\n", "does not exist", "fix the first line"),
+    "no interpreter": (b"#!/nowhere/sh\necho sk-a\n", "needs /nowhere/sh, which does not exist", "fix the first line"),
+    "an empty one": (b"#!\necho sk-a\n", "names no interpreter", "fix the first line"),
     "no first line": (b"echo sk-a\n", "does not begin with #!", "with #!/bin/sh"),
     "a byte order mark": (b"\xef\xbb\xbf#!/bin/sh\necho sk-a\n", "byte order mark", "without a byte order mark"),
 }

@@ -130,7 +130,7 @@ def test_only_an_archive_has_a_digest(text: str) -> None:
 def test_what_is_no_repository_of_github(text: str) -> None:
     failure = refused(text)
     assert failure.message.endswith(" is not OWNER/REPO[@REF]")
-    assert failure.remedy == "--source github:acme/skills@v1"
+    assert failure.remedy == "write it as --source github:acme/skills@v1"
 
 
 @pytest.mark.parametrize("text", ["github:../..", "github:./.", "github:acme/..", "github:../skills"])
@@ -162,7 +162,7 @@ def test_a_repository_is_not_another_path(text: str) -> None:
 def test_what_is_no_path_in_a_repository(path: str) -> None:
     failure = refused(f"git+https://git.example.com/a.git#{path}")
     assert failure.message.endswith(': "#" must be followed by a path in the repository')
-    assert failure.remedy == "--source git+https://git.example.com/team/skills.git#skills/review"
+    assert failure.remedy == "write it as --source git+https://git.example.com/team/skills.git#skills/review"
 
 
 def test_a_path_is_needed_where_one_folder_is_meant() -> None:

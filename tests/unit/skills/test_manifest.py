@@ -240,7 +240,7 @@ def test_a_file_without_front_matter(data: bytes) -> None:
     [b"---", b"---\n", b"---\nname: a", b"---\nname: a\n ---\n", b"---\nname: a\n----\n", b"---\nname: a\n---x\n"],
 )
 def test_front_matter_without_an_end(data: bytes) -> None:
-    assert refused(data) == "review/SKILL.md has front matter without an end"
+    assert refused(data) == 'review/SKILL.md has front matter without a closing "---"'
 
 
 def test_what_is_missing_is_shown_by_an_example() -> None:
@@ -305,7 +305,7 @@ def test_names_that_are_odd_are_names() -> None:
 
 @pytest.mark.parametrize("written", ["[a]", "{a: b}", "\n  - a", "&x [*x]"])
 def test_a_description_that_is_no_text(written: str) -> None:
-    assert refused(f"name: a\ndescription: {written}") == "review/SKILL.md: the description is not a text"
+    assert refused(f"name: a\ndescription: {written}") == "review/SKILL.md: the description is not a string"
 
 
 def test_half_a_character_in_a_description() -> None:

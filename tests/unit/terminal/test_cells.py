@@ -82,3 +82,8 @@ def test_folded_rows_fit_and_lose_nothing(text: str, cells: int) -> None:
     assert all(wcwidth.width(row.rstrip()) <= cells for row in rows[1:])
     assert wcwidth.width(rows[0].rstrip()) <= cells - 7
     assert "".join("".join(rows).split()) == "".join(text.split())
+
+
+def test_invisible_characters_are_folded_as_the_escapes_that_are_shown() -> None:
+    assert folded("gpt\u200b-4o is gone", 12) == "gpt\\u200b-4o\n  is gone"
+    assert folded("a\u202eb", 80) == "a\\u202eb"

@@ -179,6 +179,18 @@ def test_what_is_pasted_is_never_broken(remedy: str) -> None:
     assert remedy in talk.labelled("✓ checked ", remedy)
 
 
+def test_a_command_at_the_end_of_a_note_stays_whole_and_escapes_are_folded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    talk = Talk(terminal=True)
+    command = "litellmctl api /key/delete -F 'key_aliases=[\"a b\"]'"
+    talk.note(f"Kept the virtual key. To delete it, sign in there again and run: {command}")
+    talk.note("two \u200b\u200b\u200b\u200b\u200b\u200b " + "word " * 5)
+    lines = talk.err.text.splitlines()
+    assert f"  {command}" in lines
+    assert max(map(len, lines)) <= 60
+    assert "\\u200b" in talk.err.text
+
+
 def test_a_check_folds_behind_its_name_and_reads_like_nothing_else_of_ours() -> None:
     talk = Talk(terminal=True)
     lines = talk.labelled("✓ configuration    ", "a path and more of it " * 8).split("\n")
@@ -306,7 +318,8 @@ def test_each_stream_has_its_own_colour() -> None:
 def test_a_question_is_answered_no_unless_it_is_yes(answer: str, agreed: bool) -> None:
     talk = Talk(answer, terminal=True)
     assert talk.confirm('Delete "a\x1b"?', flag="--yes") is agreed
-    assert (talk.err.text, talk.out.text) == ('Delete "a"? [y/N] ', "")
+    # Where the input ended, what is said next begins a line.
+    assert (talk.err.text, talk.out.text) == ('Delete "a"? [y/N] ' + ("" if answer else "\n"), "")
 
 
 def test_where_no_question_can_be_asked_the_flag_is_named() -> None:

@@ -69,7 +69,7 @@ def test_chosen_fields_may_be_deep_or_a_column_that_shows_no_field(kind: str) ->
     assert printed(data, kind, chosen=["can", "cost.input", "schema.a"]) == expected[kind]
 
 
-@pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+1", "-1", "@cf/meta/llama", "-"])
+@pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+1", "-1", "@cf/meta/llama", "-", "\uff1dSUM(A1)", "\uff20x"])
 def test_no_name_is_a_formula_in_a_spreadsheet(name: str) -> None:
     row = {"id": name, "n": -1, "f": -0.5, "list": [name]}
     assert "".join(render(Listing([row]), Layout("csv", fields=list(row)))) == f"id,n,f,list\n'{name},-1,-0.5,'{name}\n"

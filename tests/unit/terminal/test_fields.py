@@ -44,17 +44,17 @@ def test_a_word_names_a_field_or_the_header_of_its_column(word: str, field: str)
 @pytest.mark.parametrize(
     ("word", "message", "remedy"),
     [
-        ("cost.inptu", 'there is no field "cost.inptu". Did you mean "cost.input"?', "use cost.input, cost.output"),
+        ("cost.inptu", 'unknown field "cost.inptu". Did you mean "cost.input"?', "use cost.input, cost.output"),
         (
             "contxt",
-            'there is no field "contxt". Did you mean "context"?',
+            'unknown field "contxt". Did you mean "context"?',
             "use id, context_window, output, cost, schema",
         ),
-        ("idd", 'there is no field "idd". Did you mean "id"?', "use id, context_window, output, cost, schema"),
-        ("id.x", 'there is no field "id.x". Did you mean "id"?', "use id, context_window, output, cost, schema"),
-        ("cost.input.x", 'there is no field "cost.input.x". Did you mean "cost.input"?', "use cost.input, cost.output"),
-        ("zzz.x", 'there is no field "zzz.x"', "use id, context_window, output, cost, schema"),
-        ("", 'there is no field ""', "use id, context_window, output, cost, schema"),
+        ("idd", 'unknown field "idd". Did you mean "id"?', "use id, context_window, output, cost, schema"),
+        ("id.x", 'unknown field "id.x". Did you mean "id"?', "use id, context_window, output, cost, schema"),
+        ("cost.input.x", 'unknown field "cost.input.x". Did you mean "cost.input"?', "use cost.input, cost.output"),
+        ("zzz.x", 'unknown field "zzz.x"', "use id, context_window, output, cost, schema"),
+        ("", 'unknown field ""', "use id, context_window, output, cost, schema"),
     ],
 )
 def test_a_wrong_word_is_refused_with_the_right_ones(word: str, message: str, remedy: str) -> None:

@@ -161,6 +161,31 @@ def test_a_name_does_not_read_like_an_error_of_ours(name: str) -> None:
     assert lines[1].startswith(f'"{name}"')
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Hidden to fit: TAKES (choose columns with --fields)",
+        "12 more (raise --limit)",
+        "ok  config  fine",
+        "No models match.",
+    ],
+)
+def test_a_name_alone_on_its_line_does_not_read_like_a_note_of_ours(name: str) -> None:
+    rows = [{**ROWS[0], "id": name}, {**ROWS[0], "id": "a plain"}]
+    assert shown(rows, 80, COLUMNS[:1])[0] == ["ID", f'"{name}"', "a plain"]
+    lines, _ = shown([{**ROWS[0], "id": name}], 24)
+    assert lines[1].startswith('"')
+    assert max(map(len, lines)) <= 24
+    assert shown(rows, 100)[0][1].startswith(name)  # its row has other cells
+
+
+def test_a_name_that_is_cut_in_any_case_hides_no_column_of_the_other_rows() -> None:
+    lines, notes = shown([*ROWS, {**ROWS[0], "id": "x" * 500}], 60)
+    assert lines[:3] == shown(ROWS, 60)[0]
+    assert lines[3] == "x" * 59 + "…"
+    assert notes == "Names that end in … are cut to fit (-o tsv prints them whole)"
+
+
 def test_a_table_of_ascii_needs_no_tables_of_unicode(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "wcwidth", None)
     rows = [{**ROWS[0], "id": f"model-{number}", "about": "größe …"} for number in range(1000)]

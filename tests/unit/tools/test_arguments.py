@@ -219,7 +219,7 @@ def test_an_item_without_an_equals_sign_is_refused(text: str) -> None:
         parse_item(text, unread)
     assert caught.value.exit_code == ExitCode.USAGE
     assert caught.value.message == f'"{text[:40]}" is not an argument: it has no ='
-    assert caught.value.remedy == "write NAME=VALUE, or NAME:=JSON for anything but text"
+    assert caught.value.remedy == "write each argument as NAME=VALUE"
 
 
 @pytest.mark.parametrize("text", ["=", "=sk-secret", ":=", ":=sk-secret", ":=[1]", "=@x", "=-"])
@@ -261,7 +261,7 @@ def test_no_error_repeats_what_was_to_be_json(text: str) -> None:
 
 
 def test_where_json_ends_being_json_is_told() -> None:
-    with pytest.raises(UsageFailure, match=r"^a is not valid JSON: line 2 column 3: Expecting value") as caught:
+    with pytest.raises(UsageFailure, match=r"^a is not valid JSON: line 2, column 3: Expecting value") as caught:
         parse_json("[1,\n  x]", named="a")
     assert caught.value.remedy == "quote it for your shell: NAME:='[1, 2]'"
 
@@ -271,7 +271,7 @@ def test_arguments_that_are_no_object_are_refused(text: str) -> None:
     with pytest.raises(UsageFailure, match=r"^--args is not a JSON object$") as caught:
         parse_object(text, named="--args")
     assert caught.value.remedy == """write it as '{"name": "value"}'"""
-    with pytest.raises(UsageFailure, match=r"^--args is not valid JSON: line 1 column 1"):
+    with pytest.raises(UsageFailure, match=r"^--args is not valid JSON: line 1, column 1"):
         parse_object("x", named="--args")
 
 
@@ -894,3 +894,17 @@ def test_an_example_goes_four_objects_or_arrays_deep() -> None:
     endless = {"type": "array", "items": {"$ref": "#/$defs/A"}}
     schema = Schema({"type": "object", "properties": {"p": endless}, "required": ["p"], "$defs": {"A": endless}})
     assert shlex.split(example_line(schema, "s/t"))[4:] == ["p:=[[[[[]]]]]"]
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ('{"value": 1}', "pass JSON as --args JSON"),
+        ("celsius", "write each argument as NAME=VALUE"),
+        ("5", "write each argument as NAME=VALUE"),
+    ],
+)
+def test_what_is_no_argument_gets_the_remedy_that_helps(text: str, remedy: str) -> None:
+    with pytest.raises(UsageFailure) as caught:
+        parse_item(text, lambda _: "")
+    assert caught.value.remedy == remedy

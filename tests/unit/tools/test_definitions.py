@@ -301,9 +301,9 @@ def test_a_parameter_whose_name_anthropic_refuses_is_left_out_with_a_note() -> N
     (made,) = definitions(known, "anthropic", notes.append)
     assert (made["name"], list(made["input_schema"]["properties"])) == ("mcp_github_one", ["a.b-c_D", "x" * 64])
     assert notes[0].startswith(
-        "skipped parameters of github/one with names that Anthropic refuses: $filter, user name, "
+        "Skipped parameters of github/one with names that Anthropic refuses: $filter, user name, "
     )
-    assert notes[1:] == ['skipped github/two: Anthropic refuses the parameter name "$filter"']
+    assert notes[1:] == ['Skipped github/two: Anthropic refuses the parameter name "$filter"']
     assert [list(one["function"]["parameters"]["properties"]) for one in definitions(known, "openai")] == [
         list(fields)
     ] * 2
