@@ -960,7 +960,7 @@ def test_the_table_of_skills_fits_the_terminal(run: Run, proxy: FakeProxy) -> No
         result = run("skills", "list", "--all", "-o", "table", COLUMNS=str(columns))
         assert [line for line in result.splitlines() if width(line) > columns] == []
         assert "disabled" in result
-    assert "Hidden to fit: STORE, VERSION, SOURCE" in run("skills", "list", "-o", "table", COLUMNS="40").stderr
+    assert "Hidden to fit: SOURCE (" in run("skills", "list", "-o", "table", COLUMNS="40").stderr
 
 
 def test_a_state_is_a_word_with_a_colour(run: Run, proxy: FakeProxy) -> None:
