@@ -135,6 +135,13 @@ def _cached(*arguments: str) -> Callable[[Benchmark, Stage], Iterator[Result]]:
     return run
 
 
+def _cached_table(benchmark: Benchmark, stage: Stage) -> Iterator[Result]:
+    ours = _warm(stage, "models", "-o", "table")
+    # As on a terminal: fitted and coloured.
+    ours = ours._replace(environment={**ours.environment, "COLUMNS": "100", "FORCE_COLOR": "1"})
+    yield from benchmark.compared(stage, ours.run, stage.python("import click").run)
+
+
 def _warm(stage: Stage, *arguments: str) -> Program:
     """Return litellmctl over a cache of a thousand models. Their proxy is gone, so that only the cache can answer."""
     with proxy.running(_CACHED_MODELS) as url:
@@ -226,6 +233,7 @@ BENCHMARKS = (
     Benchmark("token", "token from the file store : import click", 1.5, _token),
     Benchmark("cached-json", "models --json, 1,000 cached models : import click", 1.7, _cached("models", "--json")),
     Benchmark("cached-tsv", "models, 1,000 cached models, as TSV : import click", None, _cached("models")),
+    Benchmark("cached-table", "models, 1,000 cached models, as a table : import click", 1.9, _cached_table),
     Benchmark("completion", "a TAB at models show, 1,000 cached models : import click", 1.6, _completion),
     Benchmark("prompt-section", "prompt-section, 20 cached skills : import click", 1.7, _prompt_section),
     Benchmark(
