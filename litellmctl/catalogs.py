@@ -253,7 +253,7 @@ class Catalogs:
         profile = self._connection.profile
         if not profile.get(setting):
             named = profile.named(setting)
-            raise ConfigFailure(f"{what} are switched off: {named} is false", remedy=f"litellmctl config unset {named}")
+            raise ConfigFailure(f"{what} are disabled: {named} is false", remedy=f"litellmctl config unset {named}")
 
     def _discovery_step(self, text: str) -> None:
         if environment.flag("LITELLM_VERBOSE_DISCOVERY"):

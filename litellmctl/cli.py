@@ -31,7 +31,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "mcp": "Find and call MCP tools behind the proxy.",
     },
     "Skills": {
-        "skills": "List, add and remove skills on the proxy.",
+        "skills": "List, create and delete skills on the proxy.",
         "prompt-section": "Print the enabled skills for a system prompt.",
     },
     "Settings": {

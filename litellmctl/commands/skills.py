@@ -70,7 +70,7 @@ COLUMNS = (
 
 @group("skills")
 def skills() -> None:
-    """List, add and remove skills on the proxy.
+    """List, create and delete skills on the proxy.
 
     The proxy has two stores: agents fetch the skills in the Skill Hub (hub) from git or an archive; the Skills API
     (api) stores the files itself. If several skills have the same name, use the ID.

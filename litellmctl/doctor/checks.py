@@ -217,7 +217,7 @@ class Checks:
         from litellmctl.proxy.discovery import discover
 
         if self._app.catalogs.discovery_seconds == 0:
-            return Finding(SKIP, "switched off (LITELLM_DISCOVERY_TIMEOUT_MS=0)")
+            return Finding(SKIP, "disabled (LITELLM_DISCOVERY_TIMEOUT_MS=0)")
         if self._is_limited:
             return Finding(SKIP, "this key is not allowed to list models")
         steps: list[str] = []
@@ -243,7 +243,7 @@ class Checks:
         from litellmctl.tools.tool import read_offer
 
         if not self._app.catalogs.uses_mcp:
-            return Finding(SKIP, f"switched off ({self._app.profile.named('mcp')} is false)")
+            return Finding(SKIP, f"disabled ({self._app.profile.named('mcp')} is false)")
         try:
             client = self._app.catalogs.mcp_client()
             limit = self._app.options.timeout or 3 * SECONDS
@@ -263,7 +263,7 @@ class Checks:
         from litellmctl.skills.skill import STORE_NAMES, STORES
 
         if not self._app.profile.get("skills"):
-            return Finding(SKIP, f"switched off ({self._app.profile.named('skills')} is false)")
+            return Finding(SKIP, f"disabled ({self._app.profile.named('skills')} is false)")
         try:
             found = self._app.catalogs.skills(self._seconds).listed()
         except Failure as failure:

@@ -89,7 +89,7 @@ def _words(command: str, named: str) -> list[str]:
 
     if _needs_shell(command):
         raise ConfigFailure(
-            f"{named} uses shell syntax, but runs without a shell: {command}", remedy="use `!sh -c '...'`"
+            f"{named} uses shell syntax, but runs without a shell: {command}", remedy="""use "!sh -c '...'" instead"""
         )
     try:
         words = shlex.split(command, posix=sys.platform != "win32")

@@ -367,11 +367,11 @@ def _except(keyword: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 def _unknown(names: list[str], known: dict[str, Any]) -> list[Problem]:
     """Return the problems with names that are not among the known ones."""
-    expected = f"is unknown (expected {listed(known)})" if known else "is unknown"
+    expected = f"is not a parameter (expected {listed(known)})" if known else "is not a parameter"
     found = []
     for number, name in enumerate(names):
         near = nearest(name, known) if number < _MAX_SUGGESTIONS else None
-        found.append(Problem(name, f'is unknown (did you mean "{near}"?)' if near else expected))
+        found.append(Problem(name, f'is not a parameter (did you mean "{near}"?)' if near else expected))
     return found
 
 

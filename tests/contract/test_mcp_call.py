@@ -396,7 +396,7 @@ def test_everything_that_is_wrong_is_said_at_once_and_nothing_sent(run: Run, too
     assert sorted(message.removeprefix("Error: ").split("; ")) == [
         "precise is not a boolean (true or false)",
         'unit is not one of "celsius", "fahrenheit"',
-        'valeu is unknown (did you mean "value"?)',
+        'valeu is not a parameter (did you mean "value"?)',
         "value is required (number)",
     ]
     assert remedy == "Try:   litellmctl mcp show lab/convert"

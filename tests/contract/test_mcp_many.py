@@ -284,7 +284,7 @@ def test_all_bad_lines_are_named_or_counted(run: Run, server: ToolServer) -> Non
     told = run("mcp", "call", "echo", "--jsonl", "-", "--json", exit=2, stdin=text).error
     assert told["message"] == (
         "line 1: n is not an integer; line 3: not valid JSON: column 1: Expecting value; "
-        "line 4: n is required (integer); m is unknown (expected n, t, any); no call was made"
+        "line 4: n is required (integer); m is not a parameter (expected n, t, any); no call was made"
     )
     assert told["remedy"] == "litellmctl mcp show lab/echo"
     many = run("mcp", "call", "echo", "--jsonl", "-", "--json", exit=2, stdin=lines(*["7"] * 10_000)).error

@@ -810,7 +810,7 @@ def test_skills_that_are_switched_off(run: Run, proxy: FakeProxy) -> None:
         result = run("prompt-section", *options, exit=2)
         assert result == ""
         named = "profiles.default.skills"
-        assert re.search(rf"Error: skills are switched off: .*{named} is false", result.stderr)
+        assert re.search(rf"Error: skills are disabled: .*{named} is false", result.stderr)
         assert f"litellmctl config unset {named}" in result.stderr
     assert len(proxy.requests) == 2
     run("config", "unset", "skills")

@@ -719,7 +719,7 @@ def test_skills_that_are_switched_off_are_exit_2(run: Run, proxy: FakeProxy) -> 
     for command in EVERY_COMMAND:
         result = run("skills", *command, "--json", exit=2, stdin=SKILL)
         assert (result, result.error["code"]) == ("", "config")
-        assert result.error["message"] == "skills are switched off: profiles.default.skills is false"
+        assert result.error["message"] == "skills are disabled: profiles.default.skills is false"
         assert result.error["remedy"] == "litellmctl config unset profiles.default.skills"
     assert proxy.requests == []
     run("config", "unset", "profiles.default.skills")

@@ -90,7 +90,7 @@ class User:
 
 
 def is_well(finding: dict[str, Any]) -> bool:
-    return bool(finding["status"] == "ok" or finding["detail"].startswith("switched off"))
+    return bool(finding["status"] == "ok" or finding["detail"].startswith("disabled"))
 
 
 @pytest.fixture

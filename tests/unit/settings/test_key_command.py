@@ -102,7 +102,7 @@ def test_a_key_of_64_kib_is_the_longest() -> None:
 def test_shell_syntax_is_refused_with_the_way_to_get_a_shell(text: str) -> None:
     failure = refused(text)
     assert failure.message == f"profiles.work.api_key uses shell syntax, but runs without a shell: {text}"
-    assert failure.remedy == "use `!sh -c '...'`"
+    assert failure.remedy == """use "!sh -c '...'" instead"""
 
 
 def test_a_quote_that_is_not_closed_is_refused() -> None:

@@ -668,7 +668,7 @@ def test_all_that_is_wrong_is_told_in_one_line_and_no_value() -> None:
     failure = caught.value
     assert failure.exit_code == ExitCode.USAGE
     assert failure.message == (
-        'title is required (string); titel is unknown (did you mean "title"?); limit is not an integer'
+        'title is required (string); titel is not a parameter (did you mean "title"?); limit is not an integer'
     )
     assert failure.remedy == "litellmctl mcp show 'git hub/list'"
 

@@ -242,14 +242,14 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
     )
     assert sorted(found) == [
         ("code", 'is not valid: the value does not match "^[A-Z]+$"'),
-        ("frobnicate", "is unknown (expected title, repo, state, limit, code, person, labels)"),
+        ("frobnicate", "is not a parameter (expected title, repo, state, limit, code, person, labels)"),
         ("labels.1", "is not a string"),
         ("limit", "is not valid: the value is less than the minimum of 1"),
         ("person.age", "is not an integer"),
         ("person.name", "is required"),
         ("repo", "is required (string or null)"),
         ("state", 'is not one of "open", "closed"'),
-        ("titel", 'is unknown (did you mean "title"?)'),
+        ("titel", 'is not a parameter (did you mean "title"?)'),
         ("title", "is required (string)"),
     ]
 
@@ -354,8 +354,8 @@ def test_what_is_wrong_inside_an_object_is_told_by_its_path(wrap: Any) -> None:
 def test_an_unknown_field_inside_an_object_is_told_with_the_nearest() -> None:
     schema = object_of(person={**PERSON, "additionalProperties": False}, empty={"additionalProperties": False})
     assert problems(schema, person={"name": "Ada", "age": 36, "agee": 1, "zip": 2}, empty={"x": 1}) == [
-        ("person.agee", 'is unknown (did you mean "age"?)'),
-        ("person.zip", "is unknown (expected name, age)"),
+        ("person.agee", 'is not a parameter (did you mean "age"?)'),
+        ("person.zip", "is not a parameter (expected name, age)"),
         ("empty", "has fields, but takes none"),
     ]
     assert problems(object_of(a=object_of(b={"additionalProperties": False})), a={"b": {"x": 1}}) == [
@@ -424,11 +424,11 @@ def test_what_is_required_beside_something_is_missed(schema: Any, missing: str) 
 
 def test_what_is_missing_or_unknown_is_told_once() -> None:
     schema = {**object_of(["a", "a"], a={"type": "integer"}), "additionalProperties": False}
-    assert problems(schema, b=1) == [("a", "is required (integer)"), ("b", "is unknown (expected a)")]
+    assert problems(schema, b=1) == [("a", "is required (integer)"), ("b", "is not a parameter (expected a)")]
 
 
 def test_names_of_parameters_that_takes_none() -> None:
-    assert problems({"type": "object", "properties": {}}, b=1) == [("b", "is unknown")]
+    assert problems({"type": "object", "properties": {}}, b=1) == [("b", "is not a parameter")]
 
 
 def test_of_a_long_enumeration_the_first_are_told() -> None:
@@ -575,7 +575,7 @@ def test_what_is_missing_and_unknown_is_told_whatever_else_cannot_be_checked() -
     ):
         assert problems(object_of(["b"], a=a, b={"type": "integer"}), c="x", a="y") == [
             ("b", "is required (integer)"),
-            ("c", "is unknown (expected a, b)"),
+            ("c", "is not a parameter (expected a, b)"),
         ]
 
 
