@@ -34,7 +34,7 @@ READS: list[tuple[str, ...]] = [
 ]
 WRITES: list[tuple[str, ...]] = [
     ("config", "set", "profiles.work.mcp", "false"),
-    ("config", "unset", "profiles.work.base_url"),
+    ("config", "unset", "default_profile"),
     ("login", "--with-token", "--base-url", "{url}"),
     ("login", "--with-token", "--profile", "fresh", "--base-url", "{url}"),
     ("logout",),
@@ -83,7 +83,7 @@ def test_a_token_that_is_about_to_end_serves_where_the_new_one_cannot_be_kept(ho
     disk.remount("ro")
     done = home.run("token")
     assert done.stdout.startswith("litellm_login_first")
-    assert "Warning: the token was not renewed" in done.stderr
+    assert "Warning: cannot refresh the token, which has not expired yet" in done.stderr
     assert refresh not in home.server.rotated
 
 

@@ -152,7 +152,7 @@ def test_who_waits_for_a_process_that_was_stopped_knows_which_and_can_give_up(
                 process.wait(SECONDS)
             else:
                 assert told.startswith("Waiting for up to a minute: ")
-                assert told.endswith(" (Ctrl-C gives up)\n")
+                assert told.endswith(" (Ctrl-C cancels)\n")
                 _ended(process, signal.SIGINT)
         assert f"process {other.pid} is stopped and holds the lock on {home.config / lock}" in told
         other.kill()

@@ -15,13 +15,14 @@ import wcwidth
 from hypothesis import strategies as st
 
 from litellmctl.errors import ERROR_CODES, Failure
-from litellmctl.foundation.ignorable import without_hidden, without_ignorable
+from litellmctl.foundation.ignorable import with_hidden, without_hidden, without_ignorable
 from litellmctl.foundation.sentences import listed, sentence
 from litellmctl.foundation.text import MAX_WORDS, clean, clean_text, cut, indented_json, short
 from litellmctl.terminal.cells import folded
 from litellmctl.terminal.console import Console
 from litellmctl.terminal.quotation import quoted
 from litellmctl.terminal.render import FORMATS, Column, Layout, Listing, Record, render
+from litellmctl.terminal.streams import escaped
 from tests.effort import less_than
 from tests.fuzz.strategies import fuzz, loose_values, mostly, texts, values
 
@@ -240,9 +241,9 @@ def test_a_table_fits_any_terminal_and_keeps_every_row(rows: list[tuple[str, str
 def test_folding_loses_nothing_and_a_row_is_too_long_only_for_one_word(text: str, columns: int, first: int) -> None:
     said = sentence(text)
     rows = folded(said, columns, first=first, indent=first).split("\n")
-    assert "".join("".join(rows).split()) == "".join(said.split())
+    assert "".join("".join(rows).split()) == "".join(with_hidden(said, escaped).split())
     for number, row in enumerate(rows):
-        if wcwidth.width(row.strip()) + (first if number == 0 else 2) > columns:
+        if wcwidth.width(row.strip()) + (first if number == 0 else min(first, 2)) > columns:
             assert len(row.split()) <= 1
     assert all(row.startswith(" ") or not first for row in rows[1:])
 
