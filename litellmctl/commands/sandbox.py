@@ -88,6 +88,7 @@ def run(context: click.Context, app: App, *, words: Sequence[str]) -> None:
     """
     from litellmctl.sandbox import command, proxy
 
+    app.console.json_errors = app.options.json  # a --json behind COMMAND is not ours
     with _failing_properly(context):
         code = command.run(words, seconds=app.options.timeout or proxy.START_SECONDS, note=app.console.note)
     context.exit(code)

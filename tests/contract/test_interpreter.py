@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -57,8 +58,10 @@ def started(
         process.kill()
     texts = [(data or b"").decode("utf-8") for data in said]
     result = Result.of(process.returncode, *texts)
+    # The interpreter's own module logs what it could not load, while it is imported.
+    ours = re.sub(r"ERROR:root:code for hash .*?unsupported hash type \w+\n", "", result.stderr, flags=re.DOTALL)
     for sign in ("Traceback", "Exception ignored", "this is a bug", "Fatal Python"):
-        assert sign not in result.stderr, result.stderr
+        assert sign not in ours, result.stderr
     return result
 
 

@@ -353,8 +353,10 @@ def test_nothing_is_asked_of_the_proxy_where_the_answer_could_not_be_kept(
         broken(files, patch)
         failure = run("token", "--json", exit=1).error
     assert failure["code"] == "file"
-    assert failure["remedy"] == f"make {files.folder} writable"
-    if broken is not cannot_lock:
+    if broken is cannot_lock:
+        assert failure["remedy"] == f"move {files.folder / 'logins.json.lock'} away"
+    else:
+        assert failure["remedy"] == f"make {files.folder} writable"
         why = "cannot refresh the token, because the file cannot be written: "
         assert failure["message"].startswith(f"{why}{files.vault.path}: ")
     assert fake.requests == []
