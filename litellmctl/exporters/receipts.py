@@ -86,7 +86,7 @@ class Receipts:
             for one in due:
                 _require_writable(one.path)
                 if _read(one.path) != one.before:
-                    raise _cannot(one.path, "write", "another program has just changed it")
+                    raise _cannot(one.path, "write", "another program has just changed it", "run it again")
             receipt = self._write_receipt(due)
             done: list[Planned] = []
             try:
@@ -290,12 +290,9 @@ def _restore(path: Path, before: bytes | None) -> None:
         raise _cannot(path, "remove", files.reason(error)) from None
 
 
-def _cannot(path: Path, verb: str, why: str) -> Failure:
-    return Failure(
-        "file",
-        f"cannot {verb} {path}: {why}",
-        remedy="run litellmctl export without --write, and copy the output by hand",
-    )
+def _cannot(path: Path, verb: str, why: str, remedy: str = "") -> Failure:
+    by_hand = "run litellmctl export without --write, and copy the output by hand"
+    return Failure("file", f"cannot {verb} {path}: {why}", remedy=remedy or by_hand)
 
 
 def _own(error: OSError, path: Path, verb: str) -> Failure:

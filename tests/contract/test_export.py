@@ -508,6 +508,7 @@ def test_a_file_that_changes_meanwhile_is_left_as_it_is(
     error = run("export", "opencode", "--write", "--json", exit=1).error
     assert error["code"] == "file"
     assert "another program has just changed it" in error["message"]
+    assert error["remedy"] == "run it again"
     assert written.read_text() == "{}"
     assert not receipts_of(home)
 

@@ -97,7 +97,7 @@ def _ended(job: dict[str, Any], done: Done) -> None:
     if done.code != 0:
         assert job["words"][:2] == ["export", "opencode"], f"{job['words']}: exit {done.code}\n{done.stderr}"
         check_said(done, codes={1, 5})
-        assert "changed just now" in done.stderr or "nothing was written" in done.stderr or "since" in done.stderr
+        assert "has just changed it" in done.stderr or "nothing to undo" in done.stderr or "since" in done.stderr
     assert done.seconds < 50, f"{job['words']} took {done.seconds:.0f} s"
 
 
