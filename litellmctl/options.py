@@ -27,6 +27,11 @@ class Options:
         """Whether the data is to be JSON."""
         return self.output in {"json", "jsonl"} if self.output else self.json
 
+    @property
+    def wants_data(self) -> bool:
+        """Whether a command is to print data that it has beside what it says."""
+        return bool(self.json or self.output or self.fields)
+
     def replaced(self, **values: Any) -> Options:
         """Return a copy with other values."""
         other = Options()

@@ -188,7 +188,7 @@ def _end_replaced(profile: str, kept: Kept, ask: Ask, console: Console, *, delet
         else:
             console.note(f"Deleted {made_key.named(login)}.")
             return
-    console.note(made_key.kept(login, profile, needs_sign_in=not is_there))
+    console.note(*made_key.kept(login, profile, needs_sign_in=not is_there))
 
 
 class _Proxy:

@@ -59,16 +59,16 @@ def is_to_be_deleted(login: Login, choice: bool | None, console: Console) -> boo
     return console.confirm(f"Delete {named(login)}?", flag="--revoke-key or --keep-key")
 
 
-def kept(login: Login, profile: str, *, needs_sign_in: bool) -> str:
-    """Return the sentence that names a key that was kept, and how to delete it later.
+def kept(login: Login, profile: str, *, needs_sign_in: bool) -> tuple[str, str]:
+    """Return the sentence that names a key that was kept, and the command that deletes it later ("": there is none).
 
     `needs_sign_in`: the profile is not signed in to that proxy.
     """
     sentence = f"Kept {named(login)}."
     if login.key_alias is None:
-        return f"{sentence} To delete it, open {login.base_url}/ui (Virtual Keys)."
+        return f"{sentence} To delete it, open {login.base_url}/ui (Virtual Keys).", ""
     field = shlex.quote(f"key_aliases={json.dumps([login.key_alias])}")
     command = f"litellmctl api /key/delete -F {field}"
     if profile != DEFAULT_PROFILE:
         command += f" --profile {profile}"
-    return f"{sentence} To delete it, {'sign in there again and ' if needs_sign_in else ''}run: {command}"
+    return f"{sentence} To delete it, {'sign in there again and ' if needs_sign_in else ''}run:", command

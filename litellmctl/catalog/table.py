@@ -9,8 +9,8 @@ from litellmctl.catalog.model import ABILITIES, PRICES, SHORT_WORDS, Model
 from litellmctl.catalog.units import dollar_text, exact_limit_text, limit_text, other_texts, price_text, tier_texts
 from litellmctl.foundation.text import clean
 from litellmctl.terminal.data import Column, Row
+from litellmctl.terminal.streams import CYAN
 
-_CYAN = "36"
 # A price with more decimals sticks out on the left; aligning all prices with it would widen the column.
 _MAX_ALIGNED = 4
 
@@ -65,7 +65,7 @@ def _price(header: str, name: str, rows: Iterable[Row], *, drop: int = 0) -> Col
         return f"{whole}{point or ' '}{decimals:<{places()}}" if whole else ""
 
     def style(row: Row) -> str:
-        return "" if row["cost"][name] is None else _CYAN
+        return "" if row["cost"][name] is None else CYAN
 
     return Column(header, cell, right=True, field=f"cost.{name}", drop=drop, style=style)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from litellmctl.catalog.model import PRICES, OtherPrice, Tier
-from litellmctl.foundation.text import clean
+from litellmctl.foundation.text import clean, decimal_text
 
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
 _LIMIT = r"([0-9][0-9_,]*(?:\.[0-9]+)?)([km]?)"
@@ -60,20 +60,8 @@ def price_text(dollars: float | None) -> str:
     """Return US dollars with two decimals, or as many as it takes: 0.15, 10.00, 0.0375, 0; "" where unknown."""
     if dollars is None:
         return ""
-    whole, point, decimals = amount(dollars).partition(".")
+    whole, point, decimals = decimal_text(dollars).partition(".")
     return whole if dollars == 0 else f"{whole}.{decimals:0<2}" if point else f"{whole}.00"
-
-
-def amount(dollars: float | None) -> str:
-    """Return US dollars without an exponent: 0.00003083, 15; "" where they are unknown."""
-    if dollars is None:
-        return ""
-    text = repr(dollars)
-    if "e" in text:
-        from decimal import Decimal  # 3 ms, for prices that are next to nothing
-
-        text = f"{Decimal(text):f}"
-    return text.removesuffix(".0")
 
 
 def dollar_text(dollars: float | None) -> str:

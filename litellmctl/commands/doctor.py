@@ -10,8 +10,8 @@ import click
 
 from litellmctl.commands.base import command, pass_app
 from litellmctl.foundation.sentences import sentence
-from litellmctl.terminal.console import DIM, GREEN, RED, YELLOW
 from litellmctl.terminal.data import Listing, Row, Text
+from litellmctl.terminal.streams import DIM, GREEN, RED, YELLOW
 
 if TYPE_CHECKING:
     from litellmctl.app import App

@@ -11,8 +11,8 @@ from litellmctl.commands.base import command, completes, pass_app
 from litellmctl.errors import UsageFailure, suggestion
 from litellmctl.exporters.registry import NAMES
 from litellmctl.foundation.text import clean
-from litellmctl.terminal.console import BOLD, CYAN, GREEN, RED
 from litellmctl.terminal.render import Column, Listing, Row, Text
+from litellmctl.terminal.streams import BOLD, CYAN, GREEN, RED
 
 if TYPE_CHECKING:
     from litellmctl.app import App

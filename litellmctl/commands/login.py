@@ -103,7 +103,7 @@ def login(app: App, /, url: str | None, **options: Any) -> Record | None:
     expires = _expires(options)
     revoke_key = made_key.chosen(revoke_key=options["revoke_key"], keep_key=options["keep_key"])
     if not (choices.sso or choices.with_token or app.console.can_prompt):
-        raise _cannot_ask(app, "how to sign in", "pass --sso or --with-token")
+        raise app.console.cannot_ask("how to sign in", "pass --sso or --with-token")
     _take_url(app, url)
     profile, is_new = _profile(app)
     connection = app.connection_of(profile)
@@ -132,8 +132,7 @@ def login(app: App, /, url: str | None, **options: Any) -> Record | None:
     catalogs.refresh_tools()
     signed_in.note_shadowed()
     _report(app, profile.name, done, models)
-    wants_data = app.options.json or app.options.output or app.options.fields
-    return Record(_row(profile.name, signed_in, done, models)) if wants_data else None
+    return Record(_row(profile.name, signed_in, done, models)) if app.options.wants_data else None
 
 
 def _expires(options: dict[str, Any]) -> str | None:
@@ -145,11 +144,6 @@ def _expires(options: dict[str, Any]) -> str | None:
     if not options["virtual_key"]:
         raise UsageFailure("--expires needs --virtual-key", remedy="pass --virtual-key too")
     return checked_duration(options["expires"])
-
-
-def _cannot_ask(app: App, what: str, remedy: str) -> UsageFailure:
-    why = ": prompts are off" if app.console.no_input else " without a terminal"
-    return UsageFailure(f"cannot ask {what}{why}", remedy=remedy, code="input_required")
 
 
 def _take_url(app: App, url: str | None) -> None:
@@ -215,9 +209,8 @@ def _sign_in(app: App, connection: Connection, choices: Choices) -> SignIn:
     if known is not None and (app.options.base_url is not None or not asks):
         return at(known)
     if not app.console.can_prompt:
-        raise _cannot_ask(
-            app, "for the proxy's URL", f"litellmctl login https://HOST {'--sso' if choices.sso else '--with-token'}"
-        )
+        way = "--sso" if choices.sso else "--with-token"
+        raise app.console.cannot_ask("for the proxy's URL", f"litellmctl login https://HOST {way}")
     while True:
         typed = app.console.ask("Proxy URL", flag="--base-url URL", default=known)
         try:

@@ -61,8 +61,7 @@ def logout(app: App, *, everyone: bool, revoke_key: bool, keep_key: bool) -> Lis
             if len(names) == 1:
                 raise
             app.failures.append(failure)
-    wants_data = app.options.json or app.options.output or app.options.fields
-    return Listing(rows) if wants_data else None
+    return Listing(rows) if app.options.wants_data else None
 
 
 def _profile(app: App, name: str, *, known: bool) -> Profile:
@@ -85,7 +84,7 @@ def _sign_out(app: App, profile: Profile, *, revoke_key: bool | None) -> dict[st
     else:
         app.console.done(f"Signed out of {done.login.base_url} (profile {profile.name})")
         if made_key.is_alive(done.login) and not done.deleted_key:
-            app.console.note(made_key.kept(done.login, profile.name, needs_sign_in=True))
+            app.console.note(*made_key.kept(done.login, profile.name, needs_sign_in=True))
     remaining = connection.pair_without_login
     if remaining is not None:
         app.console.warn(f"{remaining.credential.origin} still gives access to {remaining.base_url}")

@@ -12,8 +12,8 @@ from litellmctl.commands.base import command, completes, group, pass_app
 from litellmctl.errors import Failure, Rejected, Unavailable, UsageFailure, suggestion
 from litellmctl.foundation.sentences import listed
 from litellmctl.foundation.text import clean, counted, cut, short
-from litellmctl.terminal.console import GREEN, RED
 from litellmctl.terminal.render import Column, Data, Listing, Record, Row, Stream, Text
+from litellmctl.terminal.streams import GREEN, RED
 from litellmctl.tools.tool import STYLES, path_of
 
 if TYPE_CHECKING:

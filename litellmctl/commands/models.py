@@ -317,7 +317,7 @@ def _notes(cut: int, hidden: int) -> list[str]:
 
 def _each(option: str, kind: str, given: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
     """Return the words of an option, which may be joined by commas as in a table; each must be a known one."""
-    words = tuple(word.strip().lower() for text in given for word in text.split(",") if word.strip())
+    words = tuple(word.strip().lower() for text in given for word in text.split(","))
     for word in words:
         if word not in known:
             raise _not_valid(option, kind, word, known)

@@ -12,8 +12,8 @@ from litellmctl.errors import Failure, Rejected, UsageFailure
 from litellmctl.foundation.sentences import listed
 from litellmctl.foundation.text import clean, short
 from litellmctl.skills.skill import API, HUB, STORE_NAMES, STORES
-from litellmctl.terminal.console import GREEN, YELLOW
 from litellmctl.terminal.render import Column, Data, Layout, Listing, Record, Row, fact_lines
+from litellmctl.terminal.streams import GREEN, YELLOW
 
 if TYPE_CHECKING:
     from litellmctl.app import App

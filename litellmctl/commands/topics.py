@@ -187,7 +187,8 @@ Build a wheel for CI, in a checkout of litellmctl (it is not on PyPI)
   pip wheel --no-deps --wheel-dir dist .
 
 GitHub Actions: the key is a secret of the repository
-  - run: pip install ./litellmctl-*.whl
+  - uses: actions/checkout@v4
+  - run: pipx install ./litellmctl-*.whl
   - run: litellmctl models --json --refresh > models.json
     env:
       LITELLM_BASE_URL: https://llm.example.com

@@ -28,8 +28,7 @@ def failure_of(error: click.ClickException) -> UsageFailure:
     parameter = getattr(error, "param", None) or _parameter(context, getattr(error, "option_name", ""))
     if parameter in SHARED_OPTIONS:
         return UsageFailure(message, remedy="litellmctl help options")
-    if isinstance(error, click.NoSuchOption) and path == "litellmctl mcp call":
-        # A parameter of the tool is not an option.
+    if isinstance(error, click.NoSuchOption) and _is_tool_call(context):
         name = error.option_name.lstrip("-")
         return UsageFailure(message, remedy=f"write a parameter of the tool as {name}=VALUE")
     if path == "litellmctl api" and context and str(context.params.get("path")).upper() in _METHODS:
@@ -45,13 +44,9 @@ def _message(error: click.ClickException, context: click.Context | None) -> str:
         case click.exceptions.NoArgsIsHelpError():
             return "no command given"
         case click.exceptions.NoSuchCommand(command_name=name):
-            group = context.command if context else None
-            known = (
-                [one for one, _ in group.summaries(context)] if isinstance(group, FormattedGroup) and context else []
-            )
-            return _unknown("command", name, known)
+            return _unknown("command", name, _commands(context))
         case click.NoSuchOption(option_name=name):
-            return _unknown("option", name, _options(context))
+            return _unknown("option", name, [] if _is_tool_call(context) else _options(context))
         case click.BadOptionUsage(option_name=name):
             parameter = _parameter(context, name)
             if parameter is not None and parameter.is_flag:
@@ -76,6 +71,11 @@ def _unknown(what: str, word: str, known: Iterable[str]) -> str:
         return name not in _DESTRUCTIVE or SequenceMatcher(None, word, name).ratio() >= _ALMOST_THE_SAME
 
     return f'unknown {what} "{word}"{suggestion(word, [name for name in known if is_fit(name)])}'
+
+
+def _is_tool_call(context: click.Context | None) -> bool:
+    """Whether an unknown option is most likely a parameter of the tool."""
+    return context is not None and context.command_path == "litellmctl mcp call"
 
 
 def _commands(context: click.Context | None) -> list[str]:

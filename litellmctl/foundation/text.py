@@ -114,3 +114,13 @@ def _finite(value: Any) -> Any:
 
 def _json_escaped(match: re.Match[str]) -> str:
     return "\ufffd" if "\ud800" <= match[0] <= "\udfff" else f"\\u{ord(match[0]):04x}"
+
+
+def decimal_text(value: float) -> str:
+    """Return a finite number without an exponent: 0.00003083, 15."""
+    text = repr(value)
+    if "e" in text:
+        from decimal import Decimal  # 3 ms, for numbers that are next to nothing
+
+        text = f"{Decimal(text):f}"
+    return text.removesuffix(".0")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 
 from litellmctl.foundation.ignorable import with_hidden
-from litellmctl.terminal.streams import escaped
+from litellmctl.terminal.streams import ELLIPSIS, escaped
 
 # Each of these takes one cell. Most texts have nothing else, and need no tables of Unicode.
 _NARROW = "[\x20-\x7e\xa0-\xac\xae-\u02ff\u2010-\u2027\u2030-\u205e\u2713\u2717]*"
-ELLIPSIS = "…"
 _LEAST_INDENT = 2
 
 
@@ -67,7 +66,9 @@ def folded(text: str, cells: int, *, first: int = 0, indent: int = 2) -> str:
         return text
     rows = [""]
     taken = first
-    for space, word in re.findall(r"(\s*)(\S+)", text):
+    # Without the spaces at its end, which would be looked at again from each of them.
+    words = text.rstrip()
+    for space, word in re.findall(r"(\s*)(\S+)", words):
         needed = width(word)
         if taken + len(space) + needed <= cells or (not rows[-1] and needed > cells - _LEAST_INDENT):
             rows[-1] += space + word
@@ -76,4 +77,4 @@ def folded(text: str, cells: int, *, first: int = 0, indent: int = 2) -> str:
             before = indent if indent + needed <= cells else min(indent, _LEAST_INDENT)
             rows.append(" " * before + word)
             taken = before + needed
-    return "\n".join(rows) + text[len(text.rstrip()) :]
+    return "\n".join(rows) + text[len(words) :]

@@ -16,16 +16,15 @@ from litellmctl.errors import Failure, UsageFailure
 from litellmctl.foundation.sentences import sentence
 from litellmctl.foundation.text import clean, clean_text, dump_json
 from litellmctl.terminal import streams
+from litellmctl.terminal.streams import BOLD, GREEN, RED, YELLOW
 
 if TYPE_CHECKING:
     from litellmctl.terminal.questions import Questions
 
-BOLD, DIM, RED, GREEN, YELLOW, CYAN = "1", "2", "31", "32", "33", "36"
 _MOMENT_SECONDS = 0.3
 _PROGRESS_SECONDS = 0.2
 _MAX_WIDTH = 100
 _MAX_LINK = 8000
-_THEN_RUN = " run: litellmctl "
 # On a narrower terminal a continued line is hardly indented.
 _NARROW = 40
 # ASCII without this has nothing that could be taken for a line of ours (see `quotation`, which most runs never need).
@@ -108,10 +107,10 @@ class Console:
         """Wrap `text` in the SGR code if `stream` (stdout by default) takes colour."""
         return f"\x1b[{code}m{text}\x1b[0m" if streams.takes_color(stream or self.stdout) else text
 
-    def note(self, text: str) -> None:
-        """Say something in passing, on stderr."""
+    def note(self, text: str, command: str = "") -> None:
+        """Say something in passing, on stderr, and at its end a command to be pasted."""
         if not self.quiet:
-            self._say("note", text)
+            self._say("note", text, command=command)
 
     def hint(self, text: str) -> None:
         """Say something in passing that only helps a person at a terminal."""
@@ -130,11 +129,8 @@ class Console:
 
     def mark(self, mark: str, plain: str, stream: TextIO | None = None) -> str:
         """Return `mark`, or `plain` where `stream` (stdout by default) cannot show it."""
-        try:
-            mark.encode(getattr(stream or self.stdout, "encoding", None) or "ascii")
-        except (UnicodeError, LookupError):
-            return plain
-        return mark
+        encoding = getattr(stream or self.stdout, "encoding", None) or "ascii"
+        return mark if streams.can_show(encoding, mark) else plain
 
     def trace(self, text: str) -> None:
         """Print one line of what -v asked for, whatever `quiet` says."""
@@ -263,17 +259,19 @@ class Console:
         """
         return self._questions(question, flag, len(options)).choose(question, options, default)
 
+    def cannot_ask(self, what: str, remedy: str) -> UsageFailure:
+        """Return the failure for a question that nobody can answer, or that the user does not want."""
+        why = ": prompts are off" if self.no_input else " without a terminal"
+        return UsageFailure(f"cannot ask {what}{why}", remedy=remedy, code="input_required")
+
     def _questions(self, question: str, flag: str, choices: int = 0) -> Questions:
         from litellmctl.terminal.questions import MAX_CHOICES, Questions
 
-        why = ""
         if not self.can_prompt or self.stdin is None:
-            why = "prompts are off" if self.no_input else "not a terminal"
-        elif choices > MAX_CHOICES:
-            why = f"{choices:,} choices are too many to list"
-        if why:
-            raise UsageFailure(f'cannot ask "{question}": {why}', remedy=f"pass {flag}", code="input_required")
-        assert self.stdin is not None
+            raise self.cannot_ask(f'"{question}"', f"pass {flag}")
+        if choices > MAX_CHOICES:
+            message = f'cannot ask "{question}": {choices:,} choices are too many to list'
+            raise UsageFailure(message, remedy=f"pass {flag}", code="input_required")
         return Questions(self.stdin, lambda text, label, end: self._tell(text, label, end=end))
 
     def read_stdin(self, limit: int) -> str:
@@ -296,12 +294,17 @@ class Console:
         """Whether a person could type."""
         return streams.is_terminal(self.stdin)
 
-    def _say(self, kind: str, text: str, label: str = "", style: str = "") -> None:
+    def _say(self, kind: str, text: str, label: str = "", style: str = "", command: str = "") -> None:
         """Say a sentence; with --json, stderr has JSON lines only."""
-        if self.json_errors:
-            self._put(dump_json({kind: sentence(text)}))
-        else:
+        if command and self.stderr_is_terminal and not self.json_errors:
             self._tell(text, label, style=style)
+            self._tell(command, "  ", folds=False)  # a row of its own: folded, it could not be pasted
+            return
+        said = f"{text} {command}" if command else text
+        if self.json_errors:
+            self._put(dump_json({kind: sentence(said)}))
+        else:
+            self._tell(said, label, style=style)
 
     def _tell(self, text: str, label: str = "", *, style: str = "", end: str = "\n", folds: bool = True) -> None:
         """Say a sentence behind a label of ours; on a terminal no row of it reads as another one of ours."""
@@ -312,11 +315,7 @@ class Console:
                 from litellmctl.terminal.cells import folded
 
                 indent = max(2, len(label)) if columns >= _NARROW else 2
-                # A command at the end gets a row of its own: folded, it could not be pasted.
-                said, found, command = said.partition(_THEN_RUN)
-                said = folded(f"{said} run:" if found else said, columns, first=len(label), indent=indent)
-                if found:
-                    said += f"\n{' ' * indent}litellmctl {command}"
+                said = folded(said, columns, first=len(label), indent=indent)
             if _may_be_ours(said):
                 from litellmctl.terminal.quotation import apart
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from litellmctl.foundation.text import clean, too_deep
+from litellmctl.foundation.text import clean, decimal_text, too_deep
 from litellmctl.terminal.data import Row
 
 # What makes a spreadsheet take a text for a formula, and run it.
@@ -52,7 +52,7 @@ def plain(value: Any) -> str:
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, float):
-        return _decimal(value)
+        return decimal_text(value) if value - value == 0 else ""
     if isinstance(value, bool | int):
         return str(value).lower()
     if isinstance(value, list) and not any(isinstance(one, list | dict) for one in value):
@@ -66,15 +66,6 @@ def plain(value: Any) -> str:
 def _harmless(value: Any) -> str:
     text = plain(value)
     return f"'{text}" if text.startswith(_FORMULA) and not isinstance(value, int | float) else text
-
-
-def _decimal(value: float) -> str:
-    text = repr(value)
-    if "e" in text:
-        from decimal import Decimal
-
-        text = f"{Decimal(text):f}"
-    return text.removesuffix(".0") if value - value == 0 else ""
 
 
 @cache

@@ -11,6 +11,10 @@ from typing import IO, TextIO
 
 from litellmctl.errors import Failure, UsageFailure
 
+# SGR codes (ECMA-48).
+BOLD, DIM, RED, GREEN, YELLOW, CYAN = "1", "2", "31", "32", "33", "36"
+# What stands for text that is cut off; it takes one cell.
+ELLIPSIS = "…"
 _DEFAULT_COLUMNS = 80
 # Narrower than that nothing can be read, whatever is done.
 _MIN_COLUMNS = 20
@@ -86,6 +90,8 @@ def write(stream: TextIO, text: str, *, terminal: bool) -> None:
                 text = with_hidden(text, escaped)
         # A terminal knows its own encoding; what it cannot show becomes a question mark, never a traceback.
         encoding = getattr(stream, "encoding", None) or "utf-8"
+        if ELLIPSIS in text and not can_show(encoding, ELLIPSIS):
+            text = text.replace(ELLIPSIS, "~")  # of one cell too; a question mark would read as unknown
         with suppress(UnicodeError, LookupError):  # some, as idna, replace nothing: they get UTF-8 too
             stream.write(text.encode(encoding, "replace").decode(encoding, "replace"))
             return
@@ -93,6 +99,15 @@ def write(stream: TextIO, text: str, *, terminal: bool) -> None:
         stream.write(text)
         return
     write_all(buffer, text.encode("utf-8", "replace"))
+
+
+def can_show(encoding: str, text: str) -> bool:
+    """Whether a stream of this encoding has the characters of `text`."""
+    try:
+        text.encode(encoding)
+    except (UnicodeError, LookupError):
+        return False
+    return True
 
 
 def write_all(buffer: IO[bytes], data: bytes) -> None:

@@ -9,9 +9,8 @@ from litellmctl.foundation.ignorable import with_hidden
 from litellmctl.terminal.cells import cut, folded, pad, width
 from litellmctl.terminal.data import Column, Layout, Row, pick
 from litellmctl.terminal.delimited import plain
-from litellmctl.terminal.streams import escaped
+from litellmctl.terminal.streams import BOLD, escaped
 
-_BOLD = "1"
 _GAP = 2
 # The first column, which names the row, gets so much before any other is shown.
 _LEAST_NAME = 16
@@ -43,7 +42,7 @@ def table(rows: Sequence[Row], columns: Sequence[Column], layout: Layout) -> Ite
         if len(widths) == 1:
             widths[0] = layout.width
     header = [pad(columns[place].header, cells, right=columns[place].right) for place, cells in widths.items()]
-    lines = [layout.style((" " * _GAP).join(header).rstrip(), _BOLD)]
+    lines = [layout.style((" " * _GAP).join(header).rstrip(), BOLD)]
     too_long = layout.width is not None and any(width(name) > layout.width for name in texts[0])
     above = [""] * len(rows) if layout.width is None else _set_above(texts[0], widths, layout.width)
     texts[0] = ["" if name else text for name, text in zip(above, texts[0], strict=True)]
@@ -178,7 +177,5 @@ def fact_lines(facts: Sequence[tuple[str, str]], layout: Layout | None = None) -
         label = pad(name, first)
         line = label + shown
         # A line that could be taken for one of ours is set apart, without a style.
-        lines.append(
-            layout.style(name, _BOLD) + line[len(name) :] if layout.apart(line) == line else layout.apart(line)
-        )
+        lines.append(layout.style(name, BOLD) + line[len(name) :] if layout.apart(line) == line else layout.apart(line))
     return lines

@@ -34,6 +34,7 @@ from tests.contract.tools import (
     server,
     tool,
 )
+from tests.effort import less_than
 from tests.fake_proxy import FakeProxy, error, row
 
 SERVER_KEYS = ["name", "id", "alias", "status", "tools", "error"]
@@ -326,6 +327,13 @@ def test_the_examples_can_be_called(run: Run, proxy: FakeProxy) -> None:
         assert (program, run(*arguments)) == ("litellmctl", "done\n")
     address = {"street": "STREET"}
     assert calls(proxy)[2].json["arguments"] == {"person": {"name": "NAME", "age": 1, "address": address}}
+
+
+@pytest.mark.parametrize("spaces", [" " * 200_000 + "\nb", "\t" * 200_000 + "b", "b \n" * 50_000])
+def test_a_description_of_spaces_is_shown_at_once(run: Run, proxy: FakeProxy, spaces: str) -> None:
+    offering(proxy, tool("ping", description=f"a{spaces}"))
+    with less_than(3):
+        assert run("mcp", "show", "ping", terminal=True).startswith("lab/ping")
 
 
 def test_show_in_the_other_formats(run: Run, proxy: FakeProxy) -> None:

@@ -416,3 +416,9 @@ def test_no_line_is_wider_than_the_terminal(run: Run, recorded: FakeProxy, colum
     header = run("models", **shown).splitlines()[0].split()
     assert header[:2] == ["ID", "CONTEXT"]
     assert "IN" in header
+
+
+@pytest.mark.parametrize("words", [("--supports", ""), ("--supports", "tools,"), ("--input", " ")], ids=str)
+def test_a_filter_that_names_nothing_is_refused(run: Run, words: tuple[str, str]) -> None:
+    error = run("models", *words, "--json", exit=2).error
+    assert error["message"].startswith(f'{words[0]}: "" is not a valid ')

@@ -9,7 +9,8 @@ and compare. In a page
 - a `toml` block becomes config.toml, which `config list` must accept;
 - of a `yaml` block the commands of each job are run, with the variables that stand there;
 - `<!-- proxy: lab -->` says that the page needs the lab, and without it a sandbox is the proxy;
-- `<!-- run: COMMAND -->` prepares what follows, and `<!-- types: A | B -->` has the answers to what the next block asks.
+- `<!-- run: COMMAND -->` prepares what follows, and `<!-- types: A | B -->` has the answers to what the
+  first command of the next console block asks.
 
 In the pages the proxy is https://llm.example.com and the key sk-...
 """
@@ -205,7 +206,7 @@ def _run_blocks(shell: Shell, found: Iterator[Block], differences: list[Differen
             yield _console(shell, block, differences)
         elif block.language == "sh":
             for number, command, wanted in _commands(block.lines):
-                code, printed = shell.run(command, block.answers)
+                code, printed = shell.run(command)
                 if code != wanted:
                     there = block.start + number + 1
                     differences.append(Difference(there, command, f"exit {wanted}", f"exit {code}: {printed}"))

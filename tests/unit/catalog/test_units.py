@@ -6,7 +6,6 @@ import pytest
 
 from litellmctl.catalog.model import OtherPrice, Tier
 from litellmctl.catalog.units import (
-    amount,
     dollar_text,
     exact_limit_text,
     limit_text,
@@ -106,14 +105,6 @@ def test_a_number_of_tokens_is_read_with_k_of_a_thousand(text: str, tokens: int 
 def test_a_price_has_two_decimals_or_as_many_as_it_takes(dollars: float | None, text: str) -> None:
     assert price_text(dollars) == text
     assert dollar_text(dollars) == (f"${text}" if text else "?")
-
-
-@pytest.mark.parametrize(
-    ("dollars", "text"),
-    [(None, ""), (0.0, "0"), (15.0, "15"), (3.083e-05, "0.00003083"), (1e-13, "0.0000000000001"), (1e6, "1000000")],
-)
-def test_an_amount_has_no_exponent(dollars: float | None, text: str) -> None:
-    assert amount(dollars) == text
 
 
 def test_each_tier_names_its_threshold_and_prices() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellmctl.foundation.text import clean, clean_text, dump_json
+from litellmctl.foundation.text import clean, clean_text, decimal_text, dump_json
 
 ANY_TEXT = st.text(st.characters())
 
@@ -97,3 +97,18 @@ def test_cleaned_text_is_clean(text: str) -> None:
     assert cleaned.count("\t") == text.count("\t")
     if text.isprintable():
         assert cleaned == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (15.0, "15"),
+        (-0.5, "-0.5"),
+        (3.083e-05, "0.00003083"),
+        (1e-13, "0.0000000000001"),
+        (1e22, "1" + "0" * 22),
+    ],
+)
+def test_a_number_has_no_exponent(value: float, text: str) -> None:
+    assert decimal_text(value) == text

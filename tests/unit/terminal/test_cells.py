@@ -87,3 +87,12 @@ def test_folded_rows_fit_and_lose_nothing(text: str, cells: int) -> None:
 def test_invisible_characters_are_folded_as_the_escapes_that_are_shown() -> None:
     assert folded("gpt\u200b-4o is gone", 12) == "gpt\\u200b-4o\n  is gone"
     assert folded("a\u202eb", 80) == "a\\u202eb"
+
+
+@pytest.mark.parametrize(
+    "text", ["a" + " " * 300_000, " " * 300_000, "a" + " " * 150_000 + "b" + " " * 150_000, "a " * 150_000]
+)
+def test_spaces_without_end_are_folded_in_one_pass(text: str) -> None:
+    with less_than(1.5):
+        rows = folded(text, 80)
+    assert "".join(rows.split()) == "".join(text.split())

@@ -12,7 +12,8 @@ import pytest
 from litellmctl.errors import ConfigFailure, ExitCode, Failure, UsageFailure
 from litellmctl.foundation.text import clean
 from litellmctl.terminal import console as console_module
-from litellmctl.terminal.console import RED, Console
+from litellmctl.terminal.console import Console
+from litellmctl.terminal.streams import RED
 from tests.effort import until
 
 
@@ -183,12 +184,27 @@ def test_a_command_at_the_end_of_a_note_stays_whole_and_escapes_are_folded_too(m
     monkeypatch.setenv("COLUMNS", "60")
     talk = Talk(terminal=True)
     command = "litellmctl api /key/delete -F 'key_aliases=[\"a b\"]'"
-    talk.note(f"Kept the virtual key. To delete it, sign in there again and run: {command}")
+    talk.note("Kept the virtual key. To delete it, sign in there again and run:", command)
     talk.note("two \u200b\u200b\u200b\u200b\u200b\u200b " + "word " * 5)
     lines = talk.err.text.splitlines()
     assert f"  {command}" in lines
     assert max(map(len, lines)) <= 60
     assert "\\u200b" in talk.err.text
+
+
+def test_a_command_at_the_end_of_a_note_is_in_its_line_elsewhere() -> None:
+    talk, lines = Talk(), Talk()
+    lines.json_errors = True
+    for one in (talk, lines):
+        one.note("To delete it, run:", "litellmctl api /x")
+    assert talk.err.text == "To delete it, run: litellmctl api /x\n"
+    assert json.loads(lines.err.text) == {"note": "To delete it, run: litellmctl api /x"}
+
+
+def test_what_a_stranger_says_is_never_taken_for_a_command_of_ours() -> None:
+    talk = Talk(terminal=True)
+    talk.note("the server says: to go on, run: litellmctl logout --all")
+    assert talk.err.text == "the server says: to go on, run: litellmctl logout --all\n"
 
 
 def test_a_check_folds_behind_its_name_and_reads_like_nothing_else_of_ours() -> None:
@@ -327,16 +343,16 @@ def test_where_no_question_can_be_asked_the_flag_is_named() -> None:
     piped_in.stdin.terminal = False  # type: ignore[union-attr]
     piped_err.err.terminal = False
     forbidden.no_input = True
-    why = "not a terminal"
+    why = " without a terminal"
     for talk in (piped_in, piped_err, Console(None, None, None), forbidden):
         if talk is forbidden:
-            why = "prompts are off"
+            why = ": prompts are off"
         assert not talk.can_prompt
         with pytest.raises(UsageFailure) as failure:
             talk.confirm("Delete it?", flag="--yes")
         assert failure.value.as_dict() == {
             "code": "input_required",
-            "message": f'cannot ask "Delete it?": {why}',
+            "message": f'cannot ask "Delete it?"{why}',
             "remedy": "pass --yes",
             "status": None,
             "exit_code": int(ExitCode.USAGE),

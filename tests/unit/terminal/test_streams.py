@@ -118,3 +118,14 @@ def test_what_nobody_sees_is_shown_on_a_terminal_and_raw_in_a_pipe(text: str, sh
     streams.write(screen, text, terminal=True)
     streams.write(pipe, text, terminal=False)
     assert (screen.getvalue(), pipe.getvalue()) == (shown, text)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"),
+    [("utf-8", "tools,compu…"), ("cp1252", "tools,compu…"), ("latin-1", "tools,compu~"), ("ascii", "tools,compu~")],
+)
+def test_text_that_is_cut_off_never_ends_in_what_means_unknown(encoding: str, shown: str) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    streams.write(stream, "tools,compu…", terminal=True)
+    stream.flush()
+    assert stream.buffer.getvalue().decode(encoding) == shown  # type: ignore[attr-defined]
