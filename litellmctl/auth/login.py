@@ -171,7 +171,9 @@ def _end_replaced(profile: str, kept: Kept, ask: Ask, console: Console, *, delet
     """Say whose login was replaced, and end at its proxy what it had there: later its secret is gone."""
     assert kept.replaced is not None
     login, secret = kept.replaced
-    is_there = (login.base_url, login.user_id) == (kept.login.base_url, kept.login.user_id)
+    # Two keys whose users are unknown may be those of two users.
+    now = kept.login
+    is_there = login.base_url == now.base_url and login.user_id is not None and login.user_id == now.user_id
     if not is_there:
         whose = f" of {login.who}" if login.who else ""
         console.note(f"Replaced the login{whose} at {login.base_url} (profile {profile}).")

@@ -29,6 +29,7 @@ from tests.contract.signing_in import (
     secret_of,
     secrets_in,
     sign_in,
+    tell,
     unfolded,
 )
 from tests.fake_proxy import FakeProxy, error
@@ -343,13 +344,17 @@ def test_ctrl_c_at_the_question_leaves_everything_as_it_was(
     assert run("token") == f"{MADE}\n"
 
 
+@pytest.mark.parametrize("user", ["the same", "another", None])
 @pytest.mark.parametrize("option", [[], ["--keep-key"], ["--revoke-key"]])
 def test_the_virtual_key_of_a_login_that_is_replaced_is_deleted_only_if_that_is_said(
-    run: Run, fake: FakeProxy, home: Path, option: list[str]
+    run: Run, fake: FakeProxy, home: Path, option: list[str], user: str | None
 ) -> None:
+    tell(fake, info={"user_id": "u-1"})
     with_virtual_key(run, fake)
-    alias = login_of(home)["key_alias"]
-    accept(fake)
+    alias, owner = login_of(home)["key_alias"], login_of(home)["user_id"]
+    assert owner == "u-1"
+    fake._routes.pop(("GET", "/key/info"))
+    accept(fake, info={"user_id": owner if user == "the same" else user})
     fake.on("/key/delete", {"deleted_keys": [MADE]}, method="POST", times=None)
     result = sign_in(run, fake, *option)
     deletes = option == ["--revoke-key"]
@@ -357,7 +362,11 @@ def test_the_virtual_key_of_a_login_that_is_replaced_is_deleted_only_if_that_is_
     if deletes:
         assert f'Deleted the virtual key "{alias}" at {fake.url}.\n' in result.stderr
     else:
-        assert f'Kept the virtual key "{alias}" at {fake.url}. To delete it, run: litellmctl api' in result.stderr
+        # Only the key's own user can delete it: who that is now must be known.
+        first = "" if user == "the same" else "sign in there again and "
+        said = f'Kept the virtual key "{alias}" at {fake.url}. To delete it, {first}run: litellmctl api'
+        assert said in result.stderr
+    assert ("Replaced the login" in result.stderr) is (user != "the same")
     assert run("token") == f"{KEY}\n"
 
 
