@@ -179,7 +179,7 @@ def _warn_of_login(app: App, name: str, base_url: str) -> None:
 @pass_app
 def unset(app: App, *, key: str) -> None:
     """Remove a setting, or a whole profile (profiles.NAME)."""
-    from litellmctl.settings.edit import locate, remove_profile, unset_value
+    from litellmctl.settings.edit import is_last, locate, remove_profile, unset_value
 
     parts = key.split(".")
     if parts[0] == "profiles" and len(parts) == 2:
@@ -187,11 +187,8 @@ def unset(app: App, *, key: str) -> None:
         name, removed = key, remove_profile(app.config, parts[1])
     else:
         address = locate(key, _profile_name(app))
-        table = app.config.table
-        for part in address.table:
-            table = table.get(part, {})
-        if address.table[:1] == ("profiles",) and list(table) == [address.name]:
-            _require_signed_out(app, address.table[1])  # its last setting, so the profile would go with it
+        if is_last(app.config, address):  # the profile would go with it
+            _require_signed_out(app, address.table[1])
         name, removed = address.full, unset_value(app.config, address)
     if removed:
         app.console.done(f"Removed {name} from {app.config.path}")
@@ -208,7 +205,7 @@ def _require_signed_out(app: App, profile: str) -> None:
         raise Rejected(
             "rejected",
             f"profile {profile} is signed in to {login.base_url}",
-            remedy=f"litellmctl logout --profile {profile}, then try again",
+            remedy=f"litellmctl logout --profile {profile}",
         )
 
 

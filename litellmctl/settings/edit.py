@@ -108,6 +108,18 @@ def unset_value(config: Config, address: Address) -> bool:
     return _edit(config, change)
 
 
+def is_last(config: Config, address: Address) -> bool:
+    """Whether a setting, which may be the last one of a table, is all that its profile has in the file."""
+    if address.table[:1] != ("profiles",):
+        return False
+    table = config.table.get("profiles", {}).get(address.table[1], {})
+    for name in (*address.table[2:], address.name):
+        if not isinstance(table, dict) or list(table) != [name]:
+            return False
+        table = table[name]
+    return True
+
+
 def remove_profile(config: Config, name: str) -> bool:
     """Remove a whole profile; return whether it was there."""
     return unset_value(config, Address(("profiles",), name, GLOBAL_KEYS["default_profile"]))

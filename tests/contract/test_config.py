@@ -227,16 +227,19 @@ def signed_in(run: Run, home: Path, fake: FakeProxy) -> None:
     sign_in(run, fake)
 
 
-@pytest.mark.parametrize("key", ["profiles.blue", "profiles.blue.base_url"])
+@pytest.mark.parametrize("key", ["profiles.blue", "profiles.blue.base_url", "profiles.blue.headers.x-team"])
 def test_a_profile_that_is_signed_in_is_not_removed(run: Run, home: Path, fake: FakeProxy, key: str) -> None:
     accept(fake)
     sign_in(run, fake, "--profile", "blue")
+    if "headers" in key:  # the last setting may be that of a table
+        run("config", "set", key, "$TEAM")
+        run("config", "unset", "profiles.blue.base_url")
     error = run("config", "unset", key, "--json", exit=5).error
     assert error["message"] == f"profile blue is signed in to {fake.url}"
-    assert error["remedy"] == "litellmctl logout --profile blue, then try again"
+    assert error["remedy"] == "litellmctl logout --profile blue"
     assert run("config", "get", "profiles.blue.base_url") == f"{fake.url}\n"
     run("config", "set", "profiles.blue.mcp", "false")
-    run("config", "unset", "profiles.blue.base_url")  # something remains of the profile
+    run("config", "unset", key if key.count(".") > 1 else "profiles.blue.base_url")  # something remains of the profile
     run("logout", "--profile", "blue")
     run("config", "unset", "profiles.blue")
     assert "blue" not in run("config", "list", "--profiles")
