@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from litellmctl.errors import Rejected
@@ -89,7 +89,8 @@ def _texts(app: App, result: Result, output_dir: str | None) -> list[str]:
 
 def _attachment(app: App, piece: Attachment, output_dir: str | None, *, is_named: bool) -> None:
     """Save an attachment if there is a folder for it, and name it."""
-    say, words = app.console.note, f"[{piece.words}]"
+    say: Callable[[str], None] = app.console.note
+    words = f"[{piece.words}]"
     if piece.link is not None:
         pass  # only a client that speaks MCP itself can read it
     elif output_dir is None:
