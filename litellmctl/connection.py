@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from litellmctl.auth.vault import Secret, Vault
     from litellmctl.options import Options
     from litellmctl.proxy.client import Client
-    from litellmctl.proxy.client_certificate import ClientCertificate
+    from litellmctl.proxy.client_certificate import ClientCertificate, Shown
     from litellmctl.proxy.oauth import Grant
+    from litellmctl.proxy.route import Route
     from litellmctl.settings.config import Profile
     from litellmctl.settings.values import Value
 
@@ -273,35 +274,46 @@ class Connection:
 
         `credential` is where the key is from: it may have a newer one, and has the remedy for a refused key.
         """
-        from litellmctl.auth.credential import checked
-        from litellmctl.auth.sources import forbidden_headers
-        from litellmctl.auth.tls_settings import shown_to, trust
-        from litellmctl.foundation.urls import is_loopback
         from litellmctl.proxy.client import Client
-        from litellmctl.proxy.session import BoundAuth, make_session
+        from litellmctl.proxy.session import BoundAuth, session_on
 
         self.require_online("this")
         headers = self.profile.headers_for(base_url) if headers is None else headers
         key_header = self.profile.get("key_header")
-        replaced = forbidden_headers(list(headers), key_header)
-        for name in replaced:
-            self._warn_once(f"the header {name} is ignored: litellmctl sets it itself")
-        texts = {
-            name: checked(value.resolve(), named=value.named) for name, value in headers.items() if name not in replaced
-        }
+        texts = self.texts(headers, key_header)
         auth = BoundAuth(base_url, key, key_header=key_header, headers=texts, kept=self._kept)
-        login = self._logins.login(self.profile.name) if self.profile.get("client_cert") else None
-        certificate, shown = shown_to(self.profile, base_url, None if login is None else login.base_url)
-        session = make_session(base_url, trust(self.profile), loopback=is_loopback(base_url), certificate=certificate)
-        if session.http_proxy is not None:
-            auth.keep(*session.http_proxy.secrets)
-        if certificate is not None:
-            self._warn_of_exposed(certificate.key_file)
-        client = Client(base_url, auth, session, self._trace_request, shown=shown)
+        route, shown = self.route(base_url)
+        if route.http_proxy is not None:
+            auth.keep(*route.http_proxy.secrets)
+        client = Client(base_url, auth, session_on(route), self._trace_request, shown=shown)
         if credential is not None:
             auth.keep(*credential.came_with())
             auth.renew, client.refused_remedy = credential.renewed, credential.remedy
         return client
+
+    def texts(self, headers: Mapping[str, Value], key_header: str) -> dict[str, str]:
+        """Return headers as they are sent; those that litellmctl sets itself are dropped with a warning."""
+        from litellmctl.auth.credential import checked
+        from litellmctl.auth.sources import forbidden_headers
+
+        replaced = forbidden_headers(list(headers), key_header)
+        for name in replaced:
+            self._warn_once(f"the header {name} is ignored: litellmctl sets it itself")
+        return {
+            name: checked(value.resolve(), named=value.named) for name, value in headers.items() if name not in replaced
+        }
+
+    def route(self, base_url: str) -> tuple[Route, Shown]:
+        """Return the route to a proxy, and the client certificate that it is shown there."""
+        from litellmctl.auth.tls_settings import shown_to, trust
+        from litellmctl.foundation.urls import is_loopback
+        from litellmctl.proxy.route import Route
+
+        login = self._logins.login(self.profile.name) if self.profile.get("client_cert") else None
+        certificate, shown = shown_to(self.profile, base_url, None if login is None else login.base_url)
+        if certificate is not None:
+            self._warn_of_exposed(certificate.key_file)
+        return Route.to(base_url, trust(self.profile), loopback=is_loopback(base_url), certificate=certificate), shown
 
     def ask(self, base_url: str, key: str | None, work: Callable[[Client], T]) -> T:
         """Return what `work` makes of a client for a proxy with this key, within the time of a single request."""

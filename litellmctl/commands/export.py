@@ -9,16 +9,16 @@ import click
 
 from litellmctl.commands.base import command, completes, pass_app
 from litellmctl.errors import UsageFailure, suggestion
-from litellmctl.exporters.registry import NAMES
 from litellmctl.foundation.text import clean
+from litellmctl.programs.registry import NAMES
 from litellmctl.terminal.render import Column, Listing, Row, Text
 from litellmctl.terminal.streams import BOLD, CYAN, GREEN, RED
 
 if TYPE_CHECKING:
     from litellmctl.app import App
     from litellmctl.catalog.model import Model
-    from litellmctl.exporters.exporter import Export, Exporter
-    from litellmctl.exporters.receipts import Planned
+    from litellmctl.programs.program import Export, Exporter
+    from litellmctl.programs.receipts import Planned
 
 FIELDS = {
     "tool": "Name for export.",
@@ -105,8 +105,8 @@ def export(
     into the program's own file, and keeps everything else in it. No key is printed or written: programs that can run a
     command get litellmctl token, others read a variable. --undo restores the file, unless it was edited since.
     """
-    from litellmctl.exporters.receipts import Receipts
-    from litellmctl.exporters.registry import exporter
+    from litellmctl.programs.receipts import Receipts
+    from litellmctl.programs.registry import exporter
     from litellmctl.settings.paths import required_config_dir
 
     if lists:
@@ -144,8 +144,8 @@ def _made(
     from urllib.parse import urlsplit
 
     from litellmctl.catalog.selection import Selection
-    from litellmctl.exporters.exporter import Provider
     from litellmctl.own_command import token_command
+    from litellmctl.programs.program import Provider
 
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", provider_id):
         raise UsageFailure(
@@ -178,7 +178,7 @@ def _made(
 
 def _printed(app: App, made: Export) -> Text | None:
     """Return the settings of each file, below its name if there are several."""
-    from litellmctl.exporters.documents import changed
+    from litellmctl.programs.documents import changed
 
     texts = [changed(change, None).rstrip("\n") for change in made.files]
     if len(texts) > 1:
@@ -195,7 +195,7 @@ def _text(text: str) -> Text | None:
 
 def _changes(app: App, planned: Sequence[Planned]) -> Text | None:
     """Return what --write would change; a note says that it would change nothing."""
-    from litellmctl.exporters.receipts import diff
+    from litellmctl.programs.receipts import diff
 
     changes = "\n".join(filter(None, map(diff, planned)))
     if not changes:
@@ -225,15 +225,15 @@ def _coloured(app: App, diff: str) -> str:
 
 
 def _listing() -> Listing:
-    from litellmctl.exporters.receipts import Receipts, is_installed
-    from litellmctl.exporters.registry import exporters
+    from litellmctl.programs.receipts import Receipts, is_installed
+    from litellmctl.programs.registry import exporters
     from litellmctl.settings.paths import required_config_dir
 
     rows = [
         {
             "tool": name,
             "title": one.title,
-            "installed": is_installed(one.program, one.folder()),
+            "installed": is_installed(one.executable, one.folder()),
             "path": str(one.path()),
             "writes": Receipts(required_config_dir(), name).count,
         }

@@ -48,7 +48,7 @@ def sandbox() -> None:
 @contextmanager
 def _failing_properly(context: click.Context) -> Iterator[None]:
     from litellmctl.foundation import files
-    from litellmctl.sandbox.interruptions import Interrupted
+    from litellmctl.foundation.interruptions import Interrupted
 
     try:
         yield

@@ -69,7 +69,7 @@ def _exit_codes(_context: click.Context, formatter: click.HelpFormatter) -> None
 
 
 def _exports(_context: click.Context, formatter: click.HelpFormatter) -> None:
-    from litellmctl.exporters.registry import exporters
+    from litellmctl.programs.registry import exporters
 
     _write(
         formatter,

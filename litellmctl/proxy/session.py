@@ -1,4 +1,4 @@
-"""The HTTP session: a key bound to its URL, only the authorities that are trusted, the environment's proxies."""
+"""The HTTP session: a key bound to its URL, on a route that trusts only what the user trusts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from requests.auth import AuthBase
 from litellmctl import __version__
 from litellmctl.foundation.hiding import Hider
 from litellmctl.foundation.urls import is_below
-from litellmctl.proxy import http_proxy
+from litellmctl.proxy.route import Route
 
 if TYPE_CHECKING:
     import ssl
@@ -187,11 +187,15 @@ class Session(requests.Session):
 def make_session(
     url: str, trust: tls.Trust, *, loopback: bool, certificate: ClientCertificate | None = None
 ) -> Session:
-    """Return a session for requests to the host of `url`, which is shown the `certificate` if it asks for one.
+    """Return a session for requests to the host of `url`. Raises as `Route.to`, which has the arguments."""
+    return session_on(Route.to(url, trust, loopback=loopback, certificate=certificate))
 
-    The environment's HTTP proxies are used except for loopback; nothing else of requests' own reading of the
-    environment (`.netrc`, certificate bundles) is. No cookie is kept: the key says who we are, and nothing else does.
-    Raises `Unavailable` where the environment names a proxy that cannot be used.
+
+def session_on(route: Route) -> Session:
+    """Return a session for requests on this route.
+
+    Nothing of requests' own reading of the environment (`.netrc`, certificate bundles, proxies) is used. No cookie is
+    kept: the key says who we are, and nothing else does.
     """
     session = Session()
     session.trust_env = False
@@ -200,14 +204,8 @@ def make_session(
     session.headers.update(
         {"User-Agent": f"litellmctl/{__version__}", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
     )
-    session.http_proxy = None if loopback else http_proxy.of_url(url)
-    if session.http_proxy is not None:
-        session.proxies[url.split(":", 1)[0]] = session.http_proxy.url
-    if url.startswith("https:"):
-        context = trust.context()
-        if certificate is not None:
-            certificate.load_into(context)
-        session.mount("https://", _Adapter(context, session.http_proxy))
-    else:
-        session.mount("http://", _Adapter(None, session.http_proxy))
+    session.http_proxy = route.http_proxy
+    if route.http_proxy is not None:
+        session.proxies[route.scheme] = route.http_proxy.url
+    session.mount(f"{route.scheme}://", _Adapter(route.context, route.http_proxy))
     return session

@@ -12,8 +12,8 @@ from pathlib import Path
 from litellmctl import own_command
 from litellmctl.errors import Failure, UsageFailure
 from litellmctl.foundation import files
+from litellmctl.foundation.interruptions import Interruptions
 from litellmctl.sandbox import proxy, resident, variables
-from litellmctl.sandbox.interruptions import Interruptions
 from litellmctl.settings import environment
 
 _CONTROL_C_EXIT = 0xC000013A

@@ -20,9 +20,9 @@ from pathlib import Path
 from string import Template
 
 from litellmctl.errors import Failure, UsageFailure
-from litellmctl.foundation import files
+from litellmctl.foundation import files, processes
 from litellmctl.foundation.text import clean
-from litellmctl.sandbox import process, serve, variables
+from litellmctl.sandbox import serve, variables
 from litellmctl.settings import environment
 
 START_SECONDS = 60.0
@@ -76,7 +76,7 @@ class Proxy:
 
     def stop(self) -> None:
         """Stop it and its children, unless it has exited: its process id may have been reused."""
-        if self.exit_code is None and not process.end(self.pid, lambda: self.exit_code is not None):
+        if self.exit_code is None and not processes.end(self.pid, lambda: self.exit_code is not None):
             raise Failure("sandbox", f"the proxy (pid {self.pid}) did not stop", remedy="stop that process by hand")
         assert self._child.stdin is not None
         self._child.stdin.close()

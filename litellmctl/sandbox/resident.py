@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from litellmctl.errors import Failure
-from litellmctl.foundation import files, locks
-from litellmctl.sandbox import process, proxy
-from litellmctl.sandbox.interruptions import Interruptions
+from litellmctl.foundation import files, locks, processes
+from litellmctl.foundation.interruptions import Interruptions
+from litellmctl.sandbox import proxy
 from litellmctl.settings import paths
 
 _LAST_SECOND = 2**40
@@ -31,7 +31,7 @@ class Resident:
     @property
     def is_running(self) -> bool:
         """Whether its process still runs, and not another one with the same id."""
-        return process.start_time(self.pid) == self.start_time
+        return processes.start_time(self.pid) == self.start_time
 
 
 def folder() -> Path:
@@ -82,7 +82,7 @@ def up(seconds: float, note: Callable[[str], None]) -> tuple[Resident, bool]:
             try:
                 interruptions.check()
                 resident = Resident(
-                    started.base_url, started.key, started.pid, process.start_time(started.pid) or "", time.time()
+                    started.base_url, started.key, started.pid, processes.start_time(started.pid) or "", time.time()
                 )
                 files.write_atomically(_state(), json.dumps(asdict(resident)).encode(), follow=False)
                 started.stay()
@@ -96,7 +96,7 @@ def down() -> Resident | None:
     """Stop the running sandbox, and return it; None if none is running."""
     with _locked(proxy.START_SECONDS):
         known = running()
-        if known is not None and not process.end(known.pid, lambda: not known.is_running):
+        if known is not None and not processes.end(known.pid, lambda: not known.is_running):
             raise Failure("sandbox", f"the sandbox (pid {known.pid}) did not stop", remedy="stop that process by hand")
         _state().unlink(missing_ok=True)
     return known

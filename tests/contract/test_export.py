@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from litellmctl.commands.export import FIELDS
-from litellmctl.exporters import receipts
-from litellmctl.exporters.registry import exporters
+from litellmctl.programs import receipts
+from litellmctl.programs.registry import exporters
 from tests.conftest import Result, Run
 from tests.effort import less_than
 from tests.fake_proxy import FakeProxy, row
@@ -652,7 +652,7 @@ def test_help_imports_no_exporter(env: dict[str, str]) -> None:
         "import sys; sys.argv[1:] = ['export', '--help']\n"
         "from litellmctl.__main__ import main\n"
         "try: main()\n"
-        "finally: print(*sorted(n for n in sys.modules if n.startswith('litellmctl.exporters.')), file=sys.stderr)"
+        "finally: print(*sorted(n for n in sys.modules if n.startswith('litellmctl.programs.')), file=sys.stderr)"
     )
     result = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
-    assert result.stderr.split() == ["litellmctl.exporters.registry"]
+    assert result.stderr.split() == ["litellmctl.programs.registry"]

@@ -20,7 +20,7 @@ from litellmctl.cli import SECTIONS, cli
 from litellmctl.commands.base import SHARED_OPTIONS, TOPICS, FormattedCommand
 from litellmctl.commands.topics import _WRITERS
 from litellmctl.errors import ERROR_CODES, ExitCode
-from litellmctl.exporters.registry import NAMES as EXPORTERS
+from litellmctl.programs.registry import NAMES as EXPORTERS
 from tests.conftest import Run
 from tests.fake_proxy import FakeProxy, row
 

@@ -24,7 +24,7 @@ import ruamel.yaml
 
 from litellmctl.auth.login_file import Login, LoginFile, Logins
 from litellmctl.auth.vault import FileVault, Found, Secret
-from litellmctl.exporters.registry import NAMES as TOOLS
+from litellmctl.programs.registry import NAMES as TOOLS
 from tests.answers import http
 from tests.crash.intruders import STRANGER, furnish
 from tests.fake_proxy import row

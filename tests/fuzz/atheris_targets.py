@@ -18,12 +18,12 @@ from typing import Any
 
 from litellmctl.auth import claims, login_file, vault
 from litellmctl.errors import Failure, UsageFailure
-from litellmctl.exporters import documents, jsonc
-from litellmctl.exporters.exporter import FileChange, Set
 from litellmctl.foundation.hiding import Hider
 from litellmctl.foundation.ignorable import without_hidden
 from litellmctl.foundation.sentences import sentence
 from litellmctl.foundation.text import clean_text
+from litellmctl.programs import documents, jsonc
+from litellmctl.programs.changes import FileChange, Set
 from litellmctl.proxy import error_answers, json_stream
 from litellmctl.proxy import passthrough as pages
 from litellmctl.settings import config

@@ -19,15 +19,16 @@ from ruamel.yaml import YAML
 from litellmctl.catalog.facts import of_deployment
 from litellmctl.catalog.model import Model
 from litellmctl.errors import Failure
-from litellmctl.exporters.documents import changed
-from litellmctl.exporters.exporter import Exporter, FileChange, Fill, Provider, Put, Set
-from litellmctl.exporters.jsonc import parse
-from litellmctl.exporters.receipts import Receipts, diff
-from litellmctl.exporters.registry import exporters
+from litellmctl.programs.changes import FileChange, Fill, Put, Set
+from litellmctl.programs.documents import changed
+from litellmctl.programs.jsonc import parse
+from litellmctl.programs.program import Exporter, Provider
+from litellmctl.programs.receipts import Receipts, diff
+from litellmctl.programs.registry import exporters
 from tests.fuzz.strategies import as_json, damaged, fuzz, mostly, numbers, plain_texts, scalars, texts, trees
 from tests.fuzz.test_catalog import infos
-from tests.unit.exporters.test_documents import toml_files, yaml_files
-from tests.unit.exporters.test_jsonc import texts as jsonc_files
+from tests.unit.programs.test_documents import toml_files, yaml_files
+from tests.unit.programs.test_jsonc import texts as jsonc_files
 
 EXPORTERS = exporters()
 each = pytest.mark.parametrize("exporter", EXPORTERS.values(), ids=EXPORTERS)

@@ -24,9 +24,10 @@ from litellmctl.auth.vault import FileVault, Found, Missing, Refused, Secret, _p
 from litellmctl.catalog.cache import Catalog, CatalogCache
 from litellmctl.catalog.facts import nothing
 from litellmctl.errors import ERROR_CODES, Failure
+from litellmctl.foundation import processes
 from litellmctl.foundation.line_cache import LineCache
 from litellmctl.foundation.text import dump_json
-from litellmctl.sandbox import process, resident
+from litellmctl.sandbox import resident
 from litellmctl.skills.cache import Known, Part, SkillCache
 from litellmctl.tools.cache import ToolCache, ToolCatalog
 from litellmctl.tools.tool import Offer, Server, read_offer
@@ -417,7 +418,7 @@ def test_any_note_of_a_sandbox_is_read_or_counts_as_none(data: bytes) -> None:
         path = of_file("sandbox/state.json", data, folder)
         found = resident.running()
         if found is not None:  # a process of that number began at that time: nobody guesses that
-            assert process.start_time(found.pid) == found.start_time
+            assert processes.start_time(found.pid) == found.start_time
             assert found.start_time
             assert found.pid > 1
         assert told_well(folder, "sandbox", "status") == 0
@@ -429,5 +430,5 @@ def test_any_note_of_a_sandbox_is_read_or_counts_as_none(data: bytes) -> None:
     | st.lists(st.sampled_from([b"1", b" ", b"(", b")", b"Z", b"S", b"x"]), max_size=60).map(b"".join)
 )
 def test_any_line_of_ps_is_a_time_or_none(data: bytes) -> None:
-    started = process.parse_ps(data.decode("ascii", "replace"))
+    started = processes.parse_ps(data.decode("ascii", "replace"))
     assert started is None or isinstance(started, str)

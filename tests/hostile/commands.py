@@ -20,7 +20,7 @@ import click
 from litellmctl.auth.login_file import Login, LoginFile, Logins
 from litellmctl.auth.vault import FileVault, Secret
 from litellmctl.commands.base import FormattedCommand
-from litellmctl.exporters.registry import NAMES as EXPORTERS
+from litellmctl.programs.registry import NAMES as EXPORTERS
 from tests.contract.test_frame import LEAVES
 from tests.hostile.known import CODE, HEADER, KEY, NEW, OLD, OLD_REFRESH, OTHER, PASSWORD, VIRTUAL
 from tests.logins import pkce_login

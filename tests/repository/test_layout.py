@@ -19,8 +19,8 @@ NAMED = sorted(
 UNIT = sorted(path.relative_to(TESTS / "unit") for path in (TESTS / "unit").rglob("test_*.py"))
 # Each of these covers several modules of its room, which are alike: what they have in common is said once.
 OF_SEVERAL = {
-    Path("exporters/test_programs_command.py"): ("claude_code", "crush", "goose", "pi"),
-    Path("exporters/test_programs_file.py"): ("aider", "codex", "continue_dev", "llm", "opencode", "zed"),
+    Path("programs/test_programs_command.py"): ("claude_code", "crush", "goose", "pi"),
+    Path("programs/test_programs_file.py"): ("aider", "codex", "continue_dev", "llm", "opencode", "zed"),
 }
 
 

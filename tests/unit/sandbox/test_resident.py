@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from litellmctl.sandbox import process, resident
+from litellmctl.foundation import processes
+from litellmctl.sandbox import resident
 
 
 class TestResident:
     def test_round_trip(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
         monkeypatch.setenv("LITELLMCTL_CACHE_DIR", str(tmp_path))
         assert resident.running() is None
-        me = resident.Resident("http://127.0.0.1:1", "sk-own", os.getpid(), process.start_time(os.getpid()) or "", 1.5)
+        me = resident.Resident(
+            "http://127.0.0.1:1", "sk-own", os.getpid(), processes.start_time(os.getpid()) or "", 1.5
+        )
         state = tmp_path / "sandbox" / "state.json"
         state.parent.mkdir()
         state.write_text(json.dumps(vars(me)))
@@ -48,7 +51,9 @@ class TestResident:
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, changed: dict[str, object]
     ):
         monkeypatch.setenv("LITELLMCTL_CACHE_DIR", str(tmp_path))
-        me = resident.Resident("http://127.0.0.1:1", "sk-own", os.getpid(), process.start_time(os.getpid()) or "", 1.5)
+        me = resident.Resident(
+            "http://127.0.0.1:1", "sk-own", os.getpid(), processes.start_time(os.getpid()) or "", 1.5
+        )
         (tmp_path / "sandbox").mkdir()
         (tmp_path / "sandbox" / "state.json").write_text(json.dumps({**vars(me), **changed}))
         assert resident.running() is None

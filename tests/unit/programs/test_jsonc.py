@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from litellmctl.exporters.jsonc import NotJson, parse, with_members
+from litellmctl.programs.jsonc import NotJson, parse, with_members
 from tests.effort import less_than
 
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from litellmctl.exporters.documents import changed
-from litellmctl.exporters.exporter import Export, Provider
-from litellmctl.exporters.opencode import Opencode
+from litellmctl.programs.documents import changed
+from litellmctl.programs.opencode import Opencode
+from litellmctl.programs.program import Export, Provider
 from tests.effort import less_than
-from tests.unit.exporters.test_programs_file import GPT, provider
+from tests.unit.programs.test_programs_file import GPT, provider
 
 NAMES = ("config.json", "opencode.json", "opencode.jsonc")
 

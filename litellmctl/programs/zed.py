@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from litellmctl.exporters.exporter import Export, Exporter, FileChange, Provider, Set, known, skipped
+from litellmctl.programs.changes import FileChange, Set
+from litellmctl.programs.model_facts import known, skipped
+from litellmctl.programs.program import Export, Exporter, Provider
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ class Zed(Exporter):
 
     name = "zed"
     title = "Zed"
-    program = "zed"
+    executable = "zed"
     key_from = "reads the key from LITELLM_API_KEY or its own key store."
 
     def path(self) -> Path:

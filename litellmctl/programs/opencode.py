@@ -10,21 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from litellmctl.catalog.model import PRICES
-from litellmctl.exporters import jsonc
-from litellmctl.exporters.exporter import (
-    KEY_VARIABLE,
-    Change,
-    Export,
-    Exporter,
-    FileChange,
-    Fill,
-    Provider,
-    Set,
-    known,
-    priced,
-    skipped,
-)
 from litellmctl.foundation import files
+from litellmctl.programs import jsonc
+from litellmctl.programs.changes import Change, FileChange, Fill, Set
+from litellmctl.programs.model_facts import known, priced, skipped
+from litellmctl.programs.program import KEY_VARIABLE, Export, Exporter, Provider
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
@@ -65,7 +55,7 @@ class Opencode(Exporter):
 
     name = "opencode"
     title = "opencode"
-    program = "opencode"
+    executable = "opencode"
     key_from = "reads the key from LITELLM_API_KEY."
 
     def path(self) -> Path:

@@ -11,9 +11,9 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from litellmctl.errors import ConfigFailure
-from litellmctl.exporters import jsonc, yaml_edit
-from litellmctl.exporters.exporter import Block, Change, FileChange, Fill, Put, Set
 from litellmctl.foundation import line_ends
+from litellmctl.programs import jsonc, yaml_edit
+from litellmctl.programs.changes import Block, Change, FileChange, Fill, Put, Set
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from litellmctl.exporters.exporter import Export, Exporter, FileChange, Provider, Put
+from litellmctl.programs.changes import FileChange, Put
+from litellmctl.programs.program import Export, Exporter, Provider
 from litellmctl.settings import environment
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class Llm(Exporter):
 
     name = "llm"
     title = "llm"
-    program = "llm"
+    executable = "llm"
     key_from = "reads the key from OPENAI_API_KEY or its own key store."
 
     def path(self) -> Path:

@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from litellmctl.exporters.exporter import Export, Exporter, FileChange, Provider, Set, known, per_token
+from litellmctl.programs.changes import FileChange, Set
+from litellmctl.programs.model_facts import known, per_token
+from litellmctl.programs.program import Export, Exporter, Provider
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ class Goose(Exporter):
 
     name = "goose"
     title = "goose"
-    program = "goose"
+    executable = "goose"
 
     def path(self) -> Path:
         """Return the file of the provider with the default name."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from litellmctl.exporters.continue_dev import Continue
-from tests.unit.exporters.test_programs_file import GPT, provider
+from litellmctl.programs.continue_dev import Continue
+from tests.unit.programs.test_programs_file import GPT, provider
 
 
 @pytest.fixture

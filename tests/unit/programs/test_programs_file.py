@@ -17,15 +17,15 @@ from ruamel.yaml import YAML
 
 from litellmctl.catalog.facts import of_deployment
 from litellmctl.catalog.model import Model
-from litellmctl.exporters.aider import Aider
-from litellmctl.exporters.codex import Codex
-from litellmctl.exporters.continue_dev import Continue
-from litellmctl.exporters.documents import changed
-from litellmctl.exporters.exporter import Export, Exporter, Provider
-from litellmctl.exporters.llm import Llm
-from litellmctl.exporters.opencode import Opencode
-from litellmctl.exporters.zed import Zed
 from litellmctl.foundation.text import dump_json
+from litellmctl.programs.aider import Aider
+from litellmctl.programs.codex import Codex
+from litellmctl.programs.continue_dev import Continue
+from litellmctl.programs.documents import changed
+from litellmctl.programs.llm import Llm
+from litellmctl.programs.opencode import Opencode
+from litellmctl.programs.program import Export, Exporter, Provider
+from litellmctl.programs.zed import Zed
 
 # YAML's parser is slow.
 fewer = settings(max_examples=settings.default.max_examples // 3)
@@ -343,7 +343,7 @@ def test_the_key_is_never_in_it_and_every_note_is_one_line(exporter: Exporter) -
     assert (COMMAND[0] in text) is (exporter.name == "codex")
     assert export.files[0].path == exporter.path()
     assert exporter.title
-    assert exporter.program
+    assert exporter.executable
     assert exporter.key_from
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from litellmctl.catalog.model import EFFORTS, PRICES
-from litellmctl.exporters.exporter import Export, Exporter, FileChange, Provider, Set, known, priced, shell_words
+from litellmctl.programs.changes import FileChange, Set
+from litellmctl.programs.model_facts import known, priced
+from litellmctl.programs.program import Export, Exporter, Provider, shell_words
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ class Pi(Exporter):
 
     name = "pi"
     title = "Pi"
-    program = "pi"
+    executable = "pi"
 
     def path(self) -> Path:
         """Return models.json in PI_CODING_AGENT_DIR."""

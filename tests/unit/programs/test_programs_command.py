@@ -15,12 +15,12 @@ import pytest
 
 from litellmctl.catalog.facts import nothing
 from litellmctl.catalog.model import PRICES, Model
-from litellmctl.exporters.claude_code import ClaudeCode
-from litellmctl.exporters.crush import Crush
-from litellmctl.exporters.documents import changed
-from litellmctl.exporters.exporter import Exporter, Provider
-from litellmctl.exporters.goose import Goose
-from litellmctl.exporters.pi import Pi
+from litellmctl.programs.claude_code import ClaudeCode
+from litellmctl.programs.crush import Crush
+from litellmctl.programs.documents import changed
+from litellmctl.programs.goose import Goose
+from litellmctl.programs.pi import Pi
+from litellmctl.programs.program import Exporter, Provider
 from tests.conftest import Run
 from tests.effort import less_than
 from tests.fake_proxy import FakeProxy, row

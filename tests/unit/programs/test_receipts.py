@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from litellmctl.errors import Failure
-from litellmctl.exporters.exporter import FileChange, Set
-from litellmctl.exporters.receipts import Receipts
+from litellmctl.programs.changes import FileChange, Set
+from litellmctl.programs.receipts import Receipts
 
 
 def receipt(**changed: Any) -> str:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from litellmctl.errors import ConfigFailure
-from litellmctl.exporters.documents import changed
-from litellmctl.exporters.exporter import Block, Change, FileChange, Fill, Put, Set
+from litellmctl.programs.changes import Block, Change, FileChange, Fill, Put, Set
+from litellmctl.programs.documents import changed
 from tests.effort import less_than
 
 PATH = Path("/home/me/their.file")

@@ -7,18 +7,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from litellmctl.exporters.exporter import (
-    KEY_VARIABLE,
-    Change,
-    Export,
-    Exporter,
-    FileChange,
-    Fill,
-    Provider,
-    Put,
-    known,
-    skipped,
-)
+from litellmctl.programs.changes import Change, FileChange, Fill, Put
+from litellmctl.programs.model_facts import known, skipped
+from litellmctl.programs.program import KEY_VARIABLE, Export, Exporter, Provider
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
@@ -37,7 +28,7 @@ class Continue(Exporter):
 
     name = "continue"
     title = "Continue"
-    program = "cn"
+    executable = "cn"
     key_from = "reads the key from LITELLM_API_KEY."
 
     def path(self) -> Path:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from litellmctl.exporters.exporter import Export, Exporter, FileChange, Fill, Provider, Put, Set, shell_words, skipped
+from litellmctl.programs.changes import FileChange, Fill, Put, Set
+from litellmctl.programs.model_facts import skipped
+from litellmctl.programs.program import Export, Exporter, Provider, shell_words
 from litellmctl.settings import environment, paths
 
 # The name in the proxy's marketplace.json, which Claude Code expects as the key.
@@ -23,7 +25,7 @@ class ClaudeCode(Exporter):
 
     name = "claude-code"
     title = "Claude Code"
-    program = "claude"
+    executable = "claude"
 
     def path(self) -> Path:
         """Return the user's settings.json, in CLAUDE_CONFIG_DIR."""

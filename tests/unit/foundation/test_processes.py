@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from litellmctl.sandbox import process
+from litellmctl.foundation import processes
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and process groups")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -17,45 +17,45 @@ class TestStartTime:
     @pytest.mark.parametrize("name", [b"sleep", b"a) S 1 2 3 (b", b"\xff\x00\n) Z", b") ) )"])
     def test_name_may_hold_anything(self, name: bytes):
         fields = b"S " + b" ".join(str(number).encode() for number in range(4, 53))
-        assert process.parse_proc_stat(b"123 (%s) %s\n" % (name, fields)) == "22"
+        assert processes.parse_proc_stat(b"123 (%s) %s\n" % (name, fields)) == "22"
 
     @pytest.mark.parametrize("state", [b"Z", b"X"])
     def test_zombie_has_ended(self, state: bytes):
-        assert process.parse_proc_stat(b"123 (x) %s %s" % (state, b"0 " * 49)) is None
+        assert processes.parse_proc_stat(b"123 (x) %s %s" % (state, b"0 " * 49)) is None
 
     def test_ps(self):
-        assert process.parse_ps("Ss   Sun Nov  2 13:03:26 2026\n") == "Sun Nov 2 13:03:26 2026"
-        assert process.parse_ps("Z+   Sun Nov  2 13:03:26 2026\n") is None
-        assert process.parse_ps("") is None
+        assert processes.parse_ps("Ss   Sun Nov  2 13:03:26 2026\n") == "Sun Nov 2 13:03:26 2026"
+        assert processes.parse_ps("Z+   Sun Nov  2 13:03:26 2026\n") is None
+        assert processes.parse_ps("") is None
 
     @posix
     def test_ps_of_this_process(self):
-        assert process._start_time_by_ps(os.getpid()) == process._start_time_by_ps(os.getpid()) is not None
+        assert processes._start_time_by_ps(os.getpid()) == processes._start_time_by_ps(os.getpid()) is not None
 
     def test_processes_here(self):
         child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
         try:
-            first = process.start_time(child.pid)
+            first = processes.start_time(child.pid)
             assert first is not None
-            assert first == process.start_time(child.pid)
+            assert first == processes.start_time(child.pid)
         finally:
             child.communicate(b"\n")
-        assert process.start_time(child.pid) is None
+        assert processes.start_time(child.pid) is None
 
     @posix
     def test_zombie_here(self):
         child = subprocess.Popen(["true"])
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        assert process.start_time(child.pid) is None
+        assert processes.start_time(child.pid) is None
         child.wait()
 
     @linux
     def test_odd_name_here(self):
         code = "import time; open('/proc/self/comm', 'wb').write(b'x) R 7 (y'); print(flush=True); time.sleep(30)"
         with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
-            before = process.start_time(child.pid)
+            before = processes.start_time(child.pid)
             assert child.stdout
             child.stdout.readline()
             assert b"x) R 7 (y" in Path(f"/proc/{child.pid}/stat").read_bytes()
-            assert process.start_time(child.pid) == before
+            assert processes.start_time(child.pid) == before
             child.kill()

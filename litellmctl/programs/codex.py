@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from litellmctl.exporters.exporter import Export, Exporter, FileChange, Provider, Set
+from litellmctl.programs.changes import FileChange, Set
+from litellmctl.programs.program import Export, Exporter, Provider
 from litellmctl.settings import environment, paths
 
 _COMMAND_MILLISECONDS = 20_000
@@ -16,7 +17,7 @@ class Codex(Exporter):
 
     name = "codex"
     title = "Codex"
-    program = "codex"
+    executable = "codex"
 
     def path(self) -> Path:
         """Return config.toml in CODEX_HOME."""

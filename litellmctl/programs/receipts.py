@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from litellmctl.errors import Failure, Rejected
-from litellmctl.exporters.documents import changed
 from litellmctl.foundation import files, locks
 from litellmctl.foundation.times import timestamp
+from litellmctl.programs.documents import changed
 
 if TYPE_CHECKING:
-    from litellmctl.exporters.exporter import FileChange
+    from litellmctl.programs.changes import FileChange
 
 _MAX_BYTES = 64 * 2**20
 # Possible secrets in the lines around ours: values of settings and variables with such names, texts that look like

@@ -7,7 +7,9 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from litellmctl.exporters.exporter import Block, Export, Exporter, FileChange, Provider, skipped
+from litellmctl.programs.changes import Block, FileChange
+from litellmctl.programs.model_facts import skipped
+from litellmctl.programs.program import Export, Exporter, Provider
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ class Crush(Exporter):
 
     name = "crush"
     title = "Crush"
-    program = "crush"
+    executable = "crush"
 
     def path(self) -> Path:
         """Return the user's crushrc, not that of a project."""

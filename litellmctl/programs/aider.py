@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from litellmctl.exporters.exporter import Change, Export, Exporter, FileChange, Provider, Set, known, per_token
+from litellmctl.programs.changes import Change, FileChange, Set
+from litellmctl.programs.model_facts import known, per_token
+from litellmctl.programs.program import Export, Exporter, Provider
 from litellmctl.settings import paths
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ class Aider(Exporter):
 
     name = "aider"
     title = "aider"
-    program = "aider"
+    executable = "aider"
     key_from = "reads the key from OPENAI_API_KEY."
 
     def path(self) -> Path:

@@ -1,0 +1,158 @@
+"""The base classes of other programs: how each takes the proxy, for one run and in its own files."""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from litellmctl.catalog.model import Model
+    from litellmctl.programs.changes import FileChange
+
+# The variable that `litellmctl env` sets to the key.
+KEY_VARIABLE = "LITELLM_API_KEY"
+
+
+@dataclass(frozen=True)
+class Provider:
+    """The proxy, as a provider of models.
+
+    `base_url` is the proxy's root, or that of a relay, without `/v1`. `command` has the words of the command that
+    prints the key; without one, the key is fixed for as long as the program runs. `key` is the key itself: only a run
+    has it, and an export through a relay. Programs that run no command read it from a variable: `KEY_VARIABLE`, or one
+    of their own. `with_skills` adds the proxy's skill marketplace.
+    """
+
+    id: str
+    name: str
+    base_url: str
+    models: Sequence[Model]
+    command: Sequence[str]
+    with_skills: bool = False
+    key: str = field(default="", repr=False)
+
+    @property
+    def v1(self) -> str:
+        """The base URL of OpenAI's API."""
+        return f"{self.base_url}/v1"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a user wants of one run: the `arguments` for the program, and a model of the catalog (None: none chosen).
+
+    With `subscription`, the program keeps its own sign-in, and the proxy's key travels in `x-litellm-api-key`. `folder`
+    is an empty folder for temporary files, which exists if `Launch.files` has any.
+    """
+
+    arguments: Sequence[str]
+    model: str | None
+    folder: Path
+    subscription: bool = False
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How to start a program with the proxy for one run.
+
+    `arguments` come before the user's own, and never hold a secret; `variables` may. `unset` are variables of the user
+    that would override ours. `files` (name -> text) are written into the folder of the `Wish`, readable by the user
+    only. `warnings` are for the user.
+    """
+
+    arguments: Sequence[str] = ()
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    unset: Sequence[str] = ()
+    files: Mapping[str, str] = field(default_factory=dict, repr=False)
+    warnings: Sequence[str] = ()
+
+
+def variables_of(provider: Provider) -> dict[str, str]:
+    """Return the variables of `litellmctl env`: the proxy and its key, as most libraries and programs read them."""
+    return {
+        "OPENAI_BASE_URL": provider.v1,
+        "OPENAI_API_KEY": provider.key,
+        "ANTHROPIC_BASE_URL": provider.base_url,
+        "ANTHROPIC_AUTH_TOKEN": provider.key,
+        "LITELLM_BASE_URL": provider.base_url,
+        "LITELLM_API_KEY": provider.key,
+    }
+
+
+class Program:
+    """Another program, which `run` can start with the proxy.
+
+    `title` is its name, `executable` the file name of its command. `takes_command` says whether it runs a command for
+    the key, so that the key never expires while it runs; `needs_model` whether it cannot start without a model of the
+    proxy; `needs_catalog` whether `launch` uses the facts of the provider's models; `takes_subscription` whether it can
+    keep its own sign-in. A program that we do not know is one of this class.
+    """
+
+    title: ClassVar[str]
+    executable: ClassVar[str]
+    takes_command: ClassVar[bool] = False
+    needs_model: ClassVar[bool] = False
+    needs_catalog: ClassVar[bool] = False
+    takes_subscription: ClassVar[bool] = False
+
+    def launch(self, provider: Provider, wish: Wish) -> Launch:  # noqa: ARG002
+        """Return how to start it for one run, without a file of the user's being changed.
+
+        Where the provider has no `command`, its `key` is used.
+        """
+        return Launch(variables=variables_of(provider))
+
+
+@dataclass(frozen=True)
+class Export:
+    """The changes to files for a provider, the commands to run then, and warnings to print before a write."""
+
+    files: Sequence[FileChange]
+    notes: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+
+
+class Exporter(Program, ABC):
+    """A program with files of its own, which `export` changes.
+
+    `name` is the argument of `export`, and `key_from` says where it takes the key from.
+    """
+
+    name: ClassVar[str]
+    key_from: ClassVar[str] = "runs litellmctl token for the key."
+
+    @abstractmethod
+    def path(self) -> Path:
+        """Return the first file that `export` changes, found by the program's own rules."""
+
+    def folder(self) -> Path:
+        """Return the folder that exists if the program is used here."""
+        return self.path().parent
+
+    @abstractmethod
+    def export(self, provider: Provider) -> Export:
+        """Return the changes to the program's files, without any key.
+
+        Nothing is written. The program's files are read only if their content changes what the program needs; a file
+        that cannot be read is ignored.
+        """
+
+
+def shell_words(words: Sequence[str]) -> str:
+    """Return a command as one line for programs that run it in a shell: sh, or cmd on Windows."""
+    if sys.platform == "win32":
+        from subprocess import list2cmdline
+
+        # Some programs try Git Bash first, which would drop the backslashes of an unquoted path.
+        program, *rest = words
+        line = f'"{program.replace(chr(92), "/")}" {list2cmdline(rest)}'
+    else:
+        import shlex
+
+        line = shlex.join(words)
+    return line

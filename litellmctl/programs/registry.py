@@ -1,0 +1,53 @@
+"""The programs in the order in which they are listed. Each is imported on use: `--help` needs only their names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from litellmctl.programs.program import Exporter, Program
+
+_EXPORTERS: dict[str, Callable[[], Exporter]] = {
+    "opencode": lambda: import_module("litellmctl.programs.opencode").Opencode(),
+    "codex": lambda: import_module("litellmctl.programs.codex").Codex(),
+    "claude-code": lambda: import_module("litellmctl.programs.claude_code").ClaudeCode(),
+    "pi": lambda: import_module("litellmctl.programs.pi").Pi(),
+    "crush": lambda: import_module("litellmctl.programs.crush").Crush(),
+    "aider": lambda: import_module("litellmctl.programs.aider").Aider(),
+    "continue": lambda: import_module("litellmctl.programs.continue_dev").Continue(),
+    "zed": lambda: import_module("litellmctl.programs.zed").Zed(),
+    "llm": lambda: import_module("litellmctl.programs.llm").Llm(),
+    "goose": lambda: import_module("litellmctl.programs.goose").Goose(),
+}
+# The programs that `run` knows, by their executables.
+_PROGRAMS: dict[str, Callable[[], Program]] = {
+    "claude": _EXPORTERS["claude-code"],
+    "codex": _EXPORTERS["codex"],
+    "opencode": _EXPORTERS["opencode"],
+    "pi": _EXPORTERS["pi"],
+    "crush": _EXPORTERS["crush"],
+    "aider": _EXPORTERS["aider"],
+    "goose": _EXPORTERS["goose"],
+    "llm": _EXPORTERS["llm"],
+    "cn": _EXPORTERS["continue"],
+}
+NAMES = tuple(_EXPORTERS)
+EXECUTABLES = tuple(_PROGRAMS)
+
+
+def exporter(name: str) -> Exporter:
+    """Return the exporter with this name."""
+    return _EXPORTERS[name]()
+
+
+def exporters() -> dict[str, Exporter]:
+    """Return all exporters by name."""
+    return {name: exporter(name) for name in NAMES}
+
+
+def program(executable: str) -> Program | None:
+    """Return the program with this executable; None if it is not known."""
+    make = _PROGRAMS.get(executable)
+    return make() if make else None
