@@ -11,7 +11,7 @@ from litellmctl.options import Options
 if TYPE_CHECKING:
     from litellmctl.auth.login_file import LoginFile
     from litellmctl.catalogs import Catalogs
-    from litellmctl.connection import Connection
+    from litellmctl.connection import Connection, Listener
     from litellmctl.errors import Failure
     from litellmctl.settings.config import Config, Profile
     from litellmctl.terminal.console import Console
@@ -70,6 +70,15 @@ class App:
 
         options = options or self.options
         return Connection(profile, options, self.logins, self.console, warned=self._warned, kept=self._kept)
+
+    def connect_afresh(self, listener: Listener) -> Connection:
+        """Return the way to the proxy of the profile in use, with the config and the logins as they are now."""
+        from litellmctl.auth.login_file import LoginFile
+        from litellmctl.connection import Connection
+        from litellmctl.settings.config import Config
+
+        profile = Config.of_user().profile(self.profile.name)
+        return Connection(profile, self.options, LoginFile.of_user(), listener, warned=self._warned, kept=self._kept)
 
     @cached_property
     def catalogs(self) -> Catalogs:

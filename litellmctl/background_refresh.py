@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -20,22 +19,15 @@ def start(options: Options, profile: str) -> None:
     """
     import subprocess
 
-    command = own_command.command("refresh", "--background", "--quiet", "--profile", profile)
-    for name, value in (("--base-url", options.base_url), ("--auth", options.auth)):
-        if value is not None:
-            command += [name, value]
-    if options.allow_insecure_http:
-        command.append("--allow-insecure-http")
-    detached = 0
-    if sys.platform == "win32":
-        detached = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+    from litellmctl.foundation import processes
+
+    command = own_command.command("refresh", "--background", "--quiet", *options.words(profile))
     with suppress(OSError, ValueError):
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=sys.platform != "win32",
-            creationflags=detached,
+            **processes.in_own_session(),
         )
         process.returncode = 0  # no one waits for it: without this, subprocess would warn about that

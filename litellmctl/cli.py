@@ -12,7 +12,7 @@ import click
 from litellmctl import __version__
 from litellmctl.app import App
 from litellmctl.commands.base import TOPICS, FormattedGroup, group, pass_app
-from litellmctl.terminal.data import Bytes, Layout, Listing, Printable, Stream
+from litellmctl.terminal.data import Bytes, Layout, Listing, Ongoing, Printable, Stream
 
 # The first sentence of each command's help, so that --help imports none of them; a test compares the two.
 SECTIONS: dict[str, dict[str, str]] = {
@@ -38,6 +38,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "config": "Show and change profiles and settings.",
     },
     "Programs": {
+        "run": "Start a program with the proxy behind it.",
+        "serve": "Run a local relay to the proxy with a fixed key.",
         "export": "Set up another program to use the proxy.",
         "api": "Send any request to the proxy and print the response.",
     },
@@ -45,9 +47,12 @@ SECTIONS: dict[str, dict[str, str]] = {
         "doctor": "Diagnose problems and suggest fixes.",
         "sandbox": "Run a real LiteLLM proxy on this machine.",
         "completion": "Print the completion script of a shell.",
-        "help": "Show the help of a command or topic.",
-        "version": "Print the version.",
     },
+}
+# Commands that the first screen does not list: its last lines say how to get help, and `help options` the version.
+_UNLISTED: dict[str, str] = {
+    "help": "Show the help of a command or topic.",
+    "version": "Print the version.",
 }
 # How much narrower than the terminal Click makes its help.
 _MARGIN = 2
@@ -69,8 +74,8 @@ class _Commands(UserDict[str, Any]):
 
 class _Root(FormattedGroup):
     def summaries(self, _ctx: click.Context) -> Iterable[tuple[str, str]]:
-        """Return the rows of `SECTIONS`, which imports no command."""
-        return [pair for commands in SECTIONS.values() for pair in commands.items()]
+        """Return the rows of `SECTIONS` and `_UNLISTED`, which imports no command."""
+        return [pair for commands in (*SECTIONS.values(), _UNLISTED) for pair in commands.items()]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, then where options and topics are explained: all of it fits a screen of 24 lines."""
@@ -132,7 +137,9 @@ def cli() -> None:
     """Use a self-hosted LiteLLM proxy from the shell."""
 
 
-cli.commands = _Commands(dict.fromkeys([*(name for section in SECTIONS.values() for name in section), *_HIDDEN]))
+cli.commands = _Commands(
+    dict.fromkeys([*(name for section in SECTIONS.values() for name in section), *_UNLISTED, *_HIDDEN])
+)
 
 
 @cli.result_callback()
@@ -163,6 +170,9 @@ def print_result(app: App, /, data: Any, **_: Any) -> None:
         console.flush()
     for note in notes:
         console.note(note)
+    if isinstance(data, Ongoing):
+        console.flush()
+        data.work()
 
 
 def _layout(app: App, note: Callable[[str], None]) -> Layout:

@@ -17,6 +17,8 @@ class ExitCode(IntEnum):
     UNAVAILABLE = 3
     AUTH = 4
     REJECTED = 5
+    NOT_RUNNABLE = 126
+    NO_PROGRAM = 127
     INTERRUPTED = 130
     BROKEN_PIPE = 141
 
@@ -28,6 +30,8 @@ EXIT_CODE_HELP = {
     ExitCode.UNAVAILABLE: "The proxy is unreachable, overloaded or not LiteLLM, or --offline is set.",
     ExitCode.AUTH: "The credential is missing, expired, unknown to the proxy or not allowed to do this.",
     ExitCode.REJECTED: "The proxy refused the request, something was not found, or a tool reported an error.",
+    ExitCode.NOT_RUNNABLE: "run: the program cannot be started.",
+    ExitCode.NO_PROGRAM: "run: the program was not found.",
     ExitCode.INTERRUPTED: 'Ctrl-C, or "no" to a confirmation.',
     ExitCode.BROKEN_PIPE: "The reader of the output closed the pipe.",
 }
@@ -39,6 +43,7 @@ ERROR_CODES: dict[str, tuple[ExitCode, str]] = {
     "keyring": (ExitCode.ERROR, "The keyring is locked, does not respond, or lost a secret."),
     "system": (ExitCode.ERROR, "This machine is out of threads, processes, file descriptors or memory."),
     "sandbox": (ExitCode.ERROR, "The sandbox did not start or stop."),
+    "relay": (ExitCode.ERROR, "The relay did not start or stop."),
     "usage": (ExitCode.USAGE, "Invalid option or argument."),
     "config": (ExitCode.USAGE, "Invalid setting in a file or a variable."),
     "input_required": (ExitCode.USAGE, "Input is missing, and there is no terminal to ask."),
@@ -57,6 +62,8 @@ ERROR_CODES: dict[str, tuple[ExitCode, str]] = {
     "forbidden": (ExitCode.AUTH, "The credential is not allowed to do this."),
     "rejected": (ExitCode.REJECTED, "The proxy refused the request, or a tool reported an error."),
     "not_found": (ExitCode.REJECTED, "There is no model, server, tool, skill, setting or path with this name."),
+    "not_runnable": (ExitCode.NOT_RUNNABLE, "The program for run is not executable, or its script is broken."),
+    "no_program": (ExitCode.NO_PROGRAM, "There is no program with this name or path."),
     "interrupted": (ExitCode.INTERRUPTED, 'Ctrl-C, or "no" to a confirmation.'),
 }
 

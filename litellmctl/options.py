@@ -32,6 +32,14 @@ class Options:
         """Whether a command is to print data that it has beside what it says."""
         return bool(self.json or self.output or self.fields)
 
+    def words(self, profile: str) -> list[str]:
+        """Return the words that choose the same proxy and credential in another process."""
+        words = ["--profile", profile]
+        for name, value in (("--base-url", self.base_url), ("--auth", self.auth)):
+            if value is not None:
+                words += [name, value]
+        return [*words, *(["--allow-insecure-http"] if self.allow_insecure_http else [])]
+
     def replaced(self, **values: Any) -> Options:
         """Return a copy with other values."""
         other = Options()

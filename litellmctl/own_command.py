@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import litellmctl
+from litellmctl.errors import UsageFailure
 
 # -m does not do: with -P it does not find a checkout, and without -P it finds the files of the current folder first,
 # which may be anybody's.
@@ -27,6 +29,23 @@ def token_command(profile: str, base_url: str) -> list[str]:
     """Return the words by which another program gets the token for this proxy, whatever its PATH and its profile."""
     own = executable()
     return [*([own] if own else command()), "token", "--profile", profile, "--base-url", base_url]
+
+
+def require_extra(what: str, extra: str, library: str, modules: Sequence[str]) -> None:
+    """Refuse what needs modules of an extra that is not installed. They are not imported: that can take seconds."""
+    import importlib.util  # 2 ms, for a few commands
+
+    if any(importlib.util.find_spec(name) is None for name in modules):
+        words = [sys.executable, "-m", "pip", "install", f"litellmctl[{extra}]"]
+        if sys.platform == "win32":
+            from subprocess import list2cmdline
+
+            remedy = list2cmdline(words)
+        else:
+            import shlex
+
+            remedy = shlex.join(words)
+        raise UsageFailure(f"{what} needs {library}, which is not installed", remedy=remedy)
 
 
 def executable() -> str | None:

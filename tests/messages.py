@@ -234,7 +234,7 @@ NOT_MESSAGES: frozenset[tuple[str, str]] = frozenset(
         ("auth/loopback_page.py", "POLICY"),
         ("auth/loopback_page.py", "_document"),
         # Lines for shells, and text for models.
-        ("commands/env.py", "_fish"),
+        ("programs/variables.py", "_fish"),
         ("tools/result.py", "_ERRORS"),
         # Help, which is listed from the commands, and what topics show.
         ("cli.py", "SECTIONS"),

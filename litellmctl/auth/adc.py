@@ -71,6 +71,16 @@ class GoogleCredential(Credential):
             return self._token[0][1]
         return self._fetch()
 
+    @property
+    def expires_at(self) -> float | None:
+        """When the last access token expires."""
+        return self._token[0][0] + _MARGIN_SECONDS if self._token else None
+
+    @property
+    def due_at(self) -> float | None:
+        """When the next access token is asked for."""
+        return self._token[0][0] if self._token else None
+
     def current(self, known: str) -> str:  # noqa: ARG002
         """Return the token, a new one if the last is about to expire."""
         return self.secret()
@@ -78,6 +88,11 @@ class GoogleCredential(Credential):
     def renewed(self) -> str | None:
         """Ask Google for a new access token."""
         return self._fetch()
+
+    @property
+    def is_renewable(self) -> bool:
+        """Google gives a new token at any time."""
+        return True
 
     def _fetch(self) -> str:
         from google.auth import exceptions

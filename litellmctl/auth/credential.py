@@ -24,6 +24,8 @@ _AROUND = (
     r"(?i:bearer)(?:\s+(?P<key>.*)|$)",
 )
 _MAX_WRAPPED = 6
+# How the keys begin that the relays of this machine take.
+LOCAL_KEY_PREFIX = "sk-local-"
 
 
 def checked(secret: str, *, named: str) -> str:
@@ -98,6 +100,16 @@ class Credential(ABC):
         return None
 
     @property
+    def due_at(self) -> float | None:
+        """From when on `current` returns another one, in seconds since 1970; None if it never does."""
+        return None
+
+    @property
+    def is_renewable(self) -> bool:
+        """Whether another secret follows by itself once this one has expired."""
+        return False
+
+    @property
     def is_silent(self) -> bool:
         """Whether `secret` needs neither a keyring nor a command, so that a background process may use it."""
         return True
@@ -143,6 +155,11 @@ class ConfiguredKey(Credential):
             return None
         self._secret = None
         return self.secret()
+
+    @property
+    def is_renewable(self) -> bool:
+        """A command may print another key each time."""
+        return self.value.kind == "command"
 
     @property
     def is_silent(self) -> bool:

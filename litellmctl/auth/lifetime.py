@@ -87,7 +87,12 @@ class Lifetime(NamedTuple):
         left = self.expires_at - self.clock.ahead - moment
         if left <= 0:
             return Standing.ENDED
-        return Standing.DUE if left <= min(_AHEAD_SECONDS, self.seconds / 2) else Standing.GOOD
+        return Standing.DUE if left <= self.ahead_seconds else Standing.GOOD
+
+    @property
+    def ahead_seconds(self) -> float:
+        """How long before its expiry a token is refreshed."""
+        return min(_AHEAD_SECONDS, self.seconds / 2)
 
     def standing_now(self) -> Standing | None:
         """Return how the token stands; None if only the proxy's clock can tell."""

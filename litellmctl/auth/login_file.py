@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _VERSION = 1
 # Longer than a token refresh may take, which asks the proxy while it holds the lock.
 _LOCK_SECONDS = 60.0
+_SIGN_IN = "run litellmctl login"
 
 
 class Login(NamedTuple):
@@ -146,9 +147,9 @@ class LoginFile:
         urls = table(content, "urls", self.path)
         discarded = content.get("discarded", [])
         if not all(isinstance(url, str) for url in urls.values()):
-            raise _malformed(self.path, "urls")
+            raise malformed(self.path, "urls")
         if not isinstance(discarded, list) or not all(_is_pair(one) for one in discarded):
-            raise _malformed(self.path, "discarded")
+            raise malformed(self.path, "discarded")
         return Logins(
             {name: _login(name, fields, self.path) for name, fields in logins.items()},
             urls,
@@ -186,16 +187,19 @@ def login_command(profile: str, login: Login | None = None) -> str:
     return " ".join(words)
 
 
-def parse_json(data: bytes, path: str, version: int) -> dict[str, Any]:
-    """Return the object in one of our files; anything else, or a file of a newer version, is exit 2."""
+def parse_json(data: bytes, path: str, version: int, *, then: str = _SIGN_IN) -> dict[str, Any]:
+    """Return the object in one of our files; anything else, or a file of a newer version, is exit 2.
+
+    `then` says what to do after the file was moved away.
+    """
     try:
         content = json.loads(data)
     except json.JSONDecodeError as error:
         raise ConfigFailure(
-            f"{path} is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}", remedy=_fix(path)
+            f"{path} is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}", remedy=_fix(path, then)
         ) from None
     except (ValueError, RecursionError):
-        raise ConfigFailure(f"{path} is not valid JSON", remedy=_fix(path)) from None
+        raise ConfigFailure(f"{path} is not valid JSON", remedy=_fix(path, then)) from None
     found = content.get("version") if isinstance(content, dict) else None
     if isinstance(found, int) and found > version:
         raise ConfigFailure(
@@ -203,15 +207,15 @@ def parse_json(data: bytes, path: str, version: int) -> dict[str, Any]:
             remedy="upgrade litellmctl",
         )
     if found != version:
-        raise _malformed(path, "version")
+        raise malformed(path, "version", then=then)
     return dict(content)
 
 
-def table(content: dict[str, Any], name: str, path: str) -> dict[str, Any]:
+def table(content: dict[str, Any], name: str, path: str, *, then: str = _SIGN_IN) -> dict[str, Any]:
     """Return the object of that name in one of our files, empty if it is missing; anything else is exit 2."""
     found = content.get(name, {})
     if not isinstance(found, dict):
-        raise _malformed(path, name)
+        raise malformed(path, name, then=then)
     return found
 
 
@@ -221,23 +225,24 @@ def _is_pair(content: Any) -> bool:
 
 def _login(name: str, fields: Any, path: str) -> Login:
     if not isinstance(fields, dict):
-        raise _malformed(path, f"logins.{name}")
+        raise malformed(path, f"logins.{name}")
     known = {field: fields[field] for field in Login._fields if fields.get(field) is not None}
     for field in (*_TEXTS, "issued_at"):
         if field not in known:
-            raise _malformed(path, f"logins.{name}.{field}")
+            raise malformed(path, f"logins.{name}.{field}")
     for field, value in known.items():
         if not (is_time(value) if field in _TIMES else isinstance(value, str)):
-            raise _malformed(path, f"logins.{name}.{field}")
+            raise malformed(path, f"logins.{name}.{field}")
     return Login(**known)
 
 
-def _malformed(path: str, what: str) -> ConfigFailure:
-    return ConfigFailure(f"{path}: {what} is not valid", remedy=_fix(path))
+def malformed(path: str, what: str, *, then: str = _SIGN_IN) -> ConfigFailure:
+    """Return the failure for a part of one of our files that is not as we write it."""
+    return ConfigFailure(f"{path}: {what} is not valid", remedy=_fix(path, then))
 
 
-def _fix(path: str) -> str:
-    return f"fix {path}, or move it away and run litellmctl login"
+def _fix(path: str, then: str) -> str:
+    return f"fix {path}, or move it away and {then}"
 
 
 def _unwritable(path: str, error: OSError) -> Failure:

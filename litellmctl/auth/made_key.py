@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 import time
 from typing import TYPE_CHECKING
 
 from litellmctl.errors import UsageFailure
+from litellmctl.foundation.times import parse_duration
 from litellmctl.settings.definitions import DEFAULT_PROFILE
 
 if TYPE_CHECKING:
     from litellmctl.auth.login_file import Login
     from litellmctl.terminal.console import Console
 
-# As LiteLLM reads them (litellm_core_utils/duration_parser.py).
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "mo": 30 * 86400}
-# LiteLLM answers 500 to dates that Python does not have.
-_MAX_SECONDS = 100 * 365 * 86400
-_MAX_DIGITS = 10
-
 
 def checked_duration(text: str) -> str:
     """Return the lifetime of a key as LiteLLM takes it: 12h, 30d. Raises a failure for anything else."""
-    found = re.fullmatch(r"([0-9]+)(mo|[smhdw])", text.strip().lower())
-    seconds = int(found[1]) * _UNITS[found[2]] if found and len(found[1]) <= _MAX_DIGITS else 0
-    if found is None or not 0 < seconds <= _MAX_SECONDS:
+    if parse_duration(text) is None:
         message = f'--expires "{text}" is not a valid duration'
         raise UsageFailure(message, remedy="pass a duration such as 12h, 30d or 6mo")
-    return found[0]
+    return text.strip().lower()
 
 
 def chosen(*, revoke_key: bool, keep_key: bool) -> bool | None:

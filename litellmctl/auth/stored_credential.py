@@ -66,6 +66,11 @@ class StoredCredential(Credential):
         return login_command(self.profile, self.login)
 
     @property
+    def is_renewable(self) -> bool:
+        """Whether the token is refreshed, as far as known without opening the vault."""
+        return self.login.session is not None
+
+    @property
     def is_silent(self) -> bool:
         """A keyring may ask a person to unlock it."""
         return self.login.storage == "file"
@@ -74,6 +79,15 @@ class StoredCredential(Credential):
     def expires_at(self) -> float | None:
         """When the token expires, as far as known without opening the vault."""
         return self._lifetime(self.login if self._secret is None else self._secret).end(self._ahead)
+
+    @property
+    def due_at(self) -> float | None:
+        """When the token is refreshed, as far as known without opening the vault; None if it cannot be."""
+        end = self.expires_at
+        can_renew = self.login.session is not None and (self._secret is None or _can_renew(self.login, self._secret))
+        if end is None or not can_renew:
+            return None
+        return end - self._lifetime(self._secret or self.login).ahead_seconds
 
     def secret(self) -> str:
         """Return the token, refreshed first if it is about to expire. An expired one is exit 4."""

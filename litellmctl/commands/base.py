@@ -27,7 +27,7 @@ TOPICS = {
     "credentials": "Which proxy and which credential are used.",
     "environment": "Environment variables that litellmctl reads.",
     "exit-codes": "Exit codes of every command.",
-    "exports": "Programs that export can set up.",
+    "exports": "Programs that export can set up, and run can start.",
     "files": "Where settings, logins and caches are stored.",
     "json": "JSON output and error codes.",
     "options": "Options that every command takes, and output formats.",
@@ -274,9 +274,11 @@ class FormattedGroup(click.Group, FormattedCommand):
         return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
-def command(name: str | None = None, **attributes: Any) -> Callable[[Callable[..., Any]], FormattedCommand]:
+def command(
+    name: str | None = None, *, cls: type[FormattedCommand] = FormattedCommand, **attributes: Any
+) -> Callable[[Callable[..., Any]], FormattedCommand]:
     """Make a command, which takes the shared options too."""
-    return click.command(name, cls=FormattedCommand, **attributes)
+    return click.command(name, cls=cls, **attributes)
 
 
 def group(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 
 from litellmctl.commands.base import command, pass_app
+from litellmctl.programs.variables import SHELLS, script, variables
 from litellmctl.terminal.render import Record
 
 if TYPE_CHECKING:
@@ -21,44 +20,6 @@ FIELDS = {
     "ANTHROPIC_AUTH_TOKEN": "Access token.",
     "LITELLM_BASE_URL": "Base URL for litellmctl.",
     "LITELLM_API_KEY": "Access token.",
-}
-
-
-def _sh(name: str, value: str) -> str:
-    import shlex
-
-    return f"export {name}={shlex.quote(value)}"
-
-
-def _fish(name: str, value: str) -> str:
-    # In single quotes, fish lets a backslash escape itself and the quote.
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"set -gx {name} '{escaped}'"
-
-
-def _powershell(name: str, value: str) -> str:
-    # PowerShell accepts typographic quotes too; each is doubled.
-    escaped = re.sub("(['\u2018\u2019\u201a\u201b])", r"\1\1", value)
-    return f"$Env:{name} = '{escaped}'"
-
-
-def _dotenv(name: str, value: str) -> str:
-    # docker, python-dotenv and others take single quotes literally; a value with a single quote needs double quotes.
-    if re.fullmatch(r"[\w:/.@%+,=-]*", value, re.ASCII):
-        return f"{name}={value}"
-    if "'" not in value:
-        return f"{name}='{value}'"
-    escaped = re.sub(r'(["\\$`])', r"\\\1", value)
-    return f'{name}="{escaped}"'
-
-
-SHELLS: dict[str, Callable[[str, str], str]] = {
-    "sh": _sh,
-    "bash": _sh,
-    "zsh": _sh,
-    "fish": _fish,
-    "powershell": _powershell,
-    "dotenv": _dotenv,
 }
 
 
@@ -85,7 +46,5 @@ def env(app: App, *, shell: str) -> Record:
     """
     pair = app.connection.pair
     secret = pair.credential.secret()
-    row = dict.fromkeys(FIELDS, secret)
-    row |= {"OPENAI_BASE_URL": f"{pair.base_url}/v1"}
-    row |= {"ANTHROPIC_BASE_URL": pair.base_url, "LITELLM_BASE_URL": pair.base_url}
-    return Record(row, "\n".join(SHELLS[shell](name, value) for name, value in row.items()), is_data=True)
+    row = variables(pair.base_url, secret)
+    return Record(row, script(shell, row), is_data=True)

@@ -17,7 +17,7 @@ from litellmctl.terminal.streams import BOLD, CYAN, GREEN, RED
 if TYPE_CHECKING:
     from litellmctl.app import App
     from litellmctl.catalog.model import Model
-    from litellmctl.programs.program import Export, Exporter
+    from litellmctl.programs.program import Export, Exporter, Provider
     from litellmctl.programs.receipts import Planned
 
 FIELDS = {
@@ -27,6 +27,8 @@ FIELDS = {
     "path": "File that --write changes.",
     "writes": "Number of writes that --undo can take back.",
 }
+# A plain text in each format.
+_MASKED = "sk-local-***"
 _DIFF_STYLES = {"+": GREEN, "-": RED, "@": CYAN}
 
 
@@ -65,6 +67,9 @@ COLUMNS = (
     $ litellmctl export opencode --undo
     # Only some models, as the provider "work"
     $ litellmctl export pi --models 'claude-*' --id work --write
+    # A key that never expires, for a program that reads it from a variable
+    $ litellmctl export opencode --serve --write
+    $ litellmctl serve --background
     # Names of the installed programs
     $ litellmctl export --list --json | jq -r '.[] | select(.installed) .tool'
     """,
@@ -84,6 +89,7 @@ COLUMNS = (
 )
 @click.option("--id", "provider_id", metavar="NAME", default="litellm", help="Name of the provider (default: litellm).")
 @click.option("--key-command", metavar="COMMAND", help="Command for the key (default: litellmctl token).")
+@click.option("--serve", "relayed", is_flag=True, help="Use the URL and the local key of litellmctl serve.")
 @click.option("--skills", "with_skills", is_flag=True, help="Add the proxy's skill marketplace (claude-code).")
 @pass_app
 def export(
@@ -97,13 +103,18 @@ def export(
     globs: Sequence[str],
     provider_id: str,
     key_command: str | None,
+    relayed: bool,
     with_skills: bool,
 ) -> Listing | Text | None:
     """Set up another program to use the proxy.
 
     Prints the program's settings for the proxy and its models, with their known limits and prices; --write merges them
-    into the program's own file, and keeps everything else in it. No key is printed or written: programs that can run a
-    command get litellmctl token, others read a variable. --undo restores the file, unless it was edited since.
+    into the program's own file, and keeps everything else in it. No key of the proxy is printed or written: programs
+    that can run a command get litellmctl token, others read a variable. --undo restores the file, unless it was edited
+    since.
+
+    The key in a variable expires. With --serve, these programs get the URL of litellmctl serve and its local key, which
+    stays the same and works only on this machine. --write writes the local key into the file.
     """
     from litellmctl.programs.receipts import Receipts
     from litellmctl.programs.registry import exporter
@@ -121,24 +132,68 @@ def export(
                 f"Restored {path}" if path.exists() else f"Removed {path}, which did not exist before --write"
             )
         return None
-    made = _made(app, exporter(tool), globs, provider_id, key_command, with_skills=with_skills)
+    program = exporter(tool)
+    if relayed:
+        _require_relay_of_use(program, key_command, "--diff" * shows + "--write" * writes)
+    provider = _provider(app, globs, provider_id, key_command, with_skills=with_skills, relayed=relayed)
+    made = program.export(provider)
     for warning in made.warnings:
         app.console.warn(warning)
     if not shows and not writes:
-        return _printed(app, made)
+        return _printed(app, made, provider)
     receipts = Receipts(required_config_dir(), tool)
-    planned = receipts.plan(made.files)
+    planned = receipts.plan(made.files, provider.key)
     if shows:
         return _changes(app, planned)
     _report(app, receipts.write(planned), planned, tool)
-    for note in made.notes:
-        app.console.note(f"Then:  {note}")
+    _say_next(app, made, provider)
     return None
 
 
-def _made(
-    app: App, exporter: Exporter, globs: Sequence[str], provider_id: str, key_command: str | None, *, with_skills: bool
-) -> Export:
+def _require_relay_of_use(program: Exporter, key_command: str | None, mode: str) -> None:
+    if key_command is not None:
+        raise UsageFailure("use only one of --serve, --key-command", remedy="litellmctl export --help")
+    if not program.reads_variable:
+        raise UsageFailure(
+            f"--serve: {program.title} needs no relay, since it runs litellmctl token for the key",
+            remedy=" ".join(filter(None, ["litellmctl export", program.name, mode])),
+        )
+
+
+def _through_relay(app: App, provider: Provider) -> Provider:
+    """Return the provider with the profile's relay in place of the proxy."""
+    from dataclasses import replace
+
+    from litellmctl.relay import resident
+    from litellmctl.relay.local_key import default_port, local_key
+
+    name = app.profile.name
+    base_url = f"http://127.0.0.1:{default_port(name)}"
+    known = resident.running(name)
+    if known is not None and known.base_url != base_url:
+        app.console.warn(f"the relay runs on {known.base_url}, and these settings are for {base_url}: omit its --port")
+    return replace(provider, base_url=base_url, command=(), key=local_key(name))
+
+
+def _say_next(app: App, made: Export, provider: Provider) -> None:
+    """Say what makes the settings work: the relay first, if they are for it."""
+    import sys
+
+    from litellmctl.relay import resident
+
+    name = app.profile.name
+    if provider.key and resident.running(name) is None:
+        app.console.note(f"First:  {resident.command(name, '--background')}")
+    if provider.key and sys.platform != "win32":
+        unit = "launchd" if sys.platform == "darwin" else "systemd"
+        app.console.note(f"To start it at login:  {resident.command(name, '--unit', unit)}")
+    for note in made.notes:
+        app.console.note(f"Then:  {note}")
+
+
+def _provider(
+    app: App, globs: Sequence[str], provider_id: str, key_command: str | None, *, with_skills: bool, relayed: bool
+) -> Provider:
     import re
     import shlex
     from urllib.parse import urlsplit
@@ -173,19 +228,26 @@ def _made(
         command=words,
         with_skills=with_skills,
     )
-    return exporter.export(provider)
+    return _through_relay(app, provider) if relayed else provider
 
 
-def _printed(app: App, made: Export) -> Text | None:
-    """Return the settings of each file, below its name if there are several."""
+def _printed(app: App, made: Export, provider: Provider) -> Text | None:
+    """Return the settings of each file, below its name if there are several.
+
+    They are to be looked at, perhaps in a log or on a shared screen: a local key is masked.
+    """
     from litellmctl.programs.documents import changed
 
     texts = [changed(change, None).rstrip("\n") for change in made.files]
+    has_key = bool(provider.key) and any(provider.key in text for text in texts)
+    if has_key:
+        texts = [text.replace(provider.key, _MASKED) for text in texts]
     if len(texts) > 1:
         texts = [f"# {change.path}\n{text}" for change, text in zip(made.files, texts, strict=True)]
     app.console.note(f"Settings for {' and '.join(str(change.path) for change in made.files)}; --write merges them.")
-    for note in made.notes:
-        app.console.note(f"Then:  {note}")
+    if has_key:
+        app.console.note(f"{_MASKED} stands for the local key, which --write writes.")
+    _say_next(app, made, provider)
     return _text("\n\n".join(texts))
 
 
@@ -208,10 +270,16 @@ def _say_current(app: App, planned: Sequence[Planned]) -> None:
 
 
 def _report(app: App, written: Sequence[Planned], planned: Sequence[Planned], tool: str) -> None:
+    import shlex
+
     for one in written:
         app.console.done(f"Wrote {one.path} (litellmctl export {tool} --undo restores it)")
     if not written:
         _say_current(app, planned)
+    for one in planned:
+        if one.is_exposed:  # it was up to date, and its mode was changed since
+            path = shlex.quote(str(one.path))
+            app.console.warn(f"other users can read {one.path}, which has the local key: chmod 600 {path}")
 
 
 def _coloured(app: App, diff: str) -> str:

@@ -15,7 +15,7 @@ from litellmctl.terminal.render import Record, Text
 
 if TYPE_CHECKING:
     from litellmctl.app import App
-    from litellmctl.sandbox.resident import Resident
+    from litellmctl.foundation.resident import Resident
 
 FIELDS = {
     "base_url": "Base URL of the proxy; null if it is stopped.",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 
 from litellmctl.commands.base import SHARED_OPTIONS, TOPICS, help_record
 from litellmctl.errors import ERROR_CODES, EXIT_CODE_HELP
 from litellmctl.settings.environment import VARIABLES
+
+if TYPE_CHECKING:
+    from litellmctl.programs.program import Program
 
 Writer = Callable[[click.Context, click.HelpFormatter], None]
 
@@ -66,19 +70,39 @@ def _environment(_context: click.Context, formatter: click.HelpFormatter) -> Non
 def _exit_codes(_context: click.Context, formatter: click.HelpFormatter) -> None:
     _write(formatter, "Exit codes are the same with and without --json.")
     formatter.write_dl([(str(int(code)), text) for code, text in EXIT_CODE_HELP.items()])
+    formatter.write_paragraph()
+    _write(
+        formatter,
+        "run and sandbox run return the exit code of the program that they start, and 128 + N if signal N killed it.",
+    )
 
 
 def _exports(_context: click.Context, formatter: click.HelpFormatter) -> None:
-    from litellmctl.programs.registry import exporters
+    from litellmctl.programs.registry import exporters, programs
 
     _write(
         formatter,
         "litellmctl export TOOL prints the configuration that makes a program use the proxy and its models. --diff "
         "shows what would change in the program's own file, --write changes it, and --undo restores it, unless it "
         "was edited since. Unknown facts of a model are not written.",
-        "No key is written: the program runs litellmctl token, or reads a variable that litellmctl env sets.",
+        "No key of the proxy is written: the program runs litellmctl token, or reads a variable that litellmctl env "
+        "sets. With --serve, those that read a variable use litellmctl serve instead, with its URL and local key.",
     )
     formatter.write_dl([(name, f"{one.title}: {one.key_from}") for name, one in exporters().items()])
+    formatter.write_paragraph()
+    _write(
+        formatter,
+        "litellmctl run PROGRAM starts a program with the proxy for one run, and changes no file. It knows:",
+    )
+    formatter.write_dl([(name, _run_words(one)) for name, one in programs().items()])
+    formatter.write_paragraph()
+    _write(formatter, "Other programs get the variables of litellmctl env.")
+
+
+def _run_words(program: Program) -> str:
+    key = "runs litellmctl token for the key" if program.takes_command else "uses a relay for a key that expires"
+    own = ", can keep its own sign-in (--subscription)" if program.takes_subscription else ""
+    return f"{program.title}: {key}{own}."
 
 
 def _files(_context: click.Context, formatter: click.HelpFormatter) -> None:
@@ -88,6 +112,7 @@ def _files(_context: click.Context, formatter: click.HelpFormatter) -> None:
             ("config.toml", "Profiles and settings; litellmctl config changes it."),
             ("logins.json", "Stored logins, without their secrets."),
             ("secrets.json", "Secrets of logins, only where no keyring is used."),
+            ("local-keys.json", "Local keys of litellmctl serve."),
         ]
     )
     formatter.write_paragraph()

@@ -86,6 +86,18 @@ def _profiles(app: App) -> Iterable[tuple[str, str]]:
     return [(name, app.config.profile(name).base_url or "") for name in app.config.profile_names]
 
 
+def _programs(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the known programs that are installed; a path, and what follows a program, is left to the shell."""
+    import shutil
+
+    from litellmctl.programs.registry import EXECUTABLES, program
+
+    names = [] if context.params.get("words") else [name for name in EXECUTABLES if name.startswith(incomplete)]
+    found = [(name, program(name)) for name in names if shutil.which(name)]
+    items = [CompletionItem(name, help=known.title) for name, known in found if known is not None]
+    return items or [CompletionItem("", type="file")]
+
+
 def _config_keys(app: App) -> Iterable[tuple[str, str]]:
     from litellmctl.settings.definitions import GLOBAL_KEYS, PROFILE_KEYS
 
@@ -180,6 +192,7 @@ COMPLETERS: dict[str, Completer] = {
     "servers": _values(_servers),
     "skills": _values(_skills),
     "profiles": _values(_profiles),
+    "programs": _programs,
     "config keys": _values(_config_keys),
     "fields": _fields,
     "arguments": _arguments,

@@ -40,7 +40,7 @@ def exposure(
     if os.name == "nt":
         return Finding(SKIP, "on Windows, files have the permissions of their folders")
     folders = [folder for folder in (config_dir, cache_dir) if folder is not None]
-    folders += [os.path.join(folder, name) for folder in folders for name in ("exports", "sandbox")]
+    folders += [os.path.join(folder, name) for folder in folders for name in ("exports", "sandbox", "serve")]
     folders = [folder for folder in folders if os.path.isdir(folder)]
     found = [Exposed(path, "is readable by others", "go-rwx") for path in keys if may_be_read_by_others(path)]
     found += [one for folder in folders for one in _in_folder(folder, config_is_secret)]

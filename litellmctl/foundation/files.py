@@ -261,6 +261,14 @@ def _rename_to_new(temporary: str, path: str) -> None:
     os.rename(temporary, path)
 
 
+def new_log(path: AnyPath) -> BinaryIO:
+    """Return a new file in place of an old log, private, open for appending. Raises OSError."""
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | CAREFULLY
+    return os.fdopen(os.open(path, flags, 0o600), "ab", buffering=0)
+
+
 def forget_temporaries(path: AnyPath) -> None:
     """Remove what kills in the middle of `write_atomically` left behind. The caller holds the file's lock."""
     with suppress(OSError):

@@ -3,17 +3,54 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 _GRACE_SECONDS = 2.0  # a proxy without a database saves nothing
 _KILL_SECONDS = 2.0
 _LOOK_SECONDS = 0.05
+# What cmd.exe acts on.
+_META = re.compile(r"""[()\[\]%!^"`<>&|;, *?]""")
+
+
+def child(path: str, words: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start the program at `path` with our streams, and with what other descriptors we inherited, as a shell would.
+
+    Raises OSError and ValueError.
+    """
+    if sys.platform == "win32":
+        line = batch_line(path, words[1:]) if path.lower().endswith((".cmd", ".bat")) else [path, *words[1:]]
+        process = subprocess.Popen(line, env=environment)
+    else:
+        # Not closed: a shell passes the output of another command as /dev/fd/63.
+        process = subprocess.Popen([*words], executable=path, env=environment, close_fds=False)
+    return process
+
+
+def batch_line(path: str, arguments: Sequence[str]) -> str:
+    """Return the command line that starts a batch file on Windows, such as the shims of npm, with these arguments.
+
+    cmd.exe reads each argument twice, since a shim passes `%*` on, so each character that it acts on is escaped twice.
+    The quotes inside are for the program itself, by the rules of Microsoft's C library.
+    """
+    words = [_for_cmd(path), *(_for_cmd(_for_cmd(_quoted(word))) for word in arguments)]
+    return f'cmd.exe /d /s /c "{" ".join(words)}"'
+
+
+def _quoted(word: str) -> str:
+    doubled = re.sub(r'(\\*)"', r'\1\1\\"', word)  # backslashes count only before a quote
+    return '"' + re.sub(r"(\\+)$", r"\1\1", doubled) + '"'
+
+
+def _for_cmd(word: str) -> str:
+    return _META.sub(r"^\g<0>", word)
 
 
 def start_time(pid: int) -> str | None:
@@ -30,16 +67,31 @@ def start_time(pid: int) -> str | None:
     return started
 
 
-def end(pid: int, is_over: Callable[[], bool]) -> bool:
-    """Terminate the process and its group, then kill them; return whether `is_over`. The process leads the group."""
+def end(pid: int, is_over: Callable[[], bool], *, grace_seconds: float = _GRACE_SECONDS, group: bool = True) -> bool:
+    """Terminate the process, then kill it after `grace_seconds`; return whether `is_over`.
+
+    With `group`, it leads a process group, and all of that ends. Windows has no gentle way: it is killed at once.
+    """
     if sys.platform == "win32":
         command = ["taskkill", "/T", "/F", "/PID", str(pid)]
         subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     else:
-        _signal_group(pid, signal.SIGTERM)
-        _waited(is_over, _GRACE_SECONDS)
-        _signal_group(pid, signal.SIGKILL)  # also for the rest of the group
+        _signal(pid, signal.SIGTERM, group=group)
+        if not _waited(is_over, grace_seconds) or group:  # also for the rest of the group
+            _signal(pid, signal.SIGKILL, group=group)
     return _waited(is_over, _KILL_SECONDS)
+
+
+def in_own_session() -> dict[str, Any]:
+    """Return what `subprocess.Popen` needs for a process that Ctrl-C and the end of the terminal do not reach.
+
+    It has no window, and neither have the programs that it runs.
+    """
+    if sys.platform == "win32":
+        options = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
+    else:
+        options = {"start_new_session": True}
+    return options
 
 
 def _waited(is_over: Callable[[], bool], seconds: float) -> bool:
@@ -53,9 +105,9 @@ def _waited(is_over: Callable[[], bool], seconds: float) -> bool:
 
 if sys.platform != "win32":
 
-    def _signal_group(pid: int, number: int) -> None:
+    def _signal(pid: int, number: int, *, group: bool) -> None:
         with suppress(ProcessLookupError, PermissionError):  # macOS: not permitted if only zombies are left
-            os.killpg(pid, number)
+            (os.killpg if group else os.kill)(pid, number)
 
 
 def _start_time_in_proc(pid: int) -> str | None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
 DAY_SECONDS = 86400.0
 # Further from 1970 than any calendar goes.
 _LAST_SECOND = 2**41
+# As LiteLLM reads them (litellm_core_utils/duration_parser.py).
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "mo": 30 * 86400}
+# LiteLLM answers 500 to dates that Python does not have.
+_MAX_SECONDS = 100 * 365 * 86400
+_MAX_DIGITS = 10
 
 
 def age_text(seconds: float) -> str:
@@ -17,6 +23,13 @@ def age_text(seconds: float) -> str:
             count = int(seconds // size)
             return f"{count} {name}{'' if count == 1 else 's'}"
     return "0 seconds"
+
+
+def parse_duration(text: str) -> int | None:
+    """Return a duration as LiteLLM writes it (30s, 5m, 12h, 30d, 2w, 6mo) in seconds; None if it is not one."""
+    found = re.fullmatch(r"([0-9]+)(mo|[smhdw])", text.strip().lower())
+    seconds = int(found[1]) * _UNITS[found[2]] if found and len(found[1]) <= _MAX_DIGITS else 0
+    return seconds if 0 < seconds <= _MAX_SECONDS else None
 
 
 def timestamp(seconds: float) -> str:

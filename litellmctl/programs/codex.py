@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from litellmctl.errors import ConfigFailure
+from litellmctl.foundation.text import dump_json
 from litellmctl.programs.changes import FileChange, Set
-from litellmctl.programs.program import Export, Exporter, Provider
+from litellmctl.programs.copies import read
+from litellmctl.programs.model_facts import with_id
+from litellmctl.programs.program import KEY_VARIABLE, Export, Exporter, Launch, Provider, Wish, own_default
 from litellmctl.settings import environment, paths
 
 _COMMAND_MILLISECONDS = 20_000
 _RENEW_MILLISECONDS = 300_000
+# Codex joins a provider of `-c` with one of the same name in config.toml, and refuses two ways to a key.
+_RUN_ID = "litellmctl"
+# Other credentials than the stored sign-in.
+_OTHER_KEYS = ("CODEX_API_KEY", "CODEX_ACCESS_TOKEN", "OPENAI_API_KEY")
 
 
 class Codex(Exporter):
-    """`model_providers.ID` in config.toml. Codex runs our command for the key, and refuses unknown settings."""
+    """`model_providers.ID` in config.toml. Codex runs our command for the key, and refuses unknown settings.
+
+    One run gets the same from `-c`, which overrides config.toml and its profiles.
+    """
 
     name = "codex"
     title = "Codex"
     executable = "codex"
+    takes_command = True
+    needs_catalog = True
+    takes_subscription = True
+    install = "npm install -g @openai/codex"
 
     def path(self) -> Path:
         """Return config.toml in CODEX_HOME."""
@@ -26,17 +42,69 @@ class Codex(Exporter):
 
     def export(self, provider: Provider) -> Export:
         """Return the provider, without models: Codex asks the proxy about a model."""
-        command, *arguments = provider.command
-        body = {
-            "name": provider.name,
-            "base_url": provider.v1,
-            "wire_api": "responses",
-            "auth": {
-                "command": command,
-                "args": arguments,
-                "timeout_ms": _COMMAND_MILLISECONDS,
-                "refresh_interval_ms": _RENEW_MILLISECONDS,
-            },
-        }
-        change = FileChange(self.path(), "toml", [Set(("model_providers", provider.id), body)])
+        change = FileChange(self.path(), "toml", [Set(("model_providers", provider.id), _provider(provider))])
         return Export([change], notes=[f"codex -c model_provider={provider.id} -m MODEL"])
+
+    def launch(self, provider: Provider, wish: Wish) -> Launch:
+        """Return `-c` options with the provider. They have no key: a command prints it, or a variable has it."""
+        named = self.named_model(wish.arguments)
+        model = with_id(provider.models, named or wish.model)
+        body = _provider(provider)
+        if wish.subscription:
+            body.pop("auth")
+            body |= {"requires_openai_auth": True, "env_http_headers": {"x-litellm-api-key": KEY_VARIABLE}}
+        elif not provider.command:
+            body.pop("auth")
+            body["env_key"] = KEY_VARIABLE
+        settings: dict[str, Any] = {"model_provider": _RUN_ID, f"model_providers.{_RUN_ID}": body}
+        if wish.model and named is None:
+            settings["model"] = wish.model
+        if model and model["context_window"]:
+            settings["model_context_window"] = model["context_window"]
+        needs_key = wish.subscription or not provider.command
+        warnings = [] if named or wish.model or self._finds_model(provider) else [own_default(self)]
+        return Launch(
+            arguments=[word for name, value in settings.items() for word in ("-c", f"{name}={_toml(value)}")],
+            variables={KEY_VARIABLE: provider.key} if needs_key else {},
+            unset=_OTHER_KEYS if wish.subscription else (),
+            warnings=warnings,
+        )
+
+    def _finds_model(self, provider: Provider) -> bool:
+        """Whether the user's settings name a model, or the proxy may have one of Codex's own."""
+        if any(model["id"].startswith("gpt-") for model in provider.models):
+            return True
+        import tomllib
+
+        try:
+            return bool(tomllib.loads(read(self.path()) or "").get("model"))
+        except (ConfigFailure, tomllib.TOMLDecodeError):
+            return True  # which Codex reports
+
+
+def _provider(provider: Provider) -> dict[str, Any]:
+    """Return the provider, whose key our command prints."""
+    command, *arguments = provider.command or [""]
+    return {
+        "name": provider.name,
+        "base_url": provider.v1,
+        "wire_api": "responses",
+        "auth": {
+            "command": command,
+            "args": arguments,
+            "timeout_ms": _COMMAND_MILLISECONDS,
+            "refresh_interval_ms": _RENEW_MILLISECONDS,
+        },
+    }
+
+
+def _toml(value: Any) -> str:
+    """Return a value in one line of TOML, with double quotes, which a Windows shell may lose, only if they must be."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{name}={_toml(member)}" for name, member in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_toml, value)) + "]"
+    if isinstance(value, str) and "'" not in value and value.isprintable():
+        return f"'{value}'"
+    # Texts, numbers and booleans of JSON are TOML too.
+    return dump_json(value)

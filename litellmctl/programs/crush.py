@@ -1,19 +1,27 @@
-"""Crush (https://github.com/charmbracelet/crush): README.md, docs/config/README.md and internal/shellconfig/*.go."""
+"""Crush (https://github.com/charmbracelet/crush): README.md, docs/config/README.md and internal/shellconfig/*.go.
+
+For one run: `lookupConfigs`, `setDefaults` and `GlobalConfigData` in internal/config/load.go, and internal/cmd/run.go.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from litellmctl.foundation import files
 from litellmctl.programs.changes import Block, FileChange
 from litellmctl.programs.model_facts import skipped
-from litellmctl.programs.program import Export, Exporter, Provider
+from litellmctl.programs.program import KEY_VARIABLE, Export, Exporter, Launch, Provider, Wish, own_default
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
     from litellmctl.catalog.model import Model
+
+_MAX_BYTES = 64 * 2**20
 
 
 class Crush(Exporter):
@@ -26,30 +34,122 @@ class Crush(Exporter):
     name = "crush"
     title = "Crush"
     executable = "crush"
+    takes_command = True
+    needs_catalog = True
+    install = "npm install -g @charmland/crush"
 
     def path(self) -> Path:
         """Return the user's crushrc, not that of a project."""
+        return self.folder() / "crushrc"
+
+    def folder(self) -> Path:
+        """Return the folder of the user's configuration."""
         named = environment.get("CRUSH_GLOBAL_CONFIG")
-        return (Path(named) if named else paths.xdg_config_home() / "crush") / "crushrc"
+        return Path(named) if named else paths.xdg_config_home() / "crush"
+
+    def launch(self, provider: Provider, wish: Wish) -> Launch:
+        """Return a folder for CRUSH_GLOBAL_CONFIG whose crushrc runs the user's own first.
+
+        What Crush stores (sessions, sign-ins, the model chosen last) is in another folder, which stays the user's. A
+        provider that stands there or in a file of the project would override ours, so that ours has another name then.
+        """
+        state = _object(_state_file())
+        name = provider.id
+        while name in _member(state, "providers"):
+            name += "-run"
+        block, _ = _block(provider, name, "" if provider.command else f"${KEY_VARIABLE}")
+        lines = [*self._own(), f"provider remove {_quoted(name)}", block]
+        arguments, warnings = [], []
+        if not self.needs_no_model(wish.arguments):
+            chosen = _member(_member(state, "models"), "large")
+            if wish.model is None:
+                if [*wish.arguments[:1]] in ([], ["run"]):
+                    warnings.append(own_default(self))
+            elif [*wish.arguments[:1]] == ["run"]:
+                arguments = [f"--model={name}/{wish.model}"]
+            elif chosen and (chosen.get("provider"), chosen.get("model")) != (name, wish.model):
+                warnings.append(
+                    f"Crush opens with the model that you chose in it last: choose {wish.model} with ctrl+l"
+                )
+            if wish.model is not None:
+                lines.append(f"model large {_quoted(f'{name}/{wish.model}')}")
+        variables = {KEY_VARIABLE: provider.key, "LITELLM_BASE_URL": provider.base_url}
+        return Launch(
+            arguments=arguments,
+            variables={"CRUSH_GLOBAL_CONFIG": str(wish.folder), **({} if provider.command else variables)},
+            unset=[f"CRUSH_{KEY_VARIABLE}"],
+            files={"crushrc": "\n".join(lines) + "\n", "crush.json": self._own_json(name)},
+            warnings=warnings,
+        )
+
+    def _own(self) -> list[str]:
+        """Return the lines that run the user's crushrc, from its own folder."""
+        if not self.path().exists():
+            return []
+        return [f"cd {_quoted(self.folder().absolute().as_posix())}", "source ./crushrc"]
+
+    def _own_json(self, name: str) -> str:
+        """Return the user's crush.json without this provider, with the instructions that Crush finds beside it."""
+        folder = self.folder().absolute()
+        settings = _object(folder / "crush.json")
+        providers = {one: value for one, value in _member(settings, "providers").items() if one != name}
+        beside = [str(folder / "CRUSH.md"), str(folder.parent / "AGENTS.md")]
+        options = {"global_context_paths": beside, **_member(settings, "options")}
+        return json.dumps({**settings, "providers": providers, "options": options})
 
     def export(self, provider: Provider) -> Export:
         """Return the block with the provider and its models."""
-        add = _line(
-            "provider add",
-            provider.id,
-            name=provider.name,
-            type="openai-compat",
-            base_url=re.sub(r"[$`'\"\\]", lambda found: f"%{ord(found[0]):X}", provider.v1),
-            api_key=f"$({shlex.join(provider.command)})",
-            discover_models=False,
-        )
-        refused = [model["id"] for model in provider.models if "\0" in model["id"]]
-        text = "\n".join([add, *(_model(provider.id, one) for one in provider.models if one["id"] not in refused)])
+        text, refused = _block(provider, provider.id)
         return Export(
             [FileChange(self.path(), "text", [Block(provider.id, text)])],
             notes=[f"crush run --model {provider.id}/MODEL, or choose it in crush with ctrl+l"],
             warnings=skipped(refused, "Bash does not allow NUL characters"),
         )
+
+
+def _block(provider: Provider, name: str, key: str = "") -> tuple[str, list[str]]:
+    """Return the lines for the provider and its models, and the names of models that Bash cannot hold.
+
+    Without a `key`, the provider's command prints it.
+    """
+    add = _line(
+        "provider add",
+        name,
+        name=provider.name,
+        type="openai-compat",
+        base_url=re.sub(r"[$`'\"\\]", lambda found: f"%{ord(found[0]):X}", provider.v1),
+        api_key=key or f"$({shlex.join(provider.command)})",
+        discover_models=False,
+    )
+    refused = [model["id"] for model in provider.models if "\0" in model["id"]]
+    return "\n".join([add, *(_model(name, one) for one in provider.models if one["id"] not in refused)]), refused
+
+
+def _state_file() -> Path:
+    """Return the file in which Crush keeps what the user chose and entered in it."""
+    if named := environment.get("CRUSH_GLOBAL_DATA"):
+        folder = Path(named)
+    elif named := environment.get("XDG_DATA_HOME"):
+        folder = Path(named) / "crush"
+    elif sys.platform == "win32":
+        folder = Path(environment.get("LOCALAPPDATA") or paths.home() / "AppData" / "Local") / "crush"
+    else:
+        folder = paths.home() / ".local" / "share" / "crush"
+    return folder / "crush.json"
+
+
+def _object(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file; nothing if it cannot be read."""
+    try:
+        found = json.loads(files.read(path, foreign=True, limit=_MAX_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _member(found: dict[str, Any], name: str) -> dict[str, Any]:
+    value = found.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _model(provider_id: str, model: Model) -> str:

@@ -1,4 +1,7 @@
-"""goose (https://github.com/aaif-goose/goose): declarative.rs of goose-providers, base.rs of goose-provider-types."""
+"""goose (https://github.com/aaif-goose/goose): declarative.rs of goose-providers, base.rs of goose-provider-types.
+
+For one run: crates/goose/src/providers/litellm.rs, its config/base.rs and crates/goose-cli/src/session/builder.rs.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from litellmctl.programs.changes import FileChange, Set
 from litellmctl.programs.model_facts import known, per_token
-from litellmctl.programs.program import Export, Exporter, Provider
+from litellmctl.programs.program import KEY_VARIABLE, Export, Exporter, Launch, Provider, Wish, own_default
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
@@ -16,14 +19,24 @@ if TYPE_CHECKING:
 
 _COMMAND_SECONDS = 20
 _RENEW_SECONDS = 300
+# The provider that is built in, and what of the user's environment would send requests elsewhere: headers of its own,
+# and another model for the first turns.
+_BUILT_IN = "litellm"
+_OVERRIDES = ("LITELLM_CUSTOM_HEADERS", "GOOSE_LEAD_PROVIDER", "GOOSE_LEAD_MODEL")
 
 
 class Goose(Exporter):
-    """A file of its own in custom_providers. goose runs our command for the key, without a shell."""
+    """A file of its own in custom_providers. goose runs our command for the key, without a shell.
+
+    There is one folder for these files, and that is the user's: a run has the built-in provider, with a variable.
+    """
 
     name = "goose"
     title = "goose"
     executable = "goose"
+    needs_catalog = True
+    install = "brew install block-goose-cli"
+    model_options = ("--model", "--provider")
 
     def path(self) -> Path:
         """Return the file of the provider with the default name."""
@@ -39,6 +52,24 @@ class Goose(Exporter):
         else:
             folder = paths.xdg_config_home() / "goose"
         return folder
+
+    def launch(self, provider: Provider, wish: Wish) -> Launch:
+        """Return the variables of the built-in provider, which override all of goose's files."""
+        variables = {
+            KEY_VARIABLE: provider.key,
+            "LITELLM_BASE_URL": provider.base_url,
+            "LITELLM_HOST": provider.base_url,
+            "LITELLM_BASE_PATH": "v1/chat/completions",
+        }
+        warnings = []
+        if wish.model is not None:
+            variables |= {"GOOSE_PROVIDER": _BUILT_IN, "GOOSE_MODEL": wish.model}
+            window = next((one["context_window"] for one in provider.models if one["id"] == wish.model), None)
+            if window is not None:
+                variables["GOOSE_CONTEXT_LIMIT"] = str(window)
+        elif [*wish.arguments[:1]] in ([], ["session"], ["run"]) and not self.needs_no_model(wish.arguments):
+            warnings.append(own_default(self))
+        return Launch(variables=variables, unset=_OVERRIDES, warnings=warnings)
 
     def export(self, provider: Provider) -> Export:
         """Return the provider with its models. Its name has a prefix, since goose has a built-in litellm."""

@@ -11,7 +11,12 @@ from litellmctl.foundation.sentences import listed
 from litellmctl.foundation.text import dump_json
 
 if TYPE_CHECKING:
-    from litellmctl.catalog.model import Cost
+    from litellmctl.catalog.model import Cost, Model
+
+
+def with_id(models: Sequence[Model], name: str | None) -> Model | None:
+    """Return the model with this ID; None if there is none."""
+    return next((model for model in models if model["id"] == name), None)
 
 
 def skipped(names: Sequence[str], why: str) -> list[str]:

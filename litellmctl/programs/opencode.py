@@ -1,11 +1,14 @@
 """opencode (https://opencode.ai): packages/core/src/v1/config/provider.ts of anomalyco/opencode, docs providers.mdx.
 
-Which files it reads, and which providers it hides: packages/opencode/src/config/config.ts and provider/provider.ts.
+Which files it reads, and which providers it hides: packages/opencode/src/config/config.ts, paths.ts and
+provider/provider.ts, as in 1.18.33.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,20 +17,24 @@ from litellmctl.foundation import files
 from litellmctl.programs import jsonc
 from litellmctl.programs.changes import Change, FileChange, Fill, Set
 from litellmctl.programs.model_facts import known, priced, skipped
-from litellmctl.programs.program import KEY_VARIABLE, Export, Exporter, Provider
+from litellmctl.programs.program import KEY_VARIABLE, Export, Exporter, Launch, Provider, Wish, own_default
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from litellmctl.catalog.model import Model, Tier
 
 # opencode merges these in this order: the last one wins.
 _NAMES = ("config.json", "opencode.json", "opencode.jsonc")
 _MAX_BYTES = 64 * 2**20
+_CONTENT = "OPENCODE_CONFIG_CONTENT"
+# A variable holds 32,767 characters on Windows, and 128 KiB on Linux: that is a few hundred models.
+_MOST_CHARACTERS = 30_000
 _THRESHOLD = 200_000
 # opencode replaces these by a variable or a file before it parses the JSON.
 _REFERENCES = ("{env:", "{file:")
+_REFERENCE = f"{{env:{KEY_VARIABLE}}}"
 # opencode 1.18.33 does not start with a model of this name: JavaScript objects have these members.
 _OF_OBJECTS = frozenset(
     {
@@ -56,35 +63,156 @@ class Opencode(Exporter):
     name = "opencode"
     title = "opencode"
     executable = "opencode"
+    needs_catalog = True
+    install = "npm install -g opencode-ai"
     key_from = "reads the key from LITELLM_API_KEY."
+    reads_variable = True
 
     def path(self) -> Path:
         """Return the user's file that overrides the others, not that of a project."""
         *_, plain, commented = _globals()
         return _named() or (commented if os.path.exists(commented) else plain)
 
+    def launch(self, provider: Provider, wish: Wish) -> Launch:
+        """Return the provider as inline settings, which opencode merges after those of all the user's files.
+
+        Only what an organization or an administrator prescribes comes later.
+        """
+        theirs, warnings = _inline()
+        body, refused = _body(provider, _REFERENCE)
+        settings = {path: _settings(path) for path in _read_in(Path.cwd())}
+        settings[Path(_CONTENT)] = theirs
+        body |= _all_listed(settings.values(), provider.id, list(body["models"]))
+        content = {**theirs, **{change.keys[-1]: change.value for _, change, _ in _shown(settings, provider.id)}}
+        if wish.model is not None:
+            content["model"] = f"{provider.id}/{wish.model}"
+            warnings += skipped([name for name in refused if name == wish.model], "opencode cannot use this name")
+        elif _starts_session(wish) and not self.needs_no_model(wish.arguments):
+            warnings.append(own_default(self))
+        variables = {KEY_VARIABLE: provider.key, "LITELLM_BASE_URL": provider.base_url}
+        files_: dict[str, str] = {}
+        if len(json.dumps(body)) > _MOST_CHARACTERS:
+            models = {"provider": {provider.id: {"models": body.pop("models")}}}
+            files_["opencode.json"] = json.dumps(_merged_into(_named_settings(), models))
+            variables["OPENCODE_CONFIG"] = str(wish.folder / "opencode.json")
+        content = _merged_into(content, {"provider": {provider.id: body}})
+        return Launch(
+            arguments=self._model_options(provider, wish),
+            variables={**variables, _CONTENT: json.dumps(content)},
+            files=files_,
+            warnings=warnings,
+        )
+
+    def _model_options(self, provider: Provider, wish: Wish) -> list[str]:
+        """Return the option for the model, which overrides that of an agent in the user's files."""
+        is_taken = _starts_session(wish) and not self.needs_no_model(wish.arguments)
+        return ["-m", f"{provider.id}/{wish.model}"] if wish.model is not None and is_taken else []
+
     def export(self, provider: Provider) -> Export:
         """Return the provider with its models."""
-        refused = [model["id"] for model in provider.models if _means_more(model["id"])]
-        body = {
-            "npm": "@ai-sdk/openai-compatible",
-            "name": provider.name,
-            "options": {"baseURL": provider.v1, "apiKey": f"{{env:{KEY_VARIABLE}}}"},
-            "models": {model["id"]: _model(model) for model in provider.models if model["id"] not in refused},
-        }
+        body, refused = _body(provider, provider.key or _REFERENCE)
         own = self.path()
         settings = {path: _settings(path) for path in [*(path for path in _globals() if path != own), own]}
         schema = Fill((), {"$schema": "https://opencode.ai/config.json"})
         changes: dict[Path, list[Change]] = {own: [schema, Set(("provider", provider.id), body)]}
         warnings = skipped(refused, "opencode cannot use this name")
-        for path, change, warning in _shown(settings, provider.id):
+        for path, change, verb in _shown(settings, provider.id):
             changes.setdefault(path, []).append(change)
-            warnings.append(warning)
+            warnings.append(f"{change.keys[-1]} in {path} hides {provider.id} from opencode: this export {verb} it")
+        start = f"opencode -m {provider.id}/MODEL"
         return Export(
             [FileChange(path, "json", ones) for path, ones in changes.items()],
-            notes=[f'eval "$(litellmctl env)" && opencode -m {provider.id}/MODEL'],
+            notes=[start if provider.key else f'eval "$(litellmctl env)" && {start}'],
             warnings=[*warnings, *_merged(settings, own, provider.id)],
         )
+
+
+def _body(provider: Provider, key: str) -> tuple[dict[str, Any], list[str]]:
+    """Return the provider as a member of `provider`, and the names of models that opencode cannot use."""
+    refused = [model["id"] for model in provider.models if _means_more(model["id"])]
+    body = {
+        "npm": "@ai-sdk/openai-compatible",
+        "name": provider.name,
+        "options": {"baseURL": provider.v1, "apiKey": key},
+        "models": {model["id"]: _model(model) for model in provider.models if model["id"] not in refused},
+    }
+    return body, refused
+
+
+def _starts_session(wish: Wish) -> bool:
+    """Whether this is `opencode`, with a path or without, or `opencode run`: only these have the option."""
+    first = wish.arguments[0] if wish.arguments else "-"
+    return first == "run" or first[:1] in {"-", "."} or os.path.isabs(first)  # any other may be a command
+
+
+def _inline() -> tuple[dict[str, Any], list[str]]:
+    """Return the user's own inline settings, and a warning if they cannot be read."""
+    text = environment.get(_CONTENT)
+    if not text:
+        return {}, []
+    try:
+        found = jsonc.parse(text).value
+    except ValueError:
+        found = None
+    return (found, []) if isinstance(found, dict) else ({}, [f"ignored {_CONTENT}: it is not a JSON object"])
+
+
+def _read_in(folder: Path) -> list[Path]:
+    """Return the files that opencode reads when it is started in a folder, in their order: the last one wins."""
+    named = _named()
+    found = [*_globals(), *([named] if named else [])]
+    project = [] if _is_on("OPENCODE_DISABLE_PROJECT_CONFIG") else _project(folder)
+    found += [one / name for one in reversed(project) for name in _NAMES[1:]]
+    own = environment.get("OPENCODE_CONFIG_DIR")
+    folders = [*(one / ".opencode" for one in project), paths.home() / ".opencode", *([Path(own)] if own else [])]
+    return [*found, *(one / name for one in folders for name in _NAMES[1:])]
+
+
+def _project(folder: Path) -> list[Path]:
+    """Return a folder and those above it, up to the root of its repository."""
+    above = [folder, *folder.parents]
+    root = next((number for number, one in enumerate(above) if os.path.lexists(one / ".git")), len(above))
+    return above[: root + 1]
+
+
+def _is_on(variable: str) -> bool:
+    return (environment.get(variable) or "").lower() in {"1", "true"}
+
+
+def _all_listed(settings: Iterable[dict[str, Any]], name: str, models: list[str]) -> dict[str, Any]:
+    """Return the lists that make opencode show all models of the provider, if a file of the user hides some."""
+    found = [one for each in settings if isinstance(one := _providers(each).get(name), dict)]
+    shown = {"whitelist": models, "blacklist": []}
+    return {key: value for key, value in shown.items() if any(key in one for one in found)}
+
+
+def _providers(settings: dict[str, Any]) -> dict[str, Any]:
+    found = settings.get("provider")
+    return found if isinstance(found, dict) else {}
+
+
+def _merged_into(settings: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings with more merged into them, as opencode merges them: objects member by member."""
+    merged = dict(settings)
+    for name, value in more.items():
+        old = merged.get(name)
+        merged[name] = _merged_into(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _named_settings() -> dict[str, Any]:
+    """Return the settings in the file that OPENCODE_CONFIG names, with its references to files made absolute."""
+    path = _named()
+    if path is None:
+        return {}
+    folder = os.path.dirname(os.path.abspath(path))
+
+    def absolute(found: re.Match[str]) -> str:
+        named = found[1]
+        path = named if named.startswith("~") else os.path.normpath(os.path.join(folder, named)).replace(os.sep, "/")
+        return f"{{file:{path}}}"
+
+    return _settings(path, lambda text: re.sub(r"\{file:([^}]+)\}", absolute, text))
 
 
 def _named() -> Path | None:
@@ -96,17 +224,17 @@ def _globals() -> list[Path]:
     return [paths.xdg_config_home() / "opencode" / name for name in _NAMES]
 
 
-def _settings(path: Path) -> dict[str, Any]:
+def _settings(path: Path, prepare: Callable[[str], str] = str) -> dict[str, Any]:
     """Return the settings in a file of opencode; none if it cannot be read, which a write would report."""
     try:
-        found = jsonc.parse(files.read(path, foreign=True, limit=_MAX_BYTES).decode()).value
+        found = jsonc.parse(prepare(files.read(path, foreign=True, limit=_MAX_BYTES).decode())).value
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
-def _shown(settings: dict[Path, dict[str, Any]], name: str) -> Iterator[tuple[Path, Change, str]]:
-    """Yield the file and the change that make opencode show the provider, with a warning about it.
+def _shown(settings: dict[Path, dict[str, Any]], name: str) -> Iterator[tuple[Path, Set, str]]:
+    """Yield the file and the change that make opencode show the provider, and whether that adds or removes it.
 
     `settings` has the files in their order: a list in a later file replaces that in an earlier one.
     """
@@ -116,7 +244,7 @@ def _shown(settings: dict[Path, dict[str, Any]], name: str) -> Iterator[tuple[Pa
         # An empty list of enabled providers hides all. opencode itself refuses what is not a list.
         if path and isinstance(names, list) and (name in names) is not is_right:
             new = [*names, name] if is_right else [one for one in names if one != name]
-            yield path, Set((key,), new), f"{key} in {path} hides {name} from opencode: this export {verb} it"
+            yield path, Set((key,), new), verb
 
 
 def _merged(settings: dict[Path, dict[str, Any]], own: Path, name: str) -> list[str]:
@@ -124,7 +252,7 @@ def _merged(settings: dict[Path, dict[str, Any]], own: Path, name: str) -> list[
     return [
         f"{path} also has provider.{name}: opencode merges both, and {own} overrides it"
         for path, found in settings.items()
-        if path != own and isinstance(providers := found.get("provider"), dict) and name in providers
+        if path != own and name in _providers(found)
     ]
 
 

@@ -1,15 +1,31 @@
-"""Pi (https://pi.dev): docs/models.md and dist/core/model-config.js of npm's @earendil-works/pi-coding-agent."""
+"""Pi (https://pi.dev): docs/models.md and dist/core/model-config.js of npm's @earendil-works/pi-coding-agent.
+
+For one run: docs/custom-provider.md, dist/core/provider-composer.js and dist/cli/args.js of 1.6.0.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from litellmctl.catalog.model import EFFORTS, PRICES
+from litellmctl.foundation import files
+from litellmctl.foundation.text import dump_json
+from litellmctl.programs import jsonc
 from litellmctl.programs.changes import FileChange, Set
 from litellmctl.programs.model_facts import known, priced
-from litellmctl.programs.program import Export, Exporter, Provider, shell_words
+from litellmctl.programs.program import (
+    KEY_VARIABLE,
+    Export,
+    Exporter,
+    Launch,
+    Provider,
+    Wish,
+    own_default,
+    shell_words,
+)
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
@@ -22,6 +38,19 @@ _KIMI = r"(?i)(?<![a-z])(?:moonshotai|moonshot|kimi)(?![a-z])"
 # Moonshot refuses parameters that it does not know.
 _KIMI_RESPONSES = {"supportsDeveloperRole": False, "supportsStrictMode": False}
 _KIMI_CHAT = {**_KIMI_RESPONSES, "supportsReasoningEffort": False, "maxTokensField": "max_tokens"}
+_COMPAT = {"supportsStore": False}
+# What models.json may lack, a provider of an extension must have: Pi's own defaults (`modelFromJson`).
+_DEFAULTS = {
+    "reasoning": False,
+    "input": ["text"],
+    "cost": {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0},
+    "contextWindow": 128_000,
+    "maxTokens": 16_384,
+}
+# These have no options of their own for a model, and read the first argument as their name.
+_COMMANDS = frozenset({"install", "remove", "uninstall", "update", "list", "config", "auth", "mcp"})
+_EXTENSION = "litellm.js"
+_MAX_BYTES = 64 * 2**20
 
 
 class Pi(Exporter):
@@ -30,24 +59,78 @@ class Pi(Exporter):
     name = "pi"
     title = "Pi"
     executable = "pi"
+    takes_command = True
+    needs_catalog = True
+    install = "npm install -g @earendil-works/pi-coding-agent"
+    model_options = ("--model", "--models", "--provider", "--list-models")
 
     def path(self) -> Path:
         """Return models.json in PI_CODING_AGENT_DIR."""
         named = environment.get("PI_CODING_AGENT_DIR")
         return (Path(paths.expanded(named)) if named else paths.home() / ".pi" / "agent") / "models.json"
 
+    def launch(self, provider: Provider, wish: Wish) -> Launch:
+        """Return an extension that registers the provider, so that sessions, settings and sign-ins stay the user's."""
+        if wish.arguments and wish.arguments[0] in _COMMANDS:
+            return Launch()
+        name = _free_name(provider.id, self.path())
+        body = _body(provider)
+        body["models"] = [
+            {**_DEFAULTS, **one, "compat": {**_COMPAT, **one.get("compat", {})}} for one in body["models"]
+        ]
+        text = f"export default (pi) => pi.registerProvider({json.dumps(name)}, {json.dumps(body)});\n"
+        arguments, warnings = ["--extension", str(wish.folder / _EXTENSION)], []
+        if not self.needs_no_model(wish.arguments):
+            if wish.model is None:
+                warnings.append(own_default(self))
+            else:
+                arguments += ["--provider", name, "--model", wish.model]
+        variables = {KEY_VARIABLE: provider.key, "LITELLM_BASE_URL": provider.base_url}
+        return Launch(
+            arguments=arguments,
+            variables={} if provider.command else variables,
+            files={_EXTENSION: text},
+            warnings=warnings,
+        )
+
     def export(self, provider: Provider) -> Export:
         """Return the provider with its models."""
-        body = {
-            "name": provider.name,
-            "baseUrl": provider.v1,
-            "api": "openai-completions",
-            "apiKey": f"!{shell_words(provider.command)}",
-            "compat": {"supportsStore": False},
-            "models": [_model(model) for model in provider.models],
-        }
-        change = FileChange(self.path(), "json", [Set(("providers", provider.id), body)])
+        change = FileChange(self.path(), "json", [Set(("providers", provider.id), _body(provider))])
         return Export([change], notes=[f"pi --provider {provider.id} --model MODEL"])
+
+
+def _body(provider: Provider) -> dict[str, Any]:
+    """Return the provider as models.json and extensions have it."""
+    return {
+        "name": provider.name,
+        "baseUrl": provider.v1,
+        "api": "openai-completions",
+        "apiKey": f"!{shell_words(provider.command)}" if provider.command else f"${KEY_VARIABLE}",
+        "compat": _COMPAT,
+        "models": [_model(model) for model in provider.models],
+    }
+
+
+def _free_name(name: str, path: Path) -> str:
+    """Return a name for the provider under which nothing of the user's would override its key.
+
+    A sign-in that Pi has stored for the name would, and headers in models.json are sent with whatever is registered.
+    """
+    signed_in, providers = _stored(path.with_name("auth.json")), _stored(path).get("providers")
+    entries = providers.items() if isinstance(providers, dict) else ()
+    with_headers = [one for one, entry in entries if '"headers"' in dump_json(entry)]
+    while name in signed_in or name in with_headers:
+        name += "-run"
+    return name
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    """Return the object in a file of Pi; nothing if it cannot be read."""
+    try:
+        found = jsonc.parse(files.read(path, foreign=True, limit=_MAX_BYTES).decode()).value
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _model(model: Model) -> dict[str, Any]:

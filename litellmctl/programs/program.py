@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from litellmctl.programs.variables import variables
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 # The variable that `litellmctl env` sets to the key.
 KEY_VARIABLE = "LITELLM_API_KEY"
+# With one of these a program says something about itself, which takes no model.
+_ABOUT_ITSELF = ("--help", "-h", "--version", "-V")
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ class Launch:
 
     `arguments` come before the user's own, and never hold a secret; `variables` may. `unset` are variables of the user
     that would override ours. `files` (name -> text) are written into the folder of the `Wish`, readable by the user
-    only. `warnings` are for the user.
+    only. `links` (name -> path) are made there to files and folders of the user; a missing folder is made first. `own`
+    are the user's arguments, if some of them are in a file of ours instead. `warnings` are for the user.
     """
 
     arguments: Sequence[str] = ()
@@ -70,18 +75,13 @@ class Launch:
     unset: Sequence[str] = ()
     files: Mapping[str, str] = field(default_factory=dict, repr=False)
     warnings: Sequence[str] = ()
+    links: Mapping[str, Path] = field(default_factory=dict)
+    own: Sequence[str] | None = None
 
 
 def variables_of(provider: Provider) -> dict[str, str]:
     """Return the variables of `litellmctl env`: the proxy and its key, as most libraries and programs read them."""
-    return {
-        "OPENAI_BASE_URL": provider.v1,
-        "OPENAI_API_KEY": provider.key,
-        "ANTHROPIC_BASE_URL": provider.base_url,
-        "ANTHROPIC_AUTH_TOKEN": provider.key,
-        "LITELLM_BASE_URL": provider.base_url,
-        "LITELLM_API_KEY": provider.key,
-    }
+    return variables(provider.base_url, provider.key)
 
 
 class Program:
@@ -90,7 +90,8 @@ class Program:
     `title` is its name, `executable` the file name of its command. `takes_command` says whether it runs a command for
     the key, so that the key never expires while it runs; `needs_model` whether it cannot start without a model of the
     proxy; `needs_catalog` whether `launch` uses the facts of the provider's models; `takes_subscription` whether it can
-    keep its own sign-in. A program that we do not know is one of this class.
+    keep its own sign-in. `model_options` are its options for a model, and `install` is the command that installs it. A
+    program that we do not know is one of this class.
     """
 
     title: ClassVar[str]
@@ -99,6 +100,27 @@ class Program:
     needs_model: ClassVar[bool] = False
     needs_catalog: ClassVar[bool] = False
     takes_subscription: ClassVar[bool] = False
+    model_options: ClassVar[Sequence[str]] = ("--model", "-m")
+    install: ClassVar[str] = ""
+
+    def needs_no_model(self, arguments: Sequence[str]) -> bool:
+        """Whether the user's own arguments name a model, or are for what takes none, such as `--version`.
+
+        Then `launch` may get a wish without a model even where it `needs_model`.
+        """
+        own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+        words = {word.partition("=")[0] for word in own}
+        return not words.isdisjoint((*self.model_options, *_ABOUT_ITSELF))
+
+    def named_model(self, arguments: Sequence[str]) -> str | None:
+        """Return the model that the user's own arguments name last; None if they name none."""
+        own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+        found = None
+        for word, following in zip(own, [*own[1:], None], strict=False):
+            option, is_joined, value = word.partition("=")
+            if option in self.model_options:
+                found = value if is_joined else following
+        return found
 
     def launch(self, provider: Provider, wish: Wish) -> Launch:  # noqa: ARG002
         """Return how to start it for one run, without a file of the user's being changed.
@@ -106,6 +128,12 @@ class Program:
         Where the provider has no `command`, its `key` is used.
         """
         return Launch(variables=variables_of(provider))
+
+
+def own_default(program: Program) -> str:
+    """Return the warning that a program may not use the proxy, since no model of it was chosen."""
+    chosen = f"litellmctl run --model NAME {program.executable}"
+    return f"{program.title} starts with its own default model, maybe not one of the proxy's: {chosen}"
 
 
 @dataclass(frozen=True)
@@ -120,11 +148,13 @@ class Export:
 class Exporter(Program, ABC):
     """A program with files of its own, which `export` changes.
 
-    `name` is the argument of `export`, and `key_from` says where it takes the key from.
+    `name` is the argument of `export`, and `key_from` says where it takes the key from. `reads_variable` says that this
+    is a variable, in which a key expires: these take a relay's fixed key too.
     """
 
     name: ClassVar[str]
     key_from: ClassVar[str] = "runs litellmctl token for the key."
+    reads_variable: ClassVar[bool] = False
 
     @abstractmethod
     def path(self) -> Path:
@@ -136,7 +166,7 @@ class Exporter(Program, ABC):
 
     @abstractmethod
     def export(self, provider: Provider) -> Export:
-        """Return the changes to the program's files, without any key.
+        """Return the changes to the program's files, without any key but the provider's own, that of a relay.
 
         Nothing is written. The program's files are read only if their content changes what the program needs; a file
         that cannot be read is ignored.

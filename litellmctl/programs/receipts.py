@@ -40,11 +40,12 @@ _MASK = "********"
 
 
 class Planned(NamedTuple):
-    """A file before and after a write: its bytes (None: there is no file)."""
+    """A file before and after a write: its bytes (None: there is no file). `secret` is a key that may be in them."""
 
     path: Path
     before: bytes | None
     after: bytes
+    secret: str = ""
 
     @property
     def made_folders(self) -> list[Path]:
@@ -56,6 +57,19 @@ class Planned(NamedTuple):
         """Whether the write changes it."""
         return self.before != self.after
 
+    @property
+    def has_secret(self) -> bool:
+        """Whether the secret is in it after the write."""
+        return bool(self.secret) and self.secret.encode() in self.after
+
+    @property
+    def is_exposed(self) -> bool:
+        """Whether it has the secret, and other users may read it as it stands now."""
+        if sys.platform != "win32" and self.has_secret:
+            with suppress(OSError):
+                return bool(os.stat(self.path).st_mode & (stat.S_IRGRP | stat.S_IROTH))
+        return False
+
 
 class Receipts:
     """The receipts of writes for one program, in litellmctl's own folder."""
@@ -64,8 +78,8 @@ class Receipts:
         self._folder = Path(folder) / "exports"
         self._name = name
 
-    def plan(self, changes: Sequence[FileChange]) -> list[Planned]:
-        """Return what would be written."""
+    def plan(self, changes: Sequence[FileChange], secret: str = "") -> list[Planned]:
+        """Return what would be written. `secret` is the key that the changes have, if any."""
         planned = []
         for change in changes:
             before = _read(change.path)
@@ -74,7 +88,7 @@ class Receipts:
             except UnicodeDecodeError:
                 raise _cannot(change.path, "read", "it is not UTF-8 text") from None
             # Line breaks are the file's own: nothing is translated.
-            planned.append(Planned(change.path, before, changed(change, text).encode("utf-8")))
+            planned.append(Planned(change.path, before, changed(change, text).encode("utf-8"), secret))
         return planned
 
     def write(self, planned: Sequence[Planned]) -> list[Planned]:
@@ -91,7 +105,7 @@ class Receipts:
             done: list[Planned] = []
             try:
                 for one in due:
-                    _write(one.path, one.after)
+                    _write(one.path, one.after, private=one.has_secret)
                     done.append(one)
             except (OSError, Failure):
                 for one in done:
@@ -190,7 +204,7 @@ class _Written(NamedTuple):
 
 
 def diff(planned: Planned) -> str:
-    """Return the change as a unified diff, in which possible secrets of the user are masked."""
+    """Return the change as a unified diff, in which its secret and possible secrets of the user are masked."""
     from difflib import unified_diff
 
     before = (planned.before or b"").decode()
@@ -202,7 +216,7 @@ def diff(planned: Planned) -> str:
         lineterm="",
     )
     # The new lines may repeat a line of the user, for example with a comma added.
-    secrets = sorted(_secrets(before), key=len, reverse=True)
+    secrets = sorted({*_secrets(before), *filter(None, [planned.secret])}, key=len, reverse=True)
     return "\n".join(_masked(line, secrets) for line in lines)
 
 
@@ -273,9 +287,10 @@ def _require_writable(path: Path) -> None:
         raise _cannot(path, "write", "it is read-only")
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Replace a file, which keeps its mode; where it is `private`, others lose their rights."""
     try:
-        files.write_atomically(path, data, durable=True, private=False, foreign=True)
+        files.write_atomically(path, data, durable=True, private=private, foreign=True)
     except OSError as error:
         raise _cannot(path, "write", files.reason(error)) from None
 

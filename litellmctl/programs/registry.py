@@ -32,6 +32,12 @@ _PROGRAMS: dict[str, Callable[[], Program]] = {
     "goose": _EXPORTERS["goose"],
     "llm": _EXPORTERS["llm"],
     "cn": _EXPORTERS["continue"],
+    "copilot": lambda: import_module("litellmctl.programs.copilot").Copilot(),
+    "gemini": lambda: import_module("litellmctl.programs.gemini").Gemini(),
+    "qwen": lambda: import_module("litellmctl.programs.qwen").Qwen(),
+    "hermes": lambda: import_module("litellmctl.programs.hermes").Hermes(),
+    "vibe": lambda: import_module("litellmctl.programs.vibe").Vibe(),
+    "openhands": lambda: import_module("litellmctl.programs.openhands").Openhands(),
 }
 NAMES = tuple(_EXPORTERS)
 EXECUTABLES = tuple(_PROGRAMS)
@@ -51,3 +57,8 @@ def program(executable: str) -> Program | None:
     """Return the program with this executable; None if it is not known."""
     make = _PROGRAMS.get(executable)
     return make() if make else None
+
+
+def programs() -> dict[str, Program]:
+    """Return the programs that `run` knows, by their executables."""
+    return {name: make() for name, make in _PROGRAMS.items()}

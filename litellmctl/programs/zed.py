@@ -22,6 +22,7 @@ class Zed(Exporter):
     title = "Zed"
     executable = "zed"
     key_from = "reads the key from LITELLM_API_KEY or its own key store."
+    reads_variable = True
 
     def path(self) -> Path:
         """Return the user's settings; only on Linux, Zed reads XDG_CONFIG_HOME."""
@@ -42,9 +43,17 @@ class Zed(Exporter):
         missing = [model["id"] for model in provider.models if model["context_window"] is None]
         return Export(
             [FileChange(self.path(), "json", [Set(("language_models", "openai_compatible", provider.id), body)])],
-            notes=[f'{_variable(provider.id)}="$(litellmctl token)" zed'],
+            notes=[_note(provider)],
             warnings=skipped(missing, "Zed needs the context window, which is unknown"),
         )
+
+
+def _note(provider: Provider) -> str:
+    """Return how Zed gets the key, which no file of Zed's may have. It asks for it in its settings, and keeps it."""
+    if not provider.key:
+        return f'{_variable(provider.id)}="$(litellmctl token)" zed'
+    prints = "litellmctl serve --status --json | jq -r .api_key"
+    return f'{_variable(provider.id)}="$({prints})" zed   (or paste that key once into its settings)'
 
 
 def _model(model: Model) -> dict[str, Any]:

@@ -1,8 +1,10 @@
-"""Why a request got no answer, from the errors of requests, urllib3 and the operating system."""
+"""Why a request got no answer, from the errors of requests, urllib3, asyncio and the operating system."""
 
 from __future__ import annotations
 
+import errno
 import http.client
+import os
 import re
 import socket
 import ssl
@@ -30,6 +32,9 @@ _TUNNEL_FAILED = r"Tunnel connection failed: (\d{3})\b(.*)"
 # How an alert of TLS begins (RFC 8446, section 5.1), where http.client expects a status line.
 _ALERT_RECORD = "\x15\x03"
 _PROBE_SECONDS = 1.0
+# How asyncio words a connection that failed, with the address instead of the reason.
+_CONNECT_FAILED = "Connect call failed"
+_NOBODY = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH})
 _SCHEMES = r"\b(basic|digest|negotiate|ntlm|kerberos|bearer)\b"
 _NAMES = {"ntlm": "NTLM"}
 
@@ -40,17 +45,25 @@ def no_answer(
     http_proxy: HttpProxy | None,
     seconds: Callable[[], float],
     shown: client_certificate.Shown = client_certificate.NOTHING,
+    *,
+    at_http_proxy: bool | None = None,
 ) -> Unavailable:
     """Return the failure for a request to `base_url` that was not answered.
 
     `http_proxy` is the HTTP proxy that it went through; `seconds` returns how long we may take to find the issuer of an
-    untrusted certificate; `shown` is our own certificate. The request may have acted unless it was never sent.
+    untrusted certificate; `shown` is our own certificate. `at_http_proxy` says whether it was the HTTP proxy that did
+    not connect us (None: an error of requests says so itself). The request may have acted unless it was never sent.
     """
     if base_url.startswith("https:"):
         ours = client_certificate.explained(_causes(error), base_url, shown, None if http_proxy else seconds)
         if ours is not None:
             return ours
-    failure = _reason(error, base_url, http_proxy, seconds)
+    if at_http_proxy is None:
+        at_http_proxy = isinstance(error, requests.exceptions.ProxyError)
+    if http_proxy is not None and at_http_proxy:
+        failure = _of_http_proxy(list(_causes(error)), base_url, http_proxy)
+    else:
+        failure = _reason(error, base_url, http_proxy, seconds)
     return failure.changed(may_have_acted=failure.may_have_acted and _was_sent(error))
 
 
@@ -59,8 +72,6 @@ def _reason(
 ) -> Unavailable:
     causes = list(_causes(error))
     where = f"cannot reach {base_url}"
-    if http_proxy is not None and isinstance(error, requests.exceptions.ProxyError):
-        return _of_http_proxy(causes, base_url, http_proxy)
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _not_trusted(cause, base_url, None if http_proxy else seconds)
@@ -76,9 +87,14 @@ def _reason(
         return Unavailable("timeout", f"{where}: timed out", remedy="allow more time with --timeout SECONDS")
     if base_url.startswith("http:") and http_proxy is None and _speaks_tls(causes, base_url, seconds):
         return plain_to_tls(base_url)
-    reason = next((cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror), None)
+    reason = next((_words(cause) for cause in causes if isinstance(cause, OSError) and cause.strerror), None)
     text = (reason or "the connection was closed without an answer").lower()
     return Unavailable("unreachable", f"{where}: {text}", remedy="check the URL, and that the proxy is running")
+
+
+def _words(error: OSError) -> str:
+    words = error.strerror or ""
+    return os.strerror(error.errno) if error.errno is not None and words.startswith(_CONNECT_FAILED) else words
 
 
 def plain_to_tls(base_url: str) -> Unavailable:
@@ -131,7 +147,11 @@ def _of_http_proxy(causes: list[BaseException], base_url: str, http_proxy: HttpP
         return _proxy_failure(base_url, http_proxy, "does not speak TLS", remedy)
     if any(isinstance(cause, TimeoutError) for cause in causes):
         return _proxy_failure(base_url, http_proxy, "timed out", f"check {http_proxy.named} and NO_PROXY")
-    is_there = not any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes)
+    is_there = not any(
+        isinstance(cause, urllib3.exceptions.NewConnectionError)
+        or (isinstance(cause, OSError) and cause.errno in _NOBODY)
+        for cause in causes
+    )
     what = "did not answer like an HTTP proxy" if is_there else "refused"
     return _proxy_failure(base_url, http_proxy, what, f"check {http_proxy.named} and NO_PROXY")
 

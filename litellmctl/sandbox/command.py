@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,12 +10,12 @@ from pathlib import Path
 
 from litellmctl import own_command
 from litellmctl.errors import Failure, UsageFailure
-from litellmctl.foundation import files
+from litellmctl.foundation import files, processes
 from litellmctl.foundation.interruptions import Interruptions
 from litellmctl.sandbox import proxy, resident, variables
 from litellmctl.settings import environment
 
-_CONTROL_C_EXIT = 0xC000013A
+_GRACE_SECONDS = 5.0
 
 
 def run(words: Sequence[str], *, seconds: float, note: Callable[[str], None]) -> int:
@@ -32,14 +31,11 @@ def run(words: Sequence[str], *, seconds: float, note: Callable[[str], None]) ->
     ):
         own = variables.of_command(environment.snapshot(), base_url, key, folder)
         try:
-            command = subprocess.Popen(arguments, env=own)
+            command = processes.child(arguments[0], arguments, own)
         except (OSError, ValueError) as error:
             why = files.reason(error) if isinstance(error, OSError) else error
             raise UsageFailure(f"cannot run {words[0]}: {why}") from None
-        code = interruptions.wait(command)
-    if code == _CONTROL_C_EXIT:  # Windows
-        return 130
-    return code if code >= 0 else 128 - code
+        return interruptions.wait(command, grace_seconds=_GRACE_SECONDS)
 
 
 def _resolved(words: Sequence[str]) -> list[str]:

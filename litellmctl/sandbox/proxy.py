@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import http.client
-import importlib.util
 import json
 import os
 import re
 import secrets
-import shlex
 import socket
 import subprocess
 import sys
@@ -19,7 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from string import Template
 
-from litellmctl.errors import Failure, UsageFailure
+from litellmctl import own_command
+from litellmctl.errors import Failure
 from litellmctl.foundation import files, processes
 from litellmctl.foundation.text import clean
 from litellmctl.sandbox import serve, variables
@@ -103,12 +102,7 @@ def start(folder: Path, *, seconds: float, note: Callable[[str], None], check: C
 
 def require_extra() -> None:
     """Refuse if LiteLLM's proxy is not installed. It is not imported: that takes seconds."""
-    if any(importlib.util.find_spec(name) is None for name in ("litellm", "uvicorn", "fastapi", "mcp")):
-        words = [sys.executable, "-m", "pip", "install", "litellmctl[sandbox]"]
-        raise UsageFailure(
-            "the sandbox needs LiteLLM, which is not installed",
-            remedy=subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words),
-        )
+    own_command.require_extra("the sandbox", "sandbox", "LiteLLM", ("litellm", "uvicorn", "fastapi", "mcp"))
 
 
 def last_lines(log: Path, count: int) -> list[str]:
@@ -128,12 +122,8 @@ def _launched(folder: Path, note: Callable[[str], None]) -> Proxy:
     own = variables.of_proxy(environment.snapshot(), home, key)
     config = folder / "config.yaml"
     files.write_atomically(config, _config(own).encode(), follow=False)
-    log.unlink(missing_ok=True)
     words = [sys.executable, "-P", str(_HERE / "serve.py"), str(config), str(port)]
-    hidden = 0
-    if sys.platform == "win32":
-        hidden = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
-    with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as output:
+    with files.new_log(log) as output:
         child = subprocess.Popen(
             words,
             env=own,
@@ -141,9 +131,8 @@ def _launched(folder: Path, note: Callable[[str], None]) -> Proxy:
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
-            # Its own session: Ctrl-C is for the command, and the proxy stops after it.
-            start_new_session=sys.platform != "win32",
-            creationflags=hidden,
+            # Ctrl-C is for the command, and the proxy stops after it.
+            **processes.in_own_session(),
         )
     return Proxy(port, key, log, child)
 

@@ -57,6 +57,13 @@ VARIABLES: dict[str, str] = {
     "CONTINUE_GLOBAL_DIR": "Continue's folder, which export writes to.",
     "LLM_USER_PATH": "llm's folder, which export writes to.",
     "OPENCODE_CONFIG": "opencode's config file, which export writes to.",
+    "ANTHROPIC_CUSTOM_HEADERS": "Claude Code's headers, which run keeps.",
+    "ANTHROPIC_MODEL": "Claude Code's model, if run chooses none.",
+    "GEMINI_CLI_HOME": "Folder above Gemini CLI's own, which run reads.",
+    "GEMINI_CLI_TRUSTED_FOLDERS_PATH": "Gemini CLI's trusted folders, which run keeps.",
+    "GEMINI_MODEL": "Gemini CLI's model, if run chooses none.",
+    "QWEN_CODE_SYSTEM_SETTINGS_PATH": "Qwen Code's administrator settings, which run reads.",
+    "QWEN_CODE_SYSTEM_DEFAULTS_PATH": "Qwen Code's administrator defaults, which run keeps.",
     "CI": "Set: caches are refreshed in the foreground.",
 }
 

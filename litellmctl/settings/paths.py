@@ -40,6 +40,16 @@ def required_cache_dir() -> str:
     return _required(cache_dir(), "no folder for caches", _CACHE)
 
 
+def variables() -> dict[str, str]:
+    """Return the variables by which another process, without those of this one, finds the same folders."""
+    named = {_CONFIG: config_dir(), _CACHE: cache_dir()}
+    usual = {
+        _CONFIG: _folder("", "", ".config", "user_config_dir"),
+        _CACHE: _folder("", "", ".cache", "user_cache_dir"),
+    }
+    return {name: folder for name, folder in named.items() if folder is not None and folder != usual[name]}
+
+
 def google_credentials_file() -> Path | None:
     """Return the path of Google's application default credentials, by Google's rule; None without a home folder."""
     from pathlib import Path

@@ -26,7 +26,7 @@ def _posix_fault(program: str) -> Fault | None:
     import shutil
 
     path = program if os.path.dirname(program) else shutil.which(program)
-    line = _first_line(path) if path else None
+    line = first_line(path) if path else None
     if path is None or line is None:
         return None
     if not os.access(path, os.X_OK):
@@ -44,7 +44,7 @@ def _posix_fault(program: str) -> Fault | None:
     return None
 
 
-def _first_line(path: str) -> bytes | None:
+def first_line(path: str) -> bytes | None:
     """Return the first line of a regular file; None if there is no such file, or it cannot be read."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, TextIO
@@ -136,6 +136,10 @@ class Console:
         """Print one line of what -v asked for, whatever `quiet` says."""
         self._say("trace", text)
 
+    def log(self, line: Callable[[int | None], str]) -> None:
+        """Print one line of what goes on, on stderr. `line` gets the width of the terminal, None without one."""
+        self._put(line(streams.wrapped_at(self.stderr) if self.stderr_is_terminal else None))
+
     def error(self, failure: Failure) -> None:
         """Print the two-line error, or its JSON line."""
         if self.json_errors:
@@ -258,6 +262,10 @@ class Console:
         Of too many to read: exit 2, naming the flag to pass.
         """
         return self._questions(question, flag, len(options)).choose(question, options, default)
+
+    def pick(self, question: str, names: Sequence[str], *, flag: str) -> int:
+        """Ask for one of many names, by its number or by a part of it; return its index."""
+        return self._questions(question, flag).pick(question, names)
 
     def cannot_ask(self, what: str, remedy: str) -> UsageFailure:
         """Return the failure for a question that nobody can answer, or that the user does not want."""

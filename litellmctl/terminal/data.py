@@ -95,7 +95,14 @@ class Bytes(NamedTuple):
     chunks: Iterator[bytes]
 
 
-Printable = Listing | Record | Text | Data | Stream | Bytes
+class Ongoing(NamedTuple):
+    """One thing, and the work that follows once it is printed, such as that of a server, which tells where it is."""
+
+    record: Record
+    work: Callable[[], None]
+
+
+Printable = Listing | Record | Text | Data | Stream | Bytes | Ongoing
 
 
 def _unstyled(text: str, _code: str) -> str:

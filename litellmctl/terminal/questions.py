@@ -11,6 +11,8 @@ from litellmctl.terminal.streams import reading
 _MAX_DIGITS = 10
 # More are not printed one a line: a person would not read them, and the question scrolls away.
 MAX_CHOICES = 100
+# How many names of a long list are printed at once, so that the question stays in sight of the first.
+_PAGE = 20
 
 
 class Questions:
@@ -52,6 +54,32 @@ class Questions:
             answer = _given(self._line(shown)).strip() or proposed
             if answer.isascii() and answer.isdigit() and len(answer) < _MAX_DIGITS and 0 < int(answer) <= len(options):
                 return int(answer) - 1
+
+    def pick(self, question: str, names: Sequence[str]) -> int:
+        """Ask for one of many names, by its number or by parts of it that narrow the list; return its index.
+
+        Parts may be in any case and order: `mini 4o` finds gpt-4o-mini. An empty line shows the first names again.
+        """
+        found = list(range(len(names)))
+        while True:
+            page = found[:_PAGE]
+            for number, index in enumerate(page, 1):
+                self._tell(names[index], f"  {number:2}  ", "\n")
+            if len(found) > len(page):
+                self._tell(f"... and {len(found) - len(page):,} more", "      ", "\n")
+            found = []
+            while not found:
+                answer = _given(self._line(f"{question} (number, or part of a name): ")).strip()
+                if answer.isascii() and answer.isdigit() and len(answer) < _MAX_DIGITS and 0 < int(answer) <= len(page):
+                    return page[int(answer) - 1]
+                parts = answer.lower().split()
+                found = [index for index, name in enumerate(names) if all(part in name.lower() for part in parts)]
+                if answer in names:
+                    found = [names.index(answer)]
+                if len(found) == 1:
+                    return found[0]
+                if not found:
+                    self._tell(f'No name has "{answer}".', "", "\n")
 
     def _line(self, shown: str) -> str:
         """Return the line that is typed, with its end; nothing where the input ended."""

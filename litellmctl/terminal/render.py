@@ -13,6 +13,7 @@ from litellmctl.terminal.data import (
     Data,
     Layout,
     Listing,
+    Ongoing,
     Printable,
     Record,
     Row,
@@ -29,6 +30,7 @@ __all__ = [
     "Data",
     "Layout",
     "Listing",
+    "Ongoing",
     "Printable",
     "Record",
     "Row",
@@ -51,6 +53,8 @@ def render(data: Printable, layout: Layout) -> Iterator[str]:
             yield dump_json(data.text) + "\n" if layout.format in {"json", "jsonl"} else data.text + "\n"
         case Record():
             yield from _record(data, layout)
+        case Ongoing():
+            yield from _record(data.record, layout)
         case Listing():
             yield from _listing(data, layout)
 

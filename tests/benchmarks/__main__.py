@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.benchmarks import beside, environment, plot
 from tests.benchmarks.measure import Failed
+from tests.benchmarks.relay import RELAY
 from tests.benchmarks.suite import BENCHMARKS, Benchmark, Result, Skipped, Stage
 
 _ABOUT = """\
@@ -28,7 +29,8 @@ is read to its end. Its environment has no variables of yours but PATH and the t
 def main() -> int:
     """Run what was asked for; return the exit code."""
     options = _options()
-    chosen = [one for one in (*BENCHMARKS, *beside.TASKS) if fnmatchcase(one.name, f"*{options.only}*")]
+    everything: list[Benchmark | beside.Task] = [*BENCHMARKS, *RELAY, *beside.TASKS]
+    chosen = [one for one in everything if fnmatchcase(one.name, f"*{options.only}*")]
     if options.list:
         rows = [(one.name, _bounds(one) if isinstance(one, Benchmark) else "", one.what) for one in chosen]
         print(_table(rows, ("NAME", "BOUND", "WHAT : BASELINE")))
@@ -155,7 +157,7 @@ def _cells(result: Result) -> tuple[str, ...]:
         "" if result.baseline is None else f"{result.baseline:.{digits}f}",
         "" if ratio is None else f"{ratio.median:{fine}}",
         "" if ratio is None else f"{ratio.low:{fine}}-{ratio.high:{fine}}",
-        "" if result.bound is None else f"{result.bound:.3g}{' s' if ratio is None else ''}",
+        "" if result.bound is None else f"{result.bound:.3g}{f' {result.unit}' if ratio is None else ''}",
         result.verdict,
     )
 

@@ -31,7 +31,7 @@ def installed(folder: Path) -> Path:
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(_ROOT, source, ignore=_NO_SOURCE)
     # A folder is always installed again, whatever its version.
-    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(source)]
+    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"{source}[serve]"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise Failed(f"pip install: {done.stderr.strip()[-2000:]}")

@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape
 
 from tests.benchmarks import beside
 from tests.benchmarks.measure import Summary
+from tests.benchmarks.relay import RELAY
 from tests.benchmarks.suite import BENCHMARKS, Result
 
 _ROOT = Path(__file__).parents[2]
@@ -32,7 +33,7 @@ def write(results: Sequence[Result], cells: Sequence[beside.Cell]) -> None:
     kept |= {(one.name, one.unit): _rounded(one) for one in results}
     others = {(one["task"], one["program"]): one for one in old["cells"]}
     others |= {(one.task, one.program): _rounded(one) for one in cells}
-    order = [one.name for one in BENCHMARKS]
+    order = [one.name for one in (*BENCHMARKS, *RELAY)]
     numbers = {
         "results": sorted(kept.values(), key=lambda one: order.index(one["name"])),
         "cells": sorted(others.values(), key=lambda one: beside.PROGRAMS.index(one["program"])),
@@ -78,14 +79,14 @@ def _table(cells: Sequence[beside.Cell]) -> Iterator[str]:
 
 
 def _bounds(results: Sequence[Result]) -> Iterator[str]:
-    words = {one.name: one.what for one in BENCHMARKS}
+    words = {one.name: one.what for one in (*BENCHMARKS, *RELAY)}
     yield "| what : beside what | ours | theirs | ratio | at most |"
     yield "| --- | ---: | ---: | ---: | ---: |"
     for one in results:
-        digits = 2 if one.unit == "s" else 0
+        digits = 2 if one.unit == "s" or (one.unit == "ms" and one.ours < 20) else 0
         baseline = "" if one.baseline is None else f"{one.baseline:,.{digits}f} {one.unit}"
         ratio = "" if one.ratio is None else f"{one.ratio.median:.{3 if one.ratio.median < 0.1 else 2}f}"
-        bound = "" if one.bound is None else f"{one.bound:.2g} s" if one.unit == "s" else f"{one.bound:.3g}"
+        bound = "" if one.bound is None else f"{one.bound:.3g}{f' {one.unit}' if one.ratio is None else ''}"
         yield f"| {words[one.name]} | {one.ours:,.{digits}f} {one.unit} | {baseline} | {ratio} | {bound} |"
 
 

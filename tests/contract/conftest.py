@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import trustme
 from tests.contract.signing_in import signed_out
 from tests.fake_proxy import FakeProxy
 from tests.logins import Files
+from tests.recorder import MakeRecorder, Recorder
 
 
 @pytest.fixture
@@ -33,6 +35,22 @@ def evil() -> Iterator[FakeProxy]:
     yield server
     server.close()
     assert server.requests == []
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, env: dict[str, str]) -> Path:
+    """The folder for temporary files, empty at first."""
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    env["TMPDIR"] = str(folder)
+    return folder
+
+
+@pytest.fixture
+def record(tmp_path: Path, env: dict[str, str], temporary: Path) -> MakeRecorder:
+    """Make a program on the PATH that records how it is started."""
+    env["PATH"] = os.pathsep.join([str(tmp_path / "bin"), env["PATH"]])
+    return lambda name: Recorder(tmp_path / "bin", name)
 
 
 @pytest.fixture(scope="session")

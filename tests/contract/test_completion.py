@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from litellmctl import background_refresh
 from tests.conftest import Run
 from tests.contract.tools import ADD, CONVERT, LIST, SERVERS, offer, tool
 from tests.fake_proxy import FakeProxy, row
+from tests.recorder import MakeRecorder
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = {"bash": "litellmctl.bash", "zsh": "_litellmctl", "fish": "litellmctl.fish"}
@@ -229,6 +231,8 @@ def known(listed: Listed, env: dict[str, str], monkeypatch: pytest.MonkeyPatch) 
             "litellmctl models --sort c",
             ["context_window", "complete", "cost.input", "cost.output", "cost.cache_read", "cost.cache_write"],
         ),
+        ("litellmctl run --mod", ["--model"]),
+        ("litellmctl run --model gpt-4o-m", ["gpt-4o-mini"]),
         ("litellmctl help ex", ["exit-codes", "exports", "export"]),
         ("litellmctl help auth", []),
         ("litellmctl help mcp ", ["servers", "list", "show", "call"]),
@@ -239,6 +243,13 @@ def known(listed: Listed, env: dict[str, str], monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.usefixtures("known")
 def test_the_values_there_are(tab: Tab, line: str, values: list[str]) -> None:
     assert tab(line) == values
+
+
+def test_the_programs_that_are_installed(shown: Shown, env: dict[str, str], record: MakeRecorder) -> None:
+    for name in ("codex", "claude", "other"):
+        record(name)
+    env["PATH"] = env["PATH"].split(os.pathsep)[0]
+    assert [one[1:] for one in shown("litellmctl run c")] == [("claude", "Claude Code"), ("codex", "Codex")]
 
 
 @pytest.mark.usefixtures("known")
@@ -260,6 +271,10 @@ def test_all_commands_and_options_are_there_but_hidden_ones(tab: Tab, run: Run) 
         ("litellmctl api /x --input req", "file"),
         ("litellmctl skills create ", "file"),
         ("litellmctl mcp call lab/add --output-dir ", "dir"),
+        ("litellmctl run ./", "file"),
+        ("litellmctl run codex ", "file"),
+        ("litellmctl run -m gpt-4o codex --mod", "file"),
+        ("litellmctl run -- codex --mod", "file"),
     ],
 )
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

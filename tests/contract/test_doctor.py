@@ -266,6 +266,8 @@ def ours(home: Path) -> Path:
         ("cache/key", bytes(32)),
         ("cache/models-x.jsonl", b""),
         ("cache/sandbox/state.json", b"{}"),
+        ("config/local-keys.json", b"{}"),
+        ("cache/serve/default.json", b"{}"),
     ):
         path = home / name
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -299,6 +301,8 @@ def test_files_that_only_the_user_may_read(doctor: Doctor, proxy: FakeProxy, our
         ("cache/models-x.jsonl", 0o644, None),
         ("cache/models-x.jsonl", 0o620, "writable"),
         ("cache/sandbox/state.json", 0o644, "readable"),
+        ("config/local-keys.json", 0o644, "readable"),
+        ("cache/serve/default.json", 0o644, "readable"),
         ("config", 0o770, "writable"),
         ("config", 0o755, None),
         ("config/exports", 0o702, "writable"),

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from litellmctl.commands.env import FIELDS, SHELLS
+from litellmctl.commands.env import FIELDS
+from litellmctl.programs.variables import SHELLS
 from tests.conftest import Run
 from tests.shell_readers import read_fish, read_powershell, run_by
 

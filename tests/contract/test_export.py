@@ -522,10 +522,10 @@ def test_of_two_files_both_are_written_or_none(
     (home / ".aider.conf.yml").write_text("model: mine\n")
     write = receipts._write
 
-    def fails_at_the_second(path: Path, data: bytes) -> None:
+    def fails_at_the_second(path: Path, data: bytes, **how: bool) -> None:
         if path.name == ".aider.model.metadata.json":
             raise receipts._cannot(path, "write", "no space left on device")
-        write(path, data)
+        write(path, data, **how)
 
     monkeypatch.setattr(receipts, "_write", fails_at_the_second)
     error = run("export", "aider", "--write", "--json", exit=1).error

@@ -16,7 +16,7 @@ import pytest
 
 from litellmctl import __version__
 from litellmctl.catalog.model import FIELDS
-from litellmctl.cli import SECTIONS, cli
+from litellmctl.cli import _UNLISTED, SECTIONS, cli
 from litellmctl.commands.base import SHARED_OPTIONS, TOPICS, FormattedCommand
 from litellmctl.commands.topics import _WRITERS
 from litellmctl.errors import ERROR_CODES, ExitCode
@@ -73,13 +73,13 @@ def test_what_matters_is_on_the_first_screen(run: Run) -> None:
     assert [row[1] for row in shown if row and row[1]] == [*SECTIONS]
     listed = {row[2]: row[3] for row in shown if row}
     assert listed == {name: text for commands in SECTIONS.values() for name, text in commands.items()}
-    assert list(listed) == [name for name, command in cli.commands.items() if not command.hidden]
+    assert [*listed, *_UNLISTED] == [name for name, command in cli.commands.items() if not command.hidden]
     assert any(line.startswith("Topics:   litellmctl help topics") for line in rest)
 
 
 def test_the_sections_have_the_first_sentence_of_each_command() -> None:
     shown = {name: command.get_short_help_str(200) for name, command in cli.commands.items() if not command.hidden}
-    assert shown == {name: text for commands in SECTIONS.values() for name, text in commands.items()}
+    assert shown == {name: text for commands in (*SECTIONS.values(), _UNLISTED) for name, text in commands.items()}
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
@@ -431,6 +431,8 @@ HEAVY = (
     "platformdirs",
     "truststore",
     "importlib.metadata",
+    "aiohttp",
+    "asyncio",
 )
 
 
@@ -445,7 +447,12 @@ HEAVY = (
         (["config", "list"], set()),
         (["token"], set()),
         (["env"], set()),
+        (["serve", "--help"], set()),
+        (["serve", "--status"], set()),
+        (["serve", "--stop"], set()),
+        (["serve", "--unit", "systemd"], set()),
         (["config", "list", "--profiles"], set()),
+        (["run", "--dry-run", "env"], set()),
         (["config", "set", "base_url", "https://llm.example.com"], {"tomlkit", "filelock"}),
         (["models", "--refresh", "--json"], {"requests", "filelock", "importlib.metadata"}),  # urllib3 imports the last
     ],

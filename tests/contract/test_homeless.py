@@ -78,6 +78,9 @@ def test_two_variables_are_enough_and_the_key_goes_to_their_proxy(here: Here, pr
     assert "config.toml" not in here("config", "list")
     assert here("config", "list", "--profiles").startswith("default\t")
     assert here("sandbox", "status", "--json").json["status"] == "stopped"
+    assert here("serve", "--status", "--json").json["pid"] is None
+    assert here("serve", "--stop") == ""
+    assert "ExecStart=" in here("serve", "--unit", "systemd")
 
 
 def test_without_them_nothing_is_configured(here: Here) -> None:
@@ -96,6 +99,8 @@ def test_without_them_nothing_is_configured(here: Here) -> None:
         ("logout", "LITELLMCTL_CONFIG_DIR"),
         ("refresh", "LITELLMCTL_CACHE_DIR"),
         ("sandbox down", "LITELLMCTL_CACHE_DIR"),
+        ("serve", "LITELLMCTL_CONFIG_DIR"),
+        ("serve --background", "LITELLMCTL_CONFIG_DIR"),
         ("sandbox logs", "LITELLMCTL_CACHE_DIR"),
         ("export --list", "HOME"),
         ("export codex --undo", "LITELLMCTL_CONFIG_DIR"),

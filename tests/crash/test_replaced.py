@@ -25,7 +25,8 @@ campaign = pytest.mark.campaign
 SECONDS = 9.0
 CODES = {1, 2, 3, 4, 5}
 # Where a link of the user's own is followed, and what it leads to is written: folders, settings and logins.
-_FOLLOWED = {"config", "cache", "exports", "sandbox", "files", "config.toml", "logins.json", "secrets.json"}
+_FOLLOWED = {"config", "cache", "exports", "sandbox", "serve", "files", "config.toml", "logins.json", "secrets.json"}
+_FOLLOWED |= {"local-keys.json"}
 # What is ours, and the commands that use it most.
 PLACES: dict[str, tuple[str, ...]] = {
     "config": ("token", "config set", "login", "export codex --write"),
@@ -37,6 +38,8 @@ PLACES: dict[str, tuple[str, ...]] = {
     "config/exports": ("export codex --write", "export codex --undo", "export --list", "doctor"),
     "config/exports/codex.lock": ("export codex --write", "export codex --undo"),
     "config/exports/codex.000001.json": ("export codex --undo", "export codex --write", "export --list"),
+    "config/local-keys.json": ("serve",),
+    "config/local-keys.json.lock": ("serve",),
     "cache": ("models", "refresh", "sandbox status", "prompt-section"),
     "cache/key": ("models", "models --refresh", "refresh"),
     "cache/key.lock": ("models, first", "refresh"),
@@ -50,6 +53,9 @@ PLACES: dict[str, tuple[str, ...]] = {
     "cache/sandbox/state.json": ("sandbox status", "sandbox down"),
     "cache/sandbox/state.json.lock": ("sandbox down",),
     "cache/sandbox/proxy.log": ("sandbox logs",),
+    "cache/serve": ("serve", "serve --status", "serve --stop"),
+    "cache/serve/default.json": ("serve", "serve --status", "serve --stop"),
+    "cache/serve/default.json.lock": ("serve",),
     "my-skill": ("skills create",),
     "my-skill/SKILL.md": ("skills create",),
     "files": ("mcp call",),

@@ -488,6 +488,13 @@ def _with_bundle(home: Home) -> None:
     home.run("config", "set", "profiles.work.ca_bundle", "/etc/hosts")
 
 
+def _has_a_local_key(home: Home) -> None:
+    """The key is there and whole, and no relay is: each of these ended."""
+    (key,) = json.loads((home.config / "local-keys.json").read_bytes())["keys"].values()
+    assert re.fullmatch(r"sk-local-[\w-]{43}", key)
+    assert json.loads(home.run("serve", "--status", "--json").stdout)["pid"] is None
+
+
 def _export_cases() -> Iterator[Case]:
     for tool in TOOLS:
 
@@ -592,6 +599,7 @@ CASES: dict[str, Case] = {
             is_cache=True,
         ),
         Case("prompt-section", ("prompt-section",), before=_without_caches, is_cache=True),
+        Case("serve", ("serve", "--port", "0", "--idle", "1s"), after=_has_a_local_key),
         Case("doctor --report", ("doctor", "--report"), before=_without_caches, again=(0, 1, 2, 3, 4, 5)),
         *_export_cases(),
     )
@@ -624,9 +632,14 @@ _READING: list[tuple[str, ...]] = [
     ("export", "codex"),
     ("export", "codex", "--diff"),
     ("export", "--list"),
+    ("run", "--", "true"),
+    ("run", "--dry-run", "--", "true"),
     ("api", "/key/info"),
     ("api", "-X", "POST", "/v1/chat/completions", "--input", "-"),
     ("doctor",),
+    ("serve", "--status"),
+    ("serve", "--stop"),
+    ("serve", "--unit", "systemd"),
     ("sandbox", "status"),
     ("sandbox", "logs"),
     ("sandbox", "down"),

@@ -6,9 +6,10 @@ import json
 import shlex
 import tempfile
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import yaml as pyyaml
@@ -22,7 +23,7 @@ from litellmctl.errors import Failure
 from litellmctl.programs.changes import FileChange, Fill, Put, Set
 from litellmctl.programs.documents import changed
 from litellmctl.programs.jsonc import parse
-from litellmctl.programs.program import Exporter, Provider
+from litellmctl.programs.program import Exporter, Launch, Provider, Wish
 from litellmctl.programs.receipts import Receipts, diff
 from litellmctl.programs.registry import exporters
 from tests.fuzz.strategies import as_json, damaged, fuzz, mostly, numbers, plain_texts, scalars, texts, trees
@@ -32,6 +33,14 @@ from tests.unit.programs.test_jsonc import texts as jsonc_files
 
 EXPORTERS = exporters()
 each = pytest.mark.parametrize("exporter", EXPORTERS.values(), ids=EXPORTERS)
+# Those that read the key from a variable take the fixed key of a relay too.
+EITHER = [
+    (one, relayed) for one in EXPORTERS.values() for relayed in (False, True) if one.reads_variable or not relayed
+]
+either = pytest.mark.parametrize(
+    ("exporter", "relayed"), EITHER, ids=[f"{one.name}{'-relayed' * relayed}" for one, relayed in EITHER]
+)
+LOCAL_KEY = "sk-local-0123456789abcdefghijklmnopqrstuvwxyz-_ABCDEFG"
 # A model's name is what a proxy says, without half characters, which its catalog has not.
 names = mostly(st.sampled_from(["gpt-4o", "claude-sonnet-4", "kimi-k2", "a/b:c"]), plain_texts.filter(bool))
 models = st.lists(st.tuples(names, infos), max_size=4, unique_by=lambda pair: pair[0]).map(
@@ -39,7 +48,9 @@ models = st.lists(st.tuples(names, infos), max_size=4, unique_by=lambda pair: pa
 )
 
 
-def provider(some: list[Model], id_: str = "litellm") -> Provider:
+def provider(some: list[Model], id_: str = "litellm", *, relayed: bool = False) -> Provider:
+    if relayed:
+        return Provider(id_, "LiteLLM (llm.example.com)", "http://127.0.0.1:20123", some, (), key=LOCAL_KEY)
     command = ["/opt/my tools/litellmctl", "token", "--profile", "it's", "--base-url", "https://llm.example.com"]
     return Provider(id_, "LiteLLM (llm.example.com)", "https://llm.example.com", some, command, with_skills=True)
 
@@ -73,10 +84,10 @@ NAMES = {
 }
 
 
-@each
+@either
 @fuzz(models, share=0.5)
-def test_what_is_exported_reads_back_as_the_same_models(exporter: Exporter, some: list[Model]) -> None:
-    export = exporter.export(provider(some))
+def test_what_is_exported_reads_back_as_the_same_models(exporter: Exporter, relayed: bool, some: list[Model]) -> None:
+    export = exporter.export(provider(some, relayed=relayed))
     written = [changed(change, None) for change in export.files]
     found = [read(change, text) for change, text in zip(export.files, written, strict=True) if text]
     for change, text in zip(export.files, written, strict=True):
@@ -115,6 +126,50 @@ def read_first(exporter: Exporter, some: list[Model]) -> Any:
     return read(change, changed(change, None))
 
 
+class Started(NamedTuple):
+    """A program, the name that it gives the proxy, and its models."""
+
+    name: str
+    models: list[str]
+
+
+def of_opencode(launch: Launch, _: str) -> Started:
+    """Read what opencode merges: the file, and over it the inline settings."""
+    inline = json.loads(launch.variables["OPENCODE_CONFIG_CONTENT"])["provider"]["litellm"]
+    named = json.loads(launch.files.get("opencode.json", '{"provider": {"litellm": {"models": {}}}}'))
+    return Started("litellm", list({**named["provider"]["litellm"]["models"], **inline.get("models", {})}))
+
+
+def of_pi(launch: Launch, text: str) -> Started:
+    name, body = json.loads(f"[{text.removeprefix('export default (pi) => pi.registerProvider(')[:-3]}]")
+    return Started(name, [one["id"] for one in body["models"]])
+
+
+# What a run gives to the programs whose models are in a text: its file, and how that is read.
+RUNS: dict[str, tuple[str, Callable[[Launch, str], Started]]] = {
+    "opencode": ("opencode.json", of_opencode),
+    "pi": ("litellm.js", of_pi),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+@fuzz(models, st.booleans())
+def test_a_run_gets_the_same_models_as_an_export_and_no_file_has_the_key(
+    name: str, some: list[Model], has_command: bool
+) -> None:
+    given = replace(provider(some), key=LOCAL_KEY, **({} if has_command else {"command": ()}))
+    exporter = EXPORTERS[name]
+    launch = exporter.launch(given, Wish((), some[0]["id"] if some else None, Path("/run")))
+    file, read_run = RUNS[name]
+    started = read_run(launch, launch.files.get(file, ""))
+    export = exporter.export(provider(some))
+    found = [read(change, changed(change, None)) for change in export.files]
+    assert started == Started("litellm", NAMES[name](found))
+    assert LOCAL_KEY not in "".join([*launch.arguments, *launch.files.values()])
+    assert LOCAL_KEY not in launch.variables.get("OPENCODE_CONFIG_CONTENT", "")
+    assert all("\0" not in value for value in launch.variables.values())
+
+
 # --- what stood there before ---
 
 files_of = {
@@ -142,12 +197,12 @@ def is_kept(old: Any, new: Any, ours: list[tuple[str, ...]], here: tuple[str, ..
     return bool(repr(old) == repr(new) or old == new)
 
 
-@each
+@either
 @fuzz(models, st.data(), share=0.5)
 def test_a_file_that_was_there_keeps_the_rest_and_undo_brings_it_back(
-    exporter: Exporter, some: list[Model], data: st.DataObject
+    exporter: Exporter, relayed: bool, some: list[Model], data: st.DataObject
 ) -> None:
-    export = exporter.export(provider(some))
+    export = exporter.export(provider(some, relayed=relayed))
     with tempfile.TemporaryDirectory() as folder:
         changes = []
         before: dict[Path, bytes | None] = {}
@@ -161,14 +216,14 @@ def test_a_file_that_was_there_keeps_the_rest_and_undo_brings_it_back(
             changes.append(FileChange(path, change.format, change.changes))
         receipts = Receipts(f"{folder}/ours", exporter.name)
         try:
-            planned = receipts.plan(changes)
+            planned = receipts.plan(changes, LOCAL_KEY if relayed else "")
         except Failure as failure:
             assert failure.exit_code in {1, 2}
             assert failure.remedy
             assert all(content(path) == was for path, was in before.items())
             return
         for one in planned:
-            diff(one)
+            assert LOCAL_KEY not in diff(one)
         written = receipts.write(planned)
         for change in changes:
             was = before[change.path]

@@ -113,14 +113,16 @@ class Arena:
             self.endpoints[case] = attempt.endpoints
         return self.endpoints[case]
 
-    def words(self, case: Case, home: Path) -> list[str]:
-        """Return the arguments of a case."""
+    def words(self, case: Case, home: Path, *options: str) -> list[str]:
+        """Return the arguments of a case, with more options before the program that it starts."""
         return [
             *case.path,
             *(
                 word.format(url=self.proxy.url, home=home) if "{url}" in word or "{home}" in word else word
                 for word in case.words
             ),
+            *options,
+            *case.program,
         ]
 
     def meet(self, cell: Cell, run: Callable[..., Result]) -> list[str]:
@@ -130,7 +132,7 @@ class Arena:
         before = commands.contents(home)
         # Where the work is bounded, nothing is given up before that.
         seconds = SECONDS[fault.cost] if fault.effort is None else 60.0
-        words = [*self.words(case, home), "--timeout", f"{seconds:g}", *cell.format]
+        words = self.words(case, home, "--timeout", f"{seconds:g}", *cell.format)
         variables = self.variables(home, case.home) | {"LITELLM_DISCOVERY_TIMEOUT_MS": f"{seconds * 1000:.0f}"}
         attempt = Attempt(fault.answer, cell.target, case.closed, fault.greet, cell.turn)
         look: dict[str, Any] = {"terminal": True, "NO_COLOR": "1", "COLUMNS": str(_COLUMNS)} if cell.is_terminal else {}

@@ -1,7 +1,7 @@
 """The real programs that `export` writes for: where they are, and how they are run.
 
-They are taken from PATH and from the folder PROGRAMS: a folder of `npm install --prefix` for each, for llm and aider a
-virtual environment (and goose's SDK from PyPI in goose/v); a test whose program is not there is skipped.
+They are taken from PATH and from the folder PROGRAMS: a folder of `npm install --prefix` for each, for programs of
+Python a virtual environment (and goose's SDK from PyPI in goose/v); a test whose program is not there is skipped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Program = Callable[..., str]
 
 PROGRAMS = Path(os.environ.get("PROGRAMS", "/tmp/programs"))
 _NODE = [*PROGRAMS.glob("*/node_modules/.bin"), *PROGRAMS.glob("node/node_modules/*/bin")]
-_PYTHON = [PROGRAMS / name / "bin" for name in ("llm", "aider")]
+_PYTHON = [PROGRAMS / name / "bin" for name in ("llm", "aider", "hermes", "vibe", "openhands")]
 PATH = os.pathsep.join([*map(str, _NODE), os.environ["PATH"], *map(str, _PYTHON)])
 # No program looks for news of itself, or tells anybody of us.
 QUIET = {

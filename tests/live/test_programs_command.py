@@ -29,8 +29,8 @@ def program(env: dict[str, str], tmp_path: Path) -> Program:
     return programs(env, folder)
 
 
-def stream(*events: dict[str, Any]) -> Respond:
-    """Answer with server-sent events, named as their types where they have one."""
+def stream(*events: dict[str, Any], done: bool = True) -> Respond:
+    """Answer with server-sent events, named as their types where they have one, and with OpenAI's end if `done`."""
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
@@ -39,7 +39,8 @@ def stream(*events: dict[str, Any]) -> Respond:
         for event in events:
             name = f"event: {event['type']}\n" if "type" in event else ""
             handler.wfile.write(f"{name}data: {json.dumps(event)}\n\n".encode())
-        handler.wfile.write(b"data: [DONE]\n\n")
+        if done:
+            handler.wfile.write(b"data: [DONE]\n\n")
 
     return respond
 

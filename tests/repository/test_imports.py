@@ -86,14 +86,14 @@ def _named(call: ast.Call | None, module: str, tree: ast.Module) -> list[str]:
 
 
 def command_modules(tree: ast.Module) -> list[str]:
-    """Return the modules of the commands in the table of cli.py: SECTIONS, and _HIDDEN beside it."""
+    """Return the modules of the commands in the table of cli.py: SECTIONS, with _UNLISTED and _HIDDEN beside it."""
     table = {}
     for node in tree.body:
         match node:
             case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
                 table[name] = node.value
-    sections, hidden = (ast.literal_eval(table[name]) for name in ("SECTIONS", "_HIDDEN"))
-    names = [*(name for commands in sections.values() for name in commands), *hidden]
+    sections, *others = (ast.literal_eval(table[name]) for name in ("SECTIONS", "_UNLISTED", "_HIDDEN"))
+    names = [name for commands in (*sections.values(), *others) for name in commands]
     return [f"litellmctl.commands.{name.replace('-', '_')}" for name in names]
 
 
@@ -187,6 +187,7 @@ IMPORTS_OF_B = {
 }
 TABLE = """
 SECTIONS: dict[str, dict[str, str]] = {"Models": {"list-all": "List the models."}}
+_UNLISTED = {"help": "Show the help."}
 _HIDDEN = ("auth",)
 def load(attribute):
     return import_module(f"litellmctl.commands.{attribute}")

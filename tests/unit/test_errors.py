@@ -23,6 +23,8 @@ def test_every_exit_code_is_explained_and_has_its_documented_number() -> None:
         "unavailable": 3,
         "auth": 4,
         "rejected": 5,
+        "not_runnable": 126,
+        "no_program": 127,
         "interrupted": 130,
         "broken_pipe": 141,
     }

@@ -101,6 +101,14 @@ def test_a_token_is_used_until_5_minutes_before_its_expiry(
     assert [credential.secret(), credential.secret()] == ["ya29.1", "ya29.1" if kept else "ya29.2"]
 
 
+def test_its_expiry_is_known_once_there_is_a_token(google: Callable[..., Any]) -> None:
+    credential, _ = google(numbered(3600))
+    assert (credential.expires_at, credential.due_at) == (None, None)
+    credential.secret()
+    assert credential.expires_at == pytest.approx(time.time() + 3600, abs=60)
+    assert credential.due_at == credential.expires_at - 300
+
+
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows cannot change it for a process")
 @pytest.mark.parametrize("zone", ["UTC+8", "UTC-8"])
 def test_an_expiry_does_not_depend_on_where_one_lives(

@@ -90,6 +90,24 @@ def test_a_token_is_due_five_minutes_before_its_end_and_not_a_moment_earlier(
     assert kept.expires_at == stored.credential.expires_at
 
 
+@pytest.mark.parametrize(
+    ("end", "changes", "due"),
+    [(NOW + 900, {}, NOW + 600), (NOW + 900, {"client_id": None}, None), (None, {}, None)],
+)
+def test_it_tells_when_it_is_due_without_opening_the_vault(
+    tmp_path: Path, end: float | None, changes: dict[str, Any], due: float | None
+) -> None:
+    stored = Stored(tmp_path, end, **changes)
+    stored.vault.says = Missing()
+    assert stored.credential.due_at == due
+
+
+def test_the_next_token_is_due_in_its_own_time(tmp_path: Path) -> None:
+    stored = Stored(tmp_path, NOW + 1, Grant(NEW, 100, "new-refresh"))
+    stored.credential.secret()
+    assert stored.credential.due_at == NOW + 50
+
+
 @pytest.mark.parametrize(("left", "served"), [(0.1, True), (0.0, False)])
 def test_a_token_that_cannot_be_renewed_serves_until_its_very_end(tmp_path: Path, left: float, served: bool) -> None:
     stored = Stored(tmp_path, NOW + left, Failure("unreachable", "it is down"))

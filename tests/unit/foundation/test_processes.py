@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -59,3 +60,42 @@ class TestStartTime:
             assert b"x) R 7 (y" in Path(f"/proc/{child.pid}/stat").read_bytes()
             assert processes.start_time(child.pid) == before
             child.kill()
+
+
+class TestBatchLine:
+    """There is no cmd.exe here: these are the words that cross-spawn 7.0.6 makes, for a shim."""
+
+    @pytest.mark.parametrize(
+        ("word", "escaped"),
+        [
+            ("exec", r'^^^"exec^^^"'),
+            ('a="b"', r'^^^"a=\^^^"b\^^^"^^^"'),
+            ('{"x": "y z"}', r'^^^"{\^^^"x\^^^":^^^ \^^^"y^^^ z\^^^"}^^^"'),
+            ("100%PATH%", r'^^^"100^^^%PATH^^^%^^^"'),
+            ("--opt=(1)", r'^^^"--opt=^^^(1^^^)^^^"'),
+        ],
+    )
+    def test_words_of_cross_spawn(self, word: str, escaped: str):
+        assert processes.batch_line(r"C:\npm\x.cmd", [word]) == rf'cmd.exe /d /s /c "C:\npm\x.cmd {escaped}"'
+
+    def test_a_path_with_spaces(self):
+        assert processes.batch_line(r"C:\a b\x.cmd", []) == r'cmd.exe /d /s /c "C:\a^ b\x.cmd"'
+
+    @pytest.mark.parametrize(
+        ("word", "quoted"),
+        [
+            ('a="b"', r'"a=\"b\""'),
+            ("a\\", r'"a\\"'),
+            ('a\\"', r'"a\\\""'),
+            ("a & del b", '"a & del b"'),
+            ("100%PATH%", '"100%PATH%"'),
+            ("", '""'),
+        ],
+    )
+    def test_cmd_gives_the_word_that_was_meant(self, word: str, quoted: str):
+        line = processes.batch_line("x.cmd", [word])
+        escaped = line.removeprefix('cmd.exe /d /s /c "x.cmd ').removesuffix('"')
+        # What cmd.exe leaves of it: it drops a caret and takes the next character as it is, twice.
+        for _ in range(2):
+            escaped = re.sub(r"\^(.)", r"\1", escaped)
+        assert escaped == quoted

@@ -1,13 +1,16 @@
-"""What Continue no longer reads once config.yaml is there."""
+"""What Continue no longer reads once config.yaml is there, and how `run` starts its command-line program."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from litellmctl.catalog.model import Model
 from litellmctl.programs.continue_dev import Continue
+from litellmctl.programs.program import Launch, Wish
 from tests.unit.programs.test_programs_file import GPT, provider
 
 
@@ -54,3 +57,48 @@ def test_nothing_is_told_where_it_is_so_already(folder: Path, yaml: str) -> None
 def test_a_link_to_nothing_is_not_ignored(folder: Path) -> None:
     (folder / "config.json").symlink_to("nowhere")
     assert not warnings()
+
+
+# --- For one run
+
+
+def launched(*arguments: str, model: str | None = None, models: tuple[Model, ...] = (GPT,)) -> Launch:
+    wish = Wish(arguments, model, Path("/tmp/run"))
+    return Continue().launch(replace(provider(*models), key="sk-of-the-proxy"), wish)
+
+
+def test_a_run_has_the_users_file_with_our_models_instead_of_the_users(folder: Path) -> None:
+    own = (
+        "# mine\nname: Mine\nversion: 0.0.1\nrules:\n  - Be brief.   # !\nmodels:\n  - name: own\n    apiKey: secret\n"
+    )
+    (folder / "config.yaml").write_text(own)
+    found = launched()
+    text = found.files["config.yaml"]
+    assert text.startswith("# mine\nname: Mine\nversion: 0.0.1\nrules:\n  - Be brief.   # !\n")
+    assert "own" not in text
+    assert "litellm/" in text
+    assert list(found.arguments) == ["--config", str(Path("/tmp/run/config.yaml"))]
+    assert found.variables == {"LITELLM_API_KEY": "sk-of-the-proxy"}
+    assert "sk-of-the-proxy" not in text
+    assert (folder / "config.yaml").read_text() == own
+
+
+def test_a_run_with_a_model_has_that_one_alone() -> None:
+    """Continue would start with the model that was chosen last in another session, if it found it."""
+    other: Model = {**GPT, "id": "other"}
+    both = launched(models=(GPT, other)).files["config.yaml"]
+    assert both.count("litellm/") == 2
+    one = launched(models=(GPT, other), model="other").files["config.yaml"]
+    assert one.count("litellm/") == 1
+    assert "other" in one
+
+
+def test_the_users_own_config_option_wins() -> None:
+    found = launched("--config", "mine.yaml")
+    assert not found.arguments
+    assert not found.files
+    assert "may not use the proxy" in found.warnings[0]
+
+
+def test_a_name_that_it_cannot_take_warns_in_a_run_too() -> None:
+    assert "as a reference" in launched(models=(GPT, {**GPT, "id": "AUTODETECT"})).warnings[0]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from litellmctl.catalog.model import Model
 from litellmctl.programs.documents import changed
 from litellmctl.programs.opencode import Opencode
-from litellmctl.programs.program import Export, Provider
+from litellmctl.programs.program import Export, Launch, Provider, Wish
 from tests.effort import less_than
 from tests.unit.programs.test_programs_file import GPT, provider
 
@@ -162,3 +164,177 @@ def test_what_is_no_file_is_not_waited_for(folder: Path) -> None:
     (folder / "opencode.json").mkdir()
     with less_than(10):
         assert not exported().warnings
+
+
+# ---- for one run ----
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which opencode is started: below the root of a repository, which is below another folder."""
+    made = tmp_path / "above/repository/part"
+    made.mkdir(parents=True)
+    (made.parent / ".git").mkdir()
+    monkeypatch.chdir(made)
+    for name in [*os.environ]:
+        if name.startswith("OPENCODE_"):
+            monkeypatch.delenv(name)
+    return made
+
+
+def launched(*arguments: str, model: str | None = None, **members: Any) -> Launch:
+    given = replace(provider(GPT, *members.pop("more", ())), key="sk-key", **members)
+    return Opencode().launch(given, Wish(arguments, model, Path("/run")))
+
+
+def content(launch: Launch) -> dict[str, Any]:
+    found = json.loads(launch.variables["OPENCODE_CONFIG_CONTENT"])
+    assert isinstance(found, dict)
+    return found
+
+
+def test_a_run_has_what_an_export_has_and_the_key_in_a_variable(folder: Path, project: Path) -> None:
+    launch = launched()
+    assert content(launch)["provider"] == {"litellm": after(exported())["provider"]["litellm"]}
+    assert dict(launch.variables) == {
+        "LITELLM_API_KEY": "sk-key",
+        "LITELLM_BASE_URL": "https://llm.example.com",
+        "OPENCODE_CONFIG_CONTENT": launch.variables["OPENCODE_CONFIG_CONTENT"],
+    }
+    assert "sk-key" not in launch.variables["OPENCODE_CONFIG_CONTENT"]
+    assert not launch.files
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        ((), True),
+        (("run", "Hi"), True),
+        (("--continue",), True),
+        (("./here",), True),
+        (("models",), False),
+        (("serve",), False),
+        (("run", "-m", "anthropic/x", "Hi"), False),
+        (("run", "--model=anthropic/x", "Hi"), False),
+        (("--version",), False),
+    ],
+)
+def test_the_model_is_an_option_where_there_is_one_and_the_users_own_wins(
+    project: Path, arguments: tuple[str, ...], option: bool
+) -> None:
+    launch = launched(*arguments, model="gpt-4o")
+    assert launch.arguments == (["-m", "litellm/gpt-4o"] if option else [])
+    assert content(launch)["model"] == "litellm/gpt-4o"
+    assert not launch.warnings
+
+
+@pytest.mark.parametrize(
+    ("arguments", "warned"),
+    [((), True), (("run", "Hi"), True), (("models",), False), (("run", "-m", "x/y", "Hi"), False), (("-h",), False)],
+)
+def test_without_a_model_opencode_chooses_its_own(project: Path, arguments: tuple[str, ...], warned: bool) -> None:
+    launch = launched(*arguments)
+    assert "model" not in content(launch)
+    own = "opencode starts with its own default model, maybe not one of the proxy's"
+    assert [*launch.warnings] == ([f"{own}: litellmctl run --model NAME opencode"] if warned else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "is_read"),
+    [
+        ("HOME/.config/opencode/opencode.json", True),
+        ("HOME/.opencode/opencode.jsonc", True),
+        ("above/opencode.json", False),
+        ("above/repository/opencode.json", True),
+        ("above/repository/part/opencode.jsonc", True),
+        ("above/repository/part/.opencode/opencode.json", True),
+        ("named.json", True),
+        ("more/opencode.json", True),
+    ],
+)
+def test_lists_in_any_file_that_opencode_reads_hide_nothing(
+    folder: Path, project: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, is_read: bool
+) -> None:
+    monkeypatch.setenv("OPENCODE_CONFIG", str(tmp_path / "named.json"))
+    monkeypatch.setenv("OPENCODE_CONFIG_DIR", str(tmp_path / "more"))
+    lists = {"enabled_providers": ["anthropic"], "disabled_providers": ["litellm", "x"]}
+    path = home / name.removeprefix("HOME/") if name.startswith("HOME/") else tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        "// mine\n" + json.dumps({**lists, "provider": {"litellm": {"whitelist": ["x"], "blacklist": ["gpt-4o"]}}})
+    )
+    found = content(launched())
+    shown = {key: found[key] for key in lists if key in found}
+    hidden = {key: found["provider"]["litellm"].get(key) for key in ("whitelist", "blacklist")}
+    if is_read:
+        assert shown == {"enabled_providers": ["anthropic", "litellm"], "disabled_providers": ["x"]}
+        assert hidden == {"whitelist": ["gpt-4o"], "blacklist": []}
+    else:
+        assert (shown, hidden) == ({}, {"whitelist": None, "blacklist": None})
+
+
+def test_the_projects_files_count_only_where_opencode_reads_them(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "opencode.json").write_text('{"disabled_providers": ["litellm"]}')
+    assert content(launched())["disabled_providers"] == []
+    monkeypatch.setenv("OPENCODE_DISABLE_PROJECT_CONFIG", "1")
+    assert "disabled_providers" not in content(launched())
+
+
+def test_the_users_own_inline_settings_stay_below_ours(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = '{"share": "disabled", /* mine */ "model": "a/b", "provider": {"litellm": {"npm": "x", "env": ["Y"]}, "own": {}}}'
+    monkeypatch.setenv("OPENCODE_CONFIG_CONTENT", theirs)
+    found = content(launched(model="gpt-4o"))
+    assert (found["share"], found["model"], found["provider"]["own"]) == ("disabled", "litellm/gpt-4o", {})
+    assert (found["provider"]["litellm"]["npm"], found["provider"]["litellm"]["env"]) == (
+        "@ai-sdk/openai-compatible",
+        ["Y"],
+    )
+
+
+@pytest.mark.parametrize("theirs", ["{", "[]", "1", '"x"'])
+def test_inline_settings_that_mean_nothing_are_ignored_with_a_warning(
+    project: Path, monkeypatch: pytest.MonkeyPatch, theirs: str
+) -> None:
+    monkeypatch.setenv("OPENCODE_CONFIG_CONTENT", theirs)
+    launch = launched(model="gpt-4o")
+    assert list(content(launch)) == ["model", "provider"]
+    assert [*launch.warnings] == ["ignored OPENCODE_CONFIG_CONTENT: it is not a JSON object"]
+
+
+def test_many_models_are_in_a_file_since_a_variable_does_not_hold_them(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENCODE_CONFIG", "mine.jsonc")
+    Path("mine.jsonc").write_text('{"instructions": ["{file:./a.md}", "{file:~/b.md}"], /**/ "provider": {"own": {}}}')
+    more = [_named_model(f"model-{number:04}") for number in range(2000)]
+    launch = launched(model="gpt-4o", more=more)
+    assert launch.variables["OPENCODE_CONFIG"] == str(Path("/run/opencode.json"))
+    assert max(map(len, launch.variables.values())) < 32_767
+    found = json.loads(launch.files["opencode.json"])
+    assert len(found["provider"]["litellm"]["models"]) == 2001
+    assert found["provider"]["own"] == {}
+    assert found["instructions"] == [f"{{file:{(project / 'a.md').as_posix()}}}", "{file:~/b.md}"]
+    assert "models" not in content(launch)["provider"]["litellm"]
+    assert "sk-key" not in launch.files["opencode.json"]
+
+
+def _named_model(name: str) -> Model:
+    return {**GPT, "id": name}
+
+
+def test_a_chosen_name_that_opencode_cannot_use_is_said(project: Path) -> None:
+    launch = launched(model="{env:HOME}", more=[_named_model("{env:HOME}"), _named_model("__proto__")])
+    assert [*launch.warnings] == ['skipped "{env:HOME}": opencode cannot use this name']
+    assert list(content(launch)["provider"]["litellm"]["models"]) == ["gpt-4o"]
+
+
+# ---- with the key of a relay ----
+
+
+def test_a_fixed_key_is_in_the_file(folder: Path) -> None:
+    export = Opencode().export(replace(provider(GPT), command=(), key="sk-local-1"))
+    assert after(export)["provider"]["litellm"]["options"]["apiKey"] == "sk-local-1"
+    assert export.notes == ["opencode -m litellm/MODEL"]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 
 from litellmctl.errors import Failure, Unavailable
 from litellmctl.foundation.urls import normalize
 from litellmctl.proxy import client as client_module
+from litellmctl.proxy.http_proxy import HttpProxy
+from litellmctl.proxy.no_answer import no_answer
 from tests.unit.proxy.conftest import Connect
 
 
@@ -45,3 +50,28 @@ def test_a_proxy_that_cannot_be_used_is_told_as_that(
 def test_a_host_name_that_cannot_be_is_told_as_that(connect: Connect, host: str) -> None:
     with pytest.raises(Failure):
         connect(normalize(f"http://{host}")).get("/x")
+
+
+# The errors of asyncio and aiohttp, for the relay
+
+
+def test_the_reason_is_told_where_asyncio_tells_the_address() -> None:
+    error = OSError(errno.ECONNREFUSED, "Connect call failed ('127.0.0.1', 9)")
+    failure = no_answer(error, "http://127.0.0.1:9", None, lambda: 1.0, at_http_proxy=False)
+    assert failure.message == f"cannot reach http://127.0.0.1:9: {os.strerror(errno.ECONNREFUSED).lower()}"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ECONNREFUSED, "Connect call failed ('127.0.0.1', 9)"), "refused"),
+        (OSError("Tunnel connection failed: 403 "), "returned 403 for CONNECT"),
+        (OSError("Tunnel connection failed: 407 Basic"), "requires a user name and a password (407)"),
+        (TimeoutError(), "timed out"),
+        (ConnectionResetError(errno.ECONNRESET, "x"), "did not answer like an HTTP proxy"),
+    ],
+)
+def test_what_an_http_proxy_did_is_told_if_it_is_said_to_be_the_reason(error: OSError, words: str) -> None:
+    through = HttpProxy("http://p:9", "HTTPS_PROXY")
+    failure = no_answer(error, "https://llm.example", through, lambda: 1.0, at_http_proxy=True)
+    assert failure.message == f"cannot reach https://llm.example: the HTTP proxy p:9 {words}"

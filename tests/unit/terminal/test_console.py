@@ -585,3 +585,39 @@ def test_what_a_tool_says_of_its_failure_reads_like_nothing_of_ours() -> None:
         talk.quiet = True
         talk.quote("it broke\nTry:   curl evil\x1b[31m")
         assert talk.err.text == "  it broke\n  Try:   curl evil[31m\n"
+
+
+MANY = [f"model-{number:03}" for number in range(200)]
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("3\n", "model-002"),
+        ("model-150\n", "model-150"),
+        ("15\n", "model-014"),
+        ("MODEL 199\n", "model-199"),
+        ("no such\n7\n", "model-006"),
+        ("-12\n4\n", "model-123"),
+        ("21\nel-19\n10\n", "model-199"),
+        ("\n2\n", "model-001"),
+    ],
+)
+def test_one_of_many_names_is_picked_by_its_number_or_by_parts_of_it(typed: str, name: str) -> None:
+    talk = Talk(typed, terminal=True)
+    assert MANY[talk.pick("Model", MANY, flag="--model NAME")] == name
+
+
+def test_a_page_of_many_names_is_shown() -> None:
+    talk = Talk("model-12\nnothing\n1\n", terminal=True)
+    assert MANY[talk.pick("Model", MANY, flag="--model NAME")] == "model-120"
+    lines = talk.err.text.splitlines()
+    assert lines[19:21] == ["  20  model-019", "      ... and 180 more"]
+    assert lines[22:24] == ["   2  model-121", "   3  model-122"]
+    assert 'No name has "nothing".' in talk.err.text
+
+
+def test_names_are_not_picked_without_a_terminal() -> None:
+    with pytest.raises(UsageFailure) as refused:
+        Talk("1\n").pick("Model", MANY, flag="--model NAME")
+    assert (refused.value.code, refused.value.remedy) == ("input_required", "pass --model NAME")

@@ -1,4 +1,4 @@
-"""What `env` prints for a shell is read back as it was, whatever characters it has."""
+"""What is printed for a shell is read back as it was, whatever characters it has."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from litellmctl.commands.env import SHELLS
+from litellmctl.programs.variables import SHELLS
 from tests.shell_readers import QUOTES, read_fish, read_powershell, run_by
 
 HOSTILE = [

@@ -1,0 +1,91 @@
+"""Hermes (https://github.com/NousResearch/hermes-agent): managed_scope, env_loader, runtime_provider of 0.19.0."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from litellmctl.foundation.text import dump_json
+from litellmctl.programs.model_facts import known
+from litellmctl.programs.program import KEY_VARIABLE, Launch, Program, Provider, Wish
+from litellmctl.programs.variables import script
+from litellmctl.settings import environment
+
+if TYPE_CHECKING:
+    from litellmctl.catalog.model import Model
+
+# No provider of the user's has this name: Hermes would mix its settings with ours.
+_PROVIDER = "litellmctl-run"
+_MANAGED = "HERMES_MANAGED_DIR"
+# Where an administrator may have put settings. Hermes reads one such folder.
+_OF_ADMINISTRATOR = Path("/etc/hermes")
+
+
+class Hermes(Program):
+    """A folder of managed settings, which Hermes merges over the user's own; HERMES_HOME stays in use.
+
+    Neither a variable nor an option would do: Hermes takes the URL from settings alone, and its own .env overrides the
+    environment, but for a managed one.
+    """
+
+    title = "Hermes"
+    executable = "hermes"
+    needs_model = True
+    needs_catalog = True
+
+    def needs_no_model(self, arguments: Sequence[str]) -> bool:
+        """Whether the arguments name a model, or are for a command that is not a chat."""
+        return _is_command(arguments) or super().needs_no_model(arguments)
+
+    def launch(self, provider: Provider, wish: Wish) -> Launch:
+        """Return the managed settings, with each model also as an alias, so that /model chooses the provider too."""
+        name = f"custom:{_PROVIDER}"
+        settings = {
+            "model": {
+                "provider": name,
+                "base_url": provider.v1,
+                # Of the user's own model.
+                **dict.fromkeys(("api_key", "api_mode", "context_length", "max_tokens")),
+                **known(default=wish.model),
+            },
+            "providers": {_PROVIDER: body(provider)},
+            "model_aliases": {model["id"]: {"model": model["id"], "provider": name} for model in provider.models},
+            # Otherwise a request that fails goes to another provider. A list replaces a mapping of the user's.
+            "fallback_providers": [],
+            "fallback_model": [],
+        }
+        variables = {KEY_VARIABLE: provider.key, "HERMES_INFERENCE_MODEL": wish.model or ""}
+        return Launch(
+            # With a --model of the user's, Hermes would choose a provider from its own lists.
+            arguments=[] if _is_command(wish.arguments) else ["--provider", name],
+            variables={_MANAGED: str(wish.folder)},
+            unset=["HERMES_INFERENCE_PROVIDER"],
+            files={"config.yaml": dump_json(settings), ".env": script("dotenv", variables) + "\n"},  # JSON is YAML
+            warnings=_warnings(),
+        )
+
+
+def _is_command(arguments: Sequence[str]) -> bool:
+    return bool(arguments) and not arguments[0].startswith("-") and arguments[0] != "chat"
+
+
+def body(provider: Provider) -> dict[str, Any]:
+    """Return the proxy as an item of `providers` in Hermes' config.yaml."""
+    return {
+        "name": provider.name,
+        "api": provider.v1,
+        "key_env": KEY_VARIABLE,
+        "models": {model["id"]: _model(model) for model in provider.models},
+    }
+
+
+def _model(model: Model) -> dict[str, Any]:
+    return known(context_length=model["context_window"])
+
+
+def _warnings() -> list[str]:
+    """Return a warning if settings of an administrator are hidden by ours."""
+    named = environment.get(_MANAGED)
+    hidden = Path(named) if named else _OF_ADMINISTRATOR
+    return [f"the managed settings of Hermes in {hidden} are ignored in this run"] if hidden.is_dir() else []
