@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from litellmctl.auth.credential import LOCAL_KEY_PREFIX, ConfiguredKey, Credential, Pair, key_in
-from litellmctl.auth.sources import ENVIRONMENT_PAIRS, SOURCES, url_of
+from litellmctl.auth.credential import ConfiguredKey, Credential, Pair, key_in
+from litellmctl.auth.sources import ENVIRONMENT_PAIRS, SOURCES, is_of_relay, url_of
 from litellmctl.errors import Failure
-from litellmctl.foundation.urls import is_loopback
 from litellmctl.settings import environment
 from litellmctl.settings.definitions import DEFAULT_PROFILE
 
@@ -52,7 +51,7 @@ def ignored_names(pair: Pair, wanted: str | None, skipped: frozenset[str] = froz
     used = _variable_of(pair.credential)
     for url_name, key_names in ENVIRONMENT_PAIRS:
         url = _url_if_valid(url_name)
-        if (wanted is not None and url not in {None, wanted}) or _is_of_relay(url, key_names):
+        if (wanted is not None and url not in {None, wanted}) or is_of_relay(url, key_names):
             continue
         if environment.get(url_name) is not None and used not in key_names and url != pair.base_url:
             yield url_name
@@ -123,12 +122,6 @@ def _is_in_use(name: str, pair: Pair) -> bool:
     return _url_if_valid("LITELLM_BASE_URL") == pair.base_url and all(
         environment.get(other) == text for other in (name, *_PRINTED_TOGETHER)
     )
-
-
-def _is_of_relay(url: str | None, key_names: Sequence[str]) -> bool:
-    """Whether the variables name a relay of ours, as `serve --env` sets them: it sends what comes to the same proxy."""
-    keys = [environment.get(name) or "" for name in key_names]
-    return url is not None and is_loopback(url) and any(key.startswith(LOCAL_KEY_PREFIX) for key in keys)
 
 
 def _are_sent(pair: Pair) -> bool:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from litellmctl.auth.credential import ConfiguredKey, Credential, Pair
+from litellmctl.auth.credential import LOCAL_KEY_PREFIX, ConfiguredKey, Credential, Pair
 from litellmctl.auth.login_file import login_command
 from litellmctl.errors import AuthFailure, ConfigFailure, Failure, UsageFailure, suggestion
-from litellmctl.foundation.urls import normalize
+from litellmctl.foundation.urls import is_loopback, normalize
 from litellmctl.settings import environment, paths, values
 from litellmctl.settings.definitions import DEFAULT_PROFILE, HEADER_NAME
 
@@ -23,7 +23,7 @@ ENVIRONMENT_PAIRS = (
     ("LITELLM_BASE_URL", ("LITELLM_GCLOUD_TOKEN_AUTH", "LITELLM_API_KEY_HELPER", "LITELLM_API_KEY")),
     ("LITELLM_PROXY_URL", ("LITELLM_PROXY_API_KEY",)),
 )
-_SET_THEM = "export LITELLM_BASE_URL=https://HOST LITELLM_API_KEY=sk-..."
+SET_VARIABLES = "export LITELLM_BASE_URL=https://HOST LITELLM_API_KEY=sk-..."
 # The source, as --auth names it, of each of these variables.
 SOURCES = {
     "LITELLM_GCLOUD_TOKEN_AUTH": "gcloud",
@@ -36,7 +36,7 @@ _TO_SET = {
     "config": "litellmctl config set {api_key} '$NAME'",
     "gcloud": "export LITELLM_GCLOUD_TOKEN_AUTH=1",
     "helper": "export LITELLM_API_KEY_HELPER='COMMAND'",
-    "env": _SET_THEM,
+    "env": SET_VARIABLES,
 }
 
 
@@ -157,18 +157,24 @@ class KnownProxy(NamedTuple):
 def known_proxy(profile: Profile, wanted: str | None, remembered: str | None) -> KnownProxy | None:
     """Return which proxy is meant without a credential: the same for all commands.
 
-    The one of `--base-url` (`wanted`), else the profile's, else for the default profile the variables', else the one
-    of the last login (`remembered`); None without any.
+    The one of `--base-url` (`wanted`), else the profile's, else for the default profile the variables', but not a
+    relay's, else the one of the last login (`remembered`); None without any.
     """
     if wanted is not None:
         return KnownProxy(wanted, "--base-url")
     if profile.base_url is not None:
         return KnownProxy(profile.base_url, "config.toml")
-    for name, _ in ENVIRONMENT_PAIRS if profile.name == DEFAULT_PROFILE else ():
+    for name, key_names in ENVIRONMENT_PAIRS if profile.name == DEFAULT_PROFILE else ():
         url = url_of(name)
-        if url is not None:
+        if url is not None and not is_of_relay(url, key_names):
             return KnownProxy(url, name)
     return None if remembered is None else KnownProxy(remembered, "last login")
+
+
+def is_of_relay(url: str | None, key_names: Sequence[str]) -> bool:
+    """Whether the variables name a relay of ours, as `serve --env` sets them: no proxy to sign in to."""
+    keys = [environment.get(name) or "" for name in key_names]
+    return url is not None and is_loopback(url) and any(key.startswith(LOCAL_KEY_PREFIX) for key in keys)
 
 
 def urls_of_variables() -> list[str]:
@@ -217,7 +223,7 @@ def _nothing(profile: Profile, wanted: str | None, auth: str | None, remembered:
     return AuthFailure(
         "auth_required",
         "no proxy and no credential configured" + ("" if by_default else f" for profile {profile.name}"),
-        remedy=f"{login_command(profile.name)}, or {_SET_THEM if by_default else set_url}",
+        remedy=f"{login_command(profile.name)}, or {SET_VARIABLES if by_default else set_url}",
     )
 
 

@@ -127,10 +127,7 @@ def export(
     if [shows, writes, undoes].count(True) > 1:
         raise UsageFailure("use only one of --diff, --write, --undo", remedy="litellmctl export --help")
     if undoes:
-        for path in Receipts(required_config_dir(), tool).undo():
-            app.console.done(
-                f"Restored {path}" if path.exists() else f"Removed {path}, which did not exist before --write"
-            )
+        _undo(app, tool)
         return None
     program = exporter(tool)
     if relayed:
@@ -148,6 +145,14 @@ def export(
     _report(app, receipts.write(planned), planned, tool)
     _say_next(app, made, provider)
     return None
+
+
+def _undo(app: App, tool: str) -> None:
+    from litellmctl.programs.receipts import Receipts
+    from litellmctl.settings.paths import required_config_dir
+
+    for path in Receipts(required_config_dir(), tool).undo():
+        app.console.done(f"Restored {path}" if path.exists() else f"Removed {path}, which did not exist before --write")
 
 
 def _require_relay_of_use(program: Exporter, key_command: str | None, mode: str) -> None:
@@ -186,7 +191,7 @@ def _say_next(app: App, made: Export, provider: Provider) -> None:
         app.console.note(f"First:  {resident.command(name, '--background')}")
     if provider.key and sys.platform != "win32":
         unit = "launchd" if sys.platform == "darwin" else "systemd"
-        app.console.note(f"To start it at login:  {resident.command(name, '--unit', unit)}")
+        app.console.note(f"To start the relay at login:  {resident.command(name, '--unit', unit)}")
     for note in made.notes:
         app.console.note(f"Then:  {note}")
 

@@ -73,6 +73,7 @@ def _profile(app: App, name: str, *, known: bool) -> Profile:
 
 def _sign_out(app: App, profile: Profile, *, revoke_key: bool | None) -> dict[str, Any]:
     from litellmctl.auth import made_key
+    from litellmctl.auth.credential import LOCAL_KEY_PREFIX
     from litellmctl.auth.login import log_out
 
     connection = app.connection_of(profile)
@@ -86,7 +87,8 @@ def _sign_out(app: App, profile: Profile, *, revoke_key: bool | None) -> dict[st
         if made_key.is_alive(done.login) and not done.deleted_key:
             app.console.note(*made_key.kept(done.login, profile.name, needs_sign_in=True))
     remaining = connection.pair_without_login
-    if remaining is not None:
+    # A relay of ours has no other login than the one that is gone.
+    if remaining is not None and not (remaining.credential.at_hand() or "").startswith(LOCAL_KEY_PREFIX):
         app.console.warn(f"{remaining.credential.origin} still gives access to {remaining.base_url}")
     made = done is not None and done.login.kind == "virtual_key"
     return {

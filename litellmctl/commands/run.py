@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from litellmctl.app import App
-    from litellmctl.connection import Connection
     from litellmctl.launch.plan import Plan
 
 FIELDS = {
@@ -109,19 +108,10 @@ def run(
     if dry_run:
         return _described(app, planned)
     try:
-        code = start.run(planned, lambda: _fresh(app), app.console)
+        code = start.run(planned, app.connect_afresh, app.console)
     except Interrupted as stop:
         code = 128 + stop.number
     return context.exit(code)
-
-
-def _fresh(app: App) -> Connection:
-    """Return a connection of the same options that reads the config file and the logins again."""
-    from litellmctl.app import App
-
-    other = App(app.console)
-    other.options = app.options.replaced(profile=app.profile.name)
-    return other.connection
 
 
 def _described(app: App, planned: Plan) -> Record:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from litellmctl.app import App
     from litellmctl.foundation.resident import Resident
     from litellmctl.relay.relay import Exchange
+    from litellmctl.relay.serving import Aside
 
 FIELDS = {
     "base_url": "Base URL of the relay; null if it is stopped.",
@@ -89,21 +90,21 @@ def serve(context: click.Context, app: App, /, **chosen: Any) -> Ongoing | Recor
     It listens on 127.0.0.1 until Ctrl-C, and refuses requests of web pages and those without the local key. On a
     terminal it prints a line for each request. It needs an extra: pip install 'litellmctl[serve]'
     """
-    wish = _Wish(app, **chosen)
-    if wish.unit is not None:
-        return _unit(app, wish)
-    if wish.status:
-        return _status(app, wish)
-    if wish.stop:
+    options = _Options(app, **chosen)
+    if options.unit is not None:
+        return _unit(app, options)
+    if options.status:
+        return _status(app, options)
+    if options.stop:
         _stop(app)
         return None
-    from litellmctl import own_command
+    from litellmctl.relay import extra
 
-    own_command.require_extra("serve", "serve", "aiohttp", ("aiohttp",))
-    return _in_background(app, wish) if wish.background else _in_foreground(context, app, wish)
+    extra.require("serve")
+    return _in_background(app, options) if options.background else _in_foreground(context, app, options)
 
 
-class _Wish:
+class _Options:
     """The command's options, checked. `idle` is in seconds."""
 
     def __init__(
@@ -172,39 +173,34 @@ def _origin(text: str) -> str:
     return origin
 
 
-def _in_foreground(context: click.Context, app: App, wish: _Wish) -> Ongoing:
+def _in_foreground(context: click.Context, app: App, options: _Options) -> Ongoing:
     from litellmctl.relay import resident
     from litellmctl.relay.local_key import local_key, new_local_key
     from litellmctl.relay.relay import Relay
     from litellmctl.relay.serving import Aside, Serving
 
     console, name = app.console, app.profile.name
-    _look_up(app, probe=not wish.resident)
-    presence = resident.Presence(name, console.warn, in_background=wish.resident)
-    log = resident.Log(resident.log_path(name)) if wish.resident else None
+    _look_up(app, probe=not options.resident)
+    presence = resident.Presence(name, console.warn, in_background=options.resident)
+    log = resident.Log(resident.log_path(name)) if options.resident else None
     aside = Aside(log or console)
-    shows = console.stderr_is_terminal and not console.quiet and not console.json_errors
-
-    def on_exchange(exchange: Exchange) -> None:
-        if shows or app.options.verbose:
-            moment = time.time()
-            aside.do(lambda: _show(app, exchange, moment))
-
+    on_exchange = _shower(app, aside)
     with presence.starting():
-        _refuse_new_key(wish, name)
-        key = new_local_key(name) if wish.new_key else local_key(name)
+        _refuse_new_key(options, name)
+        key = new_local_key(name) if options.new_key else local_key(name)
         relay = Relay(
             lambda: app.connect_afresh(aside),
             key,
-            origins=wish.origins,
+            origins=options.origins,
             listener=aside,
             on_exchange=on_exchange,
+            on_refusal=on_exchange,
             connect_seconds=app.connection.request_seconds,
         )
         try:
-            serving = context.with_resource(Serving(relay, wish.port))
+            serving = context.with_resource(Serving(relay, options.port))
         except OSError as error:
-            raise _cannot_listen(error, wish.port, name) from None
+            raise _cannot_listen(error, options.port, name) from None
         presence.begin(relay.base_url)
     context.call_on_close(presence.end)
 
@@ -217,18 +213,20 @@ def _in_foreground(context: click.Context, app: App, wish: _Wish) -> Ongoing:
             return
         try:
             serving.run(
-                idle_seconds=wish.idle,
+                idle_seconds=options.idle,
                 tick=presence.keep,
                 stopping=lambda: console.hint("Waiting for running requests (5 s at most); Ctrl-C again cuts them."),
             )
         finally:
             aside.close()
 
-    return Ongoing(_record(app, wish, _row(relay.base_url, key, os.getpid())), work)
+    return Ongoing(_record(app, options, _row(relay.base_url, key, os.getpid())), work)
 
 
 def _look_up(app: App, *, probe: bool) -> None:
     """Look up the credential, so that a missing sign-in fails now; a proxy that cannot be reached may be back later."""
+    from litellmctl.auth.login_file import login_command
+    from litellmctl.auth.sources import SET_VARIABLES
     from litellmctl.relay.local_key import local_key
 
     connection = app.connection
@@ -239,13 +237,26 @@ def _look_up(app: App, *, probe: bool) -> None:
             origin = connection.pair.credential.origin
             raise UsageFailure(
                 f"{origin} is the local key of this relay, which needs another proxy behind it",
-                remedy="unset LITELLM_BASE_URL LITELLM_API_KEY",
+                remedy=f"{login_command(app.profile.name)}, or {SET_VARIABLES}",
             )
         if probe:
             seconds = min(_PROBE_SECONDS, connection.request_seconds)
             client.call(seconds, lambda client: client.get("/health/liveliness").close())
     except Unavailable as failure:
         app.console.warn(failure.message)
+
+
+def _shower(app: App, aside: Aside) -> Callable[[Exchange], None]:
+    """Return what prints a line for each request, where a person reads it or -v asks for it."""
+    console = app.console
+    shows = console.stderr_is_terminal and not console.quiet and not console.json_errors
+
+    def on_exchange(exchange: Exchange) -> None:
+        if shows or app.options.verbose:
+            moment = time.time()
+            aside.do(lambda: _show(app, exchange, moment))
+
+    return on_exchange
 
 
 def _show(app: App, exchange: Exchange, moment: float) -> None:
@@ -257,10 +268,10 @@ def _show(app: App, exchange: Exchange, moment: float) -> None:
         app.console.log(lambda columns: request_line(exchange, columns, now=moment))
 
 
-def _refuse_new_key(wish: _Wish, profile: str) -> None:
+def _refuse_new_key(options: _Options, profile: str) -> None:
     from litellmctl.relay import resident
 
-    known = resident.running(profile) if wish.new_key else None
+    known = resident.running(profile) if options.new_key else None
     if known is not None:
         raise Failure(
             "relay",
@@ -286,7 +297,7 @@ def _cannot_listen(error: OSError, port: int, profile: str) -> Failure:
         return Failure(
             "relay",
             f"port {port} is in use by the relay of profile {profile} (pid {known.pid})",
-            remedy=resident.command(profile, "--stop"),
+            remedy=f"{resident.command(profile, '--status')}, or {resident.command(profile, '--stop')}",
         )
     return Failure(
         "relay",
@@ -295,7 +306,7 @@ def _cannot_listen(error: OSError, port: int, profile: str) -> Failure:
     )
 
 
-def _in_background(app: App, wish: _Wish) -> Record | Ongoing:
+def _in_background(app: App, options: _Options) -> Record | Ongoing:
     from litellmctl.relay import resident
     from litellmctl.relay.local_key import local_key, new_local_key
 
@@ -303,34 +314,35 @@ def _in_background(app: App, wish: _Wish) -> Record | Ongoing:
     known = resident.running(name)
     if known is None:
         _look_up(app, probe=True)
-        if wish.new_key:
+        if options.new_key:
             new_local_key(name)
-        row, known = resident.start(name, wish.words(app))
+        row, known = resident.start(name, options.words(app), app.console.warn)
         if row is not None:
             stop = resident.command(name, "--stop")
-            return Ongoing(_record(app, wish, row), lambda: app.console.hint(f"To stop it, run: {stop}"))
+            return Ongoing(_record(app, options, row), lambda: app.console.hint(f"To stop it, run: {stop}"))
     assert known is not None
-    _refuse_new_key(wish, name)
-    if wish.chosen_port and not known.base_url.endswith(f":{wish.port}"):
+    _refuse_new_key(options, name)
+    if options.chosen_port and not known.base_url.endswith(f":{options.port}"):
         raise Failure(
             "relay",
             f"the relay of profile {name} is already running on {known.base_url} (pid {known.pid})",
             remedy=resident.command(name, "--stop"),
         )
-    app.console.note(f"The relay is already running (pid {known.pid}).")
-    return _record(app, wish, _row(known.base_url, local_key(name), known.pid))
+    if options.shell is None:  # a shell's startup file starts it each time, and says nothing
+        app.console.note(f"The relay is already running (pid {known.pid}).")
+    return _record(app, options, _row(known.base_url, local_key(name), known.pid))
 
 
-def _status(app: App, wish: _Wish) -> Record:
+def _status(app: App, options: _Options) -> Record:
     from litellmctl.relay import resident
     from litellmctl.relay.local_key import local_key
 
     name = app.profile.name
     known = resident.running(name)
     if known is not None:
-        return _record(app, wish, _row(known.base_url, local_key(name), known.pid), known)
-    if wish.shell is not None:
-        remedy = resident.command(name, "--background", "--env", wish.shell)
+        return _record(app, options, _row(known.base_url, local_key(name), known.pid), known)
+    if options.shell is not None:
+        remedy = resident.command(name, "--background", "--env", options.shell)
         raise Rejected("not_found", f"no relay of profile {name} is running", remedy=remedy)
     return Record(dict.fromkeys(FIELDS), f"No relay of profile {name} is running.")
 
@@ -349,24 +361,25 @@ def _row(base_url: str, key: str, pid: int) -> dict[str, Any]:
     return dict(zip(FIELDS, (base_url, f"{base_url}/v1", key, pid), strict=True))
 
 
-def _record(app: App, wish: _Wish, row: dict[str, Any], known: Resident | None = None) -> Record:
+def _record(app: App, options: _Options, row: dict[str, Any], known: Resident | None = None) -> Record:
     base_url, key = row["base_url"], row["api_key"]
-    if wish.shell is not None:
-        return Record(row, script(wish.shell, variables(base_url, key)), is_data=True)
+    if options.shell is not None:
+        return Record(row, script(options.shell, variables(base_url, key)), is_data=True)
     facts = [("Base URL", base_url), ("OpenAI URL", row["v1"]), ("Local key", key)]
     with suppress(Failure):
         facts.append(("Proxy", f"{app.connection.known_base_url} (profile {app.profile.name})"))
     facts.append(("Process", str(row["pid"])))
     if known is not None:
         from litellmctl.foundation.times import age_of, age_text
-        from litellmctl.relay.resident import log_path
+        from litellmctl.relay.resident import log_of
 
         facts.append(("Running for", age_text(age_of(known.started_at))))
-        facts.append(("Log", log_path(app.profile.name)))
+        if (log := log_of(app.profile.name, known)) is not None:
+            facts.append(("Log", log))
     return Record(row, facts=facts)
 
 
-def _unit(app: App, wish: _Wish) -> Text:
+def _unit(app: App, options: _Options) -> Text:
     from litellmctl import own_command
     from litellmctl.relay import resident, units
     from litellmctl.settings import paths
@@ -377,8 +390,11 @@ def _unit(app: App, wish: _Wish) -> Text:
         if credential.source in {"gcloud", "helper", "env"}:
             app.console.warn(f"a service does not have {credential.origin}: sign in with litellmctl login")
     own = own_command.executable()
-    words = [*([own] if own else own_command.command()), "serve", *wish.words(app)]
+    words = [*([own] if own else own_command.command()), "serve", *options.words(app)]
     folders = paths.variables()
-    if wish.unit == "systemd":
+    assert options.unit is not None
+    path, command = units.place(options.unit, name)
+    app.console.hint(f"To start it at login, save it as {path} and run: {command}")
+    if options.unit == "systemd":
         return Text(units.systemd(name, words, folders))
     return Text(units.launchd(name, words, folders, resident.log_path(name)))

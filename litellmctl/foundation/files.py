@@ -107,6 +107,8 @@ def remedy(error: OSError, otherwise: str) -> str:
     """Return the remedy of the error, or `otherwise` if it has none."""
     if isinstance(error, NotOurs):
         return error.remedy
+    if error.errno in {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}:
+        return "free some disk space"
     is_another_thing = error.errno in {errno.EISDIR, errno.ELOOP} and error.filename
     return f"move {error.filename} away" if is_another_thing else otherwise
 

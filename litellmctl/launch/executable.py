@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from litellmctl.errors import Failure, nearest, suggestion
 from litellmctl.foundation import files
 from litellmctl.programs import registry
 from litellmctl.programs.program import Program
+from litellmctl.settings import script
 
 _OWN = "litellmctl"
 _WINDOWS_ENDINGS = (".exe", ".cmd", ".bat", ".com")
@@ -35,7 +37,7 @@ class Executable:
     @property
     def title(self) -> str:
         """The name of the program for a sentence."""
-        return getattr(self.program, "title", self.name)
+        return self.program.title or self.name
 
     @property
     def is_own(self) -> bool:
@@ -75,10 +77,6 @@ def interpreter(path: str) -> list[str]:
 
     pipx writes such lines (its pull request 1819).
     """
-    import shlex
-
-    from litellmctl.settings import script
-
     line = script.first_line(path) or b""
     try:
         words = shlex.split(os.fsdecode(line.removeprefix(b"#!"))) if line.startswith(b"#!") else []
@@ -90,8 +88,6 @@ def interpreter(path: str) -> list[str]:
 
 def not_runnable(name: str, path: str, error: OSError | ValueError) -> Failure:
     """Return the failure for a program that was found, but cannot be started."""
-    from litellmctl.settings import script
-
     fault = script.fault_of(path)
     if fault is not None:
         return Failure("not_runnable", fault.reason, remedy=fault.remedy)
@@ -101,8 +97,6 @@ def not_runnable(name: str, path: str, error: OSError | ValueError) -> Failure:
 
 def _missing(name: str, arguments: Sequence[str]) -> Failure:
     """Return why a program is not found, or found but not to be executed."""
-    from litellmctl.settings import script
-
     found = name if os.path.dirname(name) else shutil.which(name, mode=os.F_OK)
     if found is not None and os.path.isdir(found):
         return Failure("not_runnable", f"{name} is a folder")
@@ -120,8 +114,6 @@ def _missing(name: str, arguments: Sequence[str]) -> Failure:
 
 def _to_find(name: str, near: str | None, arguments: Sequence[str]) -> str:
     """Return how to get the program that was meant: install it, or name the one that is `near` and installed."""
-    import shlex
-
     if near is not None and shutil.which(near):
         return f"litellmctl run {shlex.join([near, *arguments])}"
     known = registry.program(near or name)

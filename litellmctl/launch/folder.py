@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from litellmctl.errors import Failure
 from litellmctl.foundation import files, locks
+from litellmctl.settings import environment
 
 _PREFIX = "litellmctl-run-"
 _NAME = re.compile(rf"{_PREFIX}[0-9a-f]{{16}}")
@@ -24,8 +25,12 @@ _TRIES = 3
 
 
 def planned() -> Path:
-    """Return the path of a folder that does not exist yet."""
-    return Path(tempfile.gettempdir()) / f"{_PREFIX}{os.urandom(8).hex()}"
+    """Return the path of a folder that does not exist yet. Nothing is written, and most programs need no file."""
+    try:
+        folder = tempfile.gettempdir()
+    except FileNotFoundError:  # none that it knows can be written to
+        folder = os.path.abspath(environment.get("TMPDIR") or os.sep)
+    return Path(folder) / f"{_PREFIX}{os.urandom(8).hex()}"
 
 
 @contextmanager

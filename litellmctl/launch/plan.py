@@ -13,7 +13,8 @@ from litellmctl.errors import Rejected, Unavailable, UsageFailure, suggestion
 from litellmctl.foundation.times import age_text
 from litellmctl.launch import environment, executable
 from litellmctl.programs import registry
-from litellmctl.programs.program import Program, Provider, Wish
+from litellmctl.programs.program import PROVIDER_ID, Program, Provider, Wish
+from litellmctl.relay import extra
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,8 +71,8 @@ class Plan:
         path, start = self.program.path, list(self.program.words)
         if "PYTHONPATH" in launch.variables and (python := executable.interpreter(path)):
             path, start = python[0], [*python, path]
-        own = self.program.arguments if launch.own is None else launch.own
-        words = [*start, *launch.arguments, *own]
+        theirs = self.program.arguments if launch.user_arguments is None else launch.user_arguments
+        words = [*start, *launch.arguments, *theirs]
         changes = environment.changes(self.connection, self.provider, launch, relayed=self.is_relayed)
         return Start(path, words, changes, launch)
 
@@ -99,7 +100,7 @@ def plan(connection: Connection, catalogs: Catalogs, console: Console, program: 
     models, model = _models(catalogs, console, program, wanted)
     command = _key_command(connection) if not program.is_own else ()
     provider = Provider(
-        id="litellm",
+        id=PROVIDER_ID,
         name=f"LiteLLM ({urlsplit(pair.base_url).netloc})",
         base_url=pair.base_url,
         models=models,
@@ -147,22 +148,9 @@ def _reasons_for_relay(connection: Connection, program: Executable, wanted: Want
 def _is_relayed(connection: Connection, wanted: Wanted, is_of_use: bool) -> bool:
     if wanted.relay:
         connection.require_online("--serve")
-        _require_extra()
+        extra.require("--serve")
         return True
-    return wanted.relay is None and is_of_use and not connection.is_offline and _to_install() is None
-
-
-def _require_extra() -> None:
-    own_command.require_extra("--serve", "serve", "aiohttp", ("aiohttp",))
-
-
-def _to_install() -> str | None:
-    """Return the command that installs what a relay needs; None if it is installed."""
-    try:
-        _require_extra()
-    except UsageFailure as failure:
-        return failure.remedy
-    return None
+    return wanted.relay is None and is_of_use and not connection.is_offline and extra.to_install() is None
 
 
 def _warnings(connection: Connection, program: Executable, reasons: Sequence[str], wanted: Wanted) -> Sequence[str]:
@@ -176,7 +164,7 @@ def _warnings(connection: Connection, program: Executable, reasons: Sequence[str
     sentence = f"{program.title} {', '.join(others)}{' and ' if others else ''}{last}"
     if wanted.relay is False or connection.is_offline:
         return [sentence]
-    return [f"{sentence}; a relay does that: {_to_install()}"]
+    return [f"{sentence}; a relay does that: {extra.to_install()}"]
 
 
 # --- models ---
@@ -187,10 +175,11 @@ def _models(
 ) -> tuple[Sequence[Model], str | None]:
     """Return the models for a program, and the one that was chosen; the list is read only where it matters.
 
-    Where only facts of models are missing because the proxy cannot be reached, the program starts nevertheless.
+    Where only facts of models are missing because the proxy cannot be reached, the program starts nevertheless. So it
+    does where only its default model is missing at the proxy, and no person can be asked for another.
     """
     known = program.program
-    lacks_model = known.needs_model and wanted.model is None and not known.needs_no_model(program.arguments)
+    lacks_model = known.needs_model and wanted.model is None and known.lacks_model(program.arguments)
     if not (known.needs_catalog or wanted.model or lacks_model):
         return [], None
     from litellmctl.catalog.selection import Selection
@@ -202,7 +191,7 @@ def _models(
             raise
         console.warn(f"{program.title} starts without the list of models: {failure.message}")
         return [], None
-    chats: list[Model] = Selection().apply(catalog.models)
+    chats = [model for model in Selection().apply(catalog.models) if not known.misreads(model["id"])]
     if wanted.model is not None:
         names = [model["id"] for model in catalog.models]
         if wanted.model not in names:
@@ -211,8 +200,14 @@ def _models(
                 f'no model "{wanted.model}" at {catalog.base_url}{suggestion(wanted.model, names)}',
                 remedy="litellmctl models --all --refresh",
             )
+        if known.misreads(wanted.model):
+            raise UsageFailure(
+                f'{program.title} cannot use the model "{wanted.model}": it would not read that as a name',
+                remedy="litellmctl models",
+            )
         return chats, wanted.model
-    if lacks_model:
+    can_choose = len(chats) == 1 or (bool(chats) and console.can_prompt)
+    if lacks_model or (can_choose and known.lacks_default(program.arguments, chats)):
         return chats, _chosen(console, program, [model["id"] for model in chats], catalog.base_url)
     return chats, None
 

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from litellmctl.foundation import processes
@@ -17,7 +18,7 @@ from litellmctl.settings import environment
 if TYPE_CHECKING:
     import subprocess
 
-    from litellmctl.connection import Connection
+    from litellmctl.connection import Connection, Listener
     from litellmctl.launch.plan import Plan, Start
     from litellmctl.terminal.console import Console
 
@@ -41,11 +42,12 @@ class _Silent:
         """Ignore a trace."""
 
 
-def run(plan: Plan, connect: Callable[[], Connection], console: Console) -> int:
+def run(plan: Plan, connect: Callable[[Listener], Connection], console: Console) -> int:
     """Run the planned program and return its exit code: 128 + N if the signal N ended it.
 
     This does not return where the program takes the place of this process. `connect` returns a new connection for the
-    relay. Raises failures, and Interrupted for a signal before the program has started.
+    relay, whose messages go to the listener. Raises failures, and Interrupted for a signal before the program has
+    started.
     """
     folder.forget_abandoned()
     for text in plan.warnings:
@@ -57,9 +59,11 @@ def run(plan: Plan, connect: Callable[[], Connection], console: Console) -> int:
         _replace(plan, start, console)
     with Interruptions() as interruptions, ExitStack() as stack:
         if start is None:
-            from litellmctl.relay.in_thread import beside
+            from litellmctl.relay.beside import beside  # asyncio takes 30 ms
 
-            start = plan.through(*stack.enter_context(beside(connect, listener=_Silent()))).start(place)
+            silent = _Silent()
+            relay = stack.enter_context(beside(partial(connect, silent), listener=silent))
+            start = plan.through(*relay).start(place)
         if start.launch.files:
             stack.enter_context(folder.made(place, start.launch.files, start.launch.links))
         _warn(console, start)
@@ -75,8 +79,9 @@ def _warn(console: Console, start: Start) -> None:
 def _replace(plan: Plan, start: Start, console: Console) -> None:
     """Replace this process by the program. Raises a failure if that is not possible."""
     console.flush()
-    with suppress(OSError, ValueError):
-        sys.stderr.flush()
+    if console.stderr is not None:
+        with suppress(OSError, ValueError):
+            console.stderr.flush()
     for name in _RESTORED:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_DFL)

@@ -1,1 +1,1 @@
-"""The proxy as a provider in other programs: the changes of their files, and how to undo them."""
+"""Other programs: how each takes the proxy for one run, the changes of its files, and how to undo them."""

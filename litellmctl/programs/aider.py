@@ -6,11 +6,13 @@ import re
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from litellmctl.foundation import files
+from litellmctl.auth.credential import LOCAL_KEY_PREFIX
+from litellmctl.errors import ConfigFailure
 from litellmctl.foundation.text import dump_json
 from litellmctl.programs.changes import Change, FileChange, Set
+from litellmctl.programs.copies import read
 from litellmctl.programs.model_facts import known, per_token
-from litellmctl.programs.program import Export, Exporter, Launch, Provider, Wish
+from litellmctl.programs.program import Export, Exporter, Launch, Provider, Wish, end_of_options
 from litellmctl.programs.variables import script
 from litellmctl.settings import paths
 
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
     from litellmctl.catalog.model import Model
 
-_MAX_BYTES = 64 * 2**20
 _METADATA, _VARIABLES = "models.json", "variables.env"
 
 
@@ -83,23 +84,23 @@ class Aider(Exporter):
             arguments=arguments,
             variables=variables,
             files={_METADATA: dump_json(_models(provider)), _VARIABLES: script("dotenv", variables) + "\n"},
-            own=_with_prefix(wish.arguments, names),
+            user_arguments=_with_prefix(wish.arguments, names),
         )
 
 
 def _has_local_key(path: Path) -> bool:
     """Whether a file of aider's has the local key of a relay, which overrides the variable."""
     try:
-        text = files.read(path, foreign=True, limit=_MAX_BYTES).decode()
-    except (OSError, ValueError):
+        text = read(path) or ""
+    except ConfigFailure:
         return False
-    return re.search(r"""^openai-api-key:\s*["']?sk-local-""", text, re.MULTILINE) is not None
+    return re.search(rf"""^openai-api-key:\s*["']?{LOCAL_KEY_PREFIX}""", text, re.MULTILINE) is not None
 
 
 def _with_prefix(arguments: Sequence[str], names: Collection[str]) -> list[str]:
     """Return the user's arguments with the prefix at models of the proxy, or aider may choose another provider."""
     changed = []
-    end = arguments.index("--") if "--" in arguments else len(arguments)
+    end = end_of_options(arguments)
     for index, word in enumerate(arguments):
         option, is_joined, value = word.partition("=")
         if index < end and is_joined and option == "--model" and value in names:

@@ -1,4 +1,7 @@
-"""Claude Code (https://code.claude.com): docs/en/settings-reference, env-vars, llm-gateway-connect, model-config."""
+"""Claude Code (https://code.claude.com): docs/en/settings-reference, env-vars, llm-gateway-connect, model-config.
+
+As 2.1.197 does it.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from litellmctl.foundation import files
 from litellmctl.foundation.text import dump_json
 from litellmctl.programs.changes import FileChange, Fill, Put, Set
+from litellmctl.programs.copies import member
 from litellmctl.programs.model_facts import skipped, with_id
-from litellmctl.programs.program import Export, Exporter, Launch, Provider, Wish, own_default, shell_words
+from litellmctl.programs.program import Export, Exporter, Launch, Provider, Wish, end_of_options, shell_words
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
@@ -59,6 +63,12 @@ class ClaudeCode(Exporter):
     needs_catalog = True
     takes_subscription = True
     model_options = ("--model",)
+    without_model = frozenset(
+        {
+            *("agents", "auth", "auto-mode", "config", "doctor", "gateway", "install", "mcp", "plugin", "plugins"),
+            *("project", "setup-token", "update", "upgrade", "-v"),
+        }
+    )
     install = "npm install -g @anthropic-ai/claude-code"
 
     def path(self) -> Path:
@@ -85,6 +95,13 @@ class ClaudeCode(Exporter):
             notes.append(f"/plugin install NAME@{_MARKETPLACE}")
         return Export([FileChange(self.path(), "json", changes)], notes=notes, warnings=_refused(provider.models))
 
+    def lacks_default(self, arguments: Sequence[str], models: Sequence[Model]) -> bool:
+        """Whether no model is named, and the proxy has none of Claude Code's families."""
+        words, theirs = _without_settings(arguments)
+        if theirs is None or not self.lacks_model(words) or self._names_model(theirs):
+            return False
+        return not any(_of_family(models, family) for family in _FAMILIES)
+
     def launch(self, provider: Provider, wish: Wish) -> Launch:
         """Return `--settings` with a key command; settings with a secret are in a file, and never an argument.
 
@@ -96,7 +113,8 @@ class ClaudeCode(Exporter):
             return Launch(variables={_BASE_URL: provider.base_url})
         named = self.named_model(words)
         # An alias is resolved by Claude Code itself: the variables of `_aliases` say to which model.
-        model = named or wish.model
+        chosen = wish.model or self._instead_of_default(provider.models, words, theirs)
+        model = named or chosen
         own = {_BASE_URL: provider.base_url, **_limits(with_id(provider.models, model))}
         own |= self._aliases(provider, model, theirs)
         secret = self._secrets(provider, wish, theirs)
@@ -110,18 +128,24 @@ class ClaudeCode(Exporter):
                 "modelSettings": _windows(provider.models),
                 **theirs,
                 "apiKeyHelper": shell_words(provider.command) if runs_command else "",
-                "env": {**_object(theirs, "env"), **dict.fromkeys(unset, ""), **variables},
+                "env": {**member(theirs, "env"), **dict.fromkeys(unset, ""), **variables},
             }
         )
-        arguments = ["--model", wish.model] if wish.model and not named else []
+        arguments = ["--model", chosen] if chosen and not named else []
         warnings = _refused([one for one in provider.models if one["id"] == model and model not in _FAMILIES])
-        if not (model or self._names_model(theirs) or any(_of_family(provider, family) for family in _FAMILIES)):
-            warnings.append(own_default(self))
+        if wish.model is None and self.lacks_default(wish.arguments, provider.models):
+            warnings.append(self.default_model_warning())
         is_short = sys.platform != "win32" and len(text.encode()) <= _MAX_ARGUMENT
         if is_short and not secret and not theirs:
             return Launch(["--settings", text, *arguments], variables, unset, warnings=warnings)
         arguments = ["--settings", str(wish.folder / _FILE), *arguments]
-        return Launch(arguments, variables, unset, {_FILE: text}, warnings, own=words)
+        return Launch(arguments, variables, unset, {_FILE: text}, warnings, user_arguments=words)
+
+    def _instead_of_default(self, models: Sequence[Model], words: Sequence[str], theirs: dict[str, Any]) -> str | None:
+        """Return the model to start with where no model is named, and the proxy has no Opus, which is the default."""
+        if not self.lacks_model(words) or self._names_model(theirs) or _of_family(models, "opus"):
+            return None
+        return next((names[0] for family in _FAMILIES if len(names := _of_family(models, family)) == 1), None)
 
     def _secrets(self, provider: Provider, wish: Wish, theirs: dict[str, Any]) -> dict[str, str]:
         """Return the variables with the key, and the user's own headers where they would override it."""
@@ -135,19 +159,22 @@ class ClaudeCode(Exporter):
     def _aliases(self, provider: Provider, model: str | None, theirs: dict[str, Any]) -> dict[str, str]:
         """Return the variables for the models of Claude Code's aliases, which it also uses for work in the background.
 
-        The proxy may not have its default models. Where it has several of a family, Claude Code's default is kept.
+        The proxy may not have its default models. Where it has several of a family, Claude Code's default is kept, and
+        where it has none, the best of another family stands in: the default is of one family.
         """
         known = {one["id"] for one in provider.models}
         chosen = [model] if model in known else []
-        found = {}
+        found, missing = {}, []
         for family in _FAMILIES:
             variable = f"ANTHROPIC_DEFAULT_{family.upper()}_MODEL"
-            names = _of_family(provider, family) or chosen
+            names = _of_family(provider.models, family) or chosen
             if (own := self._own_variable(variable, theirs)) in known:
                 found[variable] = own
             elif len(names) == 1:
                 found[variable] = names[0]
-        return found
+            elif not names:
+                missing.append(variable)
+        return {**dict.fromkeys(missing, next(iter(found.values()))), **found} if found else {}
 
     def _names_model(self, theirs: dict[str, Any]) -> bool:
         """Whether the user's own settings or variables name a model."""
@@ -157,7 +184,7 @@ class ClaudeCode(Exporter):
     def _own_variable(self, name: str, theirs: dict[str, Any]) -> str:
         """Return the value of a variable of the user; empty if it has none."""
         for settings in self._settings(theirs):
-            found = _object(settings, "env").get(name)
+            found = member(settings or {}, "env").get(name)
             if isinstance(found, str):
                 return found
         return ""
@@ -172,7 +199,7 @@ class ClaudeCode(Exporter):
 
 def _without_settings(arguments: Sequence[str]) -> tuple[Sequence[str], dict[str, Any] | None]:
     """Return the user's arguments without `--settings`, and its settings; None for those that cannot be read."""
-    end = arguments.index("--") if "--" in arguments else len(arguments)
+    end = end_of_options(arguments)
     words, value, index = [], None, 0
     while index < end:
         option, is_joined, joined = arguments[index].partition("=")
@@ -204,11 +231,6 @@ def _parsed(text: str) -> dict[str, Any] | None:
         found = json.loads(text.removeprefix("\ufeff"))
         return found if isinstance(found, dict) else None
     return None
-
-
-def _object(settings: dict[str, Any] | None, name: str) -> dict[str, Any]:
-    found = settings.get(name) if settings else None
-    return found if isinstance(found, dict) else {}
 
 
 def _verbatim(models: Sequence[Model]) -> list[Model]:
@@ -244,5 +266,5 @@ def _limits(model: Model | None) -> dict[str, str]:
     return found
 
 
-def _of_family(provider: Provider, family: str) -> list[str]:
-    return [model["id"] for model in provider.models if family in model["id"].lower()]
+def _of_family(models: Sequence[Model], family: str) -> list[str]:
+    return [model["id"] for model in models if family in model["id"].lower()]

@@ -1,4 +1,7 @@
-"""Codex (https://github.com/openai/codex): codex-rs/model-provider-info/src/lib.rs; docs.litellm.ai, Codex CLI."""
+"""Codex (https://github.com/openai/codex): codex-rs/model-provider-info/src/lib.rs; docs.litellm.ai, Codex CLI.
+
+As 0.171.0 does it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from litellmctl.foundation.text import dump_json
 from litellmctl.programs.changes import FileChange, Set
 from litellmctl.programs.copies import read
 from litellmctl.programs.model_facts import with_id
-from litellmctl.programs.program import KEY_VARIABLE, Export, Exporter, Launch, Provider, Wish, own_default
+from litellmctl.programs.program import KEY_VARIABLE, Export, Exporter, Launch, Provider, Wish, key_variables
 from litellmctl.settings import environment, paths
 
 _COMMAND_MILLISECONDS = 20_000
@@ -62,10 +65,10 @@ class Codex(Exporter):
         if model and model["context_window"]:
             settings["model_context_window"] = model["context_window"]
         needs_key = wish.subscription or not provider.command
-        warnings = [] if named or wish.model or self._finds_model(provider) else [own_default(self)]
+        warnings = [] if named or wish.model or self._finds_model(provider) else [self.default_model_warning()]
         return Launch(
             arguments=[word for name, value in settings.items() for word in ("-c", f"{name}={_toml(value)}")],
-            variables={KEY_VARIABLE: provider.key} if needs_key else {},
+            variables=key_variables(provider) if needs_key else {},
             unset=_OTHER_KEYS if wish.subscription else (),
             warnings=warnings,
         )

@@ -1,4 +1,7 @@
-"""Continue (https://docs.continue.dev/reference): packages/config-yaml/src/schemas of continuedev/continue."""
+"""Continue (https://docs.continue.dev/reference): packages/config-yaml/src/schemas of continuedev/continue.
+
+As 1.5.47 of its cn does it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from litellmctl.programs.changes import Change, FileChange, Fill, Put, Set
 from litellmctl.programs.copies import with_changes
 from litellmctl.programs.model_facts import known, skipped
-from litellmctl.programs.program import KEY_VARIABLE, Export, Exporter, Launch, Provider, Wish
+from litellmctl.programs.program import KEY_VARIABLE, Export, Exporter, Launch, Provider, Wish, key_variables
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
@@ -58,13 +61,17 @@ class Continue(Exporter):
             warnings=[*_refused(provider.models), *self._supersedes()],
         )
 
+    def misreads(self, name: str) -> bool:
+        """Whether it would take the name for a reference."""
+        return super().misreads(name) or _MEANS_MORE.fullmatch(name) is not None
+
     def launch(self, provider: Provider, wish: Wish) -> Launch:
         """Return `--config` with a copy of the user's file, in which the proxy's models stand instead of the user's.
 
         Continue starts with the model that was last chosen in any session, if the file has it; so with a model of
         `run`, the file has that one alone.
         """
-        variables = {KEY_VARIABLE: provider.key}
+        variables = key_variables(provider)
         if any(word.partition("=")[0] == "--config" for word in wish.arguments):
             return Launch(variables=variables, warnings=["cn reads your --config, which may not use the proxy"])
         chosen = [model for model in provider.models if model["id"] == wish.model]

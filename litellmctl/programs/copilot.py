@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from litellmctl.programs.model_facts import with_id
@@ -18,10 +17,6 @@ _ALL = (
     *("HEADERS", "MODEL_ID", "WIRE_MODEL", "MAX_PROMPT_TOKENS", "MAX_OUTPUT_TOKENS"),
 )
 _EFFORT = "--reasoning-effort"
-_WITHOUT_MODEL = {
-    *("app", "config", "help", "instruction", "login", "mcp", "memories", "plugin", "sessions", "skill", "update"),
-    "version",
-}
 
 
 class Copilot(Program):
@@ -33,11 +28,13 @@ class Copilot(Program):
     needs_model = True
     needs_catalog = True
     model_options = ("--model",)
+    without_model = frozenset(
+        {
+            *("app", "config", "help", "instruction", "login", "mcp", "memories", "plugin", "sessions", "skill"),
+            *("update", "version"),
+        }
+    )
     install = "npm install -g @github/copilot"
-
-    def needs_no_model(self, arguments: Sequence[str]) -> bool:
-        """Whether the user's own arguments name a model, or are for what takes none."""
-        return super().needs_no_model(arguments) or not _WITHOUT_MODEL.isdisjoint(arguments[:1])
 
     def launch(self, provider: Provider, wish: Wish) -> Launch:
         """Return the variables for the provider, and for the limits of the model that it starts with."""
@@ -54,10 +51,16 @@ class Copilot(Program):
         if wish.model and named is None:
             variables["COPILOT_MODEL"] = wish.model
         return Launch(
-            arguments=_effort(model, wish) if name else (),
+            arguments=self._effort(model, wish) if name else (),
             variables=variables,
             unset=[f"{_PREFIX}{word}" for word in _ALL if word not in own],
         )
+
+    def _effort(self, model: Model | None, wish: Wish) -> list[str]:
+        """Return the option without which it asks models to reason that cannot, such as gpt-4o, and gets an error."""
+        given = any(word.partition("=")[0] in (_EFFORT, "--effort") for word in wish.arguments)
+        is_prompt = self.without_model.isdisjoint(wish.arguments[:1])
+        return [_EFFORT, "none"] if is_prompt and not given and not (model and model["reasoning"]) else []
 
 
 def _limits(model: Model | None) -> dict[str, str]:
@@ -67,10 +70,3 @@ def _limits(model: Model | None) -> dict[str, str]:
     if model and model["max_output_tokens"]:
         found["MAX_OUTPUT_TOKENS"] = str(model["max_output_tokens"])
     return found
-
-
-def _effort(model: Model | None, wish: Wish) -> list[str]:
-    """Return the option without which it asks models to reason that cannot, such as gpt-4o, and gets an error."""
-    given = any(word.partition("=")[0] in (_EFFORT, "--effort") for word in wish.arguments)
-    is_prompt = _WITHOUT_MODEL.isdisjoint(wish.arguments[:1])
-    return [_EFFORT, "none"] if is_prompt and not given and not (model and model["reasoning"]) else []

@@ -1,6 +1,7 @@
 """Crush (https://github.com/charmbracelet/crush): README.md, docs/config/README.md and internal/shellconfig/*.go.
 
-For one run: `lookupConfigs`, `setDefaults` and `GlobalConfigData` in internal/config/load.go, and internal/cmd/run.go.
+For one run: `lookupConfigs`, `setDefaults` and `GlobalConfigData` in internal/config/load.go, and internal/cmd/run.go
+of 0.90.0.
 """
 
 from __future__ import annotations
@@ -12,16 +13,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from litellmctl.foundation import files
 from litellmctl.programs.changes import Block, FileChange
+from litellmctl.programs.copies import member, object_in
 from litellmctl.programs.model_facts import skipped
-from litellmctl.programs.program import KEY_VARIABLE, Export, Exporter, Launch, Provider, Wish, own_default
+from litellmctl.programs.program import KEY_VARIABLE, Export, Exporter, Launch, Provider, Wish, key_variables
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
     from litellmctl.catalog.model import Model
-
-_MAX_BYTES = 64 * 2**20
 
 
 class Crush(Exporter):
@@ -53,18 +52,18 @@ class Crush(Exporter):
         What Crush stores (sessions, sign-ins, the model chosen last) is in another folder, which stays the user's. A
         provider that stands there or in a file of the project would override ours, so that ours has another name then.
         """
-        state = _object(_state_file())
+        state = object_in(_state_file())
         name = provider.id
-        while name in _member(state, "providers"):
+        while name in member(state, "providers"):
             name += "-run"
         block, _ = _block(provider, name, "" if provider.command else f"${KEY_VARIABLE}")
         lines = [*self._own(), f"provider remove {_quoted(name)}", block]
         arguments, warnings = [], []
-        if not self.needs_no_model(wish.arguments):
-            chosen = _member(_member(state, "models"), "large")
+        if self.lacks_model(wish.arguments):
+            chosen = member(member(state, "models"), "large")
             if wish.model is None:
                 if [*wish.arguments[:1]] in ([], ["run"]):
-                    warnings.append(own_default(self))
+                    warnings.append(self.default_model_warning())
             elif [*wish.arguments[:1]] == ["run"]:
                 arguments = [f"--model={name}/{wish.model}"]
             elif chosen and (chosen.get("provider"), chosen.get("model")) != (name, wish.model):
@@ -73,10 +72,10 @@ class Crush(Exporter):
                 )
             if wish.model is not None:
                 lines.append(f"model large {_quoted(f'{name}/{wish.model}')}")
-        variables = {KEY_VARIABLE: provider.key, "LITELLM_BASE_URL": provider.base_url}
+        variables = {} if provider.command else key_variables(provider)
         return Launch(
             arguments=arguments,
-            variables={"CRUSH_GLOBAL_CONFIG": str(wish.folder), **({} if provider.command else variables)},
+            variables={"CRUSH_GLOBAL_CONFIG": str(wish.folder), **variables},
             unset=[f"CRUSH_{KEY_VARIABLE}"],
             files={"crushrc": "\n".join(lines) + "\n", "crush.json": self._own_json(name)},
             warnings=warnings,
@@ -91,10 +90,10 @@ class Crush(Exporter):
     def _own_json(self, name: str) -> str:
         """Return the user's crush.json without this provider, with the instructions that Crush finds beside it."""
         folder = self.folder().absolute()
-        settings = _object(folder / "crush.json")
-        providers = {one: value for one, value in _member(settings, "providers").items() if one != name}
+        settings = object_in(folder / "crush.json")
+        providers = {one: value for one, value in member(settings, "providers").items() if one != name}
         beside = [str(folder / "CRUSH.md"), str(folder.parent / "AGENTS.md")]
-        options = {"global_context_paths": beside, **_member(settings, "options")}
+        options = {"global_context_paths": beside, **member(settings, "options")}
         return json.dumps({**settings, "providers": providers, "options": options})
 
     def export(self, provider: Provider) -> Export:
@@ -136,20 +135,6 @@ def _state_file() -> Path:
     else:
         folder = paths.home() / ".local" / "share" / "crush"
     return folder / "crush.json"
-
-
-def _object(path: Path) -> dict[str, Any]:
-    """Return the object in a JSON file; nothing if it cannot be read."""
-    try:
-        found = json.loads(files.read(path, foreign=True, limit=_MAX_BYTES))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _member(found: dict[str, Any], name: str) -> dict[str, Any]:
-    value = found.get(name)
-    return value if isinstance(value, dict) else {}
 
 
 def _model(provider_id: str, model: Model) -> str:

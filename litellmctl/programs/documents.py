@@ -8,26 +8,40 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from litellmctl.errors import ConfigFailure
 from litellmctl.foundation import line_ends
 from litellmctl.programs import jsonc, yaml_edit
 from litellmctl.programs.changes import Block, Change, FileChange, Fill, Put, Set
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 _BY_HAND = "fix it, or copy the output of litellmctl export by hand"
 _BEGIN, _END = "# >>> litellmctl {name} >>>", "# <<< litellmctl {name} <<<"
 
 
-class _Unfit(Exception):
-    """The value to change has an unexpected type."""
+class Unfit(Exception):
+    """The file cannot be changed; the text says why: what is not valid and where, or has an unexpected type."""
 
 
 def changed(change: FileChange, before: str | None) -> str:
     """Return the file's text with the changes; `before` is None if there is no file yet.
+
+    Raises ConfigFailure if that is not possible.
+    """
+    try:
+        after = edited(change, before)
+    except Unfit as error:
+        raise ConfigFailure(f"cannot change {change.path}: {error}", remedy=_BY_HAND) from None
+    if after is None:
+        raise ConfigFailure(
+            f"cannot change {change.path} without losing other settings; nothing was written",
+            remedy="copy the output of litellmctl export by hand",
+        )
+    return after
+
+
+def edited(change: FileChange, before: str | None) -> str | None:
+    """Return the file's text with the changes as `changed`; None if other settings would be lost. Raises Unfit.
 
     The result is parsed and compared with the expected value, so that no mistake of ours loses another setting.
     """
@@ -37,23 +51,17 @@ def changed(change: FileChange, before: str | None) -> str:
     if change.format == "text":
         return mark + line_ends.with_own(_with_blocks(text, change.changes), text)
     old = _read(change, text)
-    try:
-        changes = list(_keyed(change.changes, old))
-        expected = _applied(_plain(old), changes)
-        if before is not None and _theirs_first(_plain(old), changes) == expected:
-            return before  # in any formatting
-        for edited in _EDITORS[change.format]:
-            after = edited(text, changes, old)
-            if after is not None:
-                after = line_ends.with_own(after, text)
-                if _theirs_first(_plain(_read(change, after)), changes) == expected:
-                    return mark + after
-    except _Unfit as error:
-        raise ConfigFailure(f"cannot change {change.path}: {error}", remedy=_BY_HAND) from None
-    raise ConfigFailure(
-        f"cannot change {change.path} without losing other settings; nothing was written",
-        remedy="copy the output of litellmctl export by hand",
-    )
+    changes = list(_keyed(change.changes, old))
+    expected = _applied(_plain(old), changes)
+    if before is not None and _theirs_first(_plain(old), changes) == expected:
+        return before  # in any formatting
+    for edit in _EDITORS[change.format]:
+        after = edit(text, changes, old)
+        if after is not None:
+            after = line_ends.with_own(after, text)
+            if _theirs_first(_plain(_read(change, after)), changes) == expected:
+                return mark + after
+    return None
 
 
 def _with_json(before: str, changes: Sequence[Set | Put], old: Any) -> str:
@@ -81,7 +89,7 @@ def _with_toml(before: str, changes: Sequence[Set | Put], _: Any) -> str:
             _replace(table, one.keys[-1], value)
         return tomlkit.dumps(document)
     except TOMLKitError as error:
-        raise _Unfit(str(error)) from None
+        raise Unfit(str(error)) from None
 
 
 def _replace(table: Any, name: str, value: Any) -> None:
@@ -134,7 +142,7 @@ def _with_toml_below(before: str, changes: Sequence[Set | Put], _: Any) -> str |
             text += "" if not text else "\n" if text.endswith("\n") else "\n\n"
             text += tomlkit.dumps(value)
     except TOMLKitError as error:
-        raise _Unfit(str(error)) from None
+        raise Unfit(str(error)) from None
     return text
 
 
@@ -223,7 +231,7 @@ _EDITORS: dict[str, Sequence[Callable[[str, Sequence[Set | Put], Any], str | Non
 
 
 def _read(change: FileChange, text: str) -> Any:
-    """Return the value in a file."""
+    """Return the value in a file. Raises Unfit."""
     where = ""
     try:
         if change.format == "json":
@@ -234,7 +242,9 @@ def _read(change: FileChange, text: str) -> Any:
             return tomllib.loads(text)
         return _yaml().load(text) or _empty(change.changes)
     except jsonc.NotJson as error:
-        raise _unreadable(change.path, str(error), text, error.position) from None
+        line = text.count("\n", 0, error.position) + 1
+        column = error.position - text.rfind("\n", 0, error.position)
+        raise Unfit(f"line {line}, column {column}: {error}") from None
     except Exception as error:  # noqa: BLE001 - any error of a parser: the file is not changed
         mark = getattr(error, "problem_mark", None)
         if mark is not None:
@@ -243,9 +253,7 @@ def _read(change: FileChange, text: str) -> Any:
             where = f"{found[1]}: "
         elif change.format == "toml":  # the file ends too early
             where = f"line {text.count(chr(10)) + 1}, column {len(text) - text.rfind(chr(10))}: "
-        raise ConfigFailure(
-            f"cannot change {change.path}: {where}not valid {change.format.upper()}", remedy=_BY_HAND
-        ) from None
+        raise Unfit(f"{where}not valid {change.format.upper()}") from None
 
 
 def _read_json(text: str) -> Any:
@@ -300,7 +308,7 @@ def _new_value(document: Any, change: Set | Put) -> Any:
         return change.value
     found = _found(document, change.keys)
     if not isinstance(found, list | None):
-        raise _Unfit(f"{'.'.join(change.keys) or 'the file'} is not a list")
+        raise Unfit(f"{'.'.join(change.keys) or 'the file'} is not a list")
     kept = [] if found is None else found
     for index in reversed(range(len(kept))):
         if change.owns(kept[index]):
@@ -313,12 +321,12 @@ def _set_in(document: Any, keys: Sequence[str], value: Any) -> Any:
     if not keys:
         return value
     if not isinstance(document, Mapping):
-        raise _Unfit("the file is not a mapping")
+        raise Unfit("the file is not a mapping")
     table: Any = document
     for key in keys[:-1]:
         if not isinstance(table.get(key), Mapping):
             if table.get(key) is not None:
-                raise _Unfit(f"{key} is not a mapping")
+                raise Unfit(f"{key} is not a mapping")
             table[key] = {}
         table = table[key]
     table[keys[-1]] = value
@@ -338,12 +346,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         return int(value)  # json refuses thousands of digits, which a hexadecimal number may have
     return json.loads(json.dumps(value, default=str))
-
-
-def _unreadable(path: Path, why: str, text: str, position: int) -> ConfigFailure:
-    line = text.count("\n", 0, position) + 1
-    column = position - text.rfind("\n", 0, position)
-    return ConfigFailure(
-        f"cannot change {path}: line {line}, column {column}: {why}",
-        remedy=_BY_HAND,
-    )

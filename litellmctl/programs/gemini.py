@@ -1,4 +1,7 @@
-"""Gemini CLI (https://github.com/google-gemini/gemini-cli): docs/reference/configuration.md, contentGenerator.ts."""
+"""Gemini CLI (https://github.com/google-gemini/gemini-cli): docs/reference/configuration.md, contentGenerator.ts.
+
+As 0.61.0 does it.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,19 @@ import json
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from litellmctl.errors import ConfigFailure
 from litellmctl.programs.changes import Change, FileChange, Set
 from litellmctl.programs.copies import read, with_changes
 from litellmctl.programs.model_facts import with_id
-from litellmctl.programs.program import Launch, Program, Provider, Wish, own_default
+from litellmctl.programs.program import Launch, Program, Provider, Wish
 from litellmctl.settings import environment, paths
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from litellmctl.catalog.model import Model
 
 _FOLDER, _SETTINGS = ".gemini", "settings.json"
 # Where it has its sessions, also on the first run.
@@ -33,7 +43,13 @@ class Gemini(Program):
     title = "Gemini CLI"
     executable = "gemini"
     needs_catalog = True
+    without_model = frozenset({"mcp", "extensions", "extension", "skills", "skill", "hooks", "hook", "gemma"})
     install = "npm install -g @google/gemini-cli"
+
+    def lacks_default(self, arguments: Sequence[str], models: Sequence[Model]) -> bool:
+        """Whether neither the user's settings or variables name a model, nor the proxy may have one of its own."""
+        is_found = environment.get("GEMINI_MODEL") or any(model["id"].startswith("gemini") for model in models)
+        return self.lacks_model(arguments) and not is_found and not _names_model(_home() / _FOLDER / _SETTINGS)
 
     def launch(self, provider: Provider, wish: Wish) -> Launch:
         """Return the variables, and where they are needed, the user's settings with ours, and the links."""
@@ -43,13 +59,14 @@ class Gemini(Program):
         if model and (model["context_window"] or _ASSUMED_WINDOW) < _ASSUMED_WINDOW:
             part = round(_PART * (model["context_window"] or 0) / _ASSUMED_WINDOW, 4)
             changes.append(Set(("model", "compressionThreshold"), part))
-        home = Path(environment.get("GEMINI_CLI_HOME") or paths.home())
+        home = _home()
         path = home / _FOLDER / _SETTINGS
         text = with_changes(FileChange(path, "json", changes))
         arguments = ["--model", wish.model] if wish.model and named is None else ()
         key = {"GOOGLE_GEMINI_BASE_URL": provider.base_url, "GEMINI_API_KEY": provider.key}
         variables = {**key, **dict.fromkeys(_EMPTY, "")}
-        warnings = [] if named or wish.model or _finds_model(provider, text) else [own_default(self)]
+        lacks_default = wish.model is None and self.lacks_default(wish.arguments, provider.models)
+        warnings = [self.default_model_warning()] if lacks_default else []
         if text == read(path):
             return Launch(arguments, variables, warnings=warnings)
         trusted = environment.get("GEMINI_CLI_TRUSTED_FOLDERS_PATH") or str(home / _FOLDER / "trustedFolders.json")
@@ -59,13 +76,15 @@ class Gemini(Program):
         return Launch(arguments, variables, files=files, warnings=warnings, links=_links(home))
 
 
-def _finds_model(provider: Provider, text: str) -> bool:
-    """Whether the user's settings or variables name a model, or the proxy may have one of Gemini CLI's own."""
-    if environment.get("GEMINI_MODEL") or any(model["id"].startswith("gemini") for model in provider.models):
-        return True
+def _home() -> Path:
+    return Path(environment.get("GEMINI_CLI_HOME") or paths.home())
+
+
+def _names_model(path: Path) -> bool:
+    """Whether the user's settings name a model."""
     try:
-        return bool(json.loads(text).get("model", {}).get("name"))
-    except (ValueError, AttributeError):
+        return bool(json.loads(read(path) or "{}").get("model", {}).get("name"))
+    except (ConfigFailure, ValueError, AttributeError):
         return True  # comments, say
 
 

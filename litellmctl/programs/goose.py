@@ -1,6 +1,7 @@
 """goose (https://github.com/aaif-goose/goose): declarative.rs of goose-providers, base.rs of goose-provider-types.
 
-For one run: crates/goose/src/providers/litellm.rs, its config/base.rs and crates/goose-cli/src/session/builder.rs.
+For one run: crates/goose/src/providers/litellm.rs, its config/base.rs and crates/goose-cli/src/session/builder.rs
+of 1.50.0.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from litellmctl.programs.changes import FileChange, Set
-from litellmctl.programs.model_facts import known, per_token
-from litellmctl.programs.program import KEY_VARIABLE, Export, Exporter, Launch, Provider, Wish, own_default
+from litellmctl.programs.model_facts import known, per_token, with_id
+from litellmctl.programs.program import Export, Exporter, Launch, Provider, Wish, key_variables
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
@@ -56,19 +57,18 @@ class Goose(Exporter):
     def launch(self, provider: Provider, wish: Wish) -> Launch:
         """Return the variables of the built-in provider, which override all of goose's files."""
         variables = {
-            KEY_VARIABLE: provider.key,
-            "LITELLM_BASE_URL": provider.base_url,
+            **key_variables(provider),
             "LITELLM_HOST": provider.base_url,
             "LITELLM_BASE_PATH": "v1/chat/completions",
         }
         warnings = []
         if wish.model is not None:
             variables |= {"GOOSE_PROVIDER": _BUILT_IN, "GOOSE_MODEL": wish.model}
-            window = next((one["context_window"] for one in provider.models if one["id"] == wish.model), None)
-            if window is not None:
-                variables["GOOSE_CONTEXT_LIMIT"] = str(window)
-        elif [*wish.arguments[:1]] in ([], ["session"], ["run"]) and not self.needs_no_model(wish.arguments):
-            warnings.append(own_default(self))
+            model = with_id(provider.models, wish.model)
+            if model and model["context_window"]:
+                variables["GOOSE_CONTEXT_LIMIT"] = str(model["context_window"])
+        elif [*wish.arguments[:1]] in ([], ["session"], ["run"]) and self.lacks_model(wish.arguments):
+            warnings.append(self.default_model_warning())
         return Launch(variables=variables, unset=_OVERRIDES, warnings=warnings)
 
     def export(self, provider: Provider) -> Export:

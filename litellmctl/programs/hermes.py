@@ -34,9 +34,13 @@ class Hermes(Program):
     needs_model = True
     needs_catalog = True
 
-    def needs_no_model(self, arguments: Sequence[str]) -> bool:
-        """Whether the arguments name a model, or are for a command that is not a chat."""
-        return _is_command(arguments) or super().needs_no_model(arguments)
+    def lacks_model(self, arguments: Sequence[str]) -> bool:
+        """Whether the arguments name no model, and are for a chat."""
+        return not _is_command(arguments) and super().lacks_model(arguments)
+
+    def misreads(self, name: str) -> bool:
+        """Whether it would put the value of a variable into the name, or not find where the name ends in .env."""
+        return super().misreads(name) or "${" in name or name.endswith("\\")
 
     def launch(self, provider: Provider, wish: Wish) -> Launch:
         """Return the managed settings, with each model also as an alias, so that /model chooses the provider too."""

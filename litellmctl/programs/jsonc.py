@@ -49,6 +49,11 @@ def parse(text: str) -> JsonNode:
     return node
 
 
+def value(text: str) -> Any:
+    """Return the value in the text as Python has it. Raises NotJson."""
+    return parse(text).value
+
+
 def with_members(text: str, keys: Sequence[str], members: Mapping[str, Any]) -> str:
     """Return the text with these members of the object at `keys` set.
 

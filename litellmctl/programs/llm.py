@@ -8,23 +8,32 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from litellmctl.foundation import files
+from litellmctl.errors import ConfigFailure
 from litellmctl.foundation.text import dump_json
 from litellmctl.programs.changes import FileChange, Put
+from litellmctl.programs.copies import read
 from litellmctl.programs.model_facts import known
-from litellmctl.programs.program import KEY_VARIABLE, Export, Exporter, Launch, Provider, Wish, own_default
+from litellmctl.programs.program import (
+    KEY_VARIABLE,
+    PROVIDER_ID,
+    Export,
+    Exporter,
+    Launch,
+    Provider,
+    Wish,
+    end_of_options,
+)
 from litellmctl.settings import environment
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from litellmctl.catalog.model import Model
 
 _FILE = "extra-openai-models.yaml"
 _PLUGIN = "litellmctl_run"
-# Its commands that ask no chat model.
-_WITHOUT_MODEL = {
-    *("aliases", "collections", "embed", "embed-models", "embed-multi", "fragments", "install", "keys", "logs"),
-    *("models", "openai", "plugins", "schemas", "similar", "templates", "tools", "uninstall"),
-}
+# Its options that choose a model in another way: a conversation, a template or a search.
+_WITH_MODEL = {"-c", "--continue", "--cid", "--conversation", "-t", "--template", "-q", "--query"}
 # llm makes models of our file as it does of the user's own, and this plugin offers those alone: a name that the proxy
 # does not have is unknown, rather than a model of a provider that the user did not ask for.
 _SOURCE = f'''"""The models of the proxy that litellmctl run chose, for one run of llm."""
@@ -93,6 +102,12 @@ class Llm(Exporter):
     key_from = "reads the key from OPENAI_API_KEY or its own key store."
     reads_variable = True
     needs_catalog = True
+    without_model = frozenset(
+        {
+            *("aliases", "collections", "embed", "embed-models", "embed-multi", "fragments", "install", "keys", "logs"),
+            *("models", "openai", "plugins", "schemas", "similar", "templates", "tools", "uninstall"),
+        }
+    )
     install = "uv tool install llm"
 
     def path(self) -> Path:
@@ -142,18 +157,19 @@ class Llm(Exporter):
             f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {_PLUGIN}\nVersion: 0\n",
             f"{about}/entry_points.txt": f"[llm]\n{_PLUGIN} = {_PLUGIN}\n",
         }
-        return Launch(variables=variables, files=texts, warnings=self._without_a_default(provider, wish))
+        lacks_default = wish.model is None and self.lacks_default(wish.arguments, provider.models)
+        warnings = [self.default_model_warning()] if lacks_default else []
+        return Launch(variables=variables, files=texts, warnings=warnings)
 
-    def _without_a_default(self, provider: Provider, wish: Wish) -> list[str]:
-        """Return a warning if a prompt would be for a default model that the proxy does not have."""
-        takes_none = not _WITHOUT_MODEL.isdisjoint(wish.arguments[:1]) or self.needs_no_model(wish.arguments)
-        if wish.model is not None or environment.get("LLM_MODEL") or takes_none:
-            return []
-        with suppress(OSError, ValueError):
-            default = files.read(self.path().parent / "default_model.txt", foreign=True).decode().strip()
-            if default.removeprefix(f"{provider.id}/") in {model["id"] for model in provider.models}:
-                return []
-        return [own_default(self)]
+    def lacks_default(self, arguments: Sequence[str], models: Sequence[Model]) -> bool:
+        """Whether a prompt would be for a default model that the proxy does not have."""
+        options = {word.partition("=")[0] for word in arguments[: end_of_options(arguments)]}
+        if environment.get("LLM_MODEL") or not self.lacks_model(arguments) or not options.isdisjoint(_WITH_MODEL):
+            return False
+        with suppress(ConfigFailure):  # which llm reports
+            default = (read(self.path().with_name("default_model.txt")) or "").strip()
+            return default.removeprefix(f"{PROVIDER_ID}/") not in {model["id"] for model in models}
+        return True
 
 
 def _yaml(value: Any) -> str:

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from litellmctl.catalog.model import PRICES
-from litellmctl.foundation import files
 from litellmctl.programs import jsonc
 from litellmctl.programs.changes import Change, FileChange, Fill, Set
+from litellmctl.programs.copies import member, object_in
 from litellmctl.programs.model_facts import known, priced, skipped
-from litellmctl.programs.program import KEY_VARIABLE, Export, Exporter, Launch, Provider, Wish, own_default
+from litellmctl.programs.program import KEY_VARIABLE, Export, Exporter, Launch, Provider, Wish, key_variables
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 # opencode merges these in this order: the last one wins.
 _NAMES = ("config.json", "opencode.json", "opencode.jsonc")
-_MAX_BYTES = 64 * 2**20
 _CONTENT = "OPENCODE_CONFIG_CONTENT"
 # A variable holds 32,767 characters on Windows, and 128 KiB on Linux: that is a few hundred models.
 _MOST_CHARACTERS = 30_000
@@ -73,6 +72,10 @@ class Opencode(Exporter):
         *_, plain, commented = _globals()
         return _named() or (commented if os.path.exists(commented) else plain)
 
+    def misreads(self, name: str) -> bool:
+        """Whether it would replace a part of the name, or not start with it."""
+        return super().misreads(name) or _means_more(name)
+
     def launch(self, provider: Provider, wish: Wish) -> Launch:
         """Return the provider as inline settings, which opencode merges after those of all the user's files.
 
@@ -84,12 +87,16 @@ class Opencode(Exporter):
         settings[Path(_CONTENT)] = theirs
         body |= _all_listed(settings.values(), provider.id, list(body["models"]))
         content = {**theirs, **{change.keys[-1]: change.value for _, change, _ in _shown(settings, provider.id)}}
+        arguments: list[str] = []
+        takes_model = _starts_session(wish) and self.lacks_model(wish.arguments)
         if wish.model is not None:
             content["model"] = f"{provider.id}/{wish.model}"
+            # The option overrides the model of an agent in the user's files too.
+            arguments = ["-m", content["model"]] if takes_model else []
             warnings += skipped([name for name in refused if name == wish.model], "opencode cannot use this name")
-        elif _starts_session(wish) and not self.needs_no_model(wish.arguments):
-            warnings.append(own_default(self))
-        variables = {KEY_VARIABLE: provider.key, "LITELLM_BASE_URL": provider.base_url}
+        elif takes_model:
+            warnings.append(self.default_model_warning())
+        variables = key_variables(provider)
         files_: dict[str, str] = {}
         if len(json.dumps(body)) > _MOST_CHARACTERS:
             models = {"provider": {provider.id: {"models": body.pop("models")}}}
@@ -97,16 +104,11 @@ class Opencode(Exporter):
             variables["OPENCODE_CONFIG"] = str(wish.folder / "opencode.json")
         content = _merged_into(content, {"provider": {provider.id: body}})
         return Launch(
-            arguments=self._model_options(provider, wish),
+            arguments=arguments,
             variables={**variables, _CONTENT: json.dumps(content)},
             files=files_,
             warnings=warnings,
         )
-
-    def _model_options(self, provider: Provider, wish: Wish) -> list[str]:
-        """Return the option for the model, which overrides that of an agent in the user's files."""
-        is_taken = _starts_session(wish) and not self.needs_no_model(wish.arguments)
-        return ["-m", f"{provider.id}/{wish.model}"] if wish.model is not None and is_taken else []
 
     def export(self, provider: Provider) -> Export:
         """Return the provider with its models."""
@@ -151,7 +153,7 @@ def _inline() -> tuple[dict[str, Any], list[str]]:
     if not text:
         return {}, []
     try:
-        found = jsonc.parse(text).value
+        found = jsonc.value(text)
     except ValueError:
         found = None
     return (found, []) if isinstance(found, dict) else ({}, [f"ignored {_CONTENT}: it is not a JSON object"])
@@ -181,14 +183,9 @@ def _is_on(variable: str) -> bool:
 
 def _all_listed(settings: Iterable[dict[str, Any]], name: str, models: list[str]) -> dict[str, Any]:
     """Return the lists that make opencode show all models of the provider, if a file of the user hides some."""
-    found = [one for each in settings if isinstance(one := _providers(each).get(name), dict)]
+    found = [one for each in settings if (one := member(member(each, "provider"), name))]
     shown = {"whitelist": models, "blacklist": []}
     return {key: value for key, value in shown.items() if any(key in one for one in found)}
-
-
-def _providers(settings: dict[str, Any]) -> dict[str, Any]:
-    found = settings.get("provider")
-    return found if isinstance(found, dict) else {}
 
 
 def _merged_into(settings: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
@@ -226,11 +223,7 @@ def _globals() -> list[Path]:
 
 def _settings(path: Path, prepare: Callable[[str], str] = str) -> dict[str, Any]:
     """Return the settings in a file of opencode; none if it cannot be read, which a write would report."""
-    try:
-        found = jsonc.parse(prepare(files.read(path, foreign=True, limit=_MAX_BYTES).decode())).value
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return object_in(path, lambda text: jsonc.value(prepare(text)))
 
 
 def _shown(settings: dict[Path, dict[str, Any]], name: str) -> Iterator[tuple[Path, Set, str]]:
@@ -252,7 +245,7 @@ def _merged(settings: dict[Path, dict[str, Any]], own: Path, name: str) -> list[
     return [
         f"{path} also has provider.{name}: opencode merges both, and {own} overrides it"
         for path, found in settings.items()
-        if path != own and name in _providers(found)
+        if path != own and name in member(found, "provider")
     ]
 
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from litellmctl.programs.program import Launch, Program, Provider, Wish
-
-_COMMANDS = ("acp", "cloud", "login", "logout", "mcp", "serve", "view", "web")
 
 
 class Openhands(Program):
@@ -19,11 +15,8 @@ class Openhands(Program):
     executable = "openhands"
     needs_model = True
     model_options = ()
+    without_model = frozenset({"acp", "cloud", "login", "logout", "mcp", "serve", "view", "web", "-v"})
     install = "uv tool install --python 3.12 openhands"
-
-    def needs_no_model(self, arguments: Sequence[str]) -> bool:
-        """Whether the arguments are for a command without a model."""
-        return super().needs_no_model(arguments) or arguments[:1] == ["-v"] or bool({*arguments[:1]} & {*_COMMANDS})
 
     def launch(self, provider: Provider, wish: Wish) -> Launch:
         """Return the variables, which override its settings, and the option before any command of its own."""

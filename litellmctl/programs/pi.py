@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from litellmctl.catalog.model import EFFORTS, PRICES
-from litellmctl.foundation import files
 from litellmctl.foundation.text import dump_json
 from litellmctl.programs import jsonc
 from litellmctl.programs.changes import FileChange, Set
+from litellmctl.programs.copies import member, object_in
 from litellmctl.programs.model_facts import known, priced
 from litellmctl.programs.program import (
     KEY_VARIABLE,
@@ -23,7 +23,7 @@ from litellmctl.programs.program import (
     Launch,
     Provider,
     Wish,
-    own_default,
+    key_variables,
     shell_words,
 )
 from litellmctl.settings import environment, paths
@@ -47,10 +47,7 @@ _DEFAULTS = {
     "contextWindow": 128_000,
     "maxTokens": 16_384,
 }
-# These have no options of their own for a model, and read the first argument as their name.
-_COMMANDS = frozenset({"install", "remove", "uninstall", "update", "list", "config", "auth", "mcp"})
 _EXTENSION = "litellm.js"
-_MAX_BYTES = 64 * 2**20
 
 
 class Pi(Exporter):
@@ -63,6 +60,7 @@ class Pi(Exporter):
     needs_catalog = True
     install = "npm install -g @earendil-works/pi-coding-agent"
     model_options = ("--model", "--models", "--provider", "--list-models")
+    without_model = frozenset({"install", "remove", "uninstall", "update", "list", "config", "auth", "mcp"})
 
     def path(self) -> Path:
         """Return models.json in PI_CODING_AGENT_DIR."""
@@ -71,8 +69,8 @@ class Pi(Exporter):
 
     def launch(self, provider: Provider, wish: Wish) -> Launch:
         """Return an extension that registers the provider, so that sessions, settings and sign-ins stay the user's."""
-        if wish.arguments and wish.arguments[0] in _COMMANDS:
-            return Launch()
+        if not self.without_model.isdisjoint(wish.arguments[:1]):
+            return Launch()  # these would take our options for their own
         name = _free_name(provider.id, self.path())
         body = _body(provider)
         body["models"] = [
@@ -80,15 +78,14 @@ class Pi(Exporter):
         ]
         text = f"export default (pi) => pi.registerProvider({json.dumps(name)}, {json.dumps(body)});\n"
         arguments, warnings = ["--extension", str(wish.folder / _EXTENSION)], []
-        if not self.needs_no_model(wish.arguments):
+        if self.lacks_model(wish.arguments):
             if wish.model is None:
-                warnings.append(own_default(self))
+                warnings.append(self.default_model_warning())
             else:
                 arguments += ["--provider", name, "--model", wish.model]
-        variables = {KEY_VARIABLE: provider.key, "LITELLM_BASE_URL": provider.base_url}
         return Launch(
             arguments=arguments,
-            variables={} if provider.command else variables,
+            variables={} if provider.command else key_variables(provider),
             files={_EXTENSION: text},
             warnings=warnings,
         )
@@ -116,21 +113,12 @@ def _free_name(name: str, path: Path) -> str:
 
     A sign-in that Pi has stored for the name would, and headers in models.json are sent with whatever is registered.
     """
-    signed_in, providers = _stored(path.with_name("auth.json")), _stored(path).get("providers")
-    entries = providers.items() if isinstance(providers, dict) else ()
-    with_headers = [one for one, entry in entries if '"headers"' in dump_json(entry)]
+    signed_in = object_in(path.with_name("auth.json"), jsonc.value)
+    providers = member(object_in(path, jsonc.value), "providers")
+    with_headers = [one for one, entry in providers.items() if '"headers"' in dump_json(entry)]
     while name in signed_in or name in with_headers:
         name += "-run"
     return name
-
-
-def _stored(path: Path) -> dict[str, Any]:
-    """Return the object in a file of Pi; nothing if it cannot be read."""
-    try:
-        found = jsonc.parse(files.read(path, foreign=True, limit=_MAX_BYTES).decode()).value
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _model(model: Model) -> dict[str, Any]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # The variable that `litellmctl env` sets to the key.
 KEY_VARIABLE = "LITELLM_API_KEY"
+# The provider's name in a program that `run` starts.
+PROVIDER_ID = "litellm"
 # With one of these a program says something about itself, which takes no model.
 _ABOUT_ITSELF = ("--help", "-h", "--version", "-V")
 
@@ -66,8 +68,9 @@ class Launch:
 
     `arguments` come before the user's own, and never hold a secret; `variables` may. `unset` are variables of the user
     that would override ours. `files` (name -> text) are written into the folder of the `Wish`, readable by the user
-    only. `links` (name -> path) are made there to files and folders of the user; a missing folder is made first. `own`
-    are the user's arguments, if some of them are in a file of ours instead. `warnings` are for the user.
+    only. `links` (name -> path) are made there to files and folders of the user; a missing folder is made first.
+    `user_arguments` replace the user's own where the program would misread these (None: they stay as they are).
+    `warnings` are for the user.
     """
 
     arguments: Sequence[str] = ()
@@ -76,12 +79,17 @@ class Launch:
     files: Mapping[str, str] = field(default_factory=dict, repr=False)
     warnings: Sequence[str] = ()
     links: Mapping[str, Path] = field(default_factory=dict)
-    own: Sequence[str] | None = None
+    user_arguments: Sequence[str] | None = None
 
 
 def variables_of(provider: Provider) -> dict[str, str]:
     """Return the variables of `litellmctl env`: the proxy and its key, as most libraries and programs read them."""
     return variables(provider.base_url, provider.key)
+
+
+def key_variables(provider: Provider) -> dict[str, str]:
+    """Return the variables for a program that reads the key from `KEY_VARIABLE`: with the proxy that the key is for."""
+    return {KEY_VARIABLE: provider.key, "LITELLM_BASE_URL": provider.base_url}
 
 
 class Program:
@@ -90,31 +98,45 @@ class Program:
     `title` is its name, `executable` the file name of its command. `takes_command` says whether it runs a command for
     the key, so that the key never expires while it runs; `needs_model` whether it cannot start without a model of the
     proxy; `needs_catalog` whether `launch` uses the facts of the provider's models; `takes_subscription` whether it can
-    keep its own sign-in. `model_options` are its options for a model, and `install` is the command that installs it. A
-    program that we do not know is one of this class.
+    keep its own sign-in. `model_options` are its options for a model, and `without_model` the first arguments, mostly
+    its own commands, with which it takes none. `install` is the command that installs it. A program that we do not know
+    is one of this class.
     """
 
-    title: ClassVar[str]
-    executable: ClassVar[str]
+    title: ClassVar[str] = ""
+    executable: ClassVar[str] = ""
     takes_command: ClassVar[bool] = False
     needs_model: ClassVar[bool] = False
     needs_catalog: ClassVar[bool] = False
     takes_subscription: ClassVar[bool] = False
     model_options: ClassVar[Sequence[str]] = ("--model", "-m")
+    without_model: ClassVar[frozenset[str]] = frozenset()
     install: ClassVar[str] = ""
 
-    def needs_no_model(self, arguments: Sequence[str]) -> bool:
-        """Whether the user's own arguments name a model, or are for what takes none, such as `--version`.
+    def lacks_model(self, arguments: Sequence[str]) -> bool:
+        """Whether the user's own arguments name no model, and are for what takes one: not for `--version`, say.
 
-        Then `launch` may get a wish without a model even where it `needs_model`.
+        Where they do not lack it, `launch` may get a wish without a model even if the program `needs_model`.
         """
-        own = arguments[: arguments.index("--")] if "--" in arguments else arguments
-        words = {word.partition("=")[0] for word in own}
-        return not words.isdisjoint((*self.model_options, *_ABOUT_ITSELF))
+        words = {word.partition("=")[0] for word in arguments[: end_of_options(arguments)]}
+        takes_one = words.isdisjoint(_ABOUT_ITSELF) and self.without_model.isdisjoint(arguments[:1])
+        return takes_one and words.isdisjoint(self.model_options)
+
+    def lacks_default(self, arguments: Sequence[str], models: Sequence[Model]) -> bool:  # noqa: ARG002
+        """Whether it would start with a default model of its own, and the proxy with these models has none such."""
+        return False
+
+    def misreads(self, name: str) -> bool:
+        """Whether it would take the name of a model for something else: an option, or a variable or file to insert.
+
+        Names come from the proxy. With one like that, it might do what the user never asked for, or send the proxy what
+        is none of its business.
+        """
+        return name.startswith("-") or "\0" in name
 
     def named_model(self, arguments: Sequence[str]) -> str | None:
         """Return the model that the user's own arguments name last; None if they name none."""
-        own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+        own = arguments[: end_of_options(arguments)]
         found = None
         for word, following in zip(own, [*own[1:], None], strict=False):
             option, is_joined, value = word.partition("=")
@@ -129,11 +151,15 @@ class Program:
         """
         return Launch(variables=variables_of(provider))
 
+    def default_model_warning(self) -> str:
+        """Return the warning that the program may not use the proxy, since no model of it was chosen."""
+        chosen = f"litellmctl run --model NAME {self.executable}"
+        return f"{self.title} starts with its own default model, maybe not one of the proxy's: {chosen}"
 
-def own_default(program: Program) -> str:
-    """Return the warning that a program may not use the proxy, since no model of it was chosen."""
-    chosen = f"litellmctl run --model NAME {program.executable}"
-    return f"{program.title} starts with its own default model, maybe not one of the proxy's: {chosen}"
+
+def end_of_options(arguments: Sequence[str]) -> int:
+    """Return the index of `--`, which ends the options; the number of arguments without one."""
+    return arguments.index("--") if "--" in arguments else len(arguments)
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,19 @@
-"""Qwen Code (https://github.com/QwenLM/qwen-code): docs/users/configuration (settings, model-providers)."""
+"""Qwen Code (https://github.com/QwenLM/qwen-code): docs/users/configuration (settings, model-providers).
+
+As 0.15.10 does it.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from litellmctl.programs.changes import Change, FileChange, Set
 from litellmctl.programs.copies import with_changes
 from litellmctl.programs.model_facts import known
-from litellmctl.programs.program import KEY_VARIABLE, Launch, Program, Provider, Wish
+from litellmctl.programs.program import KEY_VARIABLE, Launch, Program, Provider, Wish, key_variables
 from litellmctl.settings import environment
 
 if TYPE_CHECKING:
@@ -20,7 +23,8 @@ _FILE, _DEFAULTS = "settings.json", "system-defaults.json"
 _FILE_VARIABLE, _DEFAULTS_VARIABLE = "QWEN_CODE_SYSTEM_SETTINGS_PATH", "QWEN_CODE_SYSTEM_DEFAULTS_PATH"
 # Where an administrator keeps settings, elsewhere than on Linux.
 _FOLDERS = {"win32": r"C:\ProgramData\qwen-code", "darwin": "/Library/Application Support/QwenCode"}
-_WITHOUT_MODEL = {"auth", "channel", "extensions", "hook", "hooks", "mcp"}
+# It replaces these in all settings: resolveEnvVarsInString.
+_REFERENCE = re.compile(r"\$(\w|\{[^}])")
 _MODALITIES = ("image", "pdf", "audio", "video")
 
 
@@ -34,11 +38,12 @@ class Qwen(Program):
     executable = "qwen"
     needs_model = True
     needs_catalog = True
+    without_model = frozenset({"auth", "channel", "extensions", "hook", "hooks", "mcp"})
     install = "npm install -g @qwen-code/qwen-code"
 
-    def needs_no_model(self, arguments: Sequence[str]) -> bool:
-        """Whether the user's own arguments name a model, or are for what takes none."""
-        return super().needs_no_model(arguments) or not _WITHOUT_MODEL.isdisjoint(arguments[:1])
+    def misreads(self, name: str) -> bool:
+        """Whether it would put the value of a variable into the name."""
+        return super().misreads(name) or _REFERENCE.search(name) is not None
 
     def launch(self, provider: Provider, wish: Wish) -> Launch:
         """Return a file of settings with the models, and the variables for the key, and for models not among them."""
@@ -55,7 +60,7 @@ class Qwen(Program):
             _DEFAULTS_VARIABLE: environment.get(_DEFAULTS_VARIABLE) or str(path.with_name(_DEFAULTS)),
             "OPENAI_BASE_URL": provider.v1,
             "OPENAI_API_KEY": provider.key,
-            KEY_VARIABLE: provider.key,
+            **key_variables(provider),
         }
         text = with_changes(FileChange(path, "json", changes))
         return Launch(variables=variables, unset=("QWEN_OAUTH",), files={_FILE: text})

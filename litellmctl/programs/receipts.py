@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from litellmctl.errors import Failure, Rejected
 from litellmctl.foundation import files, locks
 from litellmctl.foundation.times import timestamp
+from litellmctl.programs.copies import MAX_BYTES
 from litellmctl.programs.documents import changed
 
 if TYPE_CHECKING:
     from litellmctl.programs.changes import FileChange
 
-_MAX_BYTES = 64 * 2**20
 # Possible secrets in the lines around ours: values of settings and variables with such names, texts that look like
 # keys, and passwords in URLs. References are not secrets: $NAME, ${{ secrets.NAME }} or {env:NAME}.
 _PRIVATE = re.compile(
@@ -259,7 +259,7 @@ def _path(text: str) -> Path:
 def _read(path: Path) -> bytes | None:
     """Return the bytes of a file; None if there is none."""
     try:
-        return files.read(path, foreign=True, limit=_MAX_BYTES)
+        return files.read(path, foreign=True, limit=MAX_BYTES)
     except FileNotFoundError:
         if path.is_symlink():
             raise _cannot(path, "read", "it is a broken link") from None

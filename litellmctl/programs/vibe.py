@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from litellmctl.foundation.text import dump_json
 from litellmctl.programs.model_facts import known
-from litellmctl.programs.program import KEY_VARIABLE, Launch, Program, Provider, Wish
+from litellmctl.programs.program import KEY_VARIABLE, Launch, Program, Provider, Wish, key_variables
 
 if TYPE_CHECKING:
     from litellmctl.catalog.model import Model
 
 # In characters: Windows takes 32,767 for all variables of a program, Linux 131,071 for each.
 _LONGEST = 16_384
-_COMMANDS = ("mcp", "update", "help")
 
 
 class Vibe(Program):
@@ -26,12 +25,8 @@ class Vibe(Program):
     needs_model = True
     needs_catalog = True
     model_options = ()
+    without_model = frozenset({"mcp", "update", "help", "-v"})
     install = "uv tool install --python 3.12 mistral-vibe"
-
-    def needs_no_model(self, arguments: Sequence[str]) -> bool:
-        """Whether the arguments are for a command without a model."""
-        is_command = bool({*arguments[:1]} & {*_COMMANDS, "-v"})
-        return is_command or super().needs_no_model(arguments)
 
     def launch(self, provider: Provider, wish: Wish) -> Launch:
         """Return the provider and its models as JSON, and no other model is allowed.
@@ -55,7 +50,7 @@ def _is_saved(arguments: Sequence[str]) -> bool:
 
 def _variables(provider: Provider, models: Sequence[Model]) -> dict[str, str]:
     return {
-        KEY_VARIABLE: provider.key,
+        **key_variables(provider),
         "VIBE_PROVIDERS": dump_json([body(provider)]),
         "VIBE_MODELS": dump_json([_model(model, provider) for model in models]),
         "VIBE_ALLOWED_MODELS": dump_json([f"re:{re.escape(model['id'])}" for model in models]),

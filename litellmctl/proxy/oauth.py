@@ -8,6 +8,8 @@ from litellmctl.errors import Unavailable
 
 # Longer than any sign-in lasts: a greater number means something else.
 _MAX_SECONDS = 10 * 365 * 86400.0
+# As long as a header may be; real tokens have at most a few thousand characters.
+_MAX_TOKEN = 2**16
 
 
 class Grant(NamedTuple):
@@ -61,6 +63,8 @@ def token_of(fields: dict[str, Any], name: str, where: str) -> str:
     value = text_of(fields, name, where)
     if not (value.isascii() and value.isprintable()):
         raise unexpected(where, f"{name} contains characters that cannot be sent")
+    if len(value) > _MAX_TOKEN:
+        raise unexpected(where, f"{name} is too long")
     return value
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import aiohttp
-from aiohttp import web
 
 from litellmctl.errors import AuthFailure, Failure, Unavailable, UsageFailure
 from litellmctl.foundation import unexpected
@@ -15,8 +13,11 @@ from litellmctl.foundation.hiding import Hider
 from litellmctl.foundation.sentences import sentence
 from litellmctl.proxy import tls
 from litellmctl.proxy.no_answer import no_answer, plain_to_tls
+from litellmctl.relay.guard import refused
 
 if TYPE_CHECKING:
+    from aiohttp import web
+
     from litellmctl.relay.keys import Access
 
 _PROBE_SECONDS = 1.0
@@ -28,13 +29,8 @@ def answer(failure: Failure) -> web.Response:
 
     The official clients of OpenAI and Anthropic retry both, unless a header says that it does not help.
     """
-    failure_text = failure.message + (f". Try: {failure.remedy}" if failure.remedy else "")
-    error = {"message": sentence(failure_text), "type": _TYPE, "param": None, "code": failure.code}
-    response = web.Response(
-        status=504 if failure.code == "timeout" else 502,
-        text=json.dumps({"error": error}),
-        content_type="application/json",
-    )
+    text = failure.message + (f". Try: {failure.remedy}" if failure.remedy else "")
+    response = refused(504 if failure.code == "timeout" else 502, sentence(text), _TYPE, failure.code)
     if isinstance(failure, AuthFailure | UsageFailure):
         response.headers["x-should-retry"] = "false"
     return response

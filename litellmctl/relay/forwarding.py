@@ -18,7 +18,7 @@ from multidict import CIMultiDict
 from litellmctl.errors import Unavailable
 from litellmctl.relay import failures, websockets
 from litellmctl.relay.body import Body
-from litellmctl.relay.guard import refused
+from litellmctl.relay.guard import has_sign_in, refused
 from litellmctl.relay.threads import in_thread
 from litellmctl.relay.upstream import sendable
 
@@ -62,7 +62,8 @@ class Forwarding:
         try:
             access = await self._keys.access()
             answer = await self._answered(request, target, access)
-            self._warn(None)
+            is_refused = answer.status == 401 and not has_sign_in(self._guard.stripped(request.headers))
+            self._warn(self._keys.refusal(access) if is_refused else None)
             return await self._passed_on(request, answer, access, begin)
         except Exception as error:  # noqa: BLE001  (the client gets it, and the relay goes on)
             if isinstance(request.content.exception(), web.RequestPayloadError):

@@ -181,9 +181,9 @@ def has_sign_in(passed: MultiMapping[str]) -> bool:
     return any(name in passed for name in _KEY_HEADERS)
 
 
-def refused(status: int, message: str, kind: str) -> web.Response:
-    """Return an answer of our own, with an error as OpenAI's API words it."""
-    error = {"error": {"message": message, "type": kind, "param": None, "code": str(status)}}
+def refused(status: int, message: str, kind: str, code: str | None = None) -> web.Response:
+    """Return an answer of our own, with an error as OpenAI's API words it; its code is the status unless given."""
+    error = {"error": {"message": message, "type": kind, "param": None, "code": code or str(status)}}
     return web.Response(status=status, text=json.dumps(error), content_type="application/json")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from aiohttp.http import SERVER_SOFTWARE
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
 from litellmctl.relay.guard import Guard, refused
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _LINE_BYTES = 64 * 1024
 _FIELD_BYTES = 64 * 1024
 _FIELDS = 256
+# Of a head that is not complete: all of the bounds above together are far more, and strangers send heads too.
+_HEAD_BYTES = 2**17
 # What is kept of a body that the proxy does not take yet.
 _BUFFER_BYTES = 2**16
 # As nginx: longer than clients keep a connection, so that it is they who close it.
@@ -37,12 +40,16 @@ Handler = Callable[[web.BaseRequest, str], Awaitable[web.StreamResponse]]
 class GuardedServer(web.Server):
     """Calls `handler` with each request that may be passed on, and its target without the local key.
 
+    `on_refusal` is called with each other one, and the status of the answer.
+
     A connection is a stranger until a request with the local key came on it. Strangers have a few seconds for that, and
     the oldest is closed if there are too many: connections that send nothing, or a header that never ends, neither use
     up the descriptors nor keep others waiting.
     """
 
-    def __init__(self, guard: Guard, handler: Handler) -> None:
+    def __init__(
+        self, guard: Guard, handler: Handler, on_refusal: Callable[[web.BaseRequest, int], None] = lambda *_: None
+    ) -> None:
         super().__init__(
             self._guarded,
             request_factory=self._request,
@@ -58,14 +65,19 @@ class GuardedServer(web.Server):
         )
         self._guard = guard
         self._handler = handler
+        self._on_refusal = on_refusal
         self._strangers: dict[web.RequestHandler, asyncio.TimerHandle] = {}
         self._most_strangers = min(_STRANGERS, _open_files() // 4)
+        # How many connections may be accepted in one round of the loop: it takes a few rounds to read their requests,
+        # and until then all of them are strangers, of which the oldest are closed.
+        self.at_once = max(1, self._most_strangers // 8)
 
     def __call__(self) -> web.RequestHandler:
         """Return the protocol of a new connection."""
         return _Protocol(self, loop=self._loop, **self._kwargs)
 
     def _request(self, message: Any, body: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+        protocol.body = body
         return _Request(message, body, protocol, writer, task, self._loop)
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
@@ -90,6 +102,8 @@ class GuardedServer(web.Server):
     async def _guarded(self, request: web.BaseRequest) -> web.StreamResponse:
         refusal = await self._guard.refusal(request)
         if refusal is not None:
+            if refusal.status >= 400:
+                self._on_refusal(request, refusal.status)
             return refusal
         self._no_longer_strange(request.protocol)
         try:
@@ -109,12 +123,28 @@ class _Request(web.BaseRequest):
 
 
 class _Protocol(web.RequestHandler):
-    def data_received(self, data: bytes) -> None:
-        """Take what came; where a body stops making sense, give up the request.
+    __slots__ = ("_head_size", "body")
 
-        aiohttp answers that when the request is over, and would let it wait for the rest of its body for ever.
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.body: StreamReader = EMPTY_PAYLOAD  # of the last request that was begun
+        self._head_size = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came; where a body stops making sense, give up the request, and where a head is too long, close.
+
+        aiohttp answers the first when the request is over, and would let it wait for the rest of its body for ever.
         """
+        before = self._request_count
         super().data_received(data)
+        last_body = self._messages[-1][1] if self._messages else self.body
+        if self._request_count > before or not last_body.is_eof():
+            self._head_size = 0
+        elif self._payload_parser is None:
+            self._head_size += len(data)
+            if self._head_size > _HEAD_BYTES:
+                self.force_close()
+                return
         request = self._current_request
         is_wrong = bool(self._messages) and isinstance(self._messages[-1][0], _ErrInfo)
         if is_wrong and request is not None and not request.content.is_eof():

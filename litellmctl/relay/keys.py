@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from litellmctl.auth.login_file import login_command
 from litellmctl.auth.stored_credential import StoredCredential
-from litellmctl.errors import Failure, Unavailable
+from litellmctl.errors import AuthFailure, Failure, Unavailable
 from litellmctl.relay.threads import in_thread
 from litellmctl.settings import paths
 
@@ -140,6 +141,11 @@ class Keys:
         held = self._held
         return None if held is None or held.access.key == refused.key else held.access
 
+    def refusal(self, access: Access) -> Failure:
+        """Return the failure for a request that the proxy refused with 401."""
+        remedy = None if self._held is None else self._held.pair.credential.remedy
+        return AuthFailure("auth_failed", f"{access.base_url} returned 401", remedy=remedy)
+
     async def _look_up(self) -> None:
         """Wait for the look-up that runs, or begin one."""
         if self._task is None:
@@ -203,7 +209,11 @@ class Keys:
         """Return what the files say now, with the key that is known if it is still the one to use."""
         connection = self._connect()
         connection.require_online("this")
-        pair = connection.pair
+        try:
+            pair = connection.pair
+        except AuthFailure as failure:
+            # The other ways to a credential are variables, which do not reach a relay that is running.
+            raise failure.changed(remedy=login_command(connection.profile.name)) from None
         self._base_url = self._base_url or pair.base_url
         if pair.base_url != self._base_url:
             raise Unavailable(

@@ -46,6 +46,11 @@ def new_local_key(profile: str) -> str:
     return _made(profile, replaces=True)
 
 
+def random_key() -> str:
+    """Return a new local key, which is stored nowhere."""
+    return f"{LOCAL_KEY_PREFIX}{secrets.token_urlsafe(32)}"
+
+
 def default_port(profile: str) -> int:
     """Return the port of a profile's relay: the same on every run, different between profiles and config folders.
 
@@ -70,7 +75,7 @@ def _made(profile: str, *, replaces: bool) -> str:
             content = _read()
             keys = _keys(content)
             if profile not in keys or replaces:
-                keys[profile] = f"{LOCAL_KEY_PREFIX}{secrets.token_urlsafe(32)}"
+                keys[profile] = random_key()
                 data = json.dumps({**content, "version": _VERSION, "keys": keys}, indent=1).encode() + b"\n"
                 files.write_atomically(path, data, durable=True)
     except OSError as error:

@@ -28,6 +28,9 @@ HOST = "127.0.0.1"
 _BACKLOG = 512
 # A client that goes away before it was answered: nginx's number for it.
 GONE = 499
+# Between two refused requests that are reported: a web page can send any number of them.
+_REFUSAL_SECONDS = 0.2
+_REFUSALS = {401: "no valid local key", 403: "foreign page or Host"}
 _CUT_SECONDS = 2.0
 
 
@@ -35,7 +38,7 @@ class Exchange(NamedTuple):
     """What one request was, from headers only: `seconds` it took, the `model` and its `cost` (US dollars), if known.
 
     `path` is as the client sent it, without the query. `status` is what the client received, `GONE` if it went away
-    before. `seconds` are until the end of the answer.
+    before. `seconds` are until the end of the answer. `refusal` says why the relay refused it.
     """
 
     method: str
@@ -44,6 +47,7 @@ class Exchange(NamedTuple):
     seconds: float
     model: str | None
     cost: str | None
+    refusal: str = ""
 
 
 class Relay:
@@ -51,7 +55,8 @@ class Relay:
 
     `connect` reads the config file and the logins afresh. `origins` are web pages that may use it. `listener` gets the
     failures to reach the proxy, each once until a request reaches it; `on_exchange` each request that may be passed on,
-    when it is over. `connect_seconds` is for connecting only.
+    when it is over, and `on_refusal` some of those that may not: a few a second. `connect_seconds` is for connecting
+    only.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class Relay:
         origins: Sequence[str] = (),
         listener: Listener,
         on_exchange: Callable[[Exchange], None] = lambda _: None,
+        on_refusal: Callable[[Exchange], None] = lambda _: None,
         connect_seconds: float = 20.0,
     ) -> None:
         self._keys = Keys(connect)
@@ -69,6 +75,8 @@ class Relay:
         self._origins = origins
         self._listener = listener
         self._on_exchange = on_exchange
+        self._on_refusal = on_refusal
+        self._refused_at = -_REFUSAL_SECONDS
         self._connect_seconds = connect_seconds
         self._running = 0
         self._last_end = time.monotonic()
@@ -86,13 +94,14 @@ class Relay:
         guard = Guard(self._local_key, port, self._origins)
         self._upstream = Upstream(self._connect_seconds)
         self._forwarding = Forwarding(self._keys, self._upstream, guard, self.base_url, self._warn)
-        self._server = GuardedServer(guard, self._answer)
+        self._server = GuardedServer(guard, self._answer, self._refuse)
         loop = asyncio.get_running_loop()
-        self._listening = await loop.create_server(self._server, sock=listening, backlog=_BACKLOG)
+        self._listening = await loop.create_server(self._server, sock=listening, backlog=self._server.at_once)
+        listening.listen(_BACKLOG)  # for asyncio, both are one number
         self._last_end = time.monotonic()
         return port
 
-    async def stop(self, grace_seconds: float = 5.0) -> None:
+    async def stop(self, grace_seconds: float) -> None:
         """Take no new requests, give those that run this many seconds, then cut them."""
         if self._listening is None:
             return
@@ -145,6 +154,17 @@ class Relay:
                     headers.get("x-litellm-response-cost"),
                 )
             )
+
+    def _refuse(self, request: web.BaseRequest, status: int) -> None:
+        """Report a refused request, unless one was reported a moment ago."""
+        now = time.monotonic()
+        if now - self._refused_at < _REFUSAL_SECONDS:
+            return
+        self._refused_at = now
+        why = _REFUSALS.get(status, "refused")
+        self._on_refusal(
+            Exchange(request.method, request.raw_path.partition("?")[0], status, 0.0, None, None, refusal=why)
+        )
 
     def _warn(self, failure: Failure | None) -> None:
         text = None

@@ -22,7 +22,7 @@ _MAX_SHOWN = 500
 def request_line(exchange: Exchange, columns: int | None, *, now: float) -> str:
     """Return the line for one request, of at most so many cells (None: of any length), safe for a terminal."""
     room = _USUAL_PATH if columns is None else min(_USUAL_PATH, max(_LEAST_PATH, columns - _OTHERS - _MODEL))
-    path = _shown(exchange.path.partition("?")[0])
+    path = _shown(exchange.path)
     parts = [
         time.strftime("%H:%M:%S", time.localtime(now)),
         pad(cut(_shown(exchange.method), 7), 7),
@@ -30,7 +30,7 @@ def request_line(exchange: Exchange, columns: int | None, *, now: float) -> str:
         f"{exchange.status:>3}",
         f"{exchange.seconds:>6.2f}s" if exchange.seconds < 1000 else f"{exchange.seconds:>6.0f}s",
         f"{_dollars(exchange.cost):>9}",
-        _shown(exchange.model or ""),
+        exchange.refusal or _shown(exchange.model or ""),
     ]
     line = " ".join(parts).rstrip()
     return line if columns is None else cut(line, columns)

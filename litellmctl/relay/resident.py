@@ -22,10 +22,12 @@ from litellmctl.settings.definitions import DEFAULT_PROFILE
 
 # Python with aiohttp takes half a second on a slow machine; a key command may take ten.
 START_SECONDS = 30.0
-# What running streams get, and some more to close everything.
-STOP_SECONDS = 5.0
+# What running streams get when a relay stops, and what it then gets to close everything.
+GRACE_SECONDS, _CLOSE_SECONDS = 5.0, 1.0
 _STAY = b"stay"
 _MAX_SAID = 10_000
+# File systems keep times by a clock that is a little behind.
+_CLOCK_SECONDS = 0.1
 _MAX_LOG = 2**20
 
 
@@ -37,6 +39,15 @@ def command(profile: str, *words: str) -> str:
 def log_path(profile: str) -> str:
     """Return the log of a profile's relay in the background: its warnings and failures."""
     return os.path.join(paths.required_cache_dir(), "serve", f"{profile}.log")
+
+
+def log_of(profile: str, known: Resident) -> str | None:
+    """Return the log of a relay that runs; None if it has written none, as in the foreground."""
+    path = log_path(profile)
+    with suppress(OSError):
+        if os.stat(path).st_mtime >= known.started_at - _CLOCK_SECONDS:
+            return path
+    return None
 
 
 def _state(profile: str) -> StateFile:
@@ -103,10 +114,13 @@ class Presence:
         self._state = None
 
 
-def start(profile: str, words: Sequence[str]) -> tuple[dict[str, Any] | None, Resident | None]:
+def start(
+    profile: str, words: Sequence[str], warn: Callable[[str], None]
+) -> tuple[dict[str, Any] | None, Resident | None]:
     """Start `serve` with these words in the background, unless a relay of the profile runs.
 
-    Return what it prints as JSON, None if one runs already, and that one. Raises the failure of the start.
+    Return what it prints as JSON, None if one runs already, and that one. `warn` gets its warnings until then. Raises
+    the failure of the start.
     """
     state = _state(profile)
     with ExitStack() as held:
@@ -119,10 +133,10 @@ def start(profile: str, words: Sequence[str]) -> tuple[dict[str, Any] | None, Re
                 remedy=files.remedy(error, f"make {os.path.dirname(state.path)} writable"),
             ) from None
         known = state.running()
-        return (None, known) if known is not None else (_started(words), None)
+        return (None, known) if known is not None else (_started(words, warn), None)
 
 
-def _started(words: Sequence[str]) -> dict[str, Any]:
+def _started(words: Sequence[str], warn: Callable[[str], None]) -> dict[str, Any]:
     try:
         child = subprocess.Popen(
             own_command.command("serve", *words, "--json", "--no-input", "--resident"),
@@ -138,7 +152,7 @@ def _started(words: Sequence[str]) -> dict[str, Any]:
     assert child.stderr is not None
     with child.stdin as stdin, child.stdout as stdout, child.stderr as stderr:
         try:
-            row = _listening(stdin, stdout, stderr)
+            row = _listening(stdin, stdout, stderr, warn)
         except BaseException:
             # First, since a stream that a thread reads cannot be closed; and with it a key command that it runs.
             processes.end(child.pid, lambda: child.poll() is not None, grace_seconds=0)
@@ -147,7 +161,7 @@ def _started(words: Sequence[str]) -> dict[str, Any]:
     return row
 
 
-def _listening(stdin: IO[bytes], stdout: IO[bytes], stderr: IO[bytes]) -> dict[str, Any]:
+def _listening(stdin: IO[bytes], stdout: IO[bytes], stderr: IO[bytes], warn: Callable[[str], None]) -> dict[str, Any]:
     """Return what a relay prints when it listens, and let it stay; raise the failure that it prints instead."""
     said = in_background(lambda: stderr.read(_MAX_SAID))
     printed = _waited(in_background(stdout.readline))
@@ -155,7 +169,10 @@ def _listening(stdin: IO[bytes], stdout: IO[bytes], stderr: IO[bytes]) -> dict[s
         stdin.write(_STAY if printed else b"")
         stdin.close()
     # It closes its streams when it is on its own, or when it exits.
-    failure = _error_in(_waited(said))
+    lines = _waited(said).decode("utf-8", "replace").splitlines()
+    for text in _warnings_in(lines):
+        warn(text)
+    failure = _error_in(lines)
     if failure is not None or not printed:
         raise failure or Failure("relay", "the relay exited before it listened", remedy="litellmctl doctor")
     row: dict[str, Any] = json.loads(printed)
@@ -170,9 +187,16 @@ def _waited(pending: Pending[bytes]) -> bytes:
     return pending.result()
 
 
-def _error_in(said: bytes) -> Failure | None:
+def _warnings_in(lines: Sequence[str]) -> Iterator[str]:
+    """Yield the warnings that a relay printed as JSON."""
+    for line in lines:
+        with suppress(ValueError, TypeError, KeyError):
+            yield str(json.loads(line)["warning"])
+
+
+def _error_in(lines: Sequence[str]) -> Failure | None:
     """Return the failure that a relay printed as JSON; None if there is none."""
-    for line in reversed(said.decode("utf-8", "replace").splitlines()):
+    for line in reversed(lines):
         with suppress(ValueError, TypeError, KeyError):
             error = json.loads(line)["error"]
             if error["code"] in ERROR_CODES:
@@ -231,6 +255,8 @@ def stop(profile: str) -> Resident | None:
     if known is None:
         return None
     # It does not lead a group where a script started it.
-    if not processes.end(known.pid, lambda: not known.is_running, grace_seconds=STOP_SECONDS + 1, group=False):
+    if not processes.end(
+        known.pid, lambda: not known.is_running, grace_seconds=GRACE_SECONDS + _CLOSE_SECONDS, group=False
+    ):
         raise Failure("relay", f"the relay (pid {known.pid}) did not stop", remedy="stop that process by hand")
     return known

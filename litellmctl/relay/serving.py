@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import queue
 import signal
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from litellmctl.foundation.threads import start_daemon
+from litellmctl.relay.resident import GRACE_SECONDS
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from litellmctl.connection import Listener
     from litellmctl.relay.relay import Relay
 
-GRACE_SECONDS = 5.0
 _LOOK_SECONDS = 10.0
 _SIGNALS = [
     signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if name in signal.Signals.__members__
@@ -131,8 +132,6 @@ class Aside:
 
     def close(self, seconds: float = 1.0) -> None:
         """Wait until all is said, for a moment at most."""
-        import threading
-
         done = threading.Event()
         self.do(done.set)
         done.wait(seconds)

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from litellmctl.settings.definitions import DEFAULT_PROFILE
+
 KINDS = ("systemd", "launchd")
 # A bad option and a missing sign-in: starting again does not help.
 _FINAL = "2 4"
 _ENV = "/usr/bin/env"
+
+
+def place(kind: str, profile: str) -> tuple[str, str]:
+    """Return the file in which the system looks for this kind, and the command that starts it from then on."""
+    name = "litellmctl" if profile == DEFAULT_PROFILE else f"litellmctl-{profile}"
+    if kind == "systemd":
+        return f"~/.config/systemd/user/{name}.service", f"systemctl --user enable --now {name}"
+    path = f"~/Library/LaunchAgents/{name}.plist"
+    return path, f"launchctl bootstrap gui/$(id -u) {path}"
 
 
 def systemd(profile: str, words: Sequence[str], variables: Mapping[str, str]) -> str:

@@ -12,6 +12,7 @@ import aiohttp
 from aiohttp import hdrs
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -30,7 +31,7 @@ _IDLE_SECONDS = 4.0
 # What is kept of an answer that the client does not read yet.
 BUFFER_BYTES = 2**16
 # Bounds of an answer's head: LiteLLM and gateways send long ones.
-_LINE_BYTES, _FIELDS = 2**17, 1000
+_LINE_BYTES, _FIELDS, _HEAD_BYTES = 2**17, 1000, 2**20
 # What aiohttp adds to a request unless the client has sent it.
 _OURS = (hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.CONTENT_TYPE, hdrs.USER_AGENT)
 # Where LiteLLM looks for its key first.
@@ -92,10 +93,10 @@ class Upstream:
         if answer.status == SIGN_IN and through is not None and is_plain:
             answer.close()
             raise wants_sign_in(access.base_url, through, ", ".join(answer.headers.getall("Proxy-Authenticate", [])))
-        if answer.status == 101 and hdrs.UPGRADE not in headers:
+        fault = _fault(answer, headers)
+        if fault is not None:
             answer.close()
-            what = f"{access.base_url} returned 101 without being asked to switch protocols"
-            raise Unavailable("bad_response", what, remedy="check the URL")
+            raise Unavailable("bad_response", f"{access.base_url} returned {fault}", remedy="check the URL")
         return answer
 
     async def close(self) -> None:
@@ -103,8 +104,36 @@ class Upstream:
         await self._session.close()
 
 
+def _fault(answer: aiohttp.ClientResponse, headers: CIMultiDict[str]) -> str | None:
+    """Return what of an answer must not be passed on, though aiohttp takes it; None mostly."""
+    if answer.status == 101 and hdrs.UPGRADE not in headers:
+        return "101 without being asked to switch protocols"
+    if answer.status < 101:
+        return "an invalid status"
+    codings = {each.strip().lower() for each in answer.headers.get(hdrs.TRANSFER_ENCODING, "").split(",")}
+    if codings - {"", "chunked"}:  # a client would take the coded body for the body itself
+        return "a transfer coding that was not asked for"
+    return None
+
+
 class _Protocol(ResponseHandler):
-    """A connection to the proxy."""
+    """A connection to the proxy, which keeps no head of any length."""
+
+    _head_size = 0
+
+    def set_response_params(self, **params: Any) -> None:
+        """Begin with the answer to a request."""
+        self._head_size = 0
+        super().set_response_params(**params)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came, unless the head, with all that came before it (1xx), is too long."""
+        super().data_received(data)
+        if self._payload is None or self._payload.is_eof():
+            self._head_size += len(data)
+            if self._head_size > _HEAD_BYTES and self.transport is not None and not self._upgraded:
+                self.transport.abort()
+                self.set_exception(HttpProcessingError(code=400, message="the head is too long"))
 
     def close(self) -> None:
         """Close it at once: nothing is left to send but the rest of a request that nobody waits for."""

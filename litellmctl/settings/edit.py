@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import errno
 import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -154,15 +153,11 @@ def _edit(config: Config, change: Callable[[Any, NewTable], bool], *, private: b
     except OSError as error:
         raise ConfigFailure(
             f"cannot write {files.place(error, config.path)}: {files.reason(error)}",
-            remedy=files.remedy(error, _remedy(error, os.path.dirname(config.path))),
+            remedy=files.remedy(
+                error, f"make {os.path.dirname(config.path)} writable, or export LITELLMCTL_CONFIG_DIR=/another/folder"
+            ),
         ) from None
     return True
-
-
-def _remedy(error: OSError, folder: str) -> str:
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return f"free some space for {folder}"
-    return f"make {folder} writable, or export LITELLMCTL_CONFIG_DIR=/another/folder"
 
 
 class _Lost(Exception):

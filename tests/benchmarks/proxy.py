@@ -6,22 +6,19 @@ import http.client
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.benchmarks import rows
+from tests.benchmarks.process import serving
 from tests.server import Handler, Server
 
 KEY = "sk-benchmark"
 # How long the answer about one deployment takes, where that is asked for one by one.
 DETAIL_SECONDS = 0.1
-_ROOT = Path(__file__).parents[2]
 _REFUSED = {"error": {"message": "this key may not call this route", "type": "auth_error", "code": "403"}}
 
 LIST_PATH, CALL_PATH = "/mcp-rest/tools/list", "/mcp-rest/tools/call"
@@ -43,27 +40,9 @@ _RESULT = {
 }
 
 
-@contextmanager
-def running(deployments: int, *, lists: bool = True) -> Iterator[str]:
-    """Run a proxy with that many deployments and give its URL. Without `lists` only `/health` tells of them.
-
-    It ends with the body of the `with`, and also if this process dies: when its standard input is closed.
-    """
-    command = [sys.executable, "-m", "tests.benchmarks.proxy", str(deployments), str(int(lists))]
-    with subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            port = process.stdout.readline().strip()
-            if not port:
-                raise OSError("the loopback proxy did not start")
-            yield f"http://127.0.0.1:{int(port)}"
-        finally:
-            process.stdin.close()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
+def running(deployments: int, *, lists: bool = True) -> AbstractContextManager[str]:
+    """Run a proxy with that many deployments and give its URL. Without `lists` only `/health` tells of them."""
+    return serving("tests.benchmarks.proxy", str(deployments), str(int(lists)))
 
 
 def answer_seconds(url: str, path: str, body: bytes | None = None) -> float:

@@ -9,38 +9,21 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager
 
-_ROOT = Path(__file__).parents[2]
+from tests.benchmarks.process import serving
+
 _ANSWER = b'{"id":"chatcmpl-1","object":"chat.completion","model":"bench","choices":["' + b"a" * 900 + b'"]}'
 _SMALL = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(_ANSWER), _ANSWER)
 _STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 _PIECE = bytes(2**16)
 
 
-@contextmanager
-def running() -> Iterator[str]:
-    """Run the upstream and give its URL. It ends with the `with`, and also if this process dies."""
-    command = [sys.executable, "-m", "tests.benchmarks.upstream"]
-    with subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            port = process.stdout.readline().strip()
-            if not port:
-                raise OSError("the upstream did not start")
-            yield f"http://127.0.0.1:{int(port)}"
-        finally:
-            process.stdin.close()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
+def running() -> AbstractContextManager[str]:
+    """Run the upstream and give its URL."""
+    return serving("tests.benchmarks.upstream")
 
 
 class _Upstream(asyncio.Protocol):

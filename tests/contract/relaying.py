@@ -68,7 +68,8 @@ class Running:
 @contextmanager
 def relaying(options: Options | None = None, **arguments: Any) -> Iterator[Running]:
     """Run a relay for the profile that the process's environment means."""
-    said, connects = Said(), []
+    said = Said()
+    connects: list[None] = []
     exchanges: list[Exchange] = []
     chosen = options or Options()
 
@@ -198,6 +199,17 @@ def upstream(serve: Callable[[Upstream, Wire], None]) -> Iterator[Upstream]:
     finally:
         server.close()
     assert not server.errors
+
+
+@contextmanager
+def relayed(
+    monkeypatch: pytest.MonkeyPatch, serve: Callable[[Upstream, Wire], None]
+) -> Iterator[tuple[Upstream, Running, Wire]]:
+    """Run an upstream and a relay before it; give both, and a connection to the relay."""
+    with upstream(serve) as server:
+        use(monkeypatch, server.url)
+        with relaying() as relay:
+            yield server, relay, connected(relay)
 
 
 def always(answer: bytes) -> Callable[[Upstream, Wire], None]:

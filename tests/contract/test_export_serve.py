@@ -71,7 +71,7 @@ def test_prints_the_relays_url_and_masks_its_key(run: Run, proxy: FakeProxy, hom
     assert "LITELLM_API_KEY}" not in printed
     assert "First:  litellmctl serve --background\n" in printed.stderr
     unit = "launchd" if sys.platform == "darwin" else "systemd"
-    assert f"To start it at login:  litellmctl serve --unit {unit}\n" in printed.stderr
+    assert f"To start the relay at login:  litellmctl serve --unit {unit}\n" in printed.stderr
     then = [line for line in printed.stderr.splitlines() if line.startswith("Then:  ")]
     assert len(then) == 1
     assert "litellmctl token" not in then[0]

@@ -173,6 +173,13 @@ def test_a_variable_that_still_signs_in_is_warned_of(run: Run, fake: FakeProxy) 
     assert run("logout", "--quiet", **variables).stderr == ""
 
 
+def test_a_relays_variables_sign_nobody_in(run: Run, fake: FakeProxy) -> None:
+    accept(fake)
+    sign_in(run, fake)
+    relay = {"LITELLM_BASE_URL": "http://127.0.0.1:9", "LITELLM_API_KEY": "sk-local-1"}
+    assert "still gives access" not in run("logout", **relay).stderr
+
+
 @pytest.mark.parametrize(
     ("variables", "origin"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.served import SECRET, Served, statuses
+from tests.contract.raw_upstream import SECRET, RawServed, statuses
 from tests.effort import until
 
 pytest.importorskip("aiohttp")
@@ -19,14 +21,14 @@ _HAS_PROC = Path("/proc/self/fd").exists()
 
 
 @pytest.fixture(scope="module")
-def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    served = Served(tmp_path_factory.mktemp("served"))
+def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RawServed]:
+    served = RawServed(tmp_path_factory.mktemp("served"))
     yield served
     served.close()
 
 
 @pytest.fixture
-def served(_served: Served) -> Iterator[Served]:
+def served(_served: RawServed) -> Iterator[RawServed]:
     _served.upstream.begin()
     yield _served
     assert _served.works()
@@ -73,7 +75,7 @@ _MALFORMED = {
 
 
 @pytest.mark.parametrize("case", _MALFORMED)
-def test_a_head_that_can_be_read_in_two_ways_is_refused(served: Served, case: str) -> None:
+def test_a_head_that_can_be_read_in_two_ways_is_refused(served: RawServed, case: str) -> None:
     headers, body = _MALFORMED[case]
     version = "1.0" if "1.0" in case else "1.1"
     found = served.statuses(served.head(f"POST /a HTTP/{version}", *headers) + body)
@@ -114,7 +116,7 @@ _LINES = [
 
 
 @pytest.mark.parametrize(("line", "expected"), _LINES, ids=[line[:30] for line, _ in _LINES])
-def test_a_target_that_could_leave_the_base_url_is_refused(served: Served, line: str, expected: set[int]) -> None:
+def test_a_target_that_could_leave_the_base_url_is_refused(served: RawServed, line: str, expected: set[int]) -> None:
     found = served.statuses(served.head(line))
     assert set(found) <= expected
     assert found or len(line) > 100_000
@@ -125,7 +127,7 @@ def test_a_target_that_could_leave_the_base_url_is_refused(served: Served, line:
     "target",
     ["/v1/models/a%2Fb/c", "/v1//models", "/a%252Fb;x=1?q=%2e%2e/&r={%7B}|%zz", "/@evil.example/:80", "/...", "/"],
 )
-def test_a_harmless_target_arrives_below_the_base_url_byte_for_byte(served: Served, target: str) -> None:
+def test_a_harmless_target_arrives_below_the_base_url_byte_for_byte(served: RawServed, target: str) -> None:
     assert served.statuses(served.head(f"GET {target} HTTP/1.1")) == [200]
     assert [request.target for request in served.upstream.received] == [f"/base{target}"]
 
@@ -149,7 +151,7 @@ _WELL_FORMED = {
 
 
 @pytest.mark.parametrize("case", _WELL_FORMED)
-def test_what_is_well_formed_arrives_once_and_whole(served: Served, case: str) -> None:
+def test_what_is_well_formed_arrives_once_and_whole(served: RawServed, case: str) -> None:
     headers, sent, body = _WELL_FORMED[case]
     assert served.statuses(served.head("POST /a HTTP/1.1", *headers) + sent) == [200]
     assert [(request.target, request.body) for request in served.upstream.received] == [("/base/a", body)]
@@ -162,7 +164,7 @@ def test_what_is_well_formed_arrives_once_and_whole(served: Served, case: str) -
 @pytest.mark.parametrize(
     "data", [b"zz\r\n", b"0x3\r\nabc\r\n", b"-3\r\n", b"3\r\nabcd\r\n", b"3\nabc\r\n", b"f" * 20 + b"\r\n"]
 )
-def test_a_body_that_stops_making_sense_is_refused_and_never_looks_complete(served: Served, data: bytes) -> None:
+def test_a_body_that_stops_making_sense_is_refused_and_never_looks_complete(served: RawServed, data: bytes) -> None:
     with served.connect() as connection, connection.makefile("rb") as stream:
         connection.sendall(served.head("POST /a HTTP/1.1", _CHUNKED) + b"3\r\nabc\r\n")
         until(lambda: b"\r\n\r\n3\r\nabc\r\n" in served.upstream.bytes[-20:])
@@ -172,26 +174,26 @@ def test_a_body_that_stops_making_sense_is_refused_and_never_looks_complete(serv
 
 
 @pytest.mark.parametrize("headers", [["Content-Length: 10"], [_CHUNKED]])
-def test_a_client_that_goes_away_in_its_body_leaves_no_request(served: Served, headers: list[str]) -> None:
+def test_a_client_that_goes_away_in_its_body_leaves_no_request(served: RawServed, headers: list[str]) -> None:
     with served.connect() as connection:
         connection.sendall(served.head("POST /a HTTP/1.1", *headers) + b"3\r\nabc\r\n")
     until(served.works)
     until(lambda: [request.body for request in served.upstream.received if request.target == "/base/a"] in ([], [None]))
 
 
-def test_requests_that_are_sent_at_once_are_answered_one_by_one(served: Served) -> None:
+def test_requests_that_are_sent_at_once_are_answered_one_by_one(served: RawServed) -> None:
     heads = [served.head(f"GET /{number} HTTP/1.1") for number in range(40)]
     assert served.statuses(b"".join(heads), wanted=40) == [200] * 40
     assert [request.target for request in served.upstream.received] == [f"/base/{number}" for number in range(40)]
 
 
-def test_what_follows_a_refused_request_is_judged_by_itself(served: Served) -> None:
+def test_what_follows_a_refused_request_is_judged_by_itself(served: RawServed) -> None:
     wrong, right = served.head("GET /a HTTP/1.1", key="wrong"), served.head("GET /b HTTP/1.1")
     assert served.statuses(wrong + right, wanted=2) == [401, 200]
     assert [request.target for request in served.upstream.received] == ["/base/b"]
 
 
-def test_the_body_of_a_refused_request_is_no_request(served: Served) -> None:
+def test_the_body_of_a_refused_request_is_no_request(served: RawServed) -> None:
     inside = served.head("GET /smuggled HTTP/1.1")
     wrong = served.head("POST /a HTTP/1.1", f"Content-Length: {len(inside)}", key="wrong")
     assert served.statuses(wrong + inside + served.head("GET /b HTTP/1.1"), wanted=2) == [401, 200]
@@ -199,7 +201,7 @@ def test_the_body_of_a_refused_request_is_no_request(served: Served) -> None:
 
 
 @pytest.mark.skipif(not _HAS_PROC, reason="counts descriptors in /proc")
-def test_headers_that_never_end_neither_hold_others_up_nor_use_up_descriptors(served: Served) -> None:
+def test_headers_that_never_end_neither_hold_others_up_nor_use_up_descriptors(served: RawServed) -> None:
     before = served.descriptors
     with ExitStack() as opened:
         slow = [opened.enter_context(served.connect()) for _ in range(600)]
@@ -215,7 +217,7 @@ def test_headers_that_never_end_neither_hold_others_up_nor_use_up_descriptors(se
 
 
 @pytest.mark.skipif(not _HAS_PROC, reason="measures memory in /proc")
-def test_a_client_that_reads_nothing_costs_little_and_holds_nobody_up(served: Served) -> None:
+def test_a_client_that_reads_nothing_costs_little_and_holds_nobody_up(served: RawServed) -> None:
     before = served.mebibytes
     with ExitStack() as opened:
         for _ in range(5):
@@ -233,7 +235,7 @@ def test_a_client_that_reads_nothing_costs_little_and_holds_nobody_up(served: Se
     assert served.upstream.ended.wait(20)
 
 
-def test_a_body_that_never_comes_holds_nobody_up(served: Served) -> None:
+def test_a_body_that_never_comes_holds_nobody_up(served: RawServed) -> None:
     with ExitStack() as opened:
         for _ in range(50):
             connection = opened.enter_context(served.connect())
@@ -244,7 +246,7 @@ def test_a_body_that_never_comes_holds_nobody_up(served: Served) -> None:
 @pytest.mark.skipif(sys.platform == "win32" or not _HAS_PROC, reason="sets a limit, and counts descriptors in /proc")
 def test_few_descriptors_are_made_more(tmp_path: Path) -> None:
     few = ["sh", "-c", 'ulimit -S -n 64 && exec "$@"', "sh"]
-    with closing(Served(tmp_path, before=few)) as served, ExitStack() as opened:
+    with closing(RawServed(tmp_path, before=few)) as served, ExitStack() as opened:
         for _ in range(100):
             connection = opened.enter_context(served.connect())
             connection.sendall(served.head("GET /a HTTP/1.1"))
@@ -255,7 +257,7 @@ def test_few_descriptors_are_made_more(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32" or not _HAS_PROC, reason="sets a limit, and counts descriptors in /proc")
 def test_it_goes_on_after_all_descriptors_were_used(tmp_path: Path) -> None:
     few = ["sh", "-c", 'ulimit -S -n 64 && ulimit -H -n 64 && exec "$@"', "sh"]
-    with closing(Served(tmp_path, before=few)) as served:
+    with closing(RawServed(tmp_path, before=few)) as served:
         with ExitStack() as opened:
             for _ in range(80):
                 connection = opened.enter_context(served.connect())
@@ -263,3 +265,17 @@ def test_it_goes_on_after_all_descriptors_were_used(tmp_path: Path) -> None:
             until(lambda: served.descriptors >= 64)
         until(served.works)
         assert "Traceback" not in served.said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sets a limit, and stops a process")
+def test_many_programs_that_connect_at_the_same_moment_are_all_answered(tmp_path: Path) -> None:
+    few = ["sh", "-c", 'ulimit -S -n 800 && ulimit -H -n 800 && exec "$@"', "sh"]
+    with closing(RawServed(tmp_path, before=few)) as served, ExitStack() as opened:
+        os.kill(served.process.pid, signal.SIGSTOP)
+        try:
+            clients = [opened.enter_context(served.connect()) for _ in range(300)]
+            for connection in clients:
+                connection.sendall(served.head("GET /a HTTP/1.1"))
+        finally:
+            os.kill(served.process.pid, signal.SIGCONT)
+        assert {connection.recv(12) for connection in clients} == {b"HTTP/1.1 200"}

@@ -20,11 +20,10 @@ from tests.contract.relaying import (
     Running,
     Upstream,
     Wire,
-    connected,
     environ,  # noqa: F401
+    relayed,
     relaying,
     request,
-    upstream,
     use,
 )
 from tests.effort import until
@@ -137,21 +136,18 @@ def test_a_refused_upgrade_passes_and_the_connection_stays(monkeypatch: pytest.M
         while server.head(wire):
             wire.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nnope")
 
-    with upstream(serve) as server:
-        use(monkeypatch, server.url)
-        with relaying() as relay:
-            wire = connected(relay)
-            for _ in range(2):
-                wire.send(request(relay, "GET /v1/realtime HTTP/1.1", *ASK, f"Sec-WebSocket-Key: {NONCE}"))
-                assert wire.head().startswith(b"HTTP/1.1 403 Forbidden\r\n")
-                assert wire.exactly(4) == b"nope"
-            head = server.heads[0].decode()
-            assert re.findall(r"(?m)^(Connection|Upgrade|Sec-.*?): (.*)\r$", head) == [
-                ("Sec-WebSocket-Version", "13"),
-                ("Sec-WebSocket-Key", NONCE),
-                ("Connection", "Upgrade"),
-                ("Upgrade", "websocket"),
-            ]
+    with relayed(monkeypatch, serve) as (server, relay, wire):
+        for _ in range(2):
+            wire.send(request(relay, "GET /v1/realtime HTTP/1.1", *ASK, f"Sec-WebSocket-Key: {NONCE}"))
+            assert wire.head().startswith(b"HTTP/1.1 403 Forbidden\r\n")
+            assert wire.exactly(4) == b"nope"
+        head = server.heads[0].decode()
+        assert re.findall(r"(?m)^(Connection|Upgrade|Sec-.*?): (.*)\r$", head) == [
+            ("Sec-WebSocket-Version", "13"),
+            ("Sec-WebSocket-Key", NONCE),
+            ("Connection", "Upgrade"),
+            ("Upgrade", "websocket"),
+        ]
 
 
 def test_bytes_that_follow_the_handshake_at_once_are_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,21 +162,18 @@ def test_bytes_that_follow_the_handshake_at_once_are_not_lost(monkeypatch: pytes
         wire.send(switch + accept + b"\r\n\r\nfrom the proxy")
         got.append(wire.exactly(len(b"from the client")))
 
-    with upstream(serve) as server:
-        use(monkeypatch, server.url)
-        with relaying() as relay:
-            wire = connected(relay)
-            ask = request(relay, "GET /v1/realtime HTTP/1.1", *ASK, f"Sec-WebSocket-Key: {NONCE}")
-            wire.send(ask + b"from the client")
-            head = wire.head().decode().split("\r\n")
-            assert head[0] == "HTTP/1.1 101 Switching Protocols"
-            assert sorted(line for line in head[1:] if line and not line.startswith("Date")) == [
-                "Connection: Upgrade",
-                f"Sec-WebSocket-Accept: {accept.decode()}",
-                "Upgrade: websocket",
-            ]
-            assert wire.to_the_end() == b"from the proxy"
-            assert got == [b"from the client"]
+    with relayed(monkeypatch, serve) as (_, relay, wire):
+        ask = request(relay, "GET /v1/realtime HTTP/1.1", *ASK, f"Sec-WebSocket-Key: {NONCE}")
+        wire.send(ask + b"from the client")
+        head = wire.head().decode().split("\r\n")
+        assert head[0] == "HTTP/1.1 101 Switching Protocols"
+        assert sorted(line for line in head[1:] if line and not line.startswith("Date")) == [
+            "Connection: Upgrade",
+            f"Sec-WebSocket-Accept: {accept.decode()}",
+            "Upgrade: websocket",
+        ]
+        assert wire.to_the_end() == b"from the proxy"
+        assert got == [b"from the client"]
 
 
 def test_a_side_that_reads_nothing_holds_up_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,16 +192,13 @@ def test_a_side_that_reads_nothing_holds_up_the_other(monkeypatch: pytest.Monkey
         wire.socket.settimeout(SECONDS)
         wire.send(b"end")
 
-    with upstream(serve) as server:
-        use(monkeypatch, server.url)
-        with relaying() as relay:
-            wire = connected(relay)
-            wire.send(request(relay, "GET /v1/realtime HTTP/1.1", *ASK, f"Sec-WebSocket-Key: {NONCE}"))
-            wire.head()
-            assert stuck.wait(20)
-            assert sent[0] < 2**24
-            count = len(wire.until(b"end"))  # nothing is lost once it reads again
-            assert count == sent[0] + 3
+    with relayed(monkeypatch, serve) as (_, relay, wire):
+        wire.send(request(relay, "GET /v1/realtime HTTP/1.1", *ASK, f"Sec-WebSocket-Key: {NONCE}"))
+        wire.head()
+        assert stuck.wait(20)
+        assert sent[0] < 2**24
+        count = len(wire.until(b"end"))  # nothing is lost once it reads again
+        assert count == sent[0] + 3
 
 
 def test_a_stop_cuts_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,12 +207,9 @@ def test_a_stop_cuts_them(monkeypatch: pytest.MonkeyPatch) -> None:
         wire.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
         wire.is_at_end  # noqa: B018
 
-    with upstream(serve) as server:
-        use(monkeypatch, server.url)
-        with relaying() as relay:
-            wire = connected(relay)
-            wire.send(request(relay, "GET /v1/realtime HTTP/1.1", *ASK, f"Sec-WebSocket-Key: {NONCE}"))
-            wire.head()
-            relay.stop(0.1)
-            assert wire.is_at_end
-            until(lambda: relay.exchanges)
+    with relayed(monkeypatch, serve) as (_, relay, wire):
+        wire.send(request(relay, "GET /v1/realtime HTTP/1.1", *ASK, f"Sec-WebSocket-Key: {NONCE}"))
+        wire.head()
+        relay.stop(0.1)
+        assert wire.is_at_end
+        until(lambda: relay.exchanges)

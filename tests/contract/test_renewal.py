@@ -241,6 +241,7 @@ PASSING: list[Any] = [
     pytest.param({"body": {**GRANT, "expires_in": "soon"}}, id="no expiry"),
     pytest.param({"body": {**GRANT, "access_token": f"{NEW}\nx-evil: 1"}}, id="line break"),
     pytest.param({"body": {**GRANT, "access_token": f"{NEW}é"}}, id="non-ASCII"),
+    pytest.param({"body": {**GRANT, "access_token": NEW + "a" * 2**16}}, id="too long"),
     pytest.param({"raw": b""}, id="closed"),
 ]
 

@@ -257,6 +257,19 @@ def test_the_exit_code_of_a_program_that_is_killed_is_that_of_a_shell(
         assert done.stdout == f"{128 + number}\n"
 
 
+@posix
+@pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("name", ["agent", "filed"])
+def test_closed_streams_keep_no_program_from_running(
+    env: dict[str, str], proxy: FakeProxy, record: MakeRecorder, name: str, closed: str
+) -> None:
+    record(name).path.write_text("#!/bin/sh\nexit 7\n")
+    line = f'"$0" -c "$1" run {name} {closed}; echo $?'
+    words = ["sh", "-c", line, sys.executable, WITH_FILED]
+    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=SECONDS, check=True)
+    assert done.stdout == "7\n"
+
+
 def test_a_program_that_is_not_there_is_exit_127(run: Run, proxy: FakeProxy, record: MakeRecorder) -> None:
     record("codex")
     error = run("run", "--json", "codx", "exec", "a b", exit=127).error
@@ -409,6 +422,32 @@ def test_a_model_is_checked_against_the_catalog(run: Run, proxy: FakeProxy, agen
     assert not agent.has_started()
 
 
+@pytest.mark.parametrize(
+    ("program", "name", "code"),
+    [
+        ("gemini", "--yolo", 0),
+        ("claude", "--dangerously-skip-permissions", 0),
+        ("qwen", "${SECRET}", 5),
+        ("qwen", "a$SECRET", 5),
+        ("hermes", "${SECRET}", 5),
+        ("opencode", "{file:/etc/passwd}", 0),
+        ("cn", "${{ secrets.SECRET }}", 0),
+    ],
+)
+def test_a_model_whose_name_means_more_to_a_program_is_not_used(
+    run_process: Run, proxy: FakeProxy, record: MakeRecorder, program: str, name: str, code: int
+) -> None:
+    started = record(program)
+    proxy.models(row(name), times=None)
+    error = run_process("run", "--json", f"--model={name}", program, exit=2).error
+    assert error["message"].endswith(f'cannot use the model "{name}": it would not read that as a name')
+    assert not started.has_started()
+    run_process("run", "-q", program, exit=code)  # nor where it is the only one
+    if not code:
+        assert not [word for word in started.arguments if name in word]
+        assert not [one for one, value in started.environment.items() if name in value and "PYTEST" not in one]
+
+
 def test_a_model_of_the_catalog_reaches_the_program(run_filed: Run, proxy: FakeProxy, record: MakeRecorder) -> None:
     filed = record("filed")
     proxy.models(row("gpt-4o"))
@@ -442,6 +481,32 @@ def test_a_model_is_not_asked_for_without_a_terminal(run_filed: Run, proxy: Fake
     assert error["message"].endswith(" and 2 more")
     assert error["remedy"] == "litellmctl run --model NAME choosy"
     assert not choosy.has_started()
+
+
+def test_a_default_that_the_proxy_lacks_is_replaced_by_the_only_model(
+    run_process: Run, proxy: FakeProxy, record: MakeRecorder
+) -> None:
+    llm = record("llm")
+    proxy.models(row("gpt-4o"))
+    assert "Warning" not in run_process("run", "llm", "Hi").stderr
+    assert llm.environment["LLM_MODEL"] == "litellm/gpt-4o"
+    proxy.models(row("gpt-4o"), row("o3"))
+    run_process("refresh")
+    # Without a terminal it starts: only it knows what its arguments mean.
+    assert "llm starts with its own default model" in run_process("run", "llm", "Hi").stderr
+    assert "LLM_MODEL" not in llm.environment
+
+
+@posix
+@pytest.mark.parametrize("agent_name", ["llm", "gemini", "claude"])
+def test_a_person_chooses_where_the_proxy_lacks_the_default(
+    run: Run, proxy: FakeProxy, record: MakeRecorder, agent_name: str
+) -> None:
+    record(agent_name)
+    proxy.models(row("gpt-4o"), row("o3"))
+    planned = run("run", "--dry-run", "--json", agent_name, terminal=True, stdin="o3\n")
+    assert planned.json["model"] == "o3"
+    assert "Warning" not in planned.stderr
 
 
 def test_no_chat_model_is_an_error_for_a_program_that_needs_one(

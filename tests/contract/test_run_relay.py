@@ -61,6 +61,17 @@ def test_a_token_that_is_renewed_reaches_a_program_through_a_relay(start: Start,
     assert not listens(url.removesuffix("/v1"))
 
 
+def test_a_relay_prints_nothing_while_the_program_runs(run_process: Run, signed_in: FakeProxy, files: Files) -> None:
+    files.keep(signed_in.url, left=20000)
+    signed_in.on("/v1/models", {"error": {"message": "expired", "code": "401"}}, status=401)
+    grant = {"access_token": "litellm_login_new-0123456789", "token_type": "Bearer", "expires_in": 86400}
+    signed_in.on("/token", {**grant, "refresh_token": "llm_srefresh_new-0123456789"}, method="POST")
+    signed_in.on("/v1/models", MODELS)
+    result = run_process("-v", "run", *ASKING)
+    assert json.loads(result.rsplit(" ", 2)[0]) == MODELS
+    assert result.stderr == ""  # also no trace of the request for a new token: the program may draw on the terminal
+
+
 def test_litellmctl_in_it_still_uses_the_login(run_process: Run, signed_in: FakeProxy) -> None:
     found = run_process("run", "--serve", "litellmctl", "token", "--json").json
     assert (found["base_url"], found["token"]) == (signed_in.url, OLD)

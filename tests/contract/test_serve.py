@@ -151,6 +151,10 @@ def test_a_terminal_shows_where_it_is_and_a_line_for_each_request(
         assert line.split()[1:4] == ["GET", "/v1/chat/completions", "200"]
         assert line.split()[5:] == ["$0.00012", "gpt-4o"]
         assert "secret" not in "".join(terminal.lines)
+        assert served.ask(key="sk-wrong")[0] == 401
+        until(lambda: any("no valid local key" in line for line in terminal.lines))
+        (line,) = [line for line in terminal.lines if "no valid local key" in line]
+        assert line.split()[1:4] == ["GET", "/v1/models", "401"]
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 130
 
@@ -315,7 +319,7 @@ def test_a_port_that_our_own_relay_has_names_it(serve: Serve, run: Run) -> None:
     served = serve()
     error = run("serve", "--json", exit=1).error
     assert error["message"] == f"port {served.port} is in use by the relay of profile default (pid {served.pid})"
-    assert error["remedy"] == "litellmctl serve --stop"
+    assert error["remedy"] == "litellmctl serve --status, or litellmctl serve --stop"
     assert served.ask()[0] == 200
 
 
@@ -367,7 +371,7 @@ def test_a_relay_is_not_put_behind_itself(serve: Serve, run: Run) -> None:
     own = {"LITELLM_BASE_URL": served.base_url, "LITELLM_API_KEY": served.api_key}
     error = run("serve", "--port", "0", "--json", exit=2, **own).error
     assert error["message"].startswith("LITELLM_API_KEY is the local key of this relay")
-    assert error["remedy"] == "unset LITELLM_BASE_URL LITELLM_API_KEY"
+    assert error["remedy"].startswith("litellmctl login, or export ")
 
 
 @posix
@@ -503,6 +507,12 @@ def test_the_port_of_a_unit_is_that_of_the_profile(run: Run, serve: Serve) -> No
     served = serve()
     assert f"--port {served.port}" in run("serve", "--unit", "systemd")
     assert f"<string>{served.port}</string>" in run("serve", "--unit", "launchd")
+
+
+def test_a_person_reads_where_a_unit_goes(run: Run) -> None:
+    result = run("serve", "--unit", "systemd", terminal=True)
+    assert "save it as ~/.config/systemd/user/litellmctl.service" in " ".join(result.stderr.split())
+    assert "litellmctl.service" not in result
 
 
 def test_a_unit_warns_of_a_key_that_it_will_not_have(run: Run, proxy: FakeProxy) -> None:

@@ -88,6 +88,12 @@ def test_after_a_logout_all_commands_mean_the_same_proxy(
     assert command(asking(run, *words, **variables)) == (meant or fake.url)
 
 
+def test_a_login_is_never_at_a_relay_that_the_variables_name(run: Run, fake: FakeProxy) -> None:
+    """The relay's error says `litellmctl login`, in a shell with what `serve --env` prints."""
+    sign_out(run, fake)
+    assert by_login(asking(run, LITELLM_BASE_URL=OTHER, LITELLM_API_KEY="sk-local-1")) == fake.url
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_of_another_profile_the_variables_say_nothing(
     run: Run, fake: FakeProxy, home: Path, command: Callable[..., str]

@@ -10,7 +10,7 @@ and compare. In a page
 - of a `yaml` block the commands of each job are run, with the variables that stand there;
 - `<!-- proxy: lab -->` says that the page needs the lab, and without it a sandbox is the proxy;
 - `<!-- run: COMMAND -->` prepares what follows, and `<!-- types: A | B -->` has the answers to what the
-  first command of the next console block asks.
+  first command of the next console block asks (`Ctrl-C` is pressed where that is said to stop it).
 
 In the pages the proxy is https://llm.example.com and the key sk-...
 """
@@ -36,15 +36,16 @@ HOST, KEY = "https://llm.example.com", "sk-..."
 LANGUAGES = {"console", "sh", "toml", "yaml"}
 _PROMPT = "<<%s>>"
 _SECONDS = 60
-# A question of ours, which waits for its answer.
-_QUESTION = r"(?:: |\] )$"
+# A question of ours, which waits for its answer; and what goes on until Ctrl-C.
+_QUESTION = r"(?:: |\] |to stop\.\r\n)$"
+_CONTROL_C = "Ctrl-C"
 _SHOWS_VARIABLES = (
     "import os, sys; print(os.environ['LITELLM_BASE_URL'], os.environ['LITELLM_API_KEY'], flush=True); sys.stdin.read()"
 )
 # Programs that the pages use and a test must not have.
 _STAND_INS = {
     "op": "#!/bin/sh\nprintf '%s\\n' \"$GUIDE_KEY\"\n",  # 1Password's, which prints a secret
-    "my-agent": "#!/bin/sh\nexit 0\n",
+    **dict.fromkeys(("my-agent", "claude", "codex", "aider"), "#!/bin/sh\nexit 0\n"),
     "pip": "#!/bin/sh\nexit 0\n",
     "pipx": "#!/bin/sh\nexit 0\n",
 }
@@ -152,7 +153,10 @@ class Shell:
             self._child.expect(_QUESTION)
             given = answer.replace(HOST, self._proxy.url).replace(KEY, self._proxy.key)
             self._seen.append(self._child.before + self._child.after)
-            self._child.sendline(given)
+            if answer == _CONTROL_C:
+                self._child.sendcontrol("c")
+            else:
+                self._child.sendline(given)
         code = self._wait()
         printed = re.sub(r"[^\n]*\r\x1b\[K", "", "".join(self._seen).replace("\r\n", "\n"))  # less what was erased
         self._seen.clear()

@@ -11,12 +11,20 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Protocol
 
-from tests.live.programs import PATH, QUIET
+import pytest
+
+from tests.live.programs import PATH, QUIET, needs
+
+AsUser = Callable[[str], None]
+# Of the fake proxy, as `env` names it, and the models that it has in these tests.
+KEY = "sk-test-0123456789abcdef"
+MODELS = ("gpt-4o", "small")
 
 # By the program's executable: files that it makes below HOME when it runs, whatever `run` does. `*` includes slashes.
 WRITTEN: dict[str, list[str]] = {
@@ -75,6 +83,24 @@ REWRITTEN: dict[str, list[str]] = {
 }
 # What is litellmctl's own.
 _OURS = ("config/*", "cache/*")
+
+
+class Case(Protocol):
+    """A program in a table of programs; if it has `is_large`, it is tried in campaigns only."""
+
+    @property
+    def name(self) -> str: ...
+
+
+def each(*cases: Case) -> pytest.MarkDecorator:
+    """Run a test with each of these programs that is installed."""
+    found = [
+        pytest.param(
+            case, id=case.name, marks=[needs(case.name), *[pytest.mark.campaign] * getattr(case, "is_large", False)]
+        )
+        for case in cases
+    ]
+    return pytest.mark.parametrize("case", found)
 
 
 @dataclass

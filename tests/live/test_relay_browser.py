@@ -15,7 +15,7 @@ from threading import Thread
 
 import pytest
 
-from tests.contract.served import Served
+from tests.contract.raw_upstream import RawServed
 from tests.server import Handler, Server
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -74,7 +74,7 @@ const auth = {headers: {Authorization: "Bearer " + KEY}};
 class _Pages(Server):
     """The server of a hostile page, and the HTTP proxy by which a name leads to it first, and to the relay then."""
 
-    served: Served
+    served: RawServed
 
     def __init__(self) -> None:
         super().__init__(_Page)
@@ -156,7 +156,7 @@ def _browser(pages: _Pages, folder: Path, url: str) -> Iterator[None]:
                 process.kill()
 
 
-def _seen(served: Served, pages: _Pages, folder: Path, url: str) -> dict[str, str]:
+def _seen(served: RawServed, pages: _Pages, folder: Path, url: str) -> dict[str, str]:
     """Return what a page at this URL sees of its attempts."""
     pages.served = served
     try:
@@ -180,7 +180,7 @@ _BLIND |= {"web socket with the key": "error", "sandboxed frame": "TypeError"}
 
 
 def test_a_page_on_another_port_gets_nothing_through_and_sees_nothing(tmp_path: Path, pages: _Pages) -> None:
-    with closing(Served(tmp_path)) as served:
+    with closing(RawServed(tmp_path)) as served:
         seen = _seen(served, pages, tmp_path / "browser", f"http://127.0.0.1:{pages.port}/page")
         assert served.upstream.received == []
     fetches = {name: "opaque" if "no-cors" in name else "TypeError" for name in seen if name not in _BLIND}
@@ -189,7 +189,7 @@ def test_a_page_on_another_port_gets_nothing_through_and_sees_nothing(tmp_path: 
 
 
 def test_a_page_whose_name_leads_to_the_relay_later_reads_only_refusals(tmp_path: Path, pages: _Pages) -> None:
-    with closing(Served(tmp_path)) as served:
+    with closing(RawServed(tmp_path)) as served:
         seen = _seen(served, pages, tmp_path / "browser", f"http://rebound.example:{served.port}/page")
         assert served.upstream.received == []
     assert {name: seen.pop(name) for name in _BLIND} == _BLIND
@@ -200,7 +200,7 @@ def test_a_page_whose_name_leads_to_the_relay_later_reads_only_refusals(tmp_path
 
 def test_a_page_that_is_allowed_needs_the_key_and_reads_the_answers(tmp_path: Path, pages: _Pages) -> None:
     page = f"http://127.0.0.1:{pages.port}"
-    with closing(Served(tmp_path, "--allow-origin", page)) as served:
+    with closing(RawServed(tmp_path, "--allow-origin", page)) as served:
         seen = _seen(served, pages, tmp_path / "browser", f"{page}/page")
         methods = {request.method for request in served.upstream.received}
         origins = [request.values("origin") for request in served.upstream.received]

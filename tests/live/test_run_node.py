@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,16 +19,13 @@ from tests.answers import Respond
 from tests.fake_proxy import FakeProxy, Request, row
 from tests.live.conftest import Lab
 from tests.live.programs import needs
-from tests.live.running import Runner
+from tests.live.running import KEY, MODELS, AsUser, Runner, each
 from tests.live.test_programs_command import chat, responses, stream
 from tests.logins import json_web_token
 
-AsUser = Callable[[str], None]
-KEY = "sk-test-0123456789abcdef"
 ELSEWHERE = "http://127.0.0.1:9"
 # What the user of this machine may have set.
 THEIRS = ("ANTHROPIC_", "CLAUDE", "CODEX_", "OPENAI_", "COPILOT_", "GEMINI_", "GOOGLE_", "QWEN_", "CONTINUE_")
-MODELS = ("gpt-4o", "small")
 
 
 def messages(text: str) -> Respond:
@@ -168,10 +164,6 @@ CASES = [
         names_model=False,
     ),
 ]
-
-
-def each(*cases: Case) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("case", [pytest.param(case, id=case.name, marks=needs(case.name)) for case in cases])
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,13 +17,10 @@ import pytest
 from tests.fake_proxy import FakeProxy, Request, row
 from tests.live.conftest import Lab
 from tests.live.programs import needs
-from tests.live.running import Runner
+from tests.live.running import KEY, MODELS, AsUser, Runner, each
 from tests.live.test_programs_command import chat
 
-AsUser = Callable[[str], None]
-KEY = "sk-test-0123456789abcdef"
 ELSEWHERE = "http://127.0.0.1:9"
-MODELS = ("gpt-4o", "small")
 
 
 class Case(NamedTuple):
@@ -118,10 +114,6 @@ CASES = [
         {"LITELLM_CUSTOM_HEADERS": "Authorization: Bearer users-key", "GOOSE_LEAD_MODEL": "users-lead"},
     ),
 ]
-
-
-def each(*cases: Case) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("case", [pytest.param(case, id=case.name, marks=needs(case.name)) for case in cases])
 
 
 @pytest.fixture

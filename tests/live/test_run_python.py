@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,12 +17,10 @@ import pytest
 from tests.fake_proxy import FakeProxy, Request, row
 from tests.live.conftest import Lab
 from tests.live.programs import PATH, needs
-from tests.live.running import Runner
+from tests.live.running import KEY, MODELS, AsUser, Runner, each
 from tests.live.test_programs_command import chat
 from tests.live.test_programs_file import AIDER
 
-AsUser = Callable[[str], None]
-KEY = "sk-test-0123456789abcdef"
 # Nothing answers there.
 ELSEWHERE = "http://127.0.0.1:9"
 LLM = ".config/io.datasette.llm"
@@ -122,16 +119,6 @@ CASES = [
 ]
 
 
-def each(*cases: Case) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize(
-        "case",
-        [
-            pytest.param(case, id=case.name, marks=[needs(case.name), *[pytest.mark.campaign] * case.is_large])
-            for case in cases
-        ],
-    )
-
-
 @pytest.fixture
 def runner(env: dict[str, str], home: Path, tmp_path: Path) -> Runner:
     for name in ("OPENAI_API_KEY", "LLM_USER_PATH"):
@@ -143,12 +130,11 @@ def runner(env: dict[str, str], home: Path, tmp_path: Path) -> Runner:
 def answering(proxy: FakeProxy) -> FakeProxy:
     """A proxy with two models that answers all these programs, however often they ask."""
     facts = {"max_input_tokens": 128_000, "max_output_tokens": 16_384, "input_cost_per_token": 2e-6}
-    names = ("gpt-4o", "small")
-    proxy.models(*(row(name, **facts, output_cost_per_token=1e-5) for name in names), times=None)
+    proxy.models(*(row(name, **facts, output_cost_per_token=1e-5) for name in MODELS), times=None)
     # Hermes and OpenHands ask about the model too.
-    listed = {"data": [{"id": name, "object": "model"} for name in names]}
+    listed = {"data": [{"id": name, "object": "model"} for name in MODELS]}
     proxy.on("/v1/models", listed, times=None)
-    proxy.on("/v1/model/info", {"data": [{"model_name": name, "model_info": facts} for name in names]}, times=None)
+    proxy.on("/v1/model/info", {"data": [{"model_name": name, "model_info": facts} for name in MODELS]}, times=None)
     for path in ("/models", "/v1/props", "/props", "/api/tags", "/api/v1/models", "/version", "/v1/models/gpt-4o"):
         proxy.on(path, status=404, times=None)
     proxy.on("/v1/chat/completions", method="POST", respond=chat("hello there"), times=None)

@@ -14,7 +14,9 @@ NAMED = re.findall(r"`((?:unit|contract|live|hostile|fuzz|crash|repository)/[\w/
 
 def test_every_promise_names_a_test() -> None:
     rows = [line for line in PROMISES.splitlines() if line.startswith("| ") and "tests |" not in line]
-    promises = [row for row in rows if not re.match(r"\| (---|what|secrets|who|the local keys|settings|caches|copies)", row)]
+    promises = [
+        row for row in rows if not re.match(r"\| (---|what|secrets|who|the local keys|settings|caches|copies)", row)
+    ]
     assert len(promises) > 15
     for row in promises:
         assert re.search(r"`[\w/]+\.py|the first table", row), row

@@ -214,6 +214,11 @@ def test_another_users_file_is_neither_read_nor_written(file: Path, strangers: G
     )
 
 
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_the_remedy_for_a_full_disk_is_space(number: int) -> None:
+    assert remedy(OSError(number, os.strerror(number), "a"), "make a writable") == "free some disk space"
+
+
 def test_a_name_in_the_remedy_can_be_pasted(tmp_path: Path, strangers: Give) -> None:
     file = tmp_path / "it's mine; really"
     file.touch()

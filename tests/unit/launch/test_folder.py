@@ -33,6 +33,21 @@ def test_files_in_folders_are_private(temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
+def test_where_no_folder_can_be_written_to_only_a_run_with_files_fails(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(temporary / "gone"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(temporary / "gone")])
+    folder.forget_abandoned()
+    place = folder.planned()
+    assert place.parent == temporary / "gone"
+    temporary.joinpath("gone").touch()
+    with pytest.raises(Failure) as failure, folder.made(place, {"a": ""}):
+        pass
+    assert failure.value.remedy == "set TMPDIR to a folder that you may write to"
+
+
 def test_it_is_removed_where_the_run_fails(temporary: Path) -> None:
     with pytest.raises(ZeroDivisionError), folder.made(folder.planned(), {"a": ""}):
         raise ZeroDivisionError

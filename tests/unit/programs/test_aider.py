@@ -53,15 +53,15 @@ def test_a_model_of_the_proxy_that_the_user_names_wins_and_gets_the_prefix() -> 
         ("--model=gpt-4o", "--message", "gpt-4o"): ["--model=openai/gpt-4o", "--message", "gpt-4o"],
     }.items():
         launched = launch(*given, model="homemade")
-        assert launched.own == own
+        assert launched.user_arguments == own
         assert options(launched)["--weak-model"] == "openai/gpt-4o"
     # -m is the message.
     for words in (["--model", "openai/gpt-4o"], ["-m", "gpt-4o"], ["--", "--model", "gpt-4o"], ["--model"], ["gpt-4o"]):
-        assert launch(*words).own == words
+        assert launch(*words).user_arguments == words
         assert "--weak-model" not in options(launch(*words))
 
 
 def test_it_needs_a_model_unless_its_arguments_name_one() -> None:
     assert Aider().needs_model
-    assert Aider().needs_no_model(["--model", "x"])
-    assert not Aider().needs_no_model(["-m", "Hi"])
+    assert not Aider().lacks_model(["--model", "x"])
+    assert Aider().lacks_model(["-m", "Hi"])

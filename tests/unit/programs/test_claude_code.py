@@ -118,6 +118,22 @@ def test_aliases_lead_to_models_of_the_proxy() -> None:
     several = provider(model("claude-haiku-3"), model("claude-haiku-4"), model("gpt"))
     assert variable("HAIKU") not in launch(of=several, model="gpt").variables
     assert variable("OPUS") not in launch(of=several).variables
+    of_others = provider(model("claude-sonnet"), model("claude-haiku"), model("gpt"))
+    found = launch("--model", "sonnet", of=of_others).variables
+    assert [found[variable(family)] for family in ("OPUS", "SONNET", "HAIKU")] == [
+        *("claude-sonnet", "claude-sonnet", "claude-haiku")
+    ]
+
+
+def test_it_starts_with_what_the_proxy_has_where_its_default_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    sonnet = provider(model("claude-sonnet"), model("claude-haiku"), model("gpt"))
+    assert list(launch("-p", "Hi", of=sonnet).arguments[2:]) == ["--model", "claude-sonnet"]
+    assert "--model" not in launch("mcp", "list", of=sonnet).arguments
+    assert "--model" not in launch("--model", "opus", of=sonnet).arguments
+    assert "--model" not in launch(of=provider(model("claude-sonnet"), model("claude-opus"))).arguments
+    assert "--model" not in launch(of=provider(model("sonnet-1"), model("sonnet-2"))).arguments
+    monkeypatch.setenv("ANTHROPIC_MODEL", "gpt")
+    assert "--model" not in launch(of=sonnet).arguments
 
 
 def test_an_alias_of_the_users_own_stays_if_the_proxy_has_its_model(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,6 +156,8 @@ def test_a_name_that_it_does_not_send_as_it_is_warns() -> None:
 
 def test_a_start_with_a_model_that_the_proxy_may_not_have_warns(home: Path) -> None:
     (told,) = launch().warnings
+    assert not launch("mcp", "list").warnings
+    assert not launch("--version").warnings
     assert told.startswith("Claude Code starts with its own default model")
     assert not launch(model="gpt").warnings
     assert not launch("--model", "gpt").warnings
@@ -160,7 +178,7 @@ def test_the_users_own_settings_option_is_kept_in_ours() -> None:
     assert shlex.split(settings["apiKeyHelper"]) == COMMAND
     assert settings["env"]["ANTHROPIC_BASE_URL"] == "https://h/p"
     assert (settings["env"]["MINE"], settings["effort"]) == ("1", "low")
-    assert found.own == ["-p", "Hi"]
+    assert found.user_arguments == ["-p", "Hi"]
     # They may hold secrets.
     assert found.files
 
@@ -169,14 +187,14 @@ def test_settings_in_a_file_of_the_user_are_kept_too(project: Path) -> None:
     (project / "mine.json").write_text('{"effort": "low"}')
     found = launch("--settings=mine.json", "--", "--settings", "x")
     assert settings_of(found)["effort"] == "low"
-    assert found.own == ["--", "--settings", "x"]
+    assert found.user_arguments == ["--", "--settings", "x"]
 
 
 @pytest.mark.parametrize("words", [("--settings",), ("--settings", "no.json"), ("--settings", "{"), ("--settings=[]",)])
 def test_settings_that_cannot_be_read_are_left_to_claude_code(words: tuple[str, ...]) -> None:
     found = launch(*words)
     assert not found.arguments
-    assert found.own is None
+    assert found.user_arguments is None
 
 
 # --- With its own sign-in

@@ -64,7 +64,7 @@ def test_a_fixed_key_is_in_a_variable() -> None:
     body = config(found)["model_providers.litellmctl"]
     assert body["env_key"] == "LITELLM_API_KEY"
     assert "auth" not in body
-    assert found.variables == {"LITELLM_API_KEY": KEY}
+    assert found.variables == {"LITELLM_API_KEY": KEY, "LITELLM_BASE_URL": "https://h/p"}
     assert KEY not in repr(found.arguments)
 
 
@@ -75,7 +75,7 @@ def test_the_proxys_key_travels_in_a_header_beside_its_own_sign_in(command: list
     assert body["requires_openai_auth"] is True
     assert body["env_http_headers"] == {"x-litellm-api-key": "LITELLM_API_KEY"}
     assert {"auth", "env_key"}.isdisjoint(body)
-    assert found.variables == {"LITELLM_API_KEY": KEY}
+    assert found.variables == {"LITELLM_API_KEY": KEY, "LITELLM_BASE_URL": "https://h/p"}
     # Codex would send it instead of the sign-in.
     assert "CODEX_API_KEY" in found.unset
 

@@ -78,7 +78,7 @@ def test_a_run_has_the_users_file_with_our_models_instead_of_the_users(folder: P
     assert "own" not in text
     assert "litellm/" in text
     assert list(found.arguments) == ["--config", str(Path("/tmp/run/config.yaml"))]
-    assert found.variables == {"LITELLM_API_KEY": "sk-of-the-proxy"}
+    assert found.variables == {"LITELLM_API_KEY": "sk-of-the-proxy", "LITELLM_BASE_URL": "https://llm.example.com"}
     assert "sk-of-the-proxy" not in text
     assert (folder / "config.yaml").read_text() == own
 

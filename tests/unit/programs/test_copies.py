@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from litellmctl.errors import ConfigFailure
+from litellmctl.programs import jsonc
 from litellmctl.programs.changes import FileChange, Set
-from litellmctl.programs.copies import with_changes
+from litellmctl.programs.copies import member, object_in, with_changes
 
 
 def copy(path: Path) -> str:
@@ -54,3 +55,30 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "settings.json")
     with pytest.raises(ConfigFailure):
         copy(tmp_path / "settings.json")
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b'{"a": {"b": 1}}', {"a": {"b": 1}}),
+        (b"[1]", {}),
+        (b"{", {}),
+        (b"\xff", {}),
+        (b"[" * 100_000, {}),
+        (None, {}),
+    ],
+)
+def test_what_is_not_an_object_is_left_to_the_program_to_report(
+    content: bytes | None, found: object, tmp_path: Path
+) -> None:
+    path = tmp_path / "settings.json"
+    if content is not None:
+        path.write_bytes(content)
+    assert object_in(path) == found
+    assert member(object_in(path), "a") == ({"b": 1} if found else {})
+
+
+def test_another_parser_can_be_used(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text('{"a": 1, // mine\n}')
+    assert (object_in(path), object_in(path, jsonc.value)) == ({}, {"a": 1})

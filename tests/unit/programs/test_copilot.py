@@ -71,7 +71,7 @@ def test_a_model_that_is_not_known_to_reason_is_not_asked_to() -> None:
 
 
 def test_its_own_commands_need_no_model() -> None:
-    assert Copilot().needs_no_model(("mcp", "list"))
-    assert Copilot().needs_no_model(("--version",))
-    assert not Copilot().needs_no_model(("-p", "mcp"))
+    assert not Copilot().lacks_model(("mcp", "list"))
+    assert not Copilot().lacks_model(("--version",))
+    assert Copilot().lacks_model(("-p", "mcp"))
     assert not launch("mcp", "list").arguments

@@ -99,6 +99,8 @@ def test_a_start_with_a_model_that_the_proxy_may_not_have_warns(folder: Path, mo
     monkeypatch.delenv("GEMINI_MODEL", raising=False)
     (told,) = launch(model=None).warnings
     assert told.startswith("Gemini CLI starts with its own default model")
+    assert not launch("mcp", "list", model=None).warnings
+    assert not launch("--version", model=None).warnings
     assert not launch().warnings
     (folder / "settings.json").write_text('{"model": {"name": "m"}}')
     assert not launch(model=None).warnings

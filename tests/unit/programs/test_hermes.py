@@ -67,13 +67,13 @@ def test_the_key_is_in_the_managed_variables_alone() -> None:
 
 @pytest.mark.parametrize("words", [[], ["-z", "Hi"], ["chat", "-q", "Hi"], ["--tui"]])
 def test_a_chat_needs_a_model_and_gets_the_provider(words: list[str]) -> None:
-    assert not Hermes().needs_no_model(words)
+    assert Hermes().lacks_model(words)
     assert launch(*words).arguments == ["--provider", "custom:litellmctl-run"]
 
 
 @pytest.mark.parametrize("words", [["doctor"], ["sessions", "list"], ["gateway"]])
-def test_another_command_needs_no_model(words: list[str]) -> None:
-    assert Hermes().needs_no_model(words)
+def test_another_command_takes_no_model(words: list[str]) -> None:
+    assert not Hermes().lacks_model(words)
     assert launch(*words).arguments == []
 
 

@@ -70,7 +70,10 @@ def test_a_default_that_the_proxy_lacks_is_reported_where_it_would_be_used(
     for words in warned:
         (warning,) = launch(*words).warnings
         assert "starts with its own default model" in warning
-    for words in (("models",), ("logs", "-n", "3"), ("-m", "x", "Hi"), ("chat", "--model=x"), ("--version",)):
+    for words in (
+        *(("models",), ("logs", "-n", "3"), ("-m", "x", "Hi"), ("chat", "--model=x"), ("--version",)),
+        *(("-c", "Hi"), ("-t", "mine"), ("prompt", "--query=4o", "Hi")),
+    ):
         assert launch(*words).warnings == []
     assert launch("Hi", model="gpt-4o").warnings == []
     for default in ("gpt-4o", "litellm/codex\n"):

@@ -31,10 +31,10 @@ def test_variables_name_the_root_of_the_proxy_the_key_and_the_model() -> None:
 
 @pytest.mark.parametrize("words", [["mcp", "list"], ["login"], ["--version"], ["-v"], ["view", "x"]])
 def test_what_takes_no_model(words: list[str]) -> None:
-    assert Openhands().needs_no_model(words)
+    assert not Openhands().lacks_model(words)
     assert "LLM_MODEL" not in launch(*words).variables
 
 
 @pytest.mark.parametrize("words", [[], ["-t", "Hi"], ["--headless", "-t", "mcp"], ["--model", "gpt-4o"]])
 def test_a_session_needs_one(words: list[str]) -> None:
-    assert not Openhands().needs_no_model(words)
+    assert Openhands().lacks_model(words)

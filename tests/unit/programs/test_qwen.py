@@ -94,6 +94,6 @@ def test_the_users_own_model_option_wins() -> None:
 
 
 def test_its_own_commands_need_no_model() -> None:
-    assert Qwen().needs_no_model(("mcp", "list"))
-    assert Qwen().needs_no_model(("--version",))
-    assert not Qwen().needs_no_model(("-p", "mcp"))
+    assert not Qwen().lacks_model(("mcp", "list"))
+    assert not Qwen().lacks_model(("--version",))
+    assert Qwen().lacks_model(("-p", "mcp"))

@@ -81,10 +81,10 @@ def test_a_thousand_models_do_not_make_an_environment_that_no_system_takes() -> 
 
 @pytest.mark.parametrize("words", [["mcp", "list"], ["--version"], ["-v"], ["update"]])
 def test_what_takes_no_model(words: list[str]) -> None:
-    assert Vibe().needs_no_model(words)
+    assert not Vibe().lacks_model(words)
     assert "VIBE_ACTIVE_MODEL" not in launch(*words, chosen=None)
 
 
 @pytest.mark.parametrize("words", [[], ["-p", "Hi"], ["--model", "gpt-4o"]])
 def test_a_session_needs_one(words: list[str]) -> None:
-    assert not Vibe().needs_no_model(words)
+    assert Vibe().lacks_model(words)

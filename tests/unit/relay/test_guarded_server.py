@@ -76,6 +76,39 @@ def test_a_stranger_is_not_told_about_targets(guarded: Guarded) -> None:
     assert guarded.ask(path="/../a", key=False).status == 401
 
 
+@pytest.mark.parametrize("first", [b"", b"GET /a HTTP/1.1\r\n" + HEAD + b"\r\n", CHUNKED + b"3\r\nabc\r\n0\r\n\r\n"])
+def test_a_head_of_many_long_headers_is_cut_and_not_kept(guarded: Guarded, first: bytes) -> None:
+    with guarded.connect() as connection, connection.makefile("rb") as stream:
+        if first:
+            connection.sendall(_sent(guarded, first))
+            assert read_answer(stream).status == 200
+        sent = 0
+        with suppress(ConnectionError):
+            connection.sendall(b"GET /a HTTP/1.1\r\n")
+            for number in range(250):
+                sent += connection.send(b"X-%d: %s\r\n" % (number, b"a" * 60_000))
+                time.sleep(0.005)
+        assert sent < 250 * 60_000
+    assert guarded.ask().status == 200
+
+
+def test_a_long_body_is_not_taken_for_a_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guarded_server, "_LINGERING_SECONDS", 20.0)
+    with running() as guarded:
+        _send_long_bodies(guarded)
+
+
+def _send_long_bodies(guarded: Guarded) -> None:
+    for sent in (CHUNKED + b"80000\r\n" + b"a" * 2**19 + b"\r\n0\r\n\r\n", CHUNKED.replace(KEY.encode(), b"wrong")):
+        with guarded.connect() as connection, connection.makefile("rb") as stream:
+            connection.sendall(_sent(guarded, sent))
+            if b"wrong" in sent:
+                connection.sendall(b"80000\r\n" + b"a" * 2**19 + b"\r\n0\r\n\r\n")
+            connection.sendall(_sent(guarded, b"GET /b HTTP/1.1\r\n" + HEAD + b"\r\n"))
+            assert read_answer(stream).status == (401 if b"wrong" in sent else 200)
+            assert read_answer(stream).passed["target"] == "/b"
+
+
 def test_a_target_is_passed_on_byte_for_byte(guarded: Guarded) -> None:
     odd = "/v1/models/a%2Fb//c%252f;x=%20?q={%7b}&r=%zz&key=other"
     assert guarded.ask(path=odd).passed["target"] == odd

@@ -45,6 +45,17 @@ def test_this_process_is_shown_until_its_end(presence: resident.Presence):
     assert resident.running("work") is None
 
 
+def test_only_what_it_wrote_is_its_log(presence: resident.Presence, folder: Path):
+    known = resident.running("default")
+    assert known is not None
+    assert resident.log_of("default", known) is None
+    log = folder / "default.log"
+    log.touch()
+    assert resident.log_of("default", known) == str(log)
+    os.utime(log, (known.started_at - 5, known.started_at - 5))  # that of an earlier relay
+    assert resident.log_of("default", known) is None
+
+
 def test_it_is_shown_again_after_the_caches_were_deleted(presence: resident.Presence, folder: Path):
     known = resident.running("default")
     for path in folder.iterdir():
@@ -83,7 +94,8 @@ def test_a_second_one_is_shown_after_the_end_of_the_first(
 
 def test_what_a_child_printed_as_an_error_is_the_failure():
     error = {"code": "auth_required", "message": "no key", "remedy": "litellmctl login", "status": 401, "exit_code": 4}
-    said = "\n".join(['{"warning": "x"}', json.dumps({"error": error}), "Exception ignored in ..."]).encode()
+    said = ['{"warning": "x"}', json.dumps({"error": error}), "Exception ignored in ..."]
+    assert [*resident._warnings_in(said)] == ["x"]
     failure = resident._error_in(said)
     assert failure is not None
     assert (failure.code, failure.message, failure.remedy, failure.status) == (
@@ -96,10 +108,11 @@ def test_what_a_child_printed_as_an_error_is_the_failure():
 
 
 @pytest.mark.parametrize(
-    "said", [b"", b"\xff", b"[]", b"null", b'{"error": 5}', b'{"error": {"code": "new"}}', b'{"error": {"code": []}}']
+    "said", ["", "\ufffd", "[]", "null", '{"error": 5}', '{"error": {"code": "new"}}', '{"error": {"code": []}}']
 )
-def test_anything_else_is_none(said: bytes):
-    assert resident._error_in(said) is None
+def test_anything_else_is_none(said: str):
+    assert resident._error_in([said]) is None
+    assert [*resident._warnings_in([said])] == []
 
 
 def test_the_log_begins_again_when_it_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

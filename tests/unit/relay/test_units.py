@@ -24,6 +24,15 @@ def test_a_usual_unit_needs_no_quotes():
     assert "\nStandardOutput=null\n" in text
 
 
+def test_each_profile_has_a_file_of_its_own():
+    assert units.place("systemd", "default") == (
+        *("~/.config/systemd/user/litellmctl.service", "systemctl --user enable --now litellmctl"),
+    )
+    path, command = units.place("launchd", "work")
+    assert path == "~/Library/LaunchAgents/litellmctl-work.plist"
+    assert command.endswith(f" {path}")
+
+
 def test_what_systemd_would_replace_is_escaped():
     text = units.systemd("work", ["/opt/$x %y/litellmctl", "$HOME", "%h", "a b"], {"NAME": "$x %y"})
     assert '\nExecStart="/opt/$x %%y/litellmctl" $$HOME "%%h" "a b"\n' in text

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from litellmctl.foundation.threads import Pending, in_background
+from litellmctl.relay.local_key import random_key
 
 if TYPE_CHECKING:
     from litellmctl.connection import Connection, Listener
@@ -24,7 +24,7 @@ def beside(connect: Callable[[], Connection], *, listener: Listener) -> Iterator
     """
     from litellmctl.relay.relay import Relay
 
-    key = f"sk-local-{secrets.token_urlsafe(32)}"
+    key = random_key()
     relay = Relay(connect, key, listener=listener, connect_seconds=connect().request_seconds)
     started: Pending[_Running] = Pending()
 
