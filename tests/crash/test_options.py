@@ -40,7 +40,7 @@ WAYS: dict[str, tuple[list[str], dict[str, str]]] = {
 # As the script that is installed does it; the path is given, since some options keep the interpreter from finding it.
 _PROGRAM = f"import sys; sys.path[:] = {sys.path!r}; from litellmctl.__main__ import main; sys.exit(main())"
 # What differs from run to run: times, and how long something took.
-_VARYING = re.compile(r"\d+(?:\.\d+)?")
+_VARYING = re.compile(r"sk-local-[\w-]+|\d+(?:\.\d+)?")
 TRIED: dict[str, int] = {}
 Ended = tuple[int, str]
 
