@@ -424,8 +424,8 @@ def test_the_first_failure_in_the_input_decides(run: Run, server: ToolServer, fa
 
 
 def test_a_failed_call_says_that_it_may_have_had_its_effect(run: Run, server: ToolServer) -> None:
-    server.reply = lambda arguments: None if arguments["n"] else (time.sleep(0.6), echo(arguments))[1]
-    result = run("mcp", "call", "echo", "--jsonl", "-", "--timeout", "0.3", exit=3, stdin=numbered(2))
+    server.reply = lambda arguments: None if arguments["n"] else (time.sleep(2.5), echo(arguments))[1]
+    result = run("mcp", "call", "echo", "--jsonl", "-", "--timeout", "1.5", exit=3, stdin=numbered(2))
     assert outcomes(result) == ["timeout", "unreachable"]
     assert result.count("may have taken effect") == 2
 
