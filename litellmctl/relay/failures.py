@@ -9,7 +9,6 @@ import aiohttp
 
 from litellmctl.errors import AuthFailure, Failure, Unavailable, UsageFailure
 from litellmctl.foundation import unexpected
-from litellmctl.foundation.hiding import Hider
 from litellmctl.foundation.sentences import sentence
 from litellmctl.proxy import tls
 from litellmctl.proxy.no_answer import no_answer, plain_to_tls
@@ -46,9 +45,7 @@ def of_error(error: Exception, access: Access | None) -> Failure:
     if access is None or not isinstance(error, aiohttp.ClientError | OSError):
         return unexpected.failure_of(error)
     failure = unexpected.exhausted(error) or _unanswered(error, access)
-    http_proxy = access.route.http_proxy
-    hider = Hider({access.key, *access.headers.values(), *(http_proxy.secrets if http_proxy else ())})
-    return failure.changed(message=hider.hidden(failure.message))
+    return failure.changed(message=access.hidden(failure.message))
 
 
 def _unanswered(error: Exception, access: Access) -> Failure:

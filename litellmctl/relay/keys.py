@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from litellmctl.auth.login_file import login_command
 from litellmctl.auth.stored_credential import StoredCredential
 from litellmctl.errors import AuthFailure, Failure, Unavailable
+from litellmctl.foundation.hiding import Hider
 from litellmctl.relay.threads import in_thread
 from litellmctl.settings import paths
 
@@ -49,6 +50,12 @@ class Access(NamedTuple):
     def __repr__(self) -> str:
         """Return it without its secrets."""
         return f"Access({self.base_url!r})"
+
+    def hidden(self, text: str) -> str:
+        """Return a text without what is secret on the way to the proxy, which may repeat it."""
+        http_proxy = self.route.http_proxy
+        secrets = {self.key, *self.headers.values(), *(http_proxy.secrets if http_proxy else ())}
+        return Hider(secrets).hidden(text)
 
 
 class _Seen(NamedTuple):
@@ -108,6 +115,10 @@ class Keys:
         self._failure: tuple[float, _Seen, Failure] | None = None
         self._next_ahead = 0.0
         self._next_refused = 0.0
+
+    def hidden(self, text: str) -> str:
+        """Return a text without the secrets of the access that was used last."""
+        return text if self._held is None else self._held.access.hidden(text)
 
     async def access(self) -> Access:
         """Return what the next request uses. Raises a failure if there is no key that is good now."""

@@ -144,13 +144,14 @@ class Relay:
             if not self._running and self._ended is not None:
                 self._ended.set()
             headers = {} if response is None else response.headers
+            model = headers.get("x-litellm-model-group")
             self._on_exchange(
                 Exchange(
                     request.method,
                     request.raw_path.partition("?")[0],
                     GONE if response is None else response.status,
                     self._last_end - start,
-                    headers.get("x-litellm-model-group"),
+                    None if model is None else self._keys.hidden(model),
                     headers.get("x-litellm-response-cost"),
                 )
             )

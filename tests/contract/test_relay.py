@@ -609,6 +609,16 @@ def test_each_request_is_told_from_headers_only(monkeypatch: pytest.MonkeyPatch)
         assert one._replace(seconds=0) == ("GET", "/v1/models", 200, 0, "gpt-4o", "0.000225", "")
 
 
+def test_a_key_that_the_proxy_repeats_as_a_model_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    repeated = f"{UPSTREAM_KEY[:9]}\u200b{UPSTREAM_KEY[9:]}".encode()
+    answer = b"HTTP/1.1 200 OK\r\nx-litellm-model-group: %s\r\nContent-Length: 0\r\n\r\n" % repeated
+    with relayed(monkeypatch, always(answer)) as (_, relay, wire):
+        wire.send(request(relay, "GET /v1/models HTTP/1.1"))
+        wire.head()
+        until(lambda: relay.exchanges)
+        assert relay.exchanges[0].model == "***"
+
+
 def test_a_stop_lets_streams_end_and_takes_no_new_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     more = threading.Event()
 
