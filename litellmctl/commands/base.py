@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import UserDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -272,6 +273,17 @@ class FormattedGroup(click.Group, FormattedCommand):
 
         found = [CompletionItem(name, help=text) for name, text in self.summaries(ctx) if name.startswith(incomplete)]
         return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
+
+
+class LazyCommands(UserDict[str, Any]):
+    """The commands of a group by name, each made by its function on first use, so that a run imports only its own."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        """Return the command of this name."""
+        found: click.Command | Callable[[], click.Command] = self.data[name]
+        if not isinstance(found, click.Command):
+            self.data[name] = found = found()
+        return found
 
 
 def command(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,15 @@ class Fill:
 
     keys: tuple[str, ...]
     value: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Members:
+    """Set the members of the mapping at `keys`, and remove its other members whose value is ours, as `owns` says."""
+
+    keys: tuple[str, ...]
+    members: Mapping[str, Any]
+    owns: Callable[[Any], bool]
 
 
 @dataclass(frozen=True)

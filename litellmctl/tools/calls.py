@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from litellmctl.tools.tool import Offer, Tool
 
 
+# How long a call may take: a tool may work for longer than any page takes to come.
+CALL_SECONDS = 120.0
 # The longest line, its line break, and one byte more.
 _MAX_LINE = MAX_BYTES + 3
 _MAX_IN_MEMORY = 2**20

@@ -23,7 +23,7 @@ FLOORS = (
     {"commands", "completion", "doctor"},
     {"app"},
     {"launch"},
-    {"relay"},
+    {"relay", "bridge", "server_credentials"},
     {"catalogs"},
     {"connection", "background_refresh"},
     {"auth", "catalog", "tools", "skills", "programs", "sandbox"},

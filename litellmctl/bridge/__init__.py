@@ -1,0 +1,1 @@
+"""An MCP server on stdio whose tools are those behind the proxy."""

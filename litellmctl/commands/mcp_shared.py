@@ -1,0 +1,63 @@
+"""What the commands of `mcp` share: the user's headers for MCP servers, and finding a tool by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from litellmctl.errors import Rejected, UsageFailure
+
+if TYPE_CHECKING:
+    from litellmctl.app import App
+    from litellmctl.tools.tool import Offer, Tool
+
+server_header = click.option(
+    "--server-header",
+    "server_headers",
+    multiple=True,
+    metavar="SERVER:NAME=VALUE",
+    help="Header for an MCP server, as $VARIABLE or @FILE (repeatable).",
+)
+
+
+def take_headers(app: App, texts: Sequence[str]) -> None:
+    """Add the user's own headers for MCP servers. Literal values are refused: the process list would show them."""
+    import re
+
+    from litellmctl.settings import values
+    from litellmctl.settings.definitions import TABLES
+
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not re.fullmatch(TABLES["mcp_headers"], name):
+            raise UsageFailure(
+                "--server-header is not SERVER:NAME=VALUE", remedy="--server-header 'github:token=$TOKEN'"
+            )
+        if value.startswith("@"):
+            from litellmctl.tools.calls import read_file
+
+            parsed = values.Value("literal", read_file(value[1:]).strip(), name)
+        else:
+            parsed = values.parse(value, named=f"--server-header {name}")
+            if parsed.kind != "variable":
+                raise UsageFailure(
+                    f"--server-header {name}: the value would be visible in the process list",
+                    remedy=f"put it in a variable or a file, and pass '{name}=$VARIABLE' or {name}=@FILE",
+                )
+        app.catalogs.server_headers[name] = parsed
+
+
+def found_tool(app: App, text: str) -> tuple[Offer, Tool]:
+    """Return the tool and the offer that it is in. A cached offer without it is refreshed once."""
+    from litellmctl.tools.tool import find
+
+    catalog = app.catalogs.tools()
+    try:
+        return catalog.offer, find(catalog.offer.tools, text)
+    except Rejected:
+        if app.connection.is_offline or catalog.age < 1:
+            raise
+    offer = app.catalogs.fetch_tools().offer
+    return offer, find(offer.tools, text)

@@ -1,0 +1,1 @@
+"""A user's own credentials for MCP servers, which the proxy keeps."""
