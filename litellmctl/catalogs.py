@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 MODELS_SECONDS = 5.0
 TOOLS_SECONDS = 30.0
+_SESSION_HEADER = "x-litellm-session-id"
 
 
 class Catalogs:
@@ -169,8 +170,17 @@ class Catalogs:
         return None
 
     def mcp_client(self) -> Client:
-        """Return a client that sends the user's headers for MCP servers too."""
-        return self._connection.client(more_headers=self._all_server_headers())
+        """Return a client that sends the user's headers for MCP servers too, and the session of the agent that runs us.
+
+        By that, the proxy's logs show the agent's requests to models and its calls of tools together.
+        """
+        from litellmctl.settings.values import Value
+
+        headers = self._all_server_headers()
+        session = environment.agent_session()
+        if session is not None and _SESSION_HEADER not in map(str.lower, self._connection.pair.headers):
+            headers[_SESSION_HEADER] = Value("literal", session, _SESSION_HEADER)
+        return self._connection.client(more_headers=headers)
 
     def _all_server_headers(self) -> dict[str, Value]:
         """Return the headers for MCP servers, of the profile and of this run, by their names in requests."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from litellmctl.errors import ConfigFailure
 
@@ -64,8 +65,17 @@ VARIABLES: dict[str, str] = {
     "GEMINI_MODEL": "Gemini CLI's model, if run chooses none.",
     "QWEN_CODE_SYSTEM_SETTINGS_PATH": "Qwen Code's administrator settings, which run reads.",
     "QWEN_CODE_SYSTEM_DEFAULTS_PATH": "Qwen Code's administrator defaults, which run keeps.",
+    "CLAUDE_CODE_SESSION_ID": "Claude Code's session, which MCP calls name to the proxy's logs.",
+    "CODEX_THREAD_ID": "The same for Codex.",
+    "OPENCODE_SESSION_ID": "The same for opencode, where a plugin sets it.",
+    "PI_SESSION_ID": "The same for Pi.",
     "CI": "Set: caches are refreshed in the foreground.",
 }
+# Where agents name their session to the processes that they start: Claude Code 2.1.332, Codex 0.171.0, Pi 1.6.0;
+# opencode leaves it to plugins.
+_SESSIONS = ("CLAUDE_CODE_SESSION_ID", "CODEX_THREAD_ID", "OPENCODE_SESSION_ID", "PI_SESSION_ID")
+# What LiteLLM takes for the ID of a session.
+_SESSION_ID = r"[A-Za-z0-9_-]{8,128}"
 
 
 def get(name: str) -> str | None:
@@ -106,6 +116,11 @@ def hours(name: str, default: float) -> float:
     if not 0 < found < 24 * 366 * 10:
         raise ConfigFailure(f'{name} is "{value}", which is not a valid number of hours', remedy=f"unset {name}")
     return found * 3600
+
+
+def agent_session() -> str | None:
+    """Return the ID of the session of the agent that runs this; None where no agent does."""
+    return next((found for found in map(get, _SESSIONS) if found and re.fullmatch(_SESSION_ID, found)), None)
 
 
 def snapshot() -> dict[str, str]:

@@ -809,3 +809,35 @@ def test_a_call_with_a_tool_of_any_name(run: Run, proxy: FakeProxy) -> None:
         run("mcp", "call", f"lab/{name}", "x=1")
     assert [request.json["name"] for request in calls(proxy)] == names
     assert proxy.asked.count(LIST) == 1
+
+
+# --- the session of an agent ---
+
+SESSION = "0199aeb2-96c5-7d43"
+
+
+def sessions(proxy: FakeProxy) -> set[str | None]:
+    headers = [{name.lower(): value for name, value in request.headers.items()} for request in proxy.requests]
+    return {one.get("x-litellm-session-id") for one in headers}
+
+
+@pytest.mark.parametrize("name", ["CLAUDE_CODE_SESSION_ID", "CODEX_THREAD_ID", "OPENCODE_SESSION_ID", "PI_SESSION_ID"])
+def test_requests_name_the_session_of_the_agent(run: Run, tools: FakeProxy, name: str) -> None:
+    """The proxy's logs then show the agent's prompts and these calls together."""
+    tools.on(CALL, answer("5"), method="POST")
+    run("mcp", "list", **{name: SESSION})
+    run("mcp", "call", "add", "a=1", **{name: SESSION})
+    assert tools.asked == [LIST, SERVERS, CALL]
+    assert sessions(tools) == {SESSION}
+
+
+@pytest.mark.parametrize("value", ["short", "a b c d e f g h", "evil\tinject: 1234", "x" * 129, "ключ-сессии-1"])
+def test_what_is_not_the_id_of_a_session_is_not_sent(run: Run, tools: FakeProxy, value: str) -> None:
+    run("mcp", "list", CODEX_THREAD_ID=value)
+    assert sessions(tools) == {None}
+
+
+def test_a_session_that_the_user_names_comes_first(run: Run, tools: FakeProxy) -> None:
+    headers = '{"X-LiteLLM-Session-Id": "of-the-user"}'
+    run("mcp", "list", CODEX_THREAD_ID=SESSION, LITELLM_HEADERS=headers)
+    assert sessions(tools) == {"of-the-user"}
