@@ -55,6 +55,11 @@ class Catalogs:
         self.server_headers: dict[str, Value] = {}
         self._warned: set[str] = set()
 
+    @property
+    def connection(self) -> Connection:
+        """The way to the proxy."""
+        return self._connection
+
     @cached_property
     def model_cache(self) -> CatalogCache:
         """The cached models of the profile and credential in use."""
@@ -141,8 +146,8 @@ class Catalogs:
             if note not in self._warned:
                 self._console.note(note)
 
-    def fetch_tools(self) -> ToolCatalog:
-        """Request the proxy's MCP tools, and cache them."""
+    def fetch_tools(self, client: Client | None = None) -> ToolCatalog:
+        """Request the proxy's MCP tools, and cache them. `client` is one that `mcp_client` returned (default: new)."""
         import time
 
         from litellmctl.proxy import mcp
@@ -150,7 +155,7 @@ class Catalogs:
         from litellmctl.tools.tool import read_offer
 
         seconds = self._connection.options.timeout or TOOLS_SECONDS
-        client = self.mcp_client()
+        client = client or self.mcp_client()
         with self._console.working(f"Asking {client.base_url} for its MCP tools ..."):
             answer, listed = client.call(seconds, lambda client: (mcp.tools(client), mcp.servers(client)))
         catalog = ToolCatalog(time.time(), read_offer(answer, listed))
@@ -181,6 +186,12 @@ class Catalogs:
         if session is not None and _SESSION_HEADER not in map(str.lower, self._connection.pair.headers):
             headers[_SESSION_HEADER] = Value("literal", session, _SESSION_HEADER)
         return self._connection.client(more_headers=headers)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether no request for tools needs a keyring or a command, so that it may be made in the background."""
+        commands = any(value.kind == "command" for value in self._all_server_headers().values())
+        return self._connection.pair.is_silent and not commands
 
     def _all_server_headers(self) -> dict[str, Value]:
         """Return the headers for MCP servers, of the profile and of this run, by their names in requests."""
@@ -234,8 +245,7 @@ class Catalogs:
     def _refreshes_in_background(self, cache: _Cache[L]) -> bool:
         """Start a refresh of the lists in a process of its own; return False if it must run in the foreground."""
         connection = self._connection
-        commands = any(value.kind == "command" for value in self._all_server_headers().values())
-        if environment.get("CI") or not connection.pair.is_silent or self.server_headers or commands:
+        if environment.get("CI") or not self.is_silent or self.server_headers:
             return False
         if not cache.failed_recently():
             from litellmctl import background_refresh

@@ -57,7 +57,7 @@ ERROR_CODES: dict[str, tuple[ExitCode, str]] = {
         "The answer is not LiteLLM's: HTML, incomplete, an unknown shape, or a redirect.",
     ),
     "offline": (ExitCode.UNAVAILABLE, "This needs the network, but --offline or LITELLM_OFFLINE is set."),
-    "auth_required": (ExitCode.AUTH, "There is no credential for this proxy."),
+    "auth_required": (ExitCode.AUTH, "There is no credential for this proxy, or for an MCP server behind it."),
     "auth_failed": (ExitCode.AUTH, "The credential is expired, blocked or unknown to the proxy."),
     "forbidden": (ExitCode.AUTH, "The credential is not allowed to do this."),
     "rejected": (ExitCode.REJECTED, "The proxy refused the request, or a tool reported an error."),

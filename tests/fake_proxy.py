@@ -197,9 +197,10 @@ class FakeProxy:
                 if route is None and parts.path.endswith(("/mcp-rest/tools/list", "/mcp/tools/list")):
                     self._answer(_WITHOUT_MCP)
                     return
+                query, headers = dict(parse_qsl(parts.query)), dict(self.headers.items())
+                self.asked = Request(self.command, parts.path, query, headers, body)  # for `respond`
                 with proxy._lock:
-                    query, headers = dict(parse_qsl(parts.query)), dict(self.headers.items())
-                    proxy.requests.append(Request(self.command, parts.path, query, headers, body))
+                    proxy.requests.append(self.asked)
                 if route is None:
                     proxy.unexpected.append(f"{self.command} {self.path}")
                     route = Route(418, {"error": "unexpected in this test"})

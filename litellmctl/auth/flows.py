@@ -5,14 +5,14 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from litellmctl.auth import browser
+from litellmctl.auth.browser_visit import BrowserVisit, duration, timed_out
 from litellmctl.auth.new_token import MAX_CHARACTERS, NewToken, of_text
-from litellmctl.errors import AuthFailure, Failure, Rejected, Unavailable, UsageFailure
+from litellmctl.errors import Failure, Rejected, Unavailable, UsageFailure
 from litellmctl.foundation.sentences import listed
 from litellmctl.proxy import account, device, pkce
 from litellmctl.proxy.oauth import NotOffered
@@ -21,14 +21,12 @@ from litellmctl.settings import environment
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from litellmctl.auth.loopback import Callback
     from litellmctl.auth.sign_in_choices import Choices
     from litellmctl.proxy.client import Client
     from litellmctl.terminal.console import Console
 
 T = TypeVar("T")
 
-_WAIT_SECONDS = 600.0
 _POLL_SECONDS = 1.0
 _MAX_PAUSE_SECONDS = 10.0
 _TRIES = 5
@@ -50,8 +48,9 @@ class SignIn:
         self._client = replace(client, refused_remedy=choices.again)
         self._choices = choices
         self._seconds = seconds
-        self._callback: Callback | None = None
-        self._stack = ExitStack()
+        self._visit = BrowserVisit(
+            console, opens=choices.opens_browser, port=choices.callback_port, other_way="--flow device"
+        )
         self._question: str | None = None
         self._asked = 0
         self._was_looked_at = False
@@ -65,21 +64,18 @@ class SignIn:
 
     def __enter__(self) -> Self:
         """Begin."""
+        self._visit.__enter__()
         return self
 
     def __exit__(
-        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Show in the browser how it ended, and stop listening."""
-        with self._stack:
-            if self._callback is not None:
-                from litellmctl.auth import loopback_page
+        if error is None:
+            from litellmctl.auth import loopback_page
 
-                if error is None:
-                    self._callback.finish(loopback_page.signed_in(self._client.base_url, self.user))
-                else:
-                    reason = error.message if isinstance(error, Failure) else "it was cancelled in the terminal"
-                    self._callback.finish(loopback_page.not_signed_in(f"{reason[:1].upper()}{reason[1:]}."))
+            self._visit.finish(loopback_page.signed_in(self._client.base_url, self.user))
+        self._visit.__exit__(kind, error, traceback)
 
     @cached_property
     def offers_single_sign_on(self) -> bool | None:
@@ -195,26 +191,15 @@ class SignIn:
 
     def _by_pkce(self, endpoints: pkce.Endpoints) -> NewToken:
         state = secrets.token_urlsafe(32)
-        callback = self._listen(state)
-        attempt = self._call(lambda client: pkce.begin(client, endpoints, callback.redirect_uri, state))
-        opens = "Opening a browser" if self._choices.opens_browser and browser.is_here() else "Open this link"
-        self._console.note(f"{opens} on this machine to sign in ({_words(_WAIT_SECONDS)}; Ctrl-C cancels):")
+        redirect_uri = self._visit.listen(state)
+        attempt = self._call(lambda client: pkce.begin(client, endpoints, redirect_uri, state))
+        self._visit.announce()
         if self._choices.team is not None:
             self._console.note(f"Choose team {self._choices.team} there.")
         self._console.instruct(attempt.link)
-        self._open(attempt.link)
-        outcome = callback.wait(_WAIT_SECONDS)
-        if outcome is None:
-            raise self._timed_out(_WAIT_SECONDS)
-        from litellmctl.auth.loopback import Denied
-
-        if isinstance(outcome, Denied):
-            said = f"{outcome.error}: {outcome.description}" if outcome.description else outcome.error
-            said = self._client.auth.hidden(said)
-            raise AuthFailure(
-                "auth_failed", f"the sign-in was refused in the browser ({said})", remedy=self._choices.again
-            )
-        grant = self._call(lambda client: pkce.redeem(client, attempt, outcome.code))
+        self._visit.open(attempt.link)
+        code = self._visit.code(self._choices.again, self._client.auth.hidden)
+        grant = self._call(lambda client: pkce.redeem(client, attempt, code))
         return NewToken(
             token=grant.token,
             kind="pkce",
@@ -225,30 +210,17 @@ class SignIn:
             session=attempt.session,
         )
 
-    def _listen(self, state: str) -> Callback:
-        from litellmctl.auth.loopback import Callback
-
-        port = self._choices.callback_port
-        try:
-            self._callback = self._stack.enter_context(Callback(state, port, self._console.warn))
-        except OSError as error:
-            raise UsageFailure(
-                f"cannot listen on 127.0.0.1:{port}: {(error.strerror or str(error)).lower()}",
-                remedy="pass another --callback-port, or remove it",
-            ) from None
-        return self._callback
-
     def _by_device(self, started: device.Started, reasons: list[str]) -> NewToken:
         default = environment.hours("LITELLM_CLI_JWT_EXPIRATION_HOURS", 24)
         why = f" ({reasons[-1]})" if reasons else ""
         self._console.note(f"Open this link in any browser to sign in{why}:")
         self._console.instruct(started.link)
-        ends = f"({_words(started.expires_in)}; Ctrl-C cancels)"
+        ends = f"({duration(started.expires_in)}; Ctrl-C cancels)"
         if started.code_is_in_link:
             self._console.instruct(f"Check that the page shows the code {started.user_code} {ends}.")
         else:
             self._console.instruct(f"Enter the code {started.user_code} there {ends}.")
-        self._open(started.link)
+        self._visit.open(started.link)
         ready = self._polled(started)
         grant = ready.grant
         team = next((team for team in ready.teams if team.id == grant.team_id), None)
@@ -283,7 +255,7 @@ class SignIn:
                     team = self._team_of(outcome.teams)
                     continue
             time.sleep(min(pause, left))
-        raise self._timed_out(started.expires_in)
+        raise timed_out(started.expires_in, self._choices.again)
 
     def _team_of(self, teams: list[device.Team]) -> str:
         wanted = self._choices.team
@@ -312,46 +284,9 @@ class SignIn:
         self._console.note(f"Sign in on the proxy's pages{why}, copy your token there, and paste it here:")
         link = f"{self._client.base_url}/sso/key/generate"
         self._console.instruct(link)
-        self._open(link)
+        self._visit.open(link)
         self.was_pasted = True
         return self._typed("Token")
-
-    def _timed_out(self, seconds: float) -> AuthFailure:
-        message = f"the sign-in was not completed within {_words(seconds)}"
-        return AuthFailure("auth_failed", message, remedy=self._choices.again)
-
-    def _open(self, link: str) -> None:
-        """Open the link, unless the user declined; it was printed alone on its line for copying."""
-        if self._choices.opens_browser and browser.is_here():
-            address = self._address_of(link)
-            if address is None or not browser.show(address):
-                self._console.note("Cannot open a browser; open the link yourself.")
-
-    def _address_of(self, link: str) -> str | None:
-        """Return an address that leads only this user's browser to the link; None if there is none.
-
-        The link itself must not be in the browser's arguments, which other users can read: a user who signs in there
-        signs us in as themselves.
-        """
-        if not browser.reads_files() and (start := self._start_at(link)) is not None:
-            return start
-        try:
-            return self._stack.enter_context(browser.file_to(link))
-        except (OSError, Failure):
-            return self._start_at(link)
-
-    def _start_at(self, link: str) -> str | None:
-        from litellmctl.auth.loopback import Callback
-
-        try:
-            server = self._callback or self._stack.enter_context(Callback(secrets.token_urlsafe(32)))
-        except OSError:
-            return None
-        return server.start_at(link)
-
-
-def _words(seconds: float) -> str:
-    return f"{seconds:.0f} seconds" if seconds < 90 else f"{seconds / 60:.0f} minutes"
 
 
 def _look(client: Client) -> None:

@@ -68,11 +68,13 @@ class Callback:
 
     Listens on 127.0.0.1, on any free port if `port` is 0; raises OSError if the port is taken. A chosen port may be
     forwarded from another machine: connections whose user is unknown are then accepted. `warn` prints a sentence about
-    a refused connection.
+    a refused connection. `other_way` are the options that sign in another way, for the page of one ("": none).
     """
 
-    def __init__(self, state: str, port: int = 0, warn: Callable[[str], None] = lambda _: None) -> None:
-        self._server = _Server(state, port)
+    def __init__(
+        self, state: str, port: int = 0, warn: Callable[[str], None] = lambda _: None, *, other_way: str = ""
+    ) -> None:
+        self._server = _Server(state, port, other_way)
         self._warn = warn
         self.redirect_uri = f"http://{_HOST}:{self._server.port}{_PATH}"
         start_daemon(lambda: self._server.serve_forever(_SLICE_SECONDS))
@@ -163,8 +165,9 @@ class _Server(ThreadingTCPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, state: str, port: int) -> None:
+    def __init__(self, state: str, port: int, other_way: str) -> None:
         self.state = state
+        self._other_way = other_way
         self.changed = threading.Condition()
         self.result: Code | Denied | None = None
         self.page: Page | None = None
@@ -202,7 +205,7 @@ class _Server(ThreadingTCPServer):
     def _refuse(self, connection: Any, owner: Owner) -> None:
         """Answer a connection with the reason why it is refused, and warn once in the terminal."""
         page, text = _STRANGERS[owner]
-        self.strangers[connection] = page()
+        self.strangers[connection] = page(self._other_way)
         if owner not in self._said:
             self._said.add(owner)
             self.untold.append(text)

@@ -95,22 +95,24 @@ def going_on() -> Page:
     return Page("Opening the sign-in", "The sign-in page opens now.")
 
 
-def another_user() -> Page:
-    """Return the page for another user's browser."""
+def another_user(other_way: str = "") -> Page:
+    """Return the page for another user's browser. `other_way` are options that do without it ("": there are none)."""
+    again = f"sign in again with {other_way}" if other_way else "open the link in a browser of that user"
     return Page(
         "Not your sign-in",
         "This sign-in belongs to another user of this machine. Nobody was signed in.\n"
-        "If you started it as another user, sign in again with --flow device.",
+        f"If you started it as another user, {again}.",
         good=False,
     )
 
 
-def unknown_user() -> Page:
-    """Return the page for a browser whose user the system does not show."""
+def unknown_user(other_way: str = "") -> Page:
+    """Return the page for a browser whose user the system does not show, with another way as `another_user` has it."""
+    other = f", or with {other_way}" if other_way else ""
     return Page(
         "Not signed in",
         "The user of this browser is unknown, so nobody was signed in.\n"
-        "If it is yours, sign in again with --callback-port 8765, or with --flow device.",
+        f"If it is yours, sign in again with --callback-port 8765{other}.",
         good=False,
     )
 

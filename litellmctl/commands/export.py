@@ -1,24 +1,22 @@
-"""`export`: the proxy as a provider in other programs."""
+"""`export`: the proxy's models and MCP tools in other programs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from litellmctl.commands.base import command, completes, pass_app
-from litellmctl.errors import UsageFailure, suggestion
-from litellmctl.foundation.text import clean
-from litellmctl.programs.registry import NAMES
-from litellmctl.terminal.render import Column, Listing, Row, Text
-from litellmctl.terminal.streams import BOLD, CYAN, GREEN, RED
+from litellmctl.commands.export_output import COLUMNS
+from litellmctl.errors import UsageFailure
+from litellmctl.programs.registry import TOOLS
 
 if TYPE_CHECKING:
     from litellmctl.app import App
-    from litellmctl.catalog.model import Model
-    from litellmctl.programs.program import Export, Exporter, Provider
-    from litellmctl.programs.receipts import Planned
+    from litellmctl.programs.mcp_host import McpHost
+    from litellmctl.programs.program import Export, Exporter
+    from litellmctl.terminal.render import Listing, Text
 
 FIELDS = {
     "tool": "Name for export.",
@@ -26,30 +24,8 @@ FIELDS = {
     "installed": "Whether the program is installed here.",
     "path": "File that --write changes.",
     "writes": "Number of writes that --undo can take back.",
+    "parts": "What export can set up: models, mcp.",
 }
-# A plain text in each format.
-_MASKED = "sk-local-***"
-_DIFF_STYLES = {"+": GREEN, "-": RED, "@": CYAN}
-
-
-def _below_home(row: Row) -> str:
-    """Return the path of the file, with ~ for the home folder."""
-    from litellmctl.settings.paths import home
-
-    path, top = row["path"], str(home())
-    return f"~{path.removeprefix(top)}" if path.startswith((f"{top}/", f"{top}\\")) else path
-
-
-COLUMNS = (
-    Column("TOOL", lambda row: row["tool"], field="tool"),
-    Column(
-        "INSTALLED",
-        lambda row: "yes" if row["installed"] else "no",
-        field="installed",
-        style=lambda row: GREEN if row["installed"] else "",
-    ),
-    Column("FILE", lambda row: clean(_below_home(row)), field="path", drop=1),
-)
 
 
 @command(
@@ -67,6 +43,11 @@ COLUMNS = (
     $ litellmctl export opencode --undo
     # Only some models, as the provider "work"
     $ litellmctl export pi --models 'claude-*' --id work --write
+    # The proxy's MCP tools, and only those of two servers
+    $ litellmctl export claude-code --mcp --write
+    $ litellmctl export cursor --mcp --server github --server jira --write
+    # Models and MCP tools in one write
+    $ litellmctl export codex --all --write
     # A key that never expires, for a program that reads it from a variable
     $ litellmctl export opencode --serve --write
     $ litellmctl serve --background
@@ -74,11 +55,13 @@ COLUMNS = (
     $ litellmctl export --list --json | jq -r '.[] | select(.installed) .tool'
     """,
 )
-@click.argument("tool", metavar="[TOOL]", required=False, type=click.Choice(NAMES))
+@click.argument("tool", metavar="[TOOL]", required=False, type=click.Choice(TOOLS))
 @click.option("--list", "lists", is_flag=True, help="List the programs, and whether they are installed.")
 @click.option("--diff", "shows", is_flag=True, help="Print the change that --write would make.")
 @click.option("--write", "writes", is_flag=True, help="Merge the settings into the program's own file.")
 @click.option("--undo", "undoes", is_flag=True, help="Restore the file from before the last --write.")
+@click.option("--mcp", "only_mcp", is_flag=True, help="Set up the MCP tools instead of the models.")
+@click.option("--all", "every_part", is_flag=True, help="Set up models and MCP tools, whatever the program takes.")
 @click.option(
     "--models",
     "globs",
@@ -87,25 +70,25 @@ COLUMNS = (
     shell_complete=completes("models"),
     help='Only models that match "claude-*" (repeatable).',
 )
-@click.option("--id", "provider_id", metavar="NAME", default="litellm", help="Name of the provider (default: litellm).")
+@click.option(
+    "--id", "name", metavar="NAME", default="litellm", help="Name of the provider or MCP entry (default: litellm)."
+)
 @click.option("--key-command", metavar="COMMAND", help="Command for the key (default: litellmctl token).")
 @click.option("--serve", "relayed", is_flag=True, help="Use the URL and the local key of litellmctl serve.")
 @click.option("--skills", "with_skills", is_flag=True, help="Add the proxy's skill marketplace (claude-code).")
+@click.option(
+    "--server",
+    "servers",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=completes("servers"),
+    help="Only this MCP server's tools: name, alias or ID (repeatable).",
+)
+@click.option("--per-server", is_flag=True, help="An MCP entry for each server of the proxy.")
+@click.option("--read-only", is_flag=True, help="Only MCP tools that declare to change nothing.")
+@click.option("--project", "in_project", is_flag=True, help="Use the program's MCP file in the current folder.")
 @pass_app
-def export(
-    app: App,
-    *,
-    tool: str | None,
-    lists: bool,
-    shows: bool,
-    writes: bool,
-    undoes: bool,
-    globs: Sequence[str],
-    provider_id: str,
-    key_command: str | None,
-    relayed: bool,
-    with_skills: bool,
-) -> Listing | Text | None:
+def export(app: App, /, *, tool: str | None, **chosen: Any) -> Listing | Text | None:
     """Set up another program to use the proxy.
 
     Prints the program's settings for the proxy and its models, with their known limits and prices; --write merges them
@@ -113,203 +96,179 @@ def export(
     that can run a command get litellmctl token, others read a variable. --undo restores the file, unless it was edited
     since.
 
+    With --mcp, the program starts litellmctl mcp serve for the proxy's MCP tools. It asks with your current token, so
+    sign in with litellmctl login: the program may not pass on a key in a variable. If its file was edited since, --undo
+    removes only the MCP entries.
+
     The key in a variable expires. With --serve, these programs get the URL of litellmctl serve and its local key, which
     stays the same and works only on this machine. --write writes the local key into the file.
     """
+    from litellmctl.commands import export_output
     from litellmctl.programs.receipts import Receipts
-    from litellmctl.programs.registry import exporter
     from litellmctl.settings.paths import required_config_dir
 
-    if lists:
-        return _listing()
+    if chosen["lists"]:
+        return export_output.listing()
     if tool is None:
         raise UsageFailure("missing argument TOOL", remedy="litellmctl export --list")
-    if [shows, writes, undoes].count(True) > 1:
+    if [chosen["shows"], chosen["writes"], chosen["undoes"]].count(True) > 1:
         raise UsageFailure("use only one of --diff, --write, --undo", remedy="litellmctl export --help")
-    if undoes:
-        _undo(app, tool)
+    if chosen["undoes"]:
+        export_output.undo(app, tool)
         return None
-    program = exporter(tool)
-    if relayed:
-        _require_relay_of_use(program, key_command, "--diff" * shows + "--write" * writes)
-    provider = _provider(app, globs, provider_id, key_command, with_skills=with_skills, relayed=relayed)
-    made = program.export(provider)
+    options = _Options(tool, **chosen)
+    made, key = _made(app, options)
     for warning in made.warnings:
         app.console.warn(warning)
-    if not shows and not writes:
-        return _printed(app, made, provider)
+    if not options.mode:
+        printed = export_output.settings(app, made, key)
+        _say_next(app, options, made, key)
+        return printed
     receipts = Receipts(required_config_dir(), tool)
-    planned = receipts.plan(made.files, provider.key)
-    if shows:
-        return _changes(app, planned)
-    _report(app, receipts.write(planned), planned, tool)
-    _say_next(app, made, provider)
+    planned = receipts.plan(made.files, key)
+    if options.mode == "--diff":
+        return export_output.changes(app, planned)
+    export_output.report(app, receipts.write(planned), planned, tool)
+    _say_next(app, options, made, key)
     return None
 
 
-def _undo(app: App, tool: str) -> None:
-    from litellmctl.programs.receipts import Receipts
-    from litellmctl.settings.paths import required_config_dir
+class _Options:
+    """The command's options, checked. `exporter` and `host` are the program if its models or MCP tools are wanted."""
 
-    for path in Receipts(required_config_dir(), tool).undo():
-        app.console.done(f"Restored {path}" if path.exists() else f"Removed {path}, which did not exist before --write")
+    def __init__(
+        self,
+        tool: str,
+        *,
+        lists: bool,  # noqa: ARG002
+        shows: bool,
+        writes: bool,
+        undoes: bool,  # noqa: ARG002
+        only_mcp: bool,
+        every_part: bool,
+        globs: Sequence[str],
+        name: str,
+        key_command: str | None,
+        relayed: bool,
+        with_skills: bool,
+        servers: Sequence[str],
+        per_server: bool,
+        read_only: bool,
+        in_project: bool,
+    ) -> None:
+        self.tool = tool
+        self.mode = "--diff" * shows + "--write" * writes
+        self.exporter, self.host = self._programs(only_mcp=only_mcp, every_part=every_part)
+        self.globs, self.name, self.key_command = globs, name, key_command
+        self.relayed, self.with_skills = relayed, with_skills
+        self.servers, self.per_server, self.read_only, self.in_project = servers, per_server, read_only, in_project
+        self._check_name()
+        of_models = {"--models": globs, "--key-command": key_command is not None, "--serve": relayed}
+        of_mcp = {"--server": servers, "--per-server": per_server, "--read-only": read_only, "--project": in_project}
+        if self.exporter is None:
+            self._refuse({**of_models, "--skills": with_skills}, "is about models, not MCP tools")
+        if self.host is None:
+            self._refuse(of_mcp, "is about MCP tools", instead=self._has_host())
+        if in_project and self.exporter is not None:
+            self._refuse({"--project": True}, "is for MCP tools alone: models are set up for the user")
+        if in_project and self.host is not None and not self.host.has_project_file:
+            self._refuse({"--project": True}, f"cannot be used: {self.host.title} reads no MCP servers of a project")
+
+    def _programs(self, *, only_mcp: bool, every_part: bool) -> tuple[Exporter | None, McpHost | None]:
+        from litellmctl.programs.registry import NAMES, exporter, host
+
+        if only_mcp and every_part:
+            raise UsageFailure("use only one of --mcp, --all", remedy="litellmctl export --help")
+        with_models = exporter(self.tool) if self.tool in NAMES and not only_mcp else None
+        with_mcp = host(self.tool) if only_mcp or every_part else None
+        if only_mcp and with_mcp is None:
+            title = exporter(self.tool).title
+            raise UsageFailure(f"{title} starts no MCP servers", remedy=self._command())
+        if with_models is None and with_mcp is None:
+            title = host(self.tool).title  # type: ignore[union-attr]
+            raise UsageFailure(f"export sets up no models in {title}, only MCP tools", remedy=self._command("--mcp"))
+        return with_models, with_mcp
+
+    def _has_host(self) -> bool:
+        from litellmctl.programs.registry import host
+
+        return host(self.tool) is not None
+
+    def _command(self, *more: str) -> str:
+        return " ".join(filter(None, ["litellmctl export", self.tool, *more, self.mode]))
+
+    def _refuse(self, options: dict[str, Any], why: str, *, instead: bool = False) -> None:
+        """Refuse the first of these options that is given. `instead`: with --mcp, it would make sense."""
+        for option, given in options.items():
+            if given:
+                raise UsageFailure(f"{option} {why}", remedy="add --mcp" if instead else f"remove {option}")
+
+    def _check_name(self) -> None:
+        import re
+
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", self.name):
+            raise UsageFailure(
+                f'--id: "{self.name}" is not a valid name (use a-z, 0-9, - and _)', remedy="pass --id litellm"
+            )
 
 
-def _require_relay_of_use(program: Exporter, key_command: str | None, mode: str) -> None:
-    if key_command is not None:
-        raise UsageFailure("use only one of --serve, --key-command", remedy="litellmctl export --help")
-    if not program.reads_variable:
-        raise UsageFailure(
-            f"--serve: {program.title} needs no relay, since it runs litellmctl token for the key",
-            remedy=" ".join(filter(None, ["litellmctl export", program.name, mode])),
+def _made(app: App, options: _Options) -> tuple[Export, str]:
+    """Return the changes for all parts, and the local key that they have, if any."""
+    parts: list[Export] = []
+    key = ""
+    if options.exporter is not None:
+        from litellmctl.commands.export_models import provider, require_relay_of_use
+
+        if options.relayed:
+            require_relay_of_use(options.exporter, options.key_command, options.mode)
+        given = provider(
+            app,
+            options.globs,
+            options.name,
+            options.key_command,
+            with_skills=options.with_skills,
+            relayed=options.relayed,
         )
+        parts.append(options.exporter.export(given))
+        key = given.key
+    if options.host is not None:
+        from litellmctl.commands.export_mcp import Wanted, current_folder, part
+
+        project = current_folder() if options.in_project else None
+        wanted = Wanted(options.name, options.servers, options.per_server, options.read_only, project)
+        parts.append(part(app, options.host, wanted))
+    return _joined(parts), key
 
 
-def _through_relay(app: App, provider: Provider) -> Provider:
-    """Return the provider with the profile's relay in place of the proxy."""
+def _joined(parts: Sequence[Export]) -> Export:
+    """Return the parts as one; two changes to a file become one, or the second would not see the first."""
     from dataclasses import replace
 
-    from litellmctl.relay import resident
-    from litellmctl.relay.local_key import default_port, local_key
+    from litellmctl.programs.program import Export
 
-    name = app.profile.name
-    base_url = f"http://127.0.0.1:{default_port(name)}"
-    known = resident.running(name)
-    if known is not None and known.base_url != base_url:
-        app.console.warn(f"the relay runs on {known.base_url}, and these settings are for {base_url}: omit its --port")
-    return replace(provider, base_url=base_url, command=(), key=local_key(name))
+    files: list[Any] = []
+    for change in (change for part in parts for change in part.files):
+        same = next((n for n, one in enumerate(files) if one.path == change.path), None)
+        if same is None:
+            files.append(change)
+        else:
+            files[same] = replace(files[same], changes=[*files[same].changes, *change.changes])
+    return Export(
+        files,
+        notes=[note for part in parts for note in part.notes],
+        warnings=[warning for part in parts for warning in part.warnings],
+    )
 
 
-def _say_next(app: App, made: Export, provider: Provider) -> None:
-    """Say what makes the settings work: the relay first, if they are for it."""
-    import sys
+def _say_next(app: App, options: _Options, made: Export, key: str) -> None:
+    """Say what makes the settings work: the relay or a login first, if they need it."""
+    if key:
+        from litellmctl.commands.export_models import say_what_starts_the_relay
 
-    from litellmctl.relay import resident
+        say_what_starts_the_relay(app)
+    if options.host is not None:
+        from litellmctl.commands.export_mcp import say_sign_in
 
-    name = app.profile.name
-    if provider.key and resident.running(name) is None:
-        app.console.note(f"First:  {resident.command(name, '--background')}")
-    if provider.key and sys.platform != "win32":
-        unit = "launchd" if sys.platform == "darwin" else "systemd"
-        app.console.note(f"To start the relay at login:  {resident.command(name, '--unit', unit)}")
+        say_sign_in(app)
     for note in made.notes:
         app.console.note(f"Then:  {note}")
-
-
-def _provider(
-    app: App, globs: Sequence[str], provider_id: str, key_command: str | None, *, with_skills: bool, relayed: bool
-) -> Provider:
-    import re
-    import shlex
-    from urllib.parse import urlsplit
-
-    from litellmctl.catalog.selection import Selection
-    from litellmctl.own_command import token_command
-    from litellmctl.programs.program import Provider
-
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", provider_id):
-        raise UsageFailure(
-            f'--id: "{provider_id}" is not a valid name (use a-z, 0-9, - and _)', remedy="pass --id litellm"
-        )
-    base_url = app.connection.pair.base_url
-    try:
-        words = shlex.split(key_command) if key_command else token_command(app.profile.name, base_url)
-    except ValueError:
-        words = []
-    if not words:
-        raise UsageFailure(
-            "--key-command is not a valid command", remedy="write it as --key-command 'op read op://team/litellm/key'"
-        )
-    catalog = app.catalogs.models()
-    models: list[Model] = Selection(globs=globs).apply(catalog.models)
-    if not models:
-        near = suggestion(globs[0], [model["id"] for model in catalog.models]) if globs else ""
-        raise UsageFailure(f"no models match{near}", remedy="litellmctl models")
-    provider = Provider(
-        id=provider_id,
-        name=f"LiteLLM ({urlsplit(base_url).netloc})",
-        base_url=base_url,
-        models=models,
-        command=words,
-        with_skills=with_skills,
-    )
-    return _through_relay(app, provider) if relayed else provider
-
-
-def _printed(app: App, made: Export, provider: Provider) -> Text | None:
-    """Return the settings of each file, below its name if there are several.
-
-    They are to be looked at, perhaps in a log or on a shared screen: a local key is masked.
-    """
-    from litellmctl.programs.documents import changed
-
-    texts = [changed(change, None).rstrip("\n") for change in made.files]
-    has_key = bool(provider.key) and any(provider.key in text for text in texts)
-    if has_key:
-        texts = [text.replace(provider.key, _MASKED) for text in texts]
-    if len(texts) > 1:
-        texts = [f"# {change.path}\n{text}" for change, text in zip(made.files, texts, strict=True)]
-    app.console.note(f"Settings for {' and '.join(str(change.path) for change in made.files)}; --write merges them.")
-    if has_key:
-        app.console.note(f"{_MASKED} stands for the local key, which --write writes.")
-    _say_next(app, made, provider)
-    return _text("\n\n".join(texts))
-
-
-def _text(text: str) -> Text | None:
-    return Text(text) if text else None
-
-
-def _changes(app: App, planned: Sequence[Planned]) -> Text | None:
-    """Return what --write would change; a note says that it would change nothing."""
-    from litellmctl.programs.receipts import diff
-
-    changes = "\n".join(filter(None, map(diff, planned)))
-    if not changes:
-        _say_current(app, planned)
-    return _text(_coloured(app, changes))
-
-
-def _say_current(app: App, planned: Sequence[Planned]) -> None:
-    app.console.note(f"{' and '.join(str(one.path) for one in planned)}: already up to date.")
-
-
-def _report(app: App, written: Sequence[Planned], planned: Sequence[Planned], tool: str) -> None:
-    import shlex
-
-    for one in written:
-        app.console.done(f"Wrote {one.path} (litellmctl export {tool} --undo restores it)")
-    if not written:
-        _say_current(app, planned)
-    for one in planned:
-        if one.is_exposed:  # it was up to date, and its mode was changed since
-            path = shlex.quote(str(one.path))
-            app.console.warn(f"other users can read {one.path}, which has the local key: chmod 600 {path}")
-
-
-def _coloured(app: App, diff: str) -> str:
-    """Return a unified diff with its lines coloured, for a terminal."""
-    if app.options.wants_json:
-        return diff
-    styles = (
-        (line, BOLD if line.startswith(("+++ ", "--- ")) else _DIFF_STYLES.get(line[:1])) for line in diff.split("\n")
-    )
-    return "\n".join(app.console.style(line, style) if style else line for line, style in styles)
-
-
-def _listing() -> Listing:
-    from litellmctl.programs.receipts import Receipts, is_installed
-    from litellmctl.programs.registry import exporters
-    from litellmctl.settings.paths import required_config_dir
-
-    rows = [
-        {
-            "tool": name,
-            "title": one.title,
-            "installed": is_installed(one.executable, one.folder()),
-            "path": str(one.path()),
-            "writes": Receipts(required_config_dir(), name).count,
-        }
-        for name, one in exporters().items()
-    ]
-    return Listing(rows, COLUMNS)

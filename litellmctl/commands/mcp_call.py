@@ -76,8 +76,10 @@ def call(
     """
     from litellmctl.commands.mcp_result import many, printed
     from litellmctl.foundation.threads import in_order
-    from litellmctl.tools.calls import CALL_SECONDS, Caller
+    from litellmctl.server_credentials import wanted
+    from litellmctl.tools.calls import Caller
     from litellmctl.tools.result import make_folder
+    from litellmctl.tools.tool import CALL_SECONDS
 
     take_headers(app, server_headers)
     others = [*(["--structured"] if structured else []), *(["--output-dir"] if output_dir is not None else [])]
@@ -88,6 +90,7 @@ def call(
     if [source.removeprefix("@") for source in sources].count("-") > 1:
         raise UsageFailure("stdin can be read only once", remedy='use "-" only once')
     offer, found = found_tool(app, tool)
+    server = next((one for one in offer.servers if one.id == found.server_id), found.server)
     caller = Caller(
         offer,
         found,
@@ -97,6 +100,7 @@ def call(
         checks=not no_check,
         seconds=app.options.timeout or CALL_SECONDS,
         stdin=lambda: app.console.stdin_bytes,
+        explain=lambda failure: wanted.explained(server, failure),
     )
     base = {} if whole is None else caller.read_object(whole)
     single = caller.read_items(items)
@@ -106,4 +110,6 @@ def call(
     arguments = caller.arguments(base, single)
     if output_dir is not None:
         make_folder(output_dir)
-    return printed(app, found, caller.call(arguments), structured=structured, output_dir=output_dir)
+    result = caller.call(arguments)
+    remedy = wanted.remedy_of_result(server, result)
+    return printed(app, found, result, structured=structured, output_dir=output_dir, remedy=remedy)

@@ -10,16 +10,17 @@ import click
 
 from litellmctl.commands.base import command, completes, pass_app
 from litellmctl.commands.mcp_shared import found_tool, server_header, take_headers
-from litellmctl.errors import Failure, Rejected, Unavailable, suggestion
+from litellmctl.errors import Unavailable
 from litellmctl.foundation.sentences import listed
 from litellmctl.foundation.text import clean, counted, cut, short
+from litellmctl.server_credentials.wanted import commands, missing, needs, remedy_of_status
 from litellmctl.terminal.render import Column, Data, Listing, Record, Row
 from litellmctl.terminal.streams import GREEN, RED
-from litellmctl.tools.tool import STYLES, path_of
+from litellmctl.tools.tool import STYLES, Server, path_of, unknown_server
 
 if TYPE_CHECKING:
     from litellmctl.app import App
-    from litellmctl.tools.tool import Offer, Server
+    from litellmctl.tools.tool import Offer
 
 _MAX_WARNINGS = 20
 _STATUS_STYLES = {"ok": GREEN, "healthy": GREEN, "unknown": "", "": ""}
@@ -44,11 +45,19 @@ SERVER_FIELDS = {
     "status": "ok, or the problem (unreachable ...); null if unknown.",
     "tools": "Number of tools; null if unknown.",
     "error": "Reason why the server has no tools, in the proxy's words.",
+    "wants": "What the server needs of you: key, sign-in or header; null if nothing or unknown.",
+    "is_set": "Whether your key is set; null if unknown.",
 }
 
 
 def _path(row: Row) -> str:
     return path_of(row["server"], row["name"], row["full_name"])
+
+
+def _state(row: Row) -> str:
+    """Return the status for people: what the server needs of them, where that is missing."""
+    lacks = missing(Server(**row))
+    return clean(row["status"] or "") if lacks is None else f"needs {lacks}"
 
 
 def _status_style(row: Row) -> str:
@@ -67,7 +76,7 @@ COLUMNS = (
 )
 SERVER_COLUMNS = (
     Column("NAME", lambda row: clean(row["name"]), field="name"),
-    Column("STATUS", lambda row: clean(row["status"] or ""), field="status", style=_status_style),
+    Column("STATUS", _state, field="status", style=_status_style),
     Column(
         "TOOLS",
         lambda row: "" if row["tools"] is None else f"{row['tools']:,}",
@@ -107,7 +116,9 @@ def servers(app: App, *, strict: bool, server_headers: Sequence[str]) -> Listing
     if strict:
         _require_reachable(app, offer.servers, remedy="run it again later")
     rows = (server._asdict() for server in offer.servers)
-    return Listing(rows, SERVER_COLUMNS, empty="This key has no MCP servers.")
+    return Listing(
+        rows, SERVER_COLUMNS, empty="This key has no MCP servers.", after=commands(map(remedy_of_status, offer.servers))
+    )
 
 
 @command(
@@ -172,7 +183,7 @@ def list_(
     offer = app.catalogs.tools(refresh=refresh).offer
     for name in only:
         if not offer.servers_named(name):
-            raise _no_server(offer, name)
+            raise unknown_server(offer.servers, name)
     asked = [server for name in only for server in offer.servers_named(name)] if only else offer.servers
     for note in offer.notes:
         app.console.note(note)
@@ -230,7 +241,9 @@ def _warn_of_servers(app: App, asked: Sequence[Server]) -> None:
     down = [server for server in asked if not server.is_ok]
     for server in down[:_MAX_WARNINGS]:
         why = f": {cut(server.error)}" if server.error else ""
-        app.console.warn(f"MCP server {cut(server.name)} is {server.status}{why}")
+        lacks, remedy = needs(server), remedy_of_status(server)
+        is_so = f"{lacks}:" if lacks else f"is {server.status}{why}"
+        app.console.warn(f"MCP server {cut(server.name)} {is_so}", remedy or "")
     if len(down) > _MAX_WARNINGS:
         more = counted(len(down) - _MAX_WARNINGS, "more MCP server")
         app.console.warn(f"{more} cannot be reached (litellmctl mcp servers)")
@@ -242,8 +255,3 @@ def _require_reachable(app: App, asked: Sequence[Server], *, remedy: str) -> Non
     if down:
         noun = "MCP server" if len(down) == 1 else "MCP servers"
         app.failures.append(Unavailable("server_error", f"cannot reach {noun} {listed(down)}", remedy=remedy))
-
-
-def _no_server(offer: Offer, name: str) -> Failure:
-    near = suggestion(name, [known for server in offer.servers for known in (server.name, server.alias) if known])
-    return Rejected("not_found", f'no MCP server "{name}"{near}', remedy="litellmctl mcp servers")

@@ -22,21 +22,25 @@ _MAX_SAVED = 1000
 
 
 def printed(
-    app: App, tool: Tool, result: Result, *, structured: bool, output_dir: str | None
+    app: App, tool: Tool, result: Result, *, structured: bool, output_dir: str | None, remedy: str | None = None
 ) -> Record | Data | Text | None:
     """Return what to print of a result. Raises `Rejected` if the tool reported an error, with its text on stderr.
 
-    With --json, that failure is added to `app.failures` instead, and the whole result is returned.
+    With --json, that failure is added to `app.failures` instead, and the whole result is returned. `remedy` helps
+    against this error; by default the tool is shown.
     """
+    failure = failed(tool.path)
+    if remedy is not None:
+        failure = failure.changed(remedy=remedy)
     texts = _texts(app, result, output_dir)
     if app.options.wants_json and not structured:
         if result.is_error:
-            app.failures.append(failed(tool.path))
+            app.failures.append(failure)
         return Record(result.whole)
     if result.is_error:
         for text in texts or ([] if result.structured is None else [dump_json(result.structured)]):
             app.console.quote(text)
-        raise failed(tool.path)
+        raise failure
     if not structured and texts:
         text = "\n".join(map(clean_text, texts))
         return Text(app.console.quoted(text) if app.console.stdout_is_terminal else text)

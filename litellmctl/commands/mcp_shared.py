@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from litellmctl.errors import Rejected, UsageFailure
+from litellmctl.errors import Failure, Rejected, UsageFailure
 
 if TYPE_CHECKING:
     from litellmctl.app import App
+    from litellmctl.settings.values import Value
     from litellmctl.tools.tool import Offer, Tool
 
 server_header = click.option(
@@ -23,12 +24,22 @@ server_header = click.option(
 
 
 def take_headers(app: App, texts: Sequence[str]) -> None:
-    """Add the user's own headers for MCP servers. Literal values are refused: the process list would show them."""
+    """Add the user's own headers for MCP servers."""
+    if texts:
+        app.catalogs.server_headers.update(read_headers(texts))
+
+
+def read_headers(texts: Sequence[str]) -> dict[str, Value]:
+    """Return the headers for MCP servers by `SERVER:NAME`.
+
+    Literal values are refused: the process list would show them.
+    """
     import re
 
     from litellmctl.settings import values
     from litellmctl.settings.definitions import TABLES
 
+    found: dict[str, Value] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not re.fullmatch(TABLES["mcp_headers"], name):
@@ -46,7 +57,8 @@ def take_headers(app: App, texts: Sequence[str]) -> None:
                     f"--server-header {name}: the value would be visible in the process list",
                     remedy=f"put it in a variable or a file, and pass '{name}=$VARIABLE' or {name}=@FILE",
                 )
-        app.catalogs.server_headers[name] = parsed
+        found[name] = parsed
+    return found
 
 
 def found_tool(app: App, text: str) -> tuple[Offer, Tool]:
@@ -56,8 +68,18 @@ def found_tool(app: App, text: str) -> tuple[Offer, Tool]:
     catalog = app.catalogs.tools()
     try:
         return catalog.offer, find(catalog.offer.tools, text)
-    except Rejected:
+    except Rejected as failure:
         if app.connection.is_offline or catalog.age < 1:
-            raise
+            raise _unlisted(catalog.offer, text, failure) from None
     offer = app.catalogs.fetch_tools().offer
-    return offer, find(offer.tools, text)
+    try:
+        return offer, find(offer.tools, text)
+    except Rejected as failure:
+        raise _unlisted(offer, text, failure) from None
+
+
+def _unlisted(offer: Offer, text: str, failure: Failure) -> Failure:
+    """Return the failure for a tool that is not listed; its server may need a credential of the user first."""
+    from litellmctl.server_credentials.wanted import unlisted
+
+    return unlisted(offer.servers, text, failure)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from litellmctl.app import App
     from litellmctl.foundation.resident import Resident
     from litellmctl.relay.relay import Exchange
-    from litellmctl.relay.serving import Aside
+    from litellmctl.terminal.aside import Aside
 
 FIELDS = {
     "base_url": "Base URL of the relay; null if it is stopped.",
@@ -177,7 +177,8 @@ def _in_foreground(context: click.Context, app: App, options: _Options) -> Ongoi
     from litellmctl.relay import resident
     from litellmctl.relay.local_key import local_key, new_local_key
     from litellmctl.relay.relay import Relay
-    from litellmctl.relay.serving import Aside, Serving
+    from litellmctl.relay.serving import Serving
+    from litellmctl.terminal.aside import Aside
 
     console, name = app.console, app.profile.name
     _look_up(app, probe=not options.resident)
@@ -218,7 +219,8 @@ def _in_foreground(context: click.Context, app: App, options: _Options) -> Ongoi
                 stopping=lambda: console.hint("Waiting for running requests (5 s at most); Ctrl-C again cuts them."),
             )
         finally:
-            aside.close()
+            if not aside.close():
+                console.abandon_stderr()
 
     return Ongoing(_record(app, options, _row(relay.base_url, key, os.getpid())), work)
 

@@ -78,7 +78,7 @@ def _exit_codes(_context: click.Context, formatter: click.HelpFormatter) -> None
 
 
 def _exports(_context: click.Context, formatter: click.HelpFormatter) -> None:
-    from litellmctl.programs.registry import exporters, programs
+    from litellmctl.programs.registry import exporters, hosts, programs
 
     _write(
         formatter,
@@ -89,6 +89,14 @@ def _exports(_context: click.Context, formatter: click.HelpFormatter) -> None:
         "sets. With --serve, those that read a variable use litellmctl serve instead, with its URL and local key.",
     )
     formatter.write_dl([(name, f"{one.title}: {one.key_from}") for name, one in exporters().items()])
+    formatter.write_paragraph()
+    _write(
+        formatter,
+        "With --mcp, litellmctl export TOOL adds an MCP server with the proxy's tools: the program starts litellmctl "
+        "mcp serve, which uses your current token. --project changes the program's file in the current folder (*), and "
+        "--all sets up models and MCP tools. The programs with MCP:",
+    )
+    formatter.write_dl([(name, one.title + " (*)" * one.has_project_file) for name, one in hosts().items()])
     formatter.write_paragraph()
     _write(
         formatter,

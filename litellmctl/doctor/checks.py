@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SECONDS = 10.0
 _SKEW_WARN, _SKEW_FAIL = 60.0, 300.0
+_CREDENTIALS = "litellmctl mcp credentials"
 _EXPIRES_SOON = 14 * 86400.0
 
 
@@ -54,6 +55,7 @@ class Checks:
             Check("credential", ["proxy"], self._credential),
             Check("discovery", ["credential"], self._discovery),
             Check("mcp", ["credential"], self._mcp),
+            Check("mcp_credentials", ["credential"], self._mcp_credentials),
             Check("skills", ["credential"], self._skills),
             Check("sign_in", ["proxy"], self._sign_in),
             Check("keyring", [], self._keyring),
@@ -240,6 +242,7 @@ class Checks:
 
     def _mcp(self) -> Finding:
         from litellmctl.proxy import mcp
+        from litellmctl.server_credentials.wanted import KEY, SIGN_IN, missing
         from litellmctl.tools.tool import read_offer
 
         if not self._app.catalogs.uses_mcp:
@@ -253,10 +256,32 @@ class Checks:
         except AuthFailure as refusal:
             return _not_allowed("use MCP", refusal)
         offer = read_offer(answer, servers)
-        down = [f"{server.name} ({server.status})" for server in offer.servers if not server.is_ok]
+        # What the user has to set is another check's.
+        own = {KEY, SIGN_IN}
+        down = [f"{one.name} ({one.status})" for one in offer.servers if not one.is_ok and missing(one) not in own]
         if down:
             return Finding(WARN, f"unavailable servers: {listed(down)}", "litellmctl mcp servers")
         return Finding(OK, f"{counted(len(offer.tools), 'tool')} on {counted(len(offer.servers), 'server')}")
+
+    def _mcp_credentials(self) -> Finding:
+        from litellmctl.proxy.mcp_credentials import keeps_none
+        from litellmctl.server_credentials.credentials import SET, ServerCredentials
+
+        if not self._app.catalogs.uses_mcp:
+            return Finding(SKIP, f"disabled ({self._app.profile.named('mcp')} is false)")
+        try:
+            found = ServerCredentials(self._client, self._seconds).all()
+        except Failure as failure:
+            if keeps_none(failure):
+                return Finding(SKIP, failure.message)
+            if failure.code == "forbidden":
+                return _not_allowed("keep credentials for MCP servers", failure)
+            return Finding(WARN, failure.message, failure.remedy)
+        unset = [one for one in found if one.status not in {SET, None}]
+        if unset:
+            names = listed([f"{one.server} ({one.wants} {one.status})" for one in unset])
+            return Finding(WARN, f"not set: {names}", unset[0].remedy if len(unset) == 1 else _CREDENTIALS)
+        return Finding(OK, f"{counted(len(found), 'credential')} set" if found else "no MCP server needs your own")
 
     def _skills(self) -> Finding:
         from litellmctl.proxy.skills import is_missing

@@ -106,6 +106,11 @@ class LineCache:
         """The file beside which the lock of background refreshes lies; None where nothing is cached."""
         return None if self._folder is None else os.path.join(self._folder, f"refresh-{self._profile}")
 
+    @property
+    def path(self) -> str | None:
+        """The file; None where nothing is cached yet."""
+        return self._file(create=False)
+
     def _file(self, *, create: bool) -> str | None:
         if self._path is None and self._folder is not None:
             key = self._key(self._folder, create=create)

@@ -26,6 +26,8 @@ def clean(text: str) -> str:
 
 def clean_text(text: str) -> str:
     """Make a text of several lines safe: control characters go, but tabs and line breaks."""
+    if text.isprintable():
+        return text
     return "\n".join("\t".join(map(clean, line.split("\t"))) for line in re.split(r"\r\n|\r|\n", text))
 
 

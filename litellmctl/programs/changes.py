@@ -1,4 +1,4 @@
-"""Changes to the files of other programs, as data: what to set, put, fill in, or write as a block."""
+"""Changes to the files of other programs, as data: what to set, put, fill in, remove, or write as a block."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ class Set:
 
 @dataclass(frozen=True)
 class Put:
-    """Replace by `items` those items of the list at `keys` in which `mark` has the value `owner`.
-
-    With `is_prefix`, those in which that value starts with `owner`.
-    """
+    """Replace by `items` those items of the list at `keys` that are ours, as `owns` says."""
 
     keys: tuple[str, ...]
     items: Sequence[dict[str, Any]]
-    mark: str
-    owner: str
-    is_prefix: bool = False
+    owns: Callable[[Any], bool]
 
-    def owns(self, item: Any) -> bool:
-        """Whether an item of the list is ours."""
-        value = item.get(self.mark) if isinstance(item, Mapping) else None
-        return isinstance(value, str) and (value.startswith(self.owner) if self.is_prefix else value == self.owner)
+
+def having(mark: str, owner: str, *, is_prefix: bool = False) -> Callable[[Any], bool]:
+    """Return whether an item of a list has the value `owner` for `mark`, or one that starts with it."""
+
+    def owns(item: Any) -> bool:
+        value = item.get(mark) if isinstance(item, Mapping) else None
+        return isinstance(value, str) and (value.startswith(owner) if is_prefix else value == owner)
+
+    return owns
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,25 @@ class Fill:
 
 @dataclass(frozen=True)
 class Members:
-    """Set the members of the mapping at `keys`, and remove its other members whose value is ours, as `owns` says."""
+    """Set the members of the mapping at `keys`, and remove its other members whose value is ours, as `owns` says.
+
+    Where a member is ours already, what the user added to it is kept, other than `WORDS`.
+    """
 
     keys: tuple[str, ...]
     members: Mapping[str, Any]
     owns: Callable[[Any], bool]
+
+
+# What starts an MCP server, under the names that agents have for it: in an entry of ours, all of it is ours.
+WORDS = frozenset({"command", "cmd", "args", "env", "envs", "env_vars", "environment"})
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Remove the member at `keys`. Only `Members` makes these."""
+
+    keys: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -62,7 +76,9 @@ class Block:
     text: str
 
 
-Change = Set | Put | Fill | Block
+Change = Set | Put | Fill | Members | Drop | Block
+# Those that `documents` makes of the others: each is about one value.
+Keyed = Set | Put | Drop
 
 
 @dataclass(frozen=True)

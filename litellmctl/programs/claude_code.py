@@ -1,22 +1,24 @@
 """Claude Code (https://code.claude.com): docs/en/settings-reference, env-vars, llm-gateway-connect, model-config.
 
-As 2.1.197 does it.
+For MCP servers: docs/en/mcp, and what `claude mcp add` and `claude mcp list` do. As 2.1.197 does it.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from litellmctl.foundation import files
 from litellmctl.foundation.text import dump_json
-from litellmctl.programs.changes import FileChange, Fill, Put, Set
+from litellmctl.programs.changes import FileChange, Fill, Put, Set, having
 from litellmctl.programs.copies import member
+from litellmctl.programs.mcp_entries import EntriesHost
 from litellmctl.programs.model_facts import skipped, with_id
 from litellmctl.programs.program import Export, Exporter, Launch, Provider, Wish, end_of_options, shell_words
 from litellmctl.settings import environment, paths
@@ -50,10 +52,14 @@ _MAX_ARGUMENT = 100_000
 _FILE = "settings.json"
 
 
-class ClaudeCode(Exporter):
+class ClaudeCode(Exporter, EntriesHost):
     """`apiKeyHelper`, ANTHROPIC_BASE_URL and the rows of /model in settings.json; the selected model is kept.
 
     One run gets the same from `--settings`, which overrides all settings files but those of an administrator.
+
+    MCP servers are in `mcpServers` of .claude.json, which Claude Code itself rewrites all the time, or of .mcp.json in
+    a folder and those above it, which the user must approve. It replaces `${NAME}` in both. A tool is
+    `mcp__SERVER__TOOL`, whatever its length.
     """
 
     name = "claude-code"
@@ -70,18 +76,55 @@ class ClaudeCode(Exporter):
         }
     )
     install = "npm install -g @anthropic-ai/claude-code"
+    has_project_file = True
+    first: ClassVar[Mapping[str, Any]] = {"type": "stdio"}
+    prefix = "mcp__{}__"
 
     def path(self) -> Path:
         """Return the user's settings.json, in CLAUDE_CONFIG_DIR."""
         named = environment.get("CLAUDE_CONFIG_DIR")
         return (Path(named) if named else paths.home() / ".claude") / "settings.json"
 
+    def mcp_path(self, project: Path | None = None) -> Path:
+        """Return the user's .claude.json, which is not in the folder of settings.json by default, or a .mcp.json."""
+        if project:
+            return project / ".mcp.json"
+        named = environment.get("CLAUDE_CONFIG_DIR")
+        older = self.path().with_name(".config.json")
+        return older if os.path.exists(older) else (Path(named) if named else paths.home()) / ".claude.json"
+
+    def how_to_see(self, names: Sequence[str], project: Path | None) -> list[str]:  # noqa: ARG002
+        """Return the command that connects to each server."""
+        return ["claude, and approve the server" if project else "claude mcp list"]
+
+    def what_hides(self, names: Sequence[str], project: Path | None) -> list[str]:
+        """Return warnings about entries for this folder, which override the user's, and servers that it has off."""
+        try:
+            here = project or Path.cwd()
+        except OSError:  # it was removed
+            return []
+        of_user = self.mcp_path()
+        own = member(member(self.settings_in(of_user), "projects"), here.as_posix())
+        local, off = member(own, "mcpServers"), own.get("disabledMcpServers")
+        of_project = {} if project else member(self.settings_in(here / ".mcp.json"), "mcpServers")
+        found = []
+        for name in names:
+            if name in local:
+                found.append(
+                    f'the entry "{name}" for {here} in {of_user} overrides it: claude mcp remove -s local {name}'
+                )
+            elif name in of_project:
+                found.append(f'the entry "{name}" in {here / ".mcp.json"} overrides it there')
+            if isinstance(off, list) and name in off:
+                found.append(f'"{name}" is switched off in {here}: enable it with /mcp in Claude Code')
+        return found
+
     def export(self, provider: Provider) -> Export:
         """Return the settings: model names, and the context windows that are smaller than Claude Code assumes."""
         changes: list[Set | Put | Fill] = [
             Set(("apiKeyHelper",), shell_words(provider.command)),
             Set(("env", _BASE_URL), provider.base_url),
-            Put(("modelPicker", "options"), _rows(provider.models), mark="description", owner=_DESCRIPTION),
+            Put(("modelPicker", "options"), _rows(provider.models), having("description", _DESCRIPTION)),
         ]
         if windows := _windows(provider.models):
             changes.append(Fill(("modelSettings",), windows))

@@ -1,20 +1,26 @@
 """Codex (https://github.com/openai/codex): codex-rs/model-provider-info/src/lib.rs; docs.litellm.ai, Codex CLI.
 
-As 0.171.0 does it.
+For MCP servers: codex-rs/config/src/mcp_types.rs, codex-rs/rmcp-client/src/utils.rs. As 0.171.0 does it.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from litellmctl.errors import ConfigFailure
 from litellmctl.foundation.text import dump_json
 from litellmctl.programs.changes import FileChange, Set
 from litellmctl.programs.copies import read
+from litellmctl.programs.mcp_entries import NEEDED, NOTHING, WAIT_SECONDS, EntriesHost, set_now
 from litellmctl.programs.model_facts import with_id
 from litellmctl.programs.program import KEY_VARIABLE, Export, Exporter, Launch, Provider, Wish, key_variables
 from litellmctl.settings import environment, paths
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from litellmctl.programs.mcp_host import Bridge
 
 _COMMAND_MILLISECONDS = 20_000
 _RENEW_MILLISECONDS = 300_000
@@ -24,10 +30,14 @@ _RUN_ID = "litellmctl"
 _OTHER_KEYS = ("CODEX_API_KEY", "CODEX_ACCESS_TOKEN", "OPENAI_API_KEY")
 
 
-class Codex(Exporter):
+class Codex(Exporter, EntriesHost):
     """`model_providers.ID` in config.toml. Codex runs our command for the key, and refuses unknown settings.
 
     One run gets the same from `-c`, which overrides config.toml and its profiles.
+
+    MCP servers are in `mcp_servers`, also of .codex/config.toml in a project that the user trusts. Codex replaces
+    nothing in an entry. What it starts gets HOME, PATH and little else of its environment, and the variables that
+    `env_vars` names. It waits 60 seconds for a call by default. A tool is `mcp__SERVER__TOOL`.
     """
 
     name = "codex"
@@ -37,11 +47,30 @@ class Codex(Exporter):
     needs_catalog = True
     takes_subscription = True
     install = "npm install -g @openai/codex"
+    has_project_file = True
+    format = "toml"
+    keys = "mcp_servers"
+    reference = NOTHING
+    off = ("enabled", False)
+    initial: ClassVar[Mapping[str, Any]] = {"tool_timeout_sec": WAIT_SECONDS}
 
     def path(self) -> Path:
         """Return config.toml in CODEX_HOME."""
         named = environment.get("CODEX_HOME")
         return (Path(named) if named else paths.home() / ".codex") / "config.toml"
+
+    def mcp_path(self, project: Path | None = None) -> Path:
+        """Return the user's config.toml, or that of a project."""
+        return project / ".codex" / "config.toml" if project else self.path()
+
+    def entry(self, bridge: Bridge) -> dict[str, Any]:
+        """Return an entry with the names of variables that Codex would hide from us, not their values."""
+        names = set_now(NEEDED, bridge.reads)
+        return {**super().entry(bridge), **({"env_vars": names} if names else {})}
+
+    def how_to_see(self, names: Sequence[str], project: Path | None) -> list[str]:  # noqa: ARG002
+        """Return the command that lists the servers; /mcp in a session lists the tools."""
+        return ["codex, and trust the project" if project else "codex mcp list   (in a session: /mcp)"]
 
     def export(self, provider: Provider) -> Export:
         """Return the provider, without models: Codex asks the proxy about a model."""

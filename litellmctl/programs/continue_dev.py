@@ -1,25 +1,33 @@
 """Continue (https://docs.continue.dev/reference): packages/config-yaml/src/schemas of continuedev/continue.
 
 As 1.5.47 of its cn does it.
+
+MCP: schemas/mcp there, core/context/mcp (MCPConnection.ts, json/loadJsonMcpConfigs.ts), core/tools (callTool.ts,
+mcpToolName.ts) and extensions/cli/src/services/MCPService.ts of 2026-06. The extensions call a tool `ENTRY_TOOL`,
+whatever its length, and cn by its own name. Both ask before a call; `cn -p` does not. The extensions pass few of their
+variables to a server (PATH, HOME, USER ...), and cn all; both take the first page of the tools.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from litellmctl.programs.changes import Change, FileChange, Fill, Put, Set
+from litellmctl.programs.changes import Change, FileChange, Fill, Members, Put, Set, having
 from litellmctl.programs.copies import with_changes
+from litellmctl.programs.mcp_entries import WAIT_SECONDS, EntriesHost
+from litellmctl.programs.mcp_host import owns_bridge
 from litellmctl.programs.model_facts import known, skipped
 from litellmctl.programs.program import KEY_VARIABLE, Export, Exporter, Launch, Provider, Wish, key_variables
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
     from litellmctl.catalog.model import Model
+    from litellmctl.programs.mcp_host import Bridge
 
 # Continue replaces the first anywhere in the file, also in quotes, and asks the proxy for the second.
 _MEANS_MORE = re.compile(r".*\$\{\{.*|AUTODETECT", re.DOTALL)
@@ -29,10 +37,10 @@ _NEEDED = Fill((), {"name": "Local Config", "version": "1.0.0", "schema": "v1"})
 _MIGRATION = "https://docs.continue.dev/reference/yaml-migration"
 
 
-class Continue(Exporter):
-    """Items of `models` in config.yaml with names that start with `ID/`.
+class Continue(Exporter, EntriesHost):
+    """Items of `models` in config.yaml with names that start with `ID/`, and items of `mcpServers`.
 
-    Continue runs no command: the key is a secret, read from a variable or from .env beside config.yaml.
+    Continue runs no command for the key: that is a secret, read from a variable or from .env beside config.yaml.
     """
 
     name = "continue"
@@ -44,6 +52,9 @@ class Continue(Exporter):
     # Its own --model names a package of Continue's hub.
     model_options = ()
     install = "npm install -g @continuedev/cli"
+    has_project_file = True
+    hides_keys = True  # from its editor extensions; cn would pass them
+    prefix = "{}_"
 
     def path(self) -> Path:
         """Return the user's configuration, not that of a workspace."""
@@ -54,12 +65,47 @@ class Continue(Exporter):
         """Return the models, and the fields that a new file needs."""
         key = {"apiKey": provider.key} if provider.key else {}  # the fixed key of a relay
         items = [{**model, **key} for model in _models(provider)]
-        put = Put(("models",), items, "name", f"{provider.id}/", is_prefix=True)
+        put = Put(("models",), items, having("name", f"{provider.id}/", is_prefix=True))
         return Export(
             [FileChange(self.path(), "yaml", [_NEEDED, put])],
             notes=["code .   (or cn)" if key else 'eval "$(litellmctl env)" && code .   (or cn)'],
             warnings=[*_refused(provider.models), *self._supersedes()],
         )
+
+    def mcp_path(self, project: Path | None = None) -> Path:
+        """Return the user's configuration, or a file of ours in the folder of a project.
+
+        There is one, which only the extensions read. YAML files in it have one server each, and JSON files many.
+        """
+        return project / ".continue" / "mcpServers" / "litellm.json" if project else self.path()
+
+    def mcp(self, bridges: Sequence[Bridge], project: Path | None = None) -> Export:
+        """Return the items of config.yaml, which is a list, or the entries of the file in a project."""
+        made = super().mcp(bridges, project)
+        if project:
+            return made
+        (change,) = made.files
+        found = [entry for one in change.changes if isinstance(one, Members) for entry in one.members.items()]
+        items = [{"name": name, **entry, "connectionTimeout": WAIT_SECONDS * 1000} for name, entry in found]
+        names = [name for name, _ in found]
+
+        def is_replaced(item: Any) -> bool:
+            return owns_bridge(item) or (isinstance(item, Mapping) and item.get("name") in names)
+
+        put = Put(("mcpServers",), items, is_replaced)
+        return replace(made, files=[FileChange(change.path, "yaml", [_NEEDED, put])])
+
+    def how_to_see(self, names: Sequence[str], project: Path | None) -> list[str]:  # noqa: ARG002
+        """Return where Continue lists the servers."""
+        return ["code ." if project else "cn, and /mcp in it   (or code .)"]
+
+    def what_hides(self, names: Sequence[str], project: Path | None) -> list[str]:  # noqa: ARG002
+        """Return what the file of a project is not for, and what a new config.yaml hides."""
+        if project is None:
+            own = self.path()
+            is_new = f"cn no longer uses its own models once {own} exists: litellmctl export continue adds the proxy's"
+            return [*self._supersedes(), *([] if os.path.lexists(own) else [is_new])]
+        return [f"cn ignores {self.mcp_path(project)}: only Continue's editor extensions read it"]
 
     def misreads(self, name: str) -> bool:
         """Whether it would take the name for a reference."""

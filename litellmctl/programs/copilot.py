@@ -1,13 +1,21 @@
-"""GitHub Copilot CLI (https://docs.github.com/copilot): `copilot help providers` of 1.0.102."""
+"""GitHub Copilot CLI (https://docs.github.com/copilot): `copilot help providers` and `copilot mcp --help` of 1.0.102.
+
+How it replaces references in MCP servers: platform/mcp/common/envVarResolution.ts of microsoft/vscode, a port of it.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from litellmctl.programs.mcp_entries import BARE, EntriesHost, names_in
 from litellmctl.programs.model_facts import with_id
-from litellmctl.programs.program import Launch, Program, Provider, Wish, shell_words
+from litellmctl.programs.program import Launch, Provider, Wish, shell_words
+from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from litellmctl.catalog.model import Model
 
 _PREFIX = "COPILOT_PROVIDER_"
@@ -19,9 +27,16 @@ _ALL = (
 _EFFORT = "--reasoning-effort"
 
 
-class Copilot(Program):
-    """Variables for a provider of the user's own, with which it needs no sign-in at GitHub."""
+class Copilot(EntriesHost):
+    """Variables for a provider of the user's own, with which it needs no sign-in at GitHub.
 
+    MCP servers are in `mcpServers` of mcp-config.json, and of .mcp.json and .github/mcp.json of a trusted folder; the
+    latter is ours, since Claude Code reads .mcp.json too. `$NAME`, `${NAME}` and `${NAME:-x}` are replaced in them.
+    Tools are `SERVER-TOOL`, cut to 64 characters, so that two may get one name. It passes on all of its
+    environment, and asks before a tool runs.
+    """
+
+    name = "copilot"
     title = "Copilot CLI"
     executable = "copilot"
     takes_command = True
@@ -35,6 +50,25 @@ class Copilot(Program):
         }
     )
     install = "npm install -g @github/copilot"
+    has_project_file = True
+    first: ClassVar[Mapping[str, Any]] = {"type": "stdio"}
+    reference = BARE
+    prefix = "{}-"
+
+    def mcp_path(self, project: Path | None = None) -> Path:
+        """Return the file of the user, which XDG_CONFIG_HOME does not move, or that of a project."""
+        return project / ".github" / "mcp.json" if project else _folder() / "mcp-config.json"
+
+    def how_to_see(self, names: Sequence[str], project: Path | None) -> list[str]:
+        """Return the command for the entry, and the one in a session that lists the tools."""
+        trusted = " in a folder that Copilot CLI trusts" if project else ""
+        return [f"/mcp show {name}   (in a session{trusted}; it lists the tools)" for name in names[:1]]
+
+    def what_hides(self, names: Sequence[str], project: Path | None) -> list[str]:  # noqa: ARG002
+        """Return warnings about servers that the user has disabled."""
+        disabled = names_in(self.settings_in(_folder() / "settings.json"), "disabledMcpServers") or []
+        off = [name for name in names if name.lower() in disabled]
+        return [f'"{name}" is switched off: run copilot mcp enable {shell_words([name])}' for name in off]
 
     def launch(self, provider: Provider, wish: Wish) -> Launch:
         """Return the variables for the provider, and for the limits of the model that it starts with."""
@@ -61,6 +95,11 @@ class Copilot(Program):
         given = any(word.partition("=")[0] in (_EFFORT, "--effort") for word in wish.arguments)
         is_prompt = self.without_model.isdisjoint(wish.arguments[:1])
         return [_EFFORT, "none"] if is_prompt and not given and not (model and model["reasoning"]) else []
+
+
+def _folder() -> Path:
+    named = environment.get("COPILOT_HOME")
+    return Path(named) if named else paths.home() / ".copilot"
 
 
 def _limits(model: Model | None) -> dict[str, str]:

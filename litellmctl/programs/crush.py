@@ -1,7 +1,8 @@
 """Crush (https://github.com/charmbracelet/crush): README.md, docs/config/README.md and internal/shellconfig/*.go.
 
 For one run: `lookupConfigs`, `setDefaults` and `GlobalConfigData` in internal/config/load.go, and internal/cmd/run.go
-of 0.90.0.
+of 0.90.0. MCP: internal/shellconfig/mcp.go, internal/agent/tools/mcp/init.go and internal/shell/expand.go there. A tool
+is `mcp_ENTRY_TOOL`, whatever its length, and Crush asks before a call; a server gets all variables of Crush's own.
 """
 
 from __future__ import annotations
@@ -13,21 +14,32 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from litellmctl.errors import ConfigFailure
+from litellmctl.foundation.sentences import listed
 from litellmctl.programs.changes import Block, FileChange
-from litellmctl.programs.copies import member, object_in
+from litellmctl.programs.copies import member, object_in, read
+from litellmctl.programs.mcp_host import McpHost, with_room
 from litellmctl.programs.model_facts import skipped
 from litellmctl.programs.program import KEY_VARIABLE, Export, Exporter, Launch, Provider, Wish, key_variables
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from litellmctl.catalog.model import Model
+    from litellmctl.programs.mcp_host import Bridge
+
+# The name of the block: no provider has one with a space.
+_MCP_BLOCK = "MCP servers"
+# The name in a line that adds an MCP server.
+_ADDED = re.compile(r"""^[ \t]*mcp[ \t]+add[ \t]+["']?([\w.-]+)""", re.MULTILINE)
 
 
-class Crush(Exporter):
-    """`provider add` and `model add` in crushrc, which is Bash on every system.
+class Crush(Exporter, McpHost):
+    """`provider add`, `model add` and `mcp add` in crushrc, which is Bash on every system.
 
     Crush expands the key for every request to a model. So the file has the command itself, whose output is not
-    expanded again.
+    expanded again. It also expands the words that start an MCP server, like a here-document.
     """
 
     name = "crush"
@@ -36,6 +48,7 @@ class Crush(Exporter):
     takes_command = True
     needs_catalog = True
     install = "npm install -g @charmland/crush"
+    has_project_file = True
 
     def path(self) -> Path:
         """Return the user's crushrc, not that of a project."""
@@ -80,6 +93,38 @@ class Crush(Exporter):
             files={"crushrc": "\n".join(lines) + "\n", "crush.json": self._own_json(name)},
             warnings=warnings,
         )
+
+    def mcp_path(self, project: Path | None = None) -> Path:
+        """Return the user's crushrc, or the file of a project that overrides its others."""
+        return project / ".crushrc" if project else self.path()
+
+    def mcp(self, bridges: Sequence[Bridge], project: Path | None = None) -> Export:
+        """Return a block with all of them.
+
+        To an entry, Crush appends the arguments of one with the same name in another file, so that neither works.
+        """
+        path = self.mcp_path(project)
+        for other, names in self._other_entries(project).items():
+            if twice := [bridge.name for bridge in bridges if bridge.name in names]:
+                is_ours = other == self.path() and _MCP_BLOCK in (read(other) or "")
+                raise ConfigFailure(
+                    f"cannot add {listed(twice)} to {path}: Crush would join its arguments with those in {other}",
+                    remedy=f"omit --project: Crush reads {other} in every project"
+                    if is_ours
+                    else f"rename it in {other}",
+                )
+        text = "\n".join(line for bridge in bridges for line in _mcp_lines(bridge))
+        change = FileChange(path, "text", [Block(_MCP_BLOCK, text)])
+        return Export([change], notes=["crush, whose sidebar lists the MCP servers"])
+
+    def _other_entries(self, project: Path | None) -> dict[Path, Collection[str]]:
+        """Return the names of MCP servers in the other files that Crush reads, by file."""
+        folders = [self.folder(), *([project] if project else [])]
+        data = [folder / name for folder in folders for name in ("crush.json", ".crush.json")]
+        scripts = [self.path(), project / "crushrc"] if project else []
+        return {path: member(object_in(path), "mcp") for path in (*data, _state_file())} | {
+            path: _ADDED.findall(read(path) or "") for path in scripts
+        }
 
     def _own(self) -> list[str]:
         """Return the lines that run the user's crushrc, from its own folder."""
@@ -153,6 +198,22 @@ def _model(provider_id: str, model: Model) -> str:
         price_cache_create=model["cost"]["cache_write"],
         price_cache_hit=model["cost"]["cache_read"],
     )
+
+
+def _mcp_lines(bridge: Bridge) -> list[str]:
+    """Return the lines for an MCP server. An earlier entry with its name goes: Crush would append to its arguments."""
+    command, *arguments = with_room(bridge, f"mcp_{bridge.name}_").command
+    options = [("--type", "stdio"), ("--command", _literal(command))]
+    options += [("--args", _literal(word)) for word in arguments]
+    variables = [f"--env {_quoted(name)} {_quoted(_literal(value))}" for name, value in bridge.variables.items()]
+    words = [*(f"{option} {_quoted(value)}" for option, value in options), *variables]
+    name = _quoted(bridge.name)
+    return [f"mcp remove {name}", " ".join(["mcp add", name, *words])]
+
+
+def _literal(word: str) -> str:
+    """Return a word from which Crush makes this one, when it expands it like a here-document."""
+    return re.sub(r"[\\$`]", r"\\\g<0>", word)
 
 
 def _line(command: str, subject: str, **flags: Any) -> str:

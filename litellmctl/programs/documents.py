@@ -5,15 +5,21 @@ from __future__ import annotations
 import io
 import json
 import re
+import tomllib  # 4 ms, and only what writes files imports this
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from litellmctl.errors import ConfigFailure
 from litellmctl.foundation import line_ends
-from litellmctl.programs import jsonc, yaml_edit
-from litellmctl.programs.changes import Block, Change, FileChange, Fill, Put, Set
+from litellmctl.programs import jsonc, toml_edit, yaml_edit
+from litellmctl.programs.changes import WORDS, Block, Change, Drop, FileChange, Fill, Keyed, Members, Put, Set
+from litellmctl.programs.mcp_host import owns_bridge
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _BY_HAND = "fix it, or copy the output of litellmctl export by hand"
 _BEGIN, _END = "# >>> litellmctl {name} >>>", "# <<< litellmctl {name} <<<"
@@ -40,6 +46,44 @@ def changed(change: FileChange, before: str | None) -> str:
     return after
 
 
+def overwritten(change: FileChange, before: str | None) -> list[str]:
+    """Return the names of entries of MCP servers that `changed` would replace, though they are not ours.
+
+    Raises Unfit.
+    """
+    old = _read(change, (before or "").removeprefix("\ufeff")) if change.format != "text" else None
+    names: list[str] = []
+    for one in change.changes:
+        found = _found(old, one.keys) if isinstance(one, Members | Put) else None
+        if isinstance(one, Members) and isinstance(found, Mapping):
+            names += [name for name in one.members if name in found and not one.owns(found[name])]
+        elif isinstance(one, Put) and isinstance(found, list):
+            names += [str(item.get("name")) for item in found if one.owns(item) and not owns_bridge(item)]
+    return names
+
+
+def restored(path: Path, format_: str, keys: Sequence[tuple[str, ...]], before: str | None, now: str) -> str:
+    """Return the text as it is now, with the entries of MCP servers at `keys` that it had before a write of ours.
+
+    Those that are ours are removed; what they replaced is put back. Raises ConfigFailure if that is not possible.
+    """
+    try:
+        old, new = (_read(FileChange(path, format_, ()), text.removeprefix("\ufeff")) for text in (before or "", now))
+    except Unfit as error:
+        raise ConfigFailure(f"cannot change {path}: {error}", remedy=_BY_HAND) from None
+    changes = []
+    for where in keys:
+        theirs, ours = _found(old, where), _found(new, where)
+        ours = ours if isinstance(ours, Mapping) else {}
+        kept = {
+            name: value
+            for name, value in (theirs.items() if isinstance(theirs, Mapping) else ())
+            if owns_bridge(value) or owns_bridge(ours.get(name))
+        }
+        changes.append(Members(where, kept, owns_bridge))
+    return changed(FileChange(path, format_, changes), now)
+
+
 def edited(change: FileChange, before: str | None) -> str | None:
     """Return the file's text with the changes as `changed`; None if other settings would be lost. Raises Unfit.
 
@@ -53,32 +97,43 @@ def edited(change: FileChange, before: str | None) -> str | None:
     old = _read(change, text)
     changes = list(_keyed(change.changes, old))
     expected = _applied(_plain(old), changes)
-    if before is not None and _theirs_first(_plain(old), changes) == expected:
+    if before is not None and _compared(_plain(old), changes) == expected:
         return before  # in any formatting
     for edit in _EDITORS[change.format]:
         after = edit(text, changes, old)
         if after is not None:
             after = line_ends.with_own(after, text)
-            if _theirs_first(_plain(_read(change, after)), changes) == expected:
-                return mark + after
+            with suppress(Unfit):  # the mistake would be ours
+                if _compared(_plain(_read(change, after)), changes) == expected:
+                    return mark + after
     return None
 
 
-def _with_json(before: str, changes: Sequence[Set | Put], old: Any) -> str:
+def _with_json(before: str, changes: Sequence[Keyed], old: Any) -> str:
     text = before if before.strip() else "{}\n"
     # All members of one object at once: there may be a thousand models.
-    for parent, group in groupby(changes, key=lambda one: one.keys[:-1]):
-        text = jsonc.with_members(text, parent, {one.keys[-1]: _new_value(old, one) for one in group})
+    for (parent, drops), group in groupby(changes, key=lambda one: (one.keys[:-1], isinstance(one, Drop))):
+        if drops:
+            text = jsonc.without_members(text, parent, [one.keys[-1] for one in group])
+        else:
+            members = {one.keys[-1]: _new_value(old, one) for one in group if not isinstance(one, Drop)}
+            text = jsonc.with_members(text, parent, members)
     return text
 
 
-def _with_toml(before: str, changes: Sequence[Set | Put], _: Any) -> str:
+def _with_toml(before: str, changes: Sequence[Keyed], _: Any) -> str:
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
+    text = before
     try:
-        document = tomlkit.parse(before)
         for one in changes:
+            if isinstance(one, Drop):
+                text = toml_edit.without(text, one.keys)
+        document = tomlkit.parse(text)
+        for one in changes:
+            if isinstance(one, Drop):
+                continue
             value = _new_value(document, one)
             table: Any = document
             for key in one.keys[:-1]:
@@ -86,82 +141,35 @@ def _with_toml(before: str, changes: Sequence[Set | Put], _: Any) -> str:
                     # A table that holds only tables has no line of its own.
                     table[key] = tomlkit.table(is_super_table=True)
                 table = table[key]
-            _replace(table, one.keys[-1], value)
+            toml_edit.replace(table, one.keys[-1], value)
         return tomlkit.dumps(document)
-    except TOMLKitError as error:
+    except (TOMLKitError, tomllib.TOMLDecodeError) as error:
         raise Unfit(str(error)) from None
 
 
-def _replace(table: Any, name: str, value: Any) -> None:
-    """Set a member of a table. Comments at its end are kept, since they may belong to the next table."""
-    from tomlkit.items import Table, item
-
-    old = table.get(name)
-    if isinstance(old, Table) and isinstance(value, Mapping):
-        value = item(value)
-        last = _last_table(value)
-        for remark in _remarks_at_the_end(_last_table(old)):
-            last.append(None, remark)
-    table[name] = value
-
-
-def _last_table(table: Any) -> Any:
-    from tomlkit.items import Table
-
-    while table.value.body and isinstance(table.value.body[-1][1], Table):
-        table = table.value.body[-1][1]
-    return table
-
-
-def _remarks_at_the_end(table: Any) -> list[Any]:
-    from tomlkit.items import Comment, Whitespace
-
-    is_remark = [isinstance(one, Comment | Whitespace) for _, one in table.value.body]
-    start = len(is_remark) - next((n for n, is_one in enumerate(reversed(is_remark)) if not is_one), len(is_remark))
-    return [one for _, one in table.value.body[start:]]
-
-
-def _with_toml_below(before: str, changes: Sequence[Set | Put], _: Any) -> str | None:
+def _with_toml_below(before: str, changes: Sequence[Keyed], _: Any) -> str | None:
     """Return the text with our tables at its end; None if anything but a table changes.
 
     tomlkit would put a new table between dotted keys of its parent, and the keys after it would become its own. At the
     end of the file it is correct (toml.io/en/v1.0.0, Table).
     """
-    import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
     text = before
     try:
         for one in changes:
-            if not isinstance(one, Set) or not isinstance(one.value, Mapping):
+            if isinstance(one, Drop):
+                text = toml_edit.without(text, one.keys)
+            elif isinstance(one, Set) and isinstance(one.value, Mapping):
+                text = toml_edit.with_table_below(text, one.keys, one.value)
+            else:
                 return None
-            text = _without(text, one.keys)
-            value = one.value
-            for name in reversed(one.keys):
-                value = {name: value}
-            text += "" if not text else "\n" if text.endswith("\n") else "\n\n"
-            text += tomlkit.dumps(value)
-    except TOMLKitError as error:
+    except (TOMLKitError, tomllib.TOMLDecodeError) as error:
         raise Unfit(str(error)) from None
     return text
 
 
-def _without(text: str, keys: Sequence[str]) -> str:
-    """Return TOML without the table at `keys`, if there is one."""
-    import tomlkit
-
-    document: Any = tomlkit.parse(text)
-    *way, name = keys
-    table = document
-    for key in way:
-        table = table.get(key, {})
-    if name not in table:
-        return text
-    del table[name]
-    return tomlkit.dumps(document)
-
-
-def _with_yaml(before: str, changes: Sequence[Set | Put], old: Any) -> str | None:
+def _with_yaml(before: str, changes: Sequence[Keyed], old: Any) -> str | None:
     """Return the text with only the lines of the changes changed; None if it is not in block style."""
     from ruamel.yaml.error import YAMLError
 
@@ -169,7 +177,9 @@ def _with_yaml(before: str, changes: Sequence[Set | Put], old: Any) -> str | Non
     try:
         for one in changes:
             found = _found(old, one.keys)
-            if isinstance(one, Put) and found:
+            if isinstance(one, Drop):
+                text = yaml_edit.without(text, one.keys)
+            elif isinstance(one, Put) and found:
                 text = yaml_edit.with_items(text, one.keys, [one.owns(item) for item in found], one.items)
             else:
                 text = yaml_edit.with_value(text, one.keys, _new_value(old, one))
@@ -178,11 +188,14 @@ def _with_yaml(before: str, changes: Sequence[Set | Put], old: Any) -> str | Non
     return text
 
 
-def _with_yaml_rewritten(before: str, changes: Sequence[Set | Put], old: Any) -> str:
+def _with_yaml_rewritten(before: str, changes: Sequence[Keyed], old: Any) -> str:
     """Return the text as ruamel writes it: with the comments, but not every space."""
     yaml = _yaml()
     document = yaml.load(before) or type(old)()
     for one in changes:
+        if isinstance(one, Drop):
+            _drop(document, one.keys)
+            continue
         # Printed and parsed, so that texts get the quotes that they need.
         read = yaml.load(yaml_edit.printed(list(one.items) if isinstance(one, Put) else one.value))
         new = replace(one, items=read) if isinstance(one, Put) else replace(one, value=read)
@@ -223,7 +236,7 @@ def _line(words: str) -> re.Pattern[str]:
     return re.compile(rf"^{re.escape(words)}\r?$", re.MULTILINE)
 
 
-_EDITORS: dict[str, Sequence[Callable[[str, Sequence[Set | Put], Any], str | None]]] = {
+_EDITORS: dict[str, Sequence[Callable[[str, Sequence[Keyed], Any], str | None]]] = {
     "json": [_with_json],
     "toml": [_with_toml, _with_toml_below],
     "yaml": [_with_yaml, _with_yaml_rewritten],
@@ -237,8 +250,6 @@ def _read(change: FileChange, text: str) -> Any:
         if change.format == "json":
             return _read_json(text)
         if change.format == "toml":
-            import tomllib
-
             return tomllib.loads(text)
         return _yaml().load(text) or _empty(change.changes)
     except jsonc.NotJson as error:
@@ -263,29 +274,64 @@ def _read_json(text: str) -> Any:
     return jsonc.parse(text).value if text.strip() else {}
 
 
-def _applied(new: Any, changes: Sequence[Set | Put]) -> Any:
+def _applied(new: Any, changes: Sequence[Keyed]) -> Any:
     """Return the value that a file should have after the changes."""
     for one in changes:
-        new = _set_in(new, one.keys, _new_value(new, one))
-    return _plain(new)
+        if isinstance(one, Drop):
+            _drop(new, one.keys)
+        else:
+            new = _set_in(new, one.keys, _new_value(new, one))
+    return _compared(_plain(new), changes)
 
 
-def _theirs_first(new: Any, changes: Sequence[Set | Put]) -> Any:
-    """Return the value in a file, with our items moved to the end of their lists."""
+def _compared(new: Any, changes: Sequence[Keyed]) -> Any:
+    """Return the value in a file for comparison: with our items at the end of their lists.
+
+    A mapping that lost its last member may be gone too: TOML has no line for it.
+    """
     for one in changes:
         found = _found(new, one.keys)
         if isinstance(one, Put) and isinstance(found, list):
             found.sort(key=one.owns)
+        if isinstance(one, Drop):
+            for depth in range(len(one.keys) - 1, 0, -1):
+                if _found(new, one.keys[:depth]) == {}:
+                    _drop(new, one.keys[:depth])
     return new
 
 
-def _keyed(changes: Sequence[Change], old: Any) -> Iterator[Set | Put]:
+def _drop(document: Any, keys: Sequence[str]) -> None:
+    parent = _found(document, keys[:-1])
+    if isinstance(parent, dict):
+        parent.pop(keys[-1], None)
+
+
+def _keyed(changes: Sequence[Change], old: Any) -> Iterator[Keyed]:
     """Yield the changes by key; a `Fill` is set member by member, so that the others are kept."""
     for one in changes:
         if isinstance(one, Fill):
             yield from _missing(one.keys, _found(old, one.keys), one.value)
+        elif isinstance(one, Members):
+            yield from _of_members(one, old)
         elif not isinstance(one, Block):
             yield one
+
+
+def _of_members(change: Members, old: Any) -> Iterator[Keyed]:
+    """Yield the changes for the members of a mapping; those to remove are last, or nothing may be left to add to."""
+    found = _found(old, change.keys)
+    theirs = found if isinstance(found, Mapping) else {}
+    for name, value in change.members.items():
+        before = theirs.get(name)
+        keys = (*change.keys, name)
+        if isinstance(before, Mapping) and isinstance(value, Mapping) and change.owns(before):
+            yield from (Set((*keys, key), one) for key, one in value.items())
+            yield from (Drop((*keys, key)) for key in before if key in WORDS and key not in value)
+        else:
+            yield Set(keys, value)
+    for name, value in theirs.items():
+        if name not in change.members and change.owns(value):
+            yield Drop((*change.keys, name))
 
 
 def _missing(keys: tuple[str, ...], old: Any, new: Any) -> Iterator[Set]:

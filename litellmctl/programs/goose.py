@@ -2,21 +2,29 @@
 
 For one run: crates/goose/src/providers/litellm.rs, its config/base.rs and crates/goose-cli/src/session/builder.rs
 of 1.50.0.
+
+MCP: config/extensions.rs, agents/extension.rs and agents/extension_manager.rs there, as of autumn 2026. A tool is
+`ENTRY__TOOL`, whatever its length; a server gets all variables of goose's own, without a question.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from litellmctl.programs.changes import FileChange, Set
+from litellmctl.programs.mcp_entries import NOTHING, EntriesHost
 from litellmctl.programs.model_facts import known, per_token, with_id
 from litellmctl.programs.program import Export, Exporter, Launch, Provider, Wish, key_variables
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from litellmctl.catalog.model import Model
+    from litellmctl.programs.mcp_host import Bridge
 
 _COMMAND_SECONDS = 20
 _RENEW_SECONDS = 300
@@ -26,8 +34,10 @@ _BUILT_IN = "litellm"
 _OVERRIDES = ("LITELLM_CUSTOM_HEADERS", "GOOSE_LEAD_PROVIDER", "GOOSE_LEAD_MODEL")
 
 
-class Goose(Exporter):
-    """A file of its own in custom_providers. goose runs our command for the key, without a shell.
+class Goose(Exporter, EntriesHost):
+    """A file of its own in custom_providers, and `extensions.NAME` in config.yaml.
+
+    goose runs our commands without a shell, and replaces nothing in them. It waits 300 seconds for a call.
 
     There is one folder for these files, and that is the user's: a run has the built-in provider, with a variable.
     """
@@ -38,6 +48,13 @@ class Goose(Exporter):
     needs_catalog = True
     install = "brew install block-goose-cli"
     model_options = ("--model", "--provider")
+    format = "yaml"
+    keys = "extensions"
+    first: ClassVar[Mapping[str, Any]] = {"type": "stdio"}
+    reference = NOTHING
+    off = ("enabled", False)
+    initial: ClassVar[Mapping[str, Any]] = {"enabled": True, "timeout": 300}
+    prefix = "{}__"
 
     def path(self) -> Path:
         """Return the file of the provider with the default name."""
@@ -53,6 +70,24 @@ class Goose(Exporter):
         else:
             folder = paths.xdg_config_home() / "goose"
         return folder
+
+    def mcp_path(self, project: Path | None = None) -> Path:  # noqa: ARG002
+        """Return the user's config.yaml, which overrides goose's other files; there is none of a project."""
+        return self.folder() / "config.yaml"
+
+    def entry_name(self, name: str) -> str:
+        """Return the key that goose makes of a name: config/extensions.rs, `name_to_key`."""
+        return re.sub(r"[^a-z0-9_-]", "_", "".join(name.split()).lower())
+
+    def entry(self, bridge: Bridge) -> dict[str, Any]:
+        """Return an extension: goose has names of its own for the members."""
+        command, *arguments = bridge.command
+        about = {"name": self.entry_name(bridge.name), "description": bridge.title}
+        return {**self.first, **about, "cmd": command, "args": arguments, "envs": dict(bridge.variables)}
+
+    def how_to_see(self, names: Sequence[str], project: Path | None) -> list[str]:  # noqa: ARG002
+        """Return how to start a session with the extensions: goose has no command that lists their tools."""
+        return ["goose session"]
 
     def launch(self, provider: Provider, wish: Wish) -> Launch:
         """Return the variables of the built-in provider, which override all of goose's files."""

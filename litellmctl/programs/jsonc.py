@@ -79,6 +79,17 @@ def with_members(text: str, keys: Sequence[str], members: Mapping[str, Any]) -> 
     return after
 
 
+def without_members(text: str, keys: Sequence[str], names: Sequence[str]) -> str:
+    """Return the text without these members of the object at `keys`, which it has."""
+    node = parse(text)
+    for depth, key in enumerate(keys, 1):
+        node = node.members[key].value
+        _require_object(node, keys[:depth])
+    gone = frozenset(names)
+    members = [member.value._replace(start=member.key_start) for member in node.members.values()]
+    return _without(text, members, [name not in gone for name in node.members])
+
+
 def _nested(keys: Sequence[str], value: Any) -> Any:
     """Return nested objects with these names, and the value in the innermost."""
     for key in reversed(keys):
@@ -152,11 +163,16 @@ def _kept(node: JsonNode, value: Sequence[Any]) -> list[bool]:
 def _with_items(text: str, node: JsonNode, kept: Sequence[bool], added: Sequence[Any], indent: str) -> str:
     """Return the text with the items of an array that are not kept removed, and others appended."""
     after = _with_added(text, node, added, indent) if added else text
+    return _without(after, node.items, kept)
+
+
+def _without(text: str, nodes: Sequence[JsonNode], kept: Sequence[bool]) -> str:
+    """Return the text without the items or members that are not kept."""
     parts, position = [], 0
-    for start, end in _cuts(after, node, kept):
-        parts.append(after[position:start])
+    for start, end in _cuts(text, nodes, kept):
+        parts.append(text[position:start])
         position = max(position, end)
-    return "".join(parts) + after[position:]
+    return "".join(parts) + text[position:]
 
 
 def _with_added(text: str, node: JsonNode, added: Sequence[Any], indent: str) -> str:
@@ -176,11 +192,11 @@ def _with_added(text: str, node: JsonNode, added: Sequence[Any], indent: str) ->
     return _behind(text, node, last.end, new, f"{newline}{own}")
 
 
-def _cuts(text: str, node: JsonNode, kept: Sequence[bool]) -> list[tuple[int, int]]:
-    """Return the parts of the text to remove: items that are not kept, their commas and empty lines."""
+def _cuts(text: str, nodes: Sequence[JsonNode], kept: Sequence[bool]) -> list[tuple[int, int]]:
+    """Return the parts of the text to remove: items or members that are not kept, their commas and empty lines."""
     cuts: list[tuple[int, int]] = []
     comma_before = None  # the comma of the last item that is kept
-    for item, stays in zip(node.items, kept, strict=True):
+    for item, stays in zip(nodes, kept, strict=True):
         comma = _skip(text, item.end)
         has_comma = text[comma : comma + 1] == ","
         if stays:

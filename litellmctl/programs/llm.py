@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from litellmctl.errors import ConfigFailure
 from litellmctl.foundation.text import dump_json
-from litellmctl.programs.changes import FileChange, Put
+from litellmctl.programs.changes import FileChange, Put, having
 from litellmctl.programs.copies import read
 from litellmctl.programs.model_facts import known
 from litellmctl.programs.program import (
@@ -123,7 +123,7 @@ class Llm(Exporter):
         if provider.key:  # the fixed key of a relay: llm needs none then, and sends headers as they are
             headers = {"x-api-key": provider.key}
             items = [{**known(**{**one, "api_key_name": None}), "headers": headers} for one in items]
-        put = Put((), items, "model_id", f"{provider.id}/", is_prefix=True)
+        put = Put((), items, having("model_id", f"{provider.id}/", is_prefix=True))
         return Export(
             [FileChange(self.path(), "yaml", [put])],
             notes=[f'llm -m {provider.id}/MODEL "A prompt"']

@@ -1,7 +1,8 @@
 """opencode (https://opencode.ai): packages/core/src/v1/config/provider.ts of anomalyco/opencode, docs providers.mdx.
 
 Which files it reads, and which providers it hides: packages/opencode/src/config/config.ts, paths.ts and
-provider/provider.ts, as in 1.18.33.
+provider/provider.ts, as in 1.18.33. MCP: mcp/index.ts and mcp/catalog.ts there, and docs mcp-servers.mdx: a tool is
+`ENTRY_TOOL`, whatever its length, and a server gets all variables of opencode's own.
 """
 
 from __future__ import annotations
@@ -9,25 +10,31 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from litellmctl.catalog.model import PRICES
+from litellmctl.foundation.globs import covers
 from litellmctl.programs import jsonc
 from litellmctl.programs.changes import Change, FileChange, Fill, Set
 from litellmctl.programs.copies import member, object_in
+from litellmctl.programs.mcp_entries import WAIT_SECONDS, EntriesHost
 from litellmctl.programs.model_facts import known, priced, skipped
 from litellmctl.programs.program import KEY_VARIABLE, Export, Exporter, Launch, Provider, Wish, key_variables
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from litellmctl.catalog.model import Model, Tier
+    from litellmctl.programs.mcp_host import Bridge
 
 # opencode merges these in this order: the last one wins.
 _NAMES = ("config.json", "opencode.json", "opencode.jsonc")
 _CONTENT = "OPENCODE_CONFIG_CONTENT"
+_SCHEMA = "https://opencode.ai/config.json"
 # A variable holds 32,767 characters on Windows, and 128 KiB on Linux: that is a few hundred models.
 _MOST_CHARACTERS = 30_000
 _THRESHOLD = 200_000
@@ -53,10 +60,10 @@ _OF_OBJECTS = frozenset(
 )
 
 
-class Opencode(Exporter):
-    """`provider.ID` in opencode.jsonc if it exists, else in opencode.json.
+class Opencode(Exporter, EntriesHost):
+    """`provider.ID` and `mcp.NAME` in opencode.jsonc if it exists, else in opencode.json.
 
-    opencode runs no command: it reads the key from a variable.
+    opencode runs no command for the key: it reads that from a variable.
     """
 
     name = "opencode"
@@ -66,11 +73,39 @@ class Opencode(Exporter):
     install = "npm install -g opencode-ai"
     key_from = "reads the key from LITELLM_API_KEY."
     reads_variable = True
+    has_project_file = True
+    keys = "mcp"
+    reference = re.compile("|".join(map(re.escape, _REFERENCES)))
+    off = ("enabled", False)
+    initial: ClassVar[Mapping[str, Any]] = {"timeout": WAIT_SECONDS * 1000}
+    prefix = "{}_"
 
     def path(self) -> Path:
         """Return the user's file that overrides the others, not that of a project."""
-        *_, plain, commented = _globals()
-        return _named() or (commented if os.path.exists(commented) else plain)
+        return _named() or _overriding(paths.xdg_config_home() / "opencode")
+
+    def mcp_path(self, project: Path | None = None) -> Path:
+        """Return the user's file, or that of a project, which opencode merges over it."""
+        return _overriding(project) if project else self.path()
+
+    def mcp(self, bridges: Sequence[Bridge], project: Path | None = None) -> Export:
+        """Return an entry for each. opencode starts it without a question, also that of a project."""
+        made = super().mcp(bridges, project)
+        (change,) = made.files
+        return replace(made, files=[replace(change, changes=[Fill((), {"$schema": _SCHEMA}), *change.changes])])
+
+    def entry(self, bridge: Bridge) -> dict[str, Any]:
+        """Return an entry with the command as one list."""
+        variables = dict(bridge.variables)
+        return known(type="local", command=[*bridge.command], environment=variables or None)
+
+    def how_to_see(self, names: Sequence[str], project: Path | None) -> list[str]:  # noqa: ARG002
+        """Return the command that starts the servers and says whether it could."""
+        return ["opencode mcp list"]
+
+    def what_hides(self, names: Sequence[str], project: Path | None) -> list[str]:
+        """Return what switches a server or its tools off in the file, or in one that is merged over it."""
+        return [warning for name in names for warning in _hidden(name, self.mcp_path(project), project)]
 
     def misreads(self, name: str) -> bool:
         """Whether it would replace a part of the name, or not start with it."""
@@ -115,7 +150,7 @@ class Opencode(Exporter):
         body, refused = _body(provider, provider.key or _REFERENCE)
         own = self.path()
         settings = {path: _settings(path) for path in [*(path for path in _globals() if path != own), own]}
-        schema = Fill((), {"$schema": "https://opencode.ai/config.json"})
+        schema = Fill((), {"$schema": _SCHEMA})
         changes: dict[Path, list[Change]] = {own: [schema, Set(("provider", provider.id), body)]}
         warnings = skipped(refused, "opencode cannot use this name")
         for path, change, verb in _shown(settings, provider.id):
@@ -219,6 +254,38 @@ def _named() -> Path | None:
 
 def _globals() -> list[Path]:
     return [paths.xdg_config_home() / "opencode" / name for name in _NAMES]
+
+
+def _overriding(folder: Path) -> Path:
+    """Return the file of a folder that overrides the other."""
+    *_, plain, commented = (folder / name for name in _NAMES)
+    return commented if os.path.exists(commented) else plain
+
+
+def _managed() -> Path:
+    """Return the folder of the administrator's settings, which override all others."""
+    if sys.platform == "win32":
+        folder = Path(environment.get("ProgramData") or r"C:\ProgramData") / "opencode"
+    elif sys.platform == "darwin":
+        folder = Path("/Library/Application Support/opencode")
+    else:
+        folder = Path("/etc/opencode")
+    return folder
+
+
+def _hidden(name: str, own: Path, project: Path | None) -> Iterator[str]:
+    """Yield a warning for each file that switches an MCP server or its tools off: its own, or one merged over it."""
+    files = [*_read_in(project or Path.cwd()), *(_managed() / one for one in _NAMES[1:])]
+    before = files.index(own) if own in files else 0
+    for path in files[before:]:
+        settings = _settings(path)
+        if path != own and member(member(settings, "mcp"), name).get("enabled") is False:
+            yield f'"{name}" is switched off: remove enabled from its entry in {path}'
+        # The last pattern that covers all tools of the server counts.
+        rules = [*member(settings, "tools").items(), *member(settings, "permission").items()]
+        last = next((rule for rule in reversed(rules) if covers(rule[0], f"{name}_")), None)
+        if last and last[1] in (False, "deny"):
+            yield f'{path} hides the tools of {name} from opencode: "{last[0]}"'
 
 
 def _settings(path: Path, prepare: Callable[[str], str] = str) -> dict[str, Any]:

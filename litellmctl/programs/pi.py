@@ -1,20 +1,25 @@
 """Pi (https://pi.dev): docs/models.md and dist/core/model-config.js of npm's @earendil-works/pi-coding-agent.
 
 For one run: docs/custom-provider.md, dist/core/provider-composer.js and dist/cli/args.js of 1.6.0.
+
+MCP is built in: docs/mcp.md and dist/extensions/mcp of 1.6.0, with dist/config.js and dist/naming.js of its pi-mcp. A
+tool is `mcp__ENTRY__TOOL`, cut to 64 characters with a hash. A server gets all variables of Pi's own.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from litellmctl.catalog.model import EFFORTS, PRICES
 from litellmctl.foundation.text import dump_json
 from litellmctl.programs import jsonc
 from litellmctl.programs.changes import FileChange, Set
 from litellmctl.programs.copies import member, object_in
+from litellmctl.programs.mcp_entries import WAIT_SECONDS, EntriesHost
 from litellmctl.programs.model_facts import known, priced
 from litellmctl.programs.program import (
     KEY_VARIABLE,
@@ -29,7 +34,10 @@ from litellmctl.programs.program import (
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from litellmctl.catalog.model import Model, Tier
+    from litellmctl.programs.mcp_host import Bridge
 
 # Pi's thinking levels have the names of LiteLLM's reasoning efforts, except one.
 _LEVELS = {"off" if effort == "none" else effort: effort for effort in EFFORTS}
@@ -48,10 +56,15 @@ _DEFAULTS = {
     "maxTokens": 16_384,
 }
 _EXTENSION = "litellm.js"
+# Pi starts without MCP if its settings have this extension.
+_WITHOUT_MCP = "-builtin:mcp"
 
 
-class Pi(Exporter):
-    """`providers.ID` in models.json. Pi runs our command for the key in a shell, for each request."""
+class Pi(Exporter, EntriesHost):
+    """`providers.ID` in models.json, and `mcpServers.NAME` in mcp.json.
+
+    Pi runs our command for the key in a shell, for each request; an MCP server without a shell.
+    """
 
     name = "pi"
     title = "Pi"
@@ -61,11 +74,40 @@ class Pi(Exporter):
     install = "npm install -g @earendil-works/pi-coding-agent"
     model_options = ("--model", "--models", "--provider", "--list-models")
     without_model = frozenset({"install", "remove", "uninstall", "update", "list", "config", "auth", "mcp"})
+    has_project_file = True
+    reference = re.compile(r"^~(?=$|[/\\])")
+    off = ("enabled", False)
+    # Pi shows a model the description of a server, and no tool before the model searches for one.
+    initial: ClassVar[Mapping[str, Any]] = {"description": "Tools behind a LiteLLM proxy.", "timeout": WAIT_SECONDS}
 
     def path(self) -> Path:
         """Return models.json in PI_CODING_AGENT_DIR."""
         named = environment.get("PI_CODING_AGENT_DIR")
         return (Path(paths.expanded(named)) if named else paths.home() / ".pi" / "agent") / "models.json"
+
+    def mcp_path(self, project: Path | None = None) -> Path:
+        """Return mcp.json beside models.json, or that of a project, whose entries replace those of the same name."""
+        return project / ".pi" / "mcp.json" if project else self.path().with_name("mcp.json")
+
+    def entry_name(self, name: str) -> str:
+        """Return the name with no other characters than Pi allows; `-` and `_` are the same to it."""
+        return re.sub(r"[^A-Za-z0-9_-]", "_", name)
+
+    def entry(self, bridge: Bridge) -> dict[str, Any]:
+        """Return an entry. Of its texts, Pi takes only the variables for references."""
+        variables = {name: re.sub(r"^!|\$", r"$\g<0>", value) for name, value in bridge.variables.items()}
+        return super().entry(replace(bridge, variables=variables))
+
+    def how_to_see(self, names: Sequence[str], project: Path | None) -> list[str]:  # noqa: ARG002
+        """Return the command that lists the tools; in a project that the user does not trust, Pi reads no file."""
+        return ["pi, and trust the project" if project else "pi mcp list"]
+
+    def what_hides(self, names: Sequence[str], project: Path | None) -> list[str]:  # noqa: ARG002
+        """Return a warning if MCP is switched off as a whole."""
+        path = self.path().with_name("settings.json")
+        extensions = self.settings_in(path).get("extensions")
+        is_off = isinstance(extensions, list) and _WITHOUT_MCP in extensions
+        return [f'Pi starts no MCP servers: remove "{_WITHOUT_MCP}" from extensions in {path}'] if is_off else []
 
     def launch(self, provider: Provider, wish: Wish) -> Launch:
         """Return an extension that registers the provider, so that sessions, settings and sign-ins stay the user's."""

@@ -14,16 +14,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from litellmctl.errors import Failure, Rejected
+from litellmctl.errors import ConfigFailure, Failure, Rejected
 from litellmctl.foundation import files, locks
 from litellmctl.foundation.times import timestamp
+from litellmctl.programs.changes import FileChange, Fill, Members
 from litellmctl.programs.copies import MAX_BYTES
-from litellmctl.programs.documents import changed
-
-if TYPE_CHECKING:
-    from litellmctl.programs.changes import FileChange
+from litellmctl.programs.documents import changed, restored
 
 # Possible secrets in the lines around ours: values of settings and variables with such names, texts that look like
 # keys, and passwords in URLs. References are not secrets: $NAME, ${{ secrets.NAME }} or {env:NAME}.
@@ -39,6 +37,27 @@ _NUMBERED = re.compile(r"^[a-z-]+\.[0-9]{6,9}\.json$")
 _MASK = "********"
 
 
+class Undone(NamedTuple):
+    """A file after an undo. If it was edited since the write, only what we added was removed: `keeps_edits`."""
+
+    path: Path
+    keeps_edits: bool
+
+
+class Entries(NamedTuple):
+    """Mappings in a file in which a write changed nothing but entries of ours: their keys, and the file's format."""
+
+    format: str
+    keys: list[tuple[str, ...]]
+
+    @classmethod
+    def of(cls, change: FileChange) -> Entries | None:
+        """Return them for a change; None if it changes anything else."""
+        if not all(isinstance(one, Members | Fill) for one in change.changes):
+            return None
+        return cls(change.format, [one.keys for one in change.changes if isinstance(one, Members)])
+
+
 class Planned(NamedTuple):
     """A file before and after a write: its bytes (None: there is no file). `secret` is a key that may be in them."""
 
@@ -46,6 +65,7 @@ class Planned(NamedTuple):
     before: bytes | None
     after: bytes
     secret: str = ""
+    entries: Entries | None = None
 
     @property
     def made_folders(self) -> list[Path]:
@@ -88,7 +108,8 @@ class Receipts:
             except UnicodeDecodeError:
                 raise _cannot(change.path, "read", "it is not UTF-8 text") from None
             # Line breaks are the file's own: nothing is translated.
-            planned.append(Planned(change.path, before, changed(change, text).encode("utf-8"), secret))
+            after = changed(change, text).encode("utf-8")
+            planned.append(Planned(change.path, before, after, secret, Entries.of(change)))
         return planned
 
     def write(self, planned: Sequence[Planned]) -> list[Planned]:
@@ -116,30 +137,31 @@ class Receipts:
                 raise
         return due
 
-    def undo(self) -> list[Path]:
-        """Restore the files from before the last write, and return them. Refuses if one was edited since."""
+    def undo(self) -> list[Undone]:
+        """Restore the files from before the last write, and return them.
+
+        Of a file that was edited since, only entries of MCP servers are removed: agents write their own files, and that
+        of Claude Code all the time. Where a write changed anything else, the undo is refused.
+        """
         with self._locked():
             receipts = self._receipts()
             if not receipts:
                 raise Rejected("not_found", f"nothing to undo for {self._name}", remedy="litellmctl export --list")
             entries = _entries(receipts[-1])
-            due = []
+            due: dict[Path, bytes | None] = {}
+            edited = set()
             for entry in entries:
                 now = _read(entry.path)
                 if now == entry.before:
                     continue  # we were killed before it was written, or after it was restored
-                due.append(entry)
+                due[entry.path] = entry.before
                 if now is None or sha256(now).hexdigest() != entry.digest:
-                    what = "was removed" if now is None else "was edited"
-                    raise Rejected(
-                        "rejected",
-                        f"cannot undo: {entry.path} {what} since the last --write",
-                        remedy=f"edit it by hand; {receipts[-1]} has the old content (base64)",
-                    )
-            for entry in due:
-                _require_writable(entry.path)
-            for entry in due:
-                _restore(entry.path, entry.before)
+                    due[entry.path] = _without_ours(entry, now, receipts[-1])
+                    edited.add(entry.path)
+            for path in due:
+                _require_writable(path)
+            for path, before in due.items():
+                _restore(path, before)
             for entry in entries:
                 files.forget_temporaries(entry.path)
                 for folder in entry.made_folders:
@@ -149,7 +171,7 @@ class Receipts:
                 receipts[-1].unlink()
             except OSError as error:
                 raise _cannot(receipts[-1], "remove", files.reason(error)) from None
-        return [entry.path for entry in entries]
+        return [Undone(entry.path, entry.path in edited) for entry in entries]
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -185,6 +207,7 @@ class Receipts:
                 "before": None if one.before is None else b64encode(one.before).decode(),
                 "made_folders": list(map(str, one.made_folders)),
                 "after_sha256": sha256(one.after).hexdigest(),
+                **({} if one.entries is None else {"entries": one.entries._asdict()}),
             }
             for one in planned
         ]
@@ -201,6 +224,7 @@ class _Written(NamedTuple):
     before: bytes | None
     digest: str
     made_folders: list[Path]
+    entries: Entries | None
 
 
 def diff(planned: Planned) -> str:
@@ -240,6 +264,7 @@ def _entries(receipt: Path) -> list[_Written]:
                 None if one["before"] is None else b64decode(one["before"], validate=True),
                 str(one["after_sha256"]),
                 [_path(folder) for folder in list[Any](one["made_folders"])],
+                _entries_in(one.get("entries")),
             )
             for one in found
         ]
@@ -247,6 +272,28 @@ def _entries(receipt: Path) -> list[_Written]:
         raise _own(error, receipt, "read") from None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise Failure("file", f"cannot read the receipt {receipt}", remedy="restore the file by hand") from None
+
+
+def _entries_in(found: Any) -> Entries | None:
+    """Return what a receipt has of them. Raises KeyError or TypeError for anything else."""
+    return None if found is None else Entries(str(found["format"]), [tuple(map(str, keys)) for keys in found["keys"]])
+
+
+def _without_ours(written: _Written, now: bytes | None, receipt: Path) -> bytes:
+    """Return a file that was edited since the write with the entries from before the write, and all else as it is.
+
+    Raises Rejected if the write changed anything but entries, or the file cannot be changed now.
+    """
+    if now is not None and written.entries is not None:
+        before = None if written.before is None else written.before.decode("utf-8", "replace")
+        with suppress(UnicodeDecodeError, ConfigFailure):
+            text = restored(written.path, written.entries.format, written.entries.keys, before, now.decode("utf-8"))
+            return text.encode("utf-8")
+    raise Rejected(
+        "rejected",
+        f"cannot undo: {written.path} {'was removed' if now is None else 'was edited'} since the last --write",
+        remedy=f"edit it by hand; {receipt} has the old content (base64)",
+    )
 
 
 def _path(text: str) -> Path:

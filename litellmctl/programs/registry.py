@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from litellmctl.programs.mcp_host import McpHost
     from litellmctl.programs.program import Exporter, Program
 
 _EXPORTERS: dict[str, Callable[[], Exporter]] = {
@@ -39,18 +40,52 @@ _PROGRAMS: dict[str, Callable[[], Program]] = {
     "vibe": lambda: import_module("litellmctl.programs.vibe").Vibe(),
     "openhands": lambda: import_module("litellmctl.programs.openhands").Openhands(),
 }
+# The agents that start MCP servers.
+_HOSTS: dict[str, Callable[[], McpHost]] = {
+    "claude-code": lambda: import_module("litellmctl.programs.claude_code").ClaudeCode(),
+    "codex": lambda: import_module("litellmctl.programs.codex").Codex(),
+    "opencode": lambda: import_module("litellmctl.programs.opencode").Opencode(),
+    "pi": lambda: import_module("litellmctl.programs.pi").Pi(),
+    "crush": lambda: import_module("litellmctl.programs.crush").Crush(),
+    "goose": lambda: import_module("litellmctl.programs.goose").Goose(),
+    "continue": lambda: import_module("litellmctl.programs.continue_dev").Continue(),
+    "zed": lambda: import_module("litellmctl.programs.zed").Zed(),
+    "gemini": lambda: import_module("litellmctl.programs.gemini").Gemini(),
+    "qwen": lambda: import_module("litellmctl.programs.qwen").Qwen(),
+    "copilot": lambda: import_module("litellmctl.programs.copilot").Copilot(),
+    "cline": lambda: import_module("litellmctl.programs.cline").Cline(),
+    "cursor": lambda: import_module("litellmctl.programs.cursor").Cursor(),
+    "vscode": lambda: import_module("litellmctl.programs.vscode").VsCode(),
+    "claude-desktop": lambda: import_module("litellmctl.programs.claude_desktop").ClaudeDesktop(),
+    "windsurf": lambda: import_module("litellmctl.programs.windsurf").Windsurf(),
+    "hermes": lambda: import_module("litellmctl.programs.hermes").Hermes(),
+}
 NAMES = tuple(_EXPORTERS)
+HOST_NAMES = tuple(_HOSTS)
+# All that `export` takes: programs with models, with MCP, or with both.
+TOOLS = tuple(dict.fromkeys((*NAMES, *HOST_NAMES)))
 EXECUTABLES = tuple(_PROGRAMS)
 
 
 def exporter(name: str) -> Exporter:
-    """Return the exporter with this name."""
+    """Return the program with this name, which takes models."""
     return _EXPORTERS[name]()
 
 
 def exporters() -> dict[str, Exporter]:
-    """Return all exporters by name."""
+    """Return all programs that take models, by name."""
     return {name: exporter(name) for name in NAMES}
+
+
+def host(name: str) -> McpHost | None:
+    """Return the agent with this name; None if it starts no MCP servers."""
+    make = _HOSTS.get(name)
+    return make() if make else None
+
+
+def hosts() -> dict[str, McpHost]:
+    """Return all agents that start MCP servers, by name."""
+    return {name: make() for name, make in _HOSTS.items()}
 
 
 def program(executable: str) -> Program | None:

@@ -31,6 +31,16 @@ class YamlNode(NamedTuple):
 _NOTHING = YamlNode(0, 0, None, [], [], False)
 
 
+def value(text: str) -> Any:
+    """Return the value in the text as Python has it. Raises ValueError."""
+    from ruamel.yaml import YAML
+
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except Exception as error:  # noqa: BLE001 - any error of the parser
+        raise ValueError(str(error)) from None
+
+
 def with_value(before: str, keys: Sequence[str], value: Any) -> str:
     """Return the text with the value at `keys` set; missing mappings on the way are created."""
     node = _root(before)
@@ -75,6 +85,30 @@ def with_items(before: str, keys: Sequence[str], is_ours: Sequence[bool], items:
     for start, end, new in sorted(edits, reverse=True):
         text = text[:start] + new + text[end:]
     return text
+
+
+def without(before: str, keys: Sequence[str]) -> str:
+    """Return the text without the member at `keys`; a mapping that has no other becomes `{}`."""
+    node = _root(before) or _NOTHING
+    for key in keys[:-1]:
+        node = next((value for name, value in node.pairs if name.text == key), _NOTHING)
+    index = next((number for number, (name, _) in enumerate(node.pairs) if name.text == keys[-1]), None)
+    if index is None:
+        raise NotInBlocks
+    if len(node.pairs) == 1 and node.is_block:
+        return with_value(before, keys[:-1], {})
+    if len(node.pairs) == 1:
+        return f"{before[: node.start]}{{}}{before[node.end :]}"
+    name, value = node.pairs[index]
+    if node.is_block:
+        start, end = name.start - len(_column(before, name.start)), _line_end(before, value.end)
+    elif index == len(node.pairs) - 1:
+        last = node.pairs[index - 1][1].end
+        # With its comma, unless there is a comment behind that.
+        start, end = name.start if "#" in before[last : name.start] else last, value.end
+    else:
+        start, end = name.start, node.pairs[index + 1][0].start
+    return before[:start] + before[end:]
 
 
 def printed(value: Any) -> str:

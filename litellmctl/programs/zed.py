@@ -1,28 +1,51 @@
-"""Zed (https://zed.dev): docs/src/ai/use-api-access.md; its crates settings_content, language_models and paths."""
+"""Zed (https://zed.dev): docs/src/ai/use-api-access.md; its crates settings_content, language_models and paths.
+
+MCP: docs/src/ai/mcp.md, crates/settings_content/src/project.rs and crates/context_server/src/transport/
+stdio_transport.rs, as in 2026. A tool has its own name, cut to 64 characters, and a prefix only where two clash; a
+server gets all variables of Zed's own.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from litellmctl.foundation.sentences import listed
 from litellmctl.programs.changes import FileChange, Set
+from litellmctl.programs.copies import member
+from litellmctl.programs.mcp_entries import WAIT_SECONDS, EntriesHost
 from litellmctl.programs.model_facts import known, skipped
 from litellmctl.programs.program import Export, Exporter, Provider
 from litellmctl.settings import environment, paths
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from litellmctl.catalog.model import Model
 
+# The profile of Zed's agent that is built in as the default.
+_PROFILE = "write"
 
-class Zed(Exporter):
-    """`language_models.openai_compatible.ID` in settings.json. Zed reads the key from a variable or its keychain."""
+
+class Zed(Exporter, EntriesHost):
+    """`language_models.openai_compatible.ID` and `context_servers.NAME` in settings.json.
+
+    Zed reads the key from a variable or its keychain. It starts an MCP server in the user's shell, with its words
+    quoted; but to a few shells, one that begins with `$` is a variable.
+    """
 
     name = "zed"
     title = "Zed"
     executable = "zed"
     key_from = "reads the key from LITELLM_API_KEY or its own key store."
     reads_variable = True
+    has_project_file = True
+    keys = "context_servers"
+    reference = re.compile(r"^\$")
+    off = ("enabled", False)
+    initial: ClassVar[Mapping[str, Any]] = {"timeout": WAIT_SECONDS}
 
     def path(self) -> Path:
         """Return the user's settings; only on Linux, Zed reads XDG_CONFIG_HOME."""
@@ -33,6 +56,31 @@ class Zed(Exporter):
         else:
             folder = paths.xdg_config_home() / "zed"
         return folder / "settings.json"
+
+    def mcp_path(self, project: Path | None = None) -> Path:
+        """Return the user's settings, or those of a project, which Zed reads once the user trusts it."""
+        return project / ".zed" / "settings.json" if project else self.path()
+
+    def how_to_see(self, names: Sequence[str], project: Path | None) -> list[str]:  # noqa: ARG002
+        """Return where Zed lists the servers: it has no command that does."""
+        where = "Settings, AI, MCP Servers"
+        return [f"zed {project}, trust the project, and see {where}" if project else f"zed, and see {where}"]
+
+    def what_hides(self, names: Sequence[str], project: Path | None) -> list[str]:  # noqa: ARG002
+        """Return a warning if AI is off, or the profile of Zed's agent has chosen its MCP servers."""
+        path = self.path()
+        settings = self.settings_in(path)
+        agent = member(settings, "agent")
+        chosen = agent.get("default_profile", _PROFILE)
+        profile = member(member(agent, "profiles"), chosen if isinstance(chosen, str) else _PROFILE)
+        shown = member(profile, "context_servers")
+        left = [name for name in names if name not in shown]
+        warnings = []
+        if settings.get("disable_ai") is True:
+            warnings.append(f"Zed starts no MCP servers: remove disable_ai from {path}")
+        if profile.get("enable_all_context_servers") is False and left:
+            warnings.append(f'Zed\'s agent profile "{chosen}" hides {listed(left)}: choose it in its Tools')
+        return warnings
 
     def export(self, provider: Provider) -> Export:
         """Return the provider and its models with a known context window, which Zed requires."""
@@ -77,6 +125,4 @@ def _model(model: Model) -> dict[str, Any]:
 
 def _variable(provider_id: str) -> str:
     """Return the variable that Zed reads: the name in upper case, with _ also between letters and digits."""
-    import re
-
     return "_".join(re.findall(r"[a-z]+|[0-9]+", provider_id)).upper() + "_API_KEY"

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from litellmctl.auth.changes import Seen, login_of
 from litellmctl.auth.login_file import login_command
 from litellmctl.auth.stored_credential import StoredCredential
 from litellmctl.errors import AuthFailure, Failure, Unavailable
 from litellmctl.foundation.hiding import Hider
 from litellmctl.relay.threads import in_thread
-from litellmctl.settings import paths
 
 if TYPE_CHECKING:
     from litellmctl.auth.credential import Pair
@@ -58,33 +57,13 @@ class Access(NamedTuple):
         return Hider(secrets).hidden(text)
 
 
-class _Seen(NamedTuple):
-    """What tells if config.toml and logins.json have changed."""
-
-    config: object
-    logins: object
-
-    @classmethod
-    def now(cls) -> _Seen:
-        folder = paths.config_dir()
-        return cls(*(folder and _state(os.path.join(folder, name)) for name in ("config.toml", "logins.json")))
-
-
-def _state(path: str) -> tuple[int, int, int] | None:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_ino, found.st_size
-
-
 class _Held(NamedTuple):
     """What was looked up last. Times are seconds since 1970, `looked_up` by the monotonic clock."""
 
     access: Access
     connection: Connection
     pair: Pair
-    seen: _Seen
+    seen: Seen
     looked_up: float = 0.0
     due_at: float | None = None
     expires_at: float | None = None
@@ -112,7 +91,7 @@ class Keys:
         self._task: asyncio.Task[None] | None = None
         self._is_refused = False
         self._base_url: str | None = None
-        self._failure: tuple[float, _Seen, Failure] | None = None
+        self._failure: tuple[float, Seen, Failure] | None = None
         self._next_ahead = 0.0
         self._next_refused = 0.0
 
@@ -126,7 +105,7 @@ class Keys:
             held = self._held
             if held is not None and self._is_refused and self._task is not None:
                 await self._settled()
-            elif held is None or held.seen != _Seen.now() or held.has_expired:
+            elif held is None or held.seen != Seen.now() or held.has_expired:
                 await self._look_up()
             else:
                 if held.is_due and self._task is None and time.monotonic() >= self._next_ahead:
@@ -162,7 +141,7 @@ class Keys:
         if self._task is None:
             if self._failure is not None:
                 until, seen, failure = self._failure
-                if time.monotonic() < until and seen == _Seen.now():
+                if time.monotonic() < until and seen == Seen.now():
                     raise failure.changed()
             self._begin(None)
         assert self._task is not None
@@ -179,7 +158,7 @@ class Keys:
         self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def _run(self, refused: str | None) -> None:
-        seen = _Seen.now()
+        seen = Seen.now()
         try:
             self._held = await in_thread(partial(self._looked_up, self._held, refused))
             self._failure = None
@@ -193,7 +172,7 @@ class Keys:
     # In a thread, one at a time
 
     def _looked_up(self, held: _Held | None, refused: str | None) -> _Held:
-        now = _Seen.now()
+        now = Seen.now()
         if held is None or held.seen != now:
             held = self._connected(held, now)
         credential, known = held.pair.credential, held.access.key
@@ -216,7 +195,7 @@ class Keys:
             expires_at=credential.expires_at,
         )
 
-    def _connected(self, held: _Held | None, seen: _Seen) -> _Held:
+    def _connected(self, held: _Held | None, seen: Seen) -> _Held:
         """Return what the files say now, with the key that is known if it is still the one to use."""
         connection = self._connect()
         connection.require_online("this")
@@ -233,7 +212,7 @@ class Keys:
                 remedy="restart litellmctl serve",
             )
         if held is not None and held.seen.config == seen.config and _headers(held.pair) == _headers(pair):
-            if _identity(held.pair) == _identity(pair):
+            if login_of(held.pair) == login_of(pair):
                 return held._replace(seen=seen)
             access = held.access._replace(key="")
         else:
@@ -247,16 +226,9 @@ def _headers(pair: Pair) -> object:
     return pair.key_header, sorted((name, value.identity()) for name, value in pair.headers.items())
 
 
-def _identity(pair: Pair) -> object:
-    """Return what tells whether another login, or a token that another process refreshed, is to be used."""
-    credential = pair.credential
-    login = credential.login if isinstance(credential, StoredCredential) else None
-    return credential.source, credential.identity(), login
-
-
-def _after_our_own_change(held: _Held) -> _Seen:
+def _after_our_own_change(held: _Held) -> Seen:
     """Return the state of the files that belongs to a key: a refreshed token changes logins.json."""
-    now = _Seen.now()
+    now = Seen.now()
     credential = held.pair.credential
     if isinstance(credential, StoredCredential) and now != held.seen and now.config == held.seen.config:
         stored = held.connection.stored_credential()

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import queue
 import signal
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
-from litellmctl.foundation.threads import start_daemon
 from litellmctl.relay.resident import GRACE_SECONDS
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from litellmctl.connection import Listener
     from litellmctl.relay.relay import Relay
 
 _LOOK_SECONDS = 10.0
@@ -97,46 +93,3 @@ class Serving:
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self._received.append(number)
         self._loop.call_soon_threadsafe(self._woken.set)
-
-
-class Aside:
-    """Says what a relay says, in a thread of its own: a terminal that is stopped must not stop the requests.
-
-    It is a `Listener`. Of more than a thousand things that are waiting to be said, the last are dropped.
-    """
-
-    can_prompt = False
-    stderr_is_terminal = False
-
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
-        self._waiting: queue.Queue[Callable[[], None]] = queue.Queue(1000)
-        start_daemon(self._say)
-
-    def note(self, text: str) -> None:
-        """Say a note."""
-        self.do(lambda: self._listener.note(text))
-
-    def warn(self, text: str) -> None:
-        """Say a warning."""
-        self.do(lambda: self._listener.warn(text))
-
-    def trace(self, text: str) -> None:
-        """Say a line that -v prints."""
-        self.do(lambda: self._listener.trace(text))
-
-    def do(self, work: Callable[[], None]) -> None:
-        """Call `work` there."""
-        with suppress(queue.Full):
-            self._waiting.put_nowait(work)
-
-    def close(self, seconds: float = 1.0) -> None:
-        """Wait until all is said, for a moment at most."""
-        done = threading.Event()
-        self.do(done.set)
-        done.wait(seconds)
-
-    def _say(self) -> None:
-        while True:
-            with suppress(OSError, ValueError):
-                self._waiting.get()()

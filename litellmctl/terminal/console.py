@@ -117,10 +117,10 @@ class Console:
         if self.stderr_is_terminal:
             self.note(text)
 
-    def warn(self, text: str) -> None:
-        """Say that something is not as it should be, on stderr."""
+    def warn(self, text: str, command: str = "") -> None:
+        """Say that something is not as it should be, on stderr, and at its end a command to be pasted."""
         if not self.quiet:
-            self._say("warning", text, "Warning: ", YELLOW)
+            self._say("warning", text, "Warning: ", YELLOW, command)
 
     def done(self, text: str) -> None:
         """Say that a change was made, on stderr."""
@@ -332,6 +332,11 @@ class Console:
             word = label.rstrip()
             label = self.style(word, style, stream=self.stderr) + label[len(word) :]
         self._put(f"{label}{said}", end)
+
+    def abandon_stderr(self) -> None:
+        """Say nothing more: a thread that is stuck in a message has the lock of stderr, for which exit would wait."""
+        self.stderr = sys.stderr = None
+        sys.__stderr__ = None  # type: ignore[misc]  # which the interpreter takes at its end
 
     def _put(self, text: str, end: str = "\n") -> None:
         # Messages are a courtesy: a stderr that is closed or full never changes what the command does.

@@ -120,18 +120,24 @@ def build(schema: Schema, items: Sequence[Item], base: dict[str, Any]) -> dict[s
 def check(schema: Schema, arguments: dict[str, Any], path: str) -> None:
     """Refuse arguments that do not match the schema, with all problems in one error, and without the values."""
     try:
-        problems = schema.problems(arguments)
+        wrong = mismatch(schema, arguments)
     except TooHard:
         raise UsageFailure(
             f"cannot check the arguments: the schema of {cut(path, _MAX_WORDS)} takes too long",
             remedy="pass --no-check to send them unchecked",
         ) from None
-    if problems:
-        more = f"; and {len(problems) - _MAX_PROBLEMS} more" if len(problems) > _MAX_PROBLEMS else ""
-        raise UsageFailure(
-            "; ".join(map(_words, problems[:_MAX_PROBLEMS])) + more,
-            remedy=f"litellmctl mcp show {shlex.quote(path)}",
-        )
+    if wrong:
+        raise UsageFailure(wrong, remedy=f"litellmctl mcp show {shlex.quote(path)}")
+
+
+def mismatch(schema: Schema, arguments: dict[str, Any]) -> str:
+    """Return all problems with the arguments in one sentence, without the values; "" if there are none.
+
+    Raises `validation.TooHard` if they cannot be checked within the limits.
+    """
+    problems = schema.problems(arguments)
+    more = f"; and {len(problems) - _MAX_PROBLEMS} more" if len(problems) > _MAX_PROBLEMS else ""
+    return "; ".join(map(_words, problems[:_MAX_PROBLEMS])) + more
 
 
 def _words(problem: Problem) -> str:

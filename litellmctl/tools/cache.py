@@ -67,8 +67,10 @@ class ToolCache(LineCache):
 def _server(*row: Any) -> Server:
     """Return the server of a row. Raises TypeError if it is not valid: the header has no checksum."""
     server = Server(*row)
-    texts = (server.id, server.alias, server.status, server.error)
-    is_whole = isinstance(server.name, str) and isinstance(server.tools, int | None)
+    texts = (server.id, server.alias, server.status, server.error, server.wants)
+    is_whole = (
+        isinstance(server.name, str) and isinstance(server.tools, int | None) and isinstance(server.is_set, bool | None)
+    )
     if not is_whole or not all(isinstance(text, str | None) for text in texts):
         raise TypeError("not a server")
     return server

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from litellmctl.tools.tool import Offer, Tool
 
 
-# How long a call may take: a tool may work for longer than any page takes to come.
-CALL_SECONDS = 120.0
 # The longest line, its line break, and one byte more.
 _MAX_LINE = MAX_BYTES + 3
 _MAX_IN_MEMORY = 2**20
@@ -51,7 +49,7 @@ class Caller:
 
     `connect` makes the client, once the first arguments are valid; `current` returns the key that replaces the last
     one; `forget` drops the cached tools when they turn out to be outdated; `seconds` limits each call; `stdin` returns
-    stdin, and is called only if an argument names it.
+    stdin, and is called only if an argument names it; `explain` returns a refusal with what is known about the server.
     """
 
     def __init__(
@@ -65,6 +63,7 @@ class Caller:
         checks: bool,
         seconds: float,
         stdin: Callable[[], IO[bytes] | None],
+        explain: Callable[[Failure], Failure] = lambda failure: failure,
     ) -> None:
         self._tool = tool
         self._name = offer.name_to_call(tool)
@@ -75,6 +74,7 @@ class Caller:
         self._checks = checks
         self._seconds = seconds
         self._stdin = stdin
+        self._explain = explain
         self._client: Client | None = None
         self._unconnected: Failure | None = None
         self._renew: Callable[[], str | None] | None = None
@@ -126,8 +126,11 @@ class Caller:
         return read_result(answer, client.base_url, tool.name)
 
     def _explained(self, failure: Failure) -> Failure:
-        """Return a refusal, explained for releases that do not list the ids of servers."""
+        """Return a refusal, explained by what is known of the server, and for releases that do not list its id."""
         tool = self._tool
+        explained = self._explain(failure)
+        if explained is not failure:
+            return explained
         if failure.code == "not_found" and self._name != tool.name:
             return failure.changed(
                 message=f"cannot call {tool.path}: several servers have a tool named {cut(tool.name)}, "

@@ -13,10 +13,12 @@ from litellmctl.foundation.sentences import listed
 from litellmctl.foundation.text import counted
 
 MAX_TOOLS = 4096
-_MAX_NAME = 64
+# How long a call may take: a tool may work for longer than any page takes to come.
+CALL_SECONDS = 120.0
+MAX_NAME = 64
 # The styles of definitions for function calling in `tools.definitions`.
 STYLES = ("openai", "anthropic")
-_SUFFIX_DIGITS = (8, 16, 32)
+SUFFIX_DIGITS = (8, 16, 32)
 _MAX_DEPTH = 100
 
 
@@ -54,7 +56,12 @@ def path_of(server: str | None, name: str, full_name: str) -> str:
 
 
 class Server(NamedTuple):
-    """An MCP server behind the proxy. `status` is ok, or LiteLLM's word for the problem; `error` is the reason."""
+    """An MCP server behind the proxy. `status` is ok, or LiteLLM's word for the problem; `error` is the reason.
+
+    `wants` is what it needs of each user: `key`, `sign-in`, or `header` (a token in each request); None: nothing, or
+    unknown. `is_set` says whether the proxy has the user's key; None if unknown, as for sign-ins. Which servers need
+    variables is not in this list.
+    """
 
     name: str
     id: str | None
@@ -62,6 +69,8 @@ class Server(NamedTuple):
     status: str | None
     tools: int | None
     error: str | None = None
+    wants: str | None = None
+    is_set: bool | None = None
 
     @property
     def is_ok(self) -> bool:
@@ -208,6 +217,12 @@ def unknown(tools: Sequence[Tool], text: str) -> Failure:
     return Rejected("not_found", message, remedy="litellmctl mcp list")
 
 
+def unknown_server(servers: Sequence[Server], text: str) -> Failure:
+    """Return the failure for a server that does not exist."""
+    near = suggestion(text, [known for server in servers for known in (server.name, server.alias) if known])
+    return Rejected("not_found", f'no MCP server "{text}"{near}', remedy="litellmctl mcp servers")
+
+
 def selected(tools: Iterable[Tool], servers: Sequence[str], globs: Sequence[str]) -> list[Tool]:
     """Return the tools of these servers (names or ids) whose name or path matches one of the patterns.
 
@@ -251,10 +266,10 @@ def _named(tools: list[Tool]) -> list[Tool]:
     """Give each tool its full name. A name that is too long, or not unique, gets a suffix."""
     plain = [re.sub(r"[^a-z0-9_]+", "_", _plain_name(tool).lower()) for tool in tools]
     names = plain
-    for digits in _SUFFIX_DIGITS:  # a longer one if somebody crafted a clash
+    for digits in SUFFIX_DIGITS:  # a longer one if somebody crafted a clash
         count = Counter(names)
         names = [
-            name if count[name] == 1 and len(name) <= _MAX_NAME else _suffixed(own, tool, digits)
+            name if count[name] == 1 and len(name) <= MAX_NAME else suffixed(own, tool, digits)
             for name, own, tool in zip(names, plain, tools, strict=True)
         ]
     return [tool._replace(full_name=name) for name, tool in zip(names, tools, strict=True)]
@@ -264,12 +279,13 @@ def _plain_name(tool: Tool) -> str:
     return f"mcp_{tool.server}_{tool.name}" if tool.server else f"mcp_{tool.name}"
 
 
-def _suffixed(name: str, tool: Tool, digits: int) -> str:
+def suffixed(name: str, tool: Tool, digits: int, most: int = MAX_NAME) -> str:
+    """Return a name of at most `most` characters for a tool, with so many digits that stand for it alone."""
     from hashlib import sha256
 
     text = f"{tool.server}\0{tool.server_id}\0{tool.name}"
     digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:digits]
-    return f"{name[: _MAX_NAME - digits - 1]}_{digest}"
+    return f"{name[: most - digits - 1]}_{digest}"
 
 
 def _is_deep(value: Any) -> bool:
@@ -311,6 +327,18 @@ def _servers(answer: dict[str, Any], tools: list[Tool], listed: Iterable[dict[st
                 status=status,
                 tools=count[name] if status == "ok" or count[name] else None,
                 error=error,
+                wants=wants_of(row),
+                is_set=row["has_user_credential"] if isinstance(row.get("has_user_credential"), bool) else None,
             )
         )
     return servers
+
+
+def wants_of(row: dict[str, Any]) -> str | None:
+    """Return what a server needs of each user, by its row of /v1/mcp/server (types.mcp.MCPAuth of LiteLLM)."""
+    kind = row.get("auth_type")
+    if kind == "oauth2":
+        return None if row.get("oauth2_flow") == "client_credentials" else "sign-in"
+    if row.get("is_byok") is True:
+        return "key"
+    return "header" if kind in ("true_passthrough", "oauth_delegate") else None

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from tests.benchmarks import beside, environment, plot
+from tests.benchmarks import beside, bridge, environment, plot
 from tests.benchmarks.measure import Failed
 from tests.benchmarks.relay import RELAY
 from tests.benchmarks.suite import BENCHMARKS, Benchmark, Result, Skipped, Stage
@@ -26,10 +26,13 @@ is read to its end. Its environment has no variables of yours but PATH and the t
 """
 
 
+_Any = Benchmark | beside.Task | bridge.Task
+
+
 def main() -> int:
     """Run what was asked for; return the exit code."""
     options = _options()
-    everything: list[Benchmark | beside.Task] = [*BENCHMARKS, *RELAY, *beside.TASKS]
+    everything: list[_Any] = [*BENCHMARKS, *RELAY, *bridge.BRIDGE, *beside.TASKS, *bridge.TASKS]
     chosen = [one for one in everything if fnmatchcase(one.name, f"*{options.only}*")]
     if options.list:
         rows = [(one.name, _bounds(one) if isinstance(one, Benchmark) else "", one.what) for one in chosen]
@@ -52,14 +55,16 @@ def main() -> int:
         headers = ("NAME", "UNIT", "OURS", "BASELINE", "RATIO", "QUARTILES", "BOUND", "")
         if results:
             print(_table([_cells(result) for result in results], headers))
-        if cells:
-            print(_table([*beside.rows(cells)], beside.headers(cells)))
+        for tasks in (beside.TASKS, bridge.TASKS):
+            names = {task.name for task in tasks}
+            if own := [cell for cell in cells if cell.task in names]:
+                print(_table([*beside.rows(own, tasks)], beside.headers(own)))
     if options.write and code == 0:
         plot.write(results, cells)
     return code
 
 
-def _measure(one: Benchmark | beside.Task, stage: Stage, measured: list[Result | beside.Cell], *, as_json: bool) -> int:
+def _measure(one: _Any, stage: Stage, measured: list[Result | beside.Cell], *, as_json: bool) -> int:
     """Run a benchmark and append what it measured; return 1 where a program did not work, else 0."""
     print(f"{one.name}: {one.what}", file=sys.stderr)
     try:
@@ -91,6 +96,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--lite", metavar="COMMAND", help="LiteLLM's own `lite`")
     parser.add_argument("--pi", metavar="COMMAND", help="Pi with its LiteLLM extension: 'pi -e FOLDER/src/index.ts'")
     parser.add_argument("--fastmcp", metavar="COMMAND", help="FastMCP's command-line client of MCP servers")
+    parser.add_argument("--mcp-remote", metavar="COMMAND", help="mcp-remote, a bridge from stdio to a remote server")
+    parser.add_argument("--mcporter", metavar="COMMAND", help="mcporter: 'NODE FOLDER/node_modules/.bin/mcporter'")
     parser.add_argument("--json", action="store_true", help="print JSON lines instead of the table")
     parser.add_argument(
         "--write",
@@ -115,7 +122,13 @@ def _stage(options: argparse.Namespace) -> Iterator[Stage]:
             python = options.python.absolute()
             _warn_of_editable(python, folder)
         print(f"measuring {python.parent}", file=sys.stderr)
-        others = {"lite": options.lite or environment.lite_beside(python), "pi": options.pi, "fastmcp": options.fastmcp}
+        others = {
+            "lite": options.lite or environment.lite_beside(python),
+            "pi": options.pi,
+            "fastmcp": options.fastmcp,
+            "mcp-remote": options.mcp_remote,
+            "mcporter": options.mcporter,
+        }
         home = folder / "home"
         home.mkdir()
         commands = {name: shlex.split(command) for name, command in others.items() if command}

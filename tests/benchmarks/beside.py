@@ -6,7 +6,7 @@ import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from tests.benchmarks import proxy
 from tests.benchmarks.measure import Program, at_once, summary
@@ -104,7 +104,19 @@ PROGRAMS = (
     "pi --list-models",
     "litellmctl mcp call",
     "fastmcp call",
+    "litellmctl mcp serve",
+    "mcp-remote",
+    "mcporter serve",
 )
+
+
+class Named(Protocol):
+    """A task, as the tables name it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def what(self) -> str: ...
 
 
 def headers(cells: Sequence[Cell]) -> tuple[str, ...]:
@@ -113,10 +125,10 @@ def headers(cells: Sequence[Cell]) -> tuple[str, ...]:
     return "", *(program for program in PROGRAMS if program in found)
 
 
-def rows(cells: Sequence[Cell]) -> Iterator[tuple[str, ...]]:
+def rows(cells: Sequence[Cell], tasks: Sequence[Named] = TASKS) -> Iterator[tuple[str, ...]]:
     """Yield the rows of the table: a task, and what each program took for it."""
     found: Mapping[tuple[str, str], Cell] = {(cell.task, cell.program): cell for cell in cells}
-    for task in TASKS:
+    for task in tasks:
         if any(cell.task == task.name for cell in cells):
             yield task.what, *(_words(found.get((task.name, program))) for program in headers(cells)[1:])
 

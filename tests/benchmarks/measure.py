@@ -67,7 +67,7 @@ class Program(NamedTuple):
                 with process.stdout:
                     while chunk := process.stdout.read(_CHUNK):
                         size += len(chunk)
-                status, peak = _wait(process)
+                status, peak = waited(process)
             except BaseException:
                 process.kill()
                 raise
@@ -109,7 +109,8 @@ def summary(numbers: Sequence[float]) -> Summary:
     return Summary(median(numbers), low, high)
 
 
-def _wait(process: subprocess.Popen[bytes]) -> tuple[int, int | None]:
+def waited(process: subprocess.Popen[bytes]) -> tuple[int, int | None]:
+    """Wait for a process; return its exit code, and its peak resident set in bytes if that is known."""
     if sys.platform == "win32":
         return process.wait(), None
     _, status, usage = os.wait4(process.pid, 0)

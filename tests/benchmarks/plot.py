@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from tests.benchmarks import beside
+from tests.benchmarks import beside, bridge
 from tests.benchmarks.measure import Summary
 from tests.benchmarks.relay import RELAY
 from tests.benchmarks.suite import BENCHMARKS, Result
@@ -20,6 +20,8 @@ _ROOT = Path(__file__).parents[2]
 NUMBERS, PLOT = Path("docs/benchmarks.json"), Path("docs/benchmarks.svg")
 PAGE = Path("docs/guide/performance.md")
 _MARK = r"(<!-- benchmarks -->\n).*?(<!-- /benchmarks -->)"
+_BENCHMARKS = (*BENCHMARKS, *RELAY, *bridge.BRIDGE)
+_TASKS: tuple[beside.Named, ...] = (*beside.TASKS, *bridge.TASKS)
 # In pixels: the plot, the bars' left end and their height with the space below, the space between tasks.
 _WIDTH, _LEFT, _BAR, _GAP, _TOP, _BOTTOM = 820, 250, 15, 26, 16, 30
 _OURS, _OTHERS, _TEXT, _GRID = "#2563eb", "#9ca3af", "#6b7280", "#d1d5db"
@@ -33,7 +35,7 @@ def write(results: Sequence[Result], cells: Sequence[beside.Cell]) -> None:
     kept |= {(one.name, one.unit): _rounded(one) for one in results}
     others = {(one["task"], one["program"]): one for one in old["cells"]}
     others |= {(one.task, one.program): _rounded(one) for one in cells}
-    order = [one.name for one in (*BENCHMARKS, *RELAY)]
+    order = [one.name for one in _BENCHMARKS]
     numbers = {
         "results": sorted(kept.values(), key=lambda one: order.index(one["name"])),
         "cells": sorted(others.values(), key=lambda one: beside.PROGRAMS.index(one["program"])),
@@ -64,22 +66,28 @@ def made() -> dict[Path, str]:
 
 
 def _comparison(cells: Sequence[beside.Cell]) -> Iterator[str]:
-    calls = {task.name for task in beside.TASKS if task.is_call}
-    yield from _table([cell for cell in cells if cell.task not in calls])
+    lists = [task for task in beside.TASKS if not task.is_call]
+    calls = [task for task in beside.TASKS if task.is_call]
+    yield from _table(cells, lists)
     yield ""
-    yield from _table([cell for cell in cells if cell.task in calls])
+    yield from _table(cells, calls)
+    if any(cell.task == task.name for cell in cells for task in bridge.TASKS):
+        yield ""
+        yield from _table(cells, bridge.TASKS)
 
 
-def _table(cells: Sequence[beside.Cell]) -> Iterator[str]:
+def _table(all_cells: Sequence[beside.Cell], tasks: Sequence[beside.Named]) -> Iterator[str]:
+    names = {task.name for task in tasks}
+    cells = [cell for cell in all_cells if cell.task in names]
     headers = [f"`{name}`" if name else "" for name in beside.headers(cells)]
     yield f"| {' | '.join(headers)} |"
     yield f"| --- |{' ---: |' * (len(headers) - 1)}"
-    for row in beside.rows(cells):
+    for row in beside.rows(cells, tasks):
         yield f"| {' | '.join(row)} |"
 
 
 def _bounds(results: Sequence[Result]) -> Iterator[str]:
-    words = {one.name: one.what for one in (*BENCHMARKS, *RELAY)}
+    words = {one.name: one.what for one in _BENCHMARKS}
     yield "| what : beside what | ours | theirs | ratio | at most |"
     yield "| --- | ---: | ---: | ---: | ---: |"
     for one in results:
@@ -92,7 +100,7 @@ def _bounds(results: Sequence[Result]) -> Iterator[str]:
 
 def svg(cells: Sequence[beside.Cell]) -> str:
     """Return a plot of the times: for each task a bar for each program, on a logarithmic axis."""
-    tasks = [(task.what, [cell for cell in cells if cell.task == task.name]) for task in beside.TASKS]
+    tasks = [(task.what, [cell for cell in cells if cell.task == task.name]) for task in _TASKS]
     times = [cell.milliseconds for cell in cells] or [1.0]
     low, high = math.floor(math.log10(min(times))), math.ceil(math.log10(max(times)))
     scale = (_WIDTH - _LEFT - 70) / max(1, high - low)

@@ -89,6 +89,11 @@ class _Handler(Handler):
     def _get(self) -> None:
         """Answer from memory, as FastAPI does: one JSON body with its length."""
         url = urlsplit(self.path)
+        if (
+            self.command == "GET" and url.path.rstrip("/") == MCP_PATH
+        ):  # a client of MCP asks for events; there are none
+            self.send(405, b"{}")
+            return
         wanted = parse_qs(url.query).get("litellm_model_id", [""])[0]
         status, body = self.server.answers.get(url.path, (404, b'{"detail":"Not Found"}'))
         if self.headers.get("Authorization") != f"Bearer {KEY}":

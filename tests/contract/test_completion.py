@@ -180,6 +180,8 @@ def known(listed: Listed, env: dict[str, str], monkeypatch: pytest.MonkeyPatch) 
         ("litellmctl --profile west models show ", []),
         ("litellmctl --base-url https://other.example models show ", []),
         ("litellmctl mcp list --server ", ["lab", "stdio"]),
+        ("litellmctl export codex --mcp --server ", ["lab", "stdio"]),
+        ("litellmctl export claude-d", ["claude-desktop"]),
         ("litellmctl mcp show ", ["lab/add", "lab/choose", "lab/convert", "stdio/add"]),
         ("litellmctl mcp call lab/c", ["lab/choose", "lab/convert"]),
         ("litellmctl mcp call lab/convert ", ["value=", "unit=", "precise="]),

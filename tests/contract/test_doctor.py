@@ -37,10 +37,11 @@ DEVICE = "/sso/cli/start"
 HUB, API = "/claude-code/plugins", "/v1/skills"
 CHECKS = [
     *("configuration", "name_resolution", "tls", "proxy", "clock", "credential", "discovery"),
-    *("mcp", "skills", "sign_in", "keyring", "files", "caches", "variables", "program"),
+    *("mcp", "mcp_credentials", "skills", "sign_in", "keyring", "files", "caches", "variables", "program"),
 ]
-NEED_PROXY = ["clock", "credential", "discovery", "mcp", "skills", "sign_in"]
-NEED_CREDENTIAL = ["discovery", "mcp", "skills"]
+NEED_PROXY = ["clock", "credential", "discovery", "mcp", "mcp_credentials", "skills", "sign_in"]
+NEED_CREDENTIAL = ["discovery", "mcp", "mcp_credentials", "skills"]
+SIGN_INS, MCP_VARIABLES = "/v1/mcp/user-credentials", "/v1/mcp/user-env-vars/status"
 ANSWERS: dict[str, dict[str, Any]] = {
     LIVE: {"body": "I'm alive!"},
     VERSION: {"body": {"litellm_version": "1.106.2"}},
@@ -48,6 +49,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "/model/info": {"body": {"data": [row("gpt")]}},
     LIST: {"body": offer(tool("add"), tool("ping", server="stdio"))},
     SERVERS: {"body": []},
+    SIGN_INS: {"body": []},
+    MCP_VARIABLES: {"body": []},
     HUB: {"body": {"plugins": [{"id": "1", "name": "review"}]}},
     API: {"body": {"data": []}},
     PKCE: {"body": {"detail": "Not Found"}, "status": 404},
@@ -247,7 +250,7 @@ def test_a_bad_config_file(doctor: Doctor, proxy: FakeProxy, home: Path, what: s
     result = doctor(exit=2)
     assert first(result)["check"] == "configuration"
     assert said in first(result)["detail"]
-    expected = dict.fromkeys([*CHECKS[1:10], "caches", "variables"], "skip")
+    expected = dict.fromkeys([*CHECKS[1:11], "caches", "variables"], "skip")
     assert statuses(result) == {"configuration": "fail", **expected}
     assert {found(result)[check]["detail"] for check in expected} == {"needs configuration"}
     assert proxy.requests == []
@@ -795,6 +798,67 @@ def test_mcp(doctor: Doctor, proxy: FakeProxy, answer: dict[str, Any], status: s
         assert found(result)["mcp"]["remedy"] == "litellmctl mcp servers"
 
 
+def mine(name: str, **facts: Any) -> dict[str, Any]:
+    """Return the row of an MCP server that wants something of each user."""
+    return {"server_id": name, "server_name": name, "alias": None, **facts}
+
+
+@pytest.mark.parametrize(
+    ("rows", "status", "detail", "remedy"),
+    [
+        ([], "ok", "no MCP server needs your own", None),
+        ([mine("crm", is_byok=True, has_user_credential=True)], "ok", "1 credential set", None),
+        (
+            [
+                mine("crm", is_byok=True, has_user_credential=True),
+                mine("jira", is_byok=True, has_user_credential=False),
+            ],
+            "warn",
+            "not set: jira (key missing)",
+            "litellmctl mcp credentials set jira",
+        ),
+        (
+            [mine("jira", is_byok=True, has_user_credential=False), mine("linear", auth_type="oauth2")],
+            "warn",
+            "not set: jira (key missing), linear (sign-in missing)",
+            "litellmctl mcp credentials",
+        ),
+    ],
+)
+def test_ones_own_credentials_for_mcp_servers(
+    doctor: Doctor, proxy: FakeProxy, rows: list[Any], status: str, detail: str, remedy: str | None
+) -> None:
+    healthy(proxy, **{SERVERS: {"body": rows}})
+    finding = found(doctor())["mcp_credentials"]
+    assert (finding["status"], finding["detail"], finding["remedy"]) == (status, detail, remedy)
+
+
+@pytest.mark.parametrize(
+    ("answer", "detail"),
+    [
+        ({"status": 404, "body": {"detail": "Not Found"}}, "needs LiteLLM 1.83 or newer"),
+        ({"status": 500, "body": {"detail": {"error": "Database not connected. Connect one"}}}, "has no database"),
+        ({"status": 400, "body": {"detail": {"error": "User ID not found in token"}}}, "this key is not allowed to"),
+    ],
+)
+def test_a_proxy_that_keeps_no_credentials_for_mcp_servers(
+    doctor: Doctor, proxy: FakeProxy, answer: dict[str, Any], detail: str
+) -> None:
+    healthy(proxy, **{SIGN_INS: answer})
+    finding = found(doctor())["mcp_credentials"]
+    assert (finding["status"], finding["remedy"]) == ("skip", None)
+    assert detail in finding["detail"]
+
+
+def test_a_server_that_waits_for_the_user_is_not_down(doctor: Doctor, proxy: FakeProxy) -> None:
+    outcomes = {"linear": {"status": "auth_required"}, "down": {"status": "unreachable"}}
+    listed = {"body": {**offer(tool("add")), "server_outcomes": outcomes}}
+    healthy(proxy, **{LIST: listed, SERVERS: {"body": [mine("linear", auth_type="oauth2")]}})
+    details = {name: finding["detail"] for name, finding in found(doctor()).items()}
+    assert details["mcp"] == "unavailable servers: down (unreachable)"
+    assert details["mcp_credentials"] == "not set: linear (sign-in missing)"
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
@@ -814,7 +878,7 @@ def test_what_a_profile_switches_off(doctor: Doctor, proxy: FakeProxy, run: Run)
     healthy(proxy)
     run("config", "set", "mcp", "false")
     run("config", "set", "skills", "false")
-    assert statuses(doctor()) == {"mcp": "skip", "skills": "skip"}
+    assert statuses(doctor()) == {"mcp": "skip", "mcp_credentials": "skip", "skills": "skip"}
     assert {LIST, HUB, API}.isdisjoint(proxy.asked)
 
 
@@ -937,9 +1001,9 @@ def test_offline_asks_nobody(doctor: Doctor, proxy: FakeProxy, way: str, monkeyp
     asked: list[Any] = []
     monkeypatch.setattr(socket, "getaddrinfo", lambda *words, **_: asked.append(words))
     result = doctor("--offline") if way == "option" else doctor(LITELLM_OFFLINE="1")
-    assert {found(result)[check]["status"] for check in CHECKS[1:10]} == {"skip"}
+    assert {found(result)[check]["status"] for check in CHECKS[1:11]} == {"skip"}
     reason = f"{'--offline' if way == 'option' else 'LITELLM_OFFLINE'} is set"
-    assert {found(result)[check]["detail"] for check in CHECKS[1:10]} == {reason}
+    assert {found(result)[check]["detail"] for check in CHECKS[1:11]} == {reason}
     assert found(result)["variables"]["status"] == ("ok" if way == "option" else "warn")
     assert found(result)["variables"]["remedy"] == (None if way == "option" else "unset LITELLM_OFFLINE")
     assert (asked, proxy.requests) == ([], [])

@@ -20,7 +20,7 @@ import pytest
 
 from litellmctl.commands.export import FIELDS
 from litellmctl.programs import receipts
-from litellmctl.programs.registry import exporters
+from litellmctl.programs.registry import TOOLS, exporters
 from tests.conftest import Result, Run
 from tests.effort import less_than
 from tests.fake_proxy import FakeProxy, row
@@ -245,7 +245,7 @@ def test_lists_the_programs_and_which_are_here(run: Run, home: Path, env: dict[s
     program.chmod(0o700)
     (home / ".codex").mkdir()
     rows = {one["tool"]: one for one in run("export", "--list", "--json", PATH=str(program.parent)).json}
-    assert list(rows) == list(EXPORTERS)
+    assert list(rows) == list(TOOLS)
     assert all(list(one) == list(FIELDS) for one in rows.values())
     assert {name for name, one in rows.items() if one["installed"]} == {"opencode", "codex"}
     assert rows["opencode"] == {
@@ -254,11 +254,14 @@ def test_lists_the_programs_and_which_are_here(run: Run, home: Path, env: dict[s
         "installed": True,
         "path": str(home / ".config/opencode/opencode.json"),
         "writes": 0,
+        "parts": ["models", "mcp"],
     }
+    assert rows["cursor"]["path"] == str(home / ".cursor/mcp.json")
+    assert [rows[name]["parts"] for name in ("aider", "cursor")] == [["models"], ["mcp"]]
     table = run("export", "--list", terminal=True, PATH=str(program.parent))
-    assert re.search(r"opencode +\x1b\[32myes\x1b\[0m +~/.config/opencode/opencode\.json\n", table)
+    assert re.search(r"opencode +\x1b\[32myes\x1b\[0m +models, mcp +~/.config/opencode/opencode\.json\n", table)
     assert run("export", "--list", PATH=str(program.parent)).splitlines()[0] == (
-        f"opencode\ttrue\t{home / '.config/opencode/opencode.json'}"
+        f"opencode\ttrue\tmodels,mcp\t{home / '.config/opencode/opencode.json'}"
     )
 
 
@@ -266,7 +269,7 @@ def test_counts_the_writes_that_can_be_undone(run: Run, models: FakeProxy) -> No
     run("export", "opencode", "--write")
     run("export", "opencode", "--write", "--id", "work")
     rows = {one["tool"]: one["writes"] for one in run("export", "--list", "--json").json}
-    assert rows == {**dict.fromkeys(EXPORTERS, 0), "opencode": 2}
+    assert rows == {**dict.fromkeys(TOOLS, 0), "opencode": 2}
 
 
 def test_every_program_has_its_own_name() -> None:
@@ -632,7 +635,7 @@ def test_a_diff_has_colours_on_a_terminal_only(run: Run, models: FakeProxy, home
 def test_the_list_fits_the_terminal(run: Run, home: Path) -> None:
     for columns in (40, 80, 120):
         table = run("export", "--list", "-o", "table", COLUMNS=str(columns)).splitlines()
-        assert len(table) == len(NAMES) + 1
+        assert len(table) == len(TOOLS) + 1
         assert [line for line in table if len(line) > columns] == []
     assert "~/.claude/settings.json" in run("export", "--list", "-o", "table", COLUMNS="80")
 

@@ -37,7 +37,7 @@ from tests.contract.tools import (
 from tests.effort import less_than
 from tests.fake_proxy import FakeProxy, error, row
 
-SERVER_KEYS = ["name", "id", "alias", "status", "tools", "error"]
+SERVER_KEYS = ["name", "id", "alias", "status", "tools", "error", "wants", "is_set"]
 TOOL_KEYS = [
     *("server", "server_id", "name", "full_name", "title", "description"),
     *("input_schema", "output_schema", "annotations"),
@@ -53,10 +53,10 @@ def test_servers_have_their_keys_in_order(run: Run, proxy: FakeProxy) -> None:
     result = run("mcp", "servers", "--json")
     assert [list(one) for one in result.json] == [SERVER_KEYS] * 4
     assert [list(one.values()) for one in result.json] == [
-        ["broken", None, None, "unreachable", None, None],
-        ["idle", "id-idle", None, "healthy", None, None],
-        ["lab", "id-lab", "l", "ok", 1, None],
-        ["stdio", "id-stdio", None, "ok", 1, None],
+        ["broken", None, None, "unreachable", None, None, None, None],
+        ["idle", "id-idle", None, "healthy", None, None, None, None],
+        ["lab", "id-lab", "l", "ok", 1, None, None, None],
+        ["stdio", "id-stdio", None, "ok", 1, None, None, None],
     ]
     assert result.count("\n") == 6  # an element a line
     assert [request.method for request in proxy.requests] == ["GET", "GET"]

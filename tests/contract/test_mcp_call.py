@@ -263,9 +263,9 @@ def test_a_slow_tool_has_two_minutes_and_not_the_time_of_a_page(
 ) -> None:
     """A tool may be silent for longer than a page of models may: the call's own time-out is what counts."""
     from litellmctl.proxy import client
-    from litellmctl.tools import calls
+    from litellmctl.tools import tool
 
-    assert calls.CALL_SECONDS == 120
+    assert tool.CALL_SECONDS == 120
     monkeypatch.setattr(client, "READ_SECONDS", 0.3)
     monkeypatch.setitem(client.Client.call.__kwdefaults__, "silence", 0.3)
     tools.on(CALL, respond=late(answer("late"), 0.8), method="POST")

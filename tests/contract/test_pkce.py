@@ -383,7 +383,7 @@ def test_the_link_is_alone_on_its_line_and_never_coloured(
 def test_a_browser_that_does_not_open_is_said_and_the_link_still_works(
     run: Run, fake: FakeProxy, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("litellmctl.auth.flows._WAIT_SECONDS", 0.2)
+    monkeypatch.setattr("litellmctl.auth.browser_visit._WAIT_SECONDS", 0.2)
     # Else the standard library goes on to the text browsers of this machine.
     monkeypatch.setattr(webbrowser, "_tryorder", [])
     registers(offers(fake))
@@ -462,7 +462,7 @@ def no_owners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_whoever_cannot_be_told_is_refused_and_the_person_is_told_what_lets_them_in(
     run: Run, fake: FakeProxy, person: Person, home: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setattr("litellmctl.auth.flows._WAIT_SECONDS", 2)
+    monkeypatch.setattr("litellmctl.auth.browser_visit._WAIT_SECONDS", 2)
     if kind in SANDBOXED:
         person.uses(SANDBOXED[kind][0])
     registers(offers(fake))
@@ -684,7 +684,7 @@ def test_a_login_of_another_profile_meanwhile(
 
 
 def test_nobody_comes(run: Run, fake: FakeProxy, person: Person, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("litellmctl.auth.flows._WAIT_SECONDS", 0.2)
+    monkeypatch.setattr("litellmctl.auth.browser_visit._WAIT_SECONDS", 0.2)
     person.comes_back()
     registers(offers(fake))
     assert run("login", "--sso", "--json", exit=4).error["code"] == "auth_failed"

@@ -16,7 +16,7 @@ import pytest
 from litellmctl.catalog.model import Model
 from litellmctl.catalog.reduction import Reducer
 from litellmctl.errors import AuthFailure, Failure
-from litellmctl.proxy import account, device, mcp, pkce, skills
+from litellmctl.proxy import account, device, mcp, mcp_credentials, pkce, skills
 from litellmctl.proxy.client import Client
 from litellmctl.proxy.device import Pending, Ready, Started, Team, TeamWanted
 from litellmctl.proxy.discovery import discover
@@ -42,7 +42,7 @@ UNREAD = {
 KEY = "sk-recorded-0123456789"
 DIGEST = hashlib.sha256(KEY.encode()).hexdigest()
 GOOD, BAD = range(200, 300), range(400, 600)
-EXIT_CODES = {400: 5, 401: 4, 403: 4, 404: 5, 409: 5, 422: 5, 429: 3, 500: 3, 502: 3}
+EXIT_CODES = {400: 5, 401: 4, 403: 4, 404: 5, 409: 5, 412: 5, 422: 5, 429: 3, 500: 3, 502: 3}
 NEVER_STARTED = Started("", "", False, 600, "login_id", "poll_secret")
 
 
@@ -237,7 +237,7 @@ def test_mcp_tools(client: Client, answer: Recording) -> None:
 def test_mcp_servers(client: Client, answer: Recording) -> None:
     servers = read_offer({}, mcp.servers(client)).servers
     told = [(row["server_name"], row["server_id"], row["alias"], row["status"]) for row in answer.body]
-    assert [(server.name, server.id, server.alias, server.status) for server in servers] == told
+    assert [(server.name, server.id, server.alias, server.status) for server in servers] == sorted(told)
 
 
 @recorded("mcp_tools_call*")
@@ -258,6 +258,66 @@ def test_an_unknown_mcp_server_or_tool(client: Client, answer: Recording) -> Non
     with pytest.raises(Failure, match=f"^{client.base_url}: {re.escape(words)}$") as caught:
         mcp.call(client, 20, *answer.request["body"].values())
     assert caught.value.code == "not_found"
+
+
+@recorded("mcp_user_credentials*", "mcp_user_env_vars_status*")
+def test_what_is_kept_for_a_user(client: Client, answer: Recording) -> None:
+    ask = mcp_credentials.sign_ins if "credentials" in answer.request["path"] else mcp_credentials.variables
+    assert ask(client) == answer.body
+
+
+CHANGES: dict[str, Callable[[Client, str, Any], None]] = {
+    "POST user-credential": lambda client, name, body: mcp_credentials.set_key(client, name, body["credential"]),
+    "DELETE user-credential": lambda client, name, _: mcp_credentials.remove_key(client, name),
+    "POST user-env-vars": lambda client, name, body: mcp_credentials.set_variables(client, name, body["values"]),
+    "DELETE user-env-vars": lambda client, name, _: mcp_credentials.remove_variables(client, name),
+    "POST oauth-user-credential": lambda client, name, body: mcp_credentials.store_token(
+        client, name, mcp_credentials.Token(**body)
+    ),
+    "DELETE oauth-user-credential": lambda client, name, _: mcp_credentials.remove_sign_in(client, name),
+}
+
+
+@recorded("mcp_user_*_set*", "mcp_user_*_delete*", "mcp_oauth_store", "mcp_oauth_delete*", status=range(600))
+def test_a_change_of_what_is_kept(proxy: FakeProxy, client: Client, answer: Recording) -> None:
+    method, (*_, server, what) = answer.request["method"], answer.request["path"].split("/")
+    body = answer.request.get("body")
+    change = CHANGES[f"{method} {what}"]
+    if answer.status == 200:
+        change(client, server, body)
+    else:
+        with pytest.raises(Failure) as caught:
+            change(client, server, body)
+        assert caught.value.words == said(answer.body)
+    assert (proxy.requests[0].json if body else None) == body
+
+
+@recorded("mcp_oauth_status*")
+def test_the_status_of_a_sign_in(client: Client, answer: Recording) -> None:
+    found = mcp_credentials.sign_in_status(client, answer.body["server_id"])
+    assert found == (mcp_credentials.signed_in(answer.body) if answer.body["has_credential"] else None)
+    assert (found is not None and found.expires_at is not None) is answer.body["has_credential"]
+
+
+@recorded("mcp_oauth_register*")
+def test_a_sign_in_begins(proxy: FakeProxy, client: Client, answer: Recording) -> None:
+    server, body = answer.request["path"].split("/")[-2], answer.request["body"]
+    attempt = mcp_credentials.begin(client, server, *body["redirect_uris"], "verifier")
+    assert (attempt.client_id, attempt.server_id) == (answer.body["client_id"], server)
+    assert proxy.requests[0].json == body
+
+
+@recorded("mcp_oauth_token*", status=range(600))
+def test_a_sign_in_ends(proxy: FakeProxy, client: Client, answer: Recording) -> None:
+    form, server = answer.request["form"], answer.request["path"].split("/")[-2]
+    attempt = mcp_credentials.Attempt(server, form["client_id"], form["redirect_uri"], form["code_verifier"])
+    if answer.status == 200:
+        token = mcp_credentials.redeem(client, attempt, form["code"])
+        assert token._asdict() == taken(answer.body, *token._fields)
+    else:
+        with pytest.raises(Failure, match=answer.body["error_description"]):
+            mcp_credentials.redeem(client, attempt, form["code"])
+    assert proxy.requests[0].form == form
 
 
 @recorded("plugin_get*", "plugins_get*", "skills_get*")

@@ -24,7 +24,7 @@ import ruamel.yaml
 
 from litellmctl.auth.login_file import Login, LoginFile, Logins
 from litellmctl.auth.vault import FileVault, Found, Secret
-from litellmctl.programs.registry import NAMES as TOOLS
+from litellmctl.programs.registry import NAMES
 from tests.answers import http
 from tests.crash.intruders import STRANGER, furnish
 from tests.fake_proxy import row
@@ -40,9 +40,17 @@ ELSEWHERE = "https://llm.example.invalid"
 COMMENT = "# The user's own words."
 # Two writes into another program's files that differ.
 FIRST, SECOND = ("--id", "first", "--models", "gpt-4o"), ("--id", "second")
+# An agent that takes no models: all agents with MCP are written alike.
+MCP_TOOL = "cursor"
+TOOLS = (*NAMES, MCP_TOOL)
 IMAGE = bytes(range(256)) * 40
 # Of tokens: homes share a server, which knows these by their names.
 _SERIALS = count(1)
+
+
+def written(tool: str, words: Sequence[str]) -> list[str]:
+    """Return the options of a write for a program: with `--mcp`, an entry has a name, and no models."""
+    return ["--mcp", *words[:2], "--write"] if tool == MCP_TOOL else [*words, "--write"]
 
 
 class Server:
@@ -250,7 +258,7 @@ class Home:
             self.run(*command)
         rows = json.loads(self.run("export", "--list", "--json").stdout)
         for tool in TOOLS:
-            self.run("export", tool, *FIRST, "--write")
+            self.run("export", tool, *written(tool, FIRST))
         paths = {row["tool"]: [row["path"]] for row in rows}
         for tool in TOOLS:
             (receipt,) = (self.config / "exports").glob(f"{tool}.*.json")
@@ -270,6 +278,7 @@ class Home:
             ".claude/settings.json": '{\n  "theme": "dark"\n}\n',
             ".config/opencode/opencode.json": '{\n  // The user\'s own words.\n  "theme": "dark"\n}\n',
             ".config/zed/settings.json": '{\n  // The user\'s own words.\n  "theme": "dark"\n}\n',
+            ".cursor/mcp.json": '{\n  // The user\'s own words.\n  "mcpServers": {"mine": {"command": "npx"}}\n}\n',
             ".pi/agent/models.json": '{\n  "mine": 1\n}\n',
             ".aider.conf.yml": f"{COMMENT}\ndark-mode: true\n",
             ".continue/config.yaml": f"{COMMENT}\nname: mine\nversion: 1.0.0\nschema: v1\n",
@@ -325,7 +334,7 @@ class Home:
             there = state(self.path)
             self.restore()
             first = self._documents(tool)
-            self.run("export", tool, *SECOND, "--write")
+            self.run("export", tool, *written(tool, SECOND))
             second = self._documents(tool)
             self.run("export", tool, "--undo")
             assert self._documents(tool) == first
@@ -501,7 +510,7 @@ def _export_cases() -> Iterator[Case]:
         def at_once(home: Home, before: State, killed: Done, tool: str = tool) -> None:
             _whole(home, before, tool)
 
-        yield Case(f"export {tool} --write", ("export", tool, *SECOND, "--write"), at_once=at_once)
+        yield Case(f"export {tool} --write", ("export", tool, *written(tool, SECOND)), at_once=at_once)
         yield Case(
             f"export {tool} --undo",
             ("export", tool, "--undo"),
@@ -512,7 +521,7 @@ def _export_cases() -> Iterator[Case]:
 
 
 def _written_twice(home: Home, tool: str) -> None:
-    home.run("export", tool, *SECOND, "--write")
+    home.run("export", tool, *written(tool, SECOND))
 
 
 def _saved_whole(home: Home, before: State, done: Done) -> None:
@@ -622,6 +631,13 @@ _READING: list[tuple[str, ...]] = [
     ("mcp", "list"),
     ("mcp", "show", "lab_http/add"),
     ("mcp", "call", "lab_http/add", "--jsonl", "-"),
+    ("mcp", "serve"),
+    ("mcp", "credentials"),
+    ("mcp", "credentials", "list"),
+    ("mcp", "credentials", "set", "jira"),
+    ("mcp", "credentials", "remove", "--yes", "jira"),
+    ("mcp", "login", "jira"),  # which wants a key: with a sign-in, it would wait for the browser
+    ("mcp", "logout", "linear"),
     ("skills", "show", "greet"),
     ("skills", "delete", "--yes", "greet"),
     ("skills", "enable", "review"),
@@ -647,7 +663,7 @@ _READING: list[tuple[str, ...]] = [
     ("help",),
     ("nonsense",),
 ]
-_FAILS = {("nonsense",): (2,), ("sandbox", "logs"): (5,)}
+_FAILS = {("nonsense",): (2,), ("sandbox", "logs"): (5,), ("mcp", "login", "jira"): (2,)}
 EVERY: dict[str, Case] = {
     **CASES,
     **{

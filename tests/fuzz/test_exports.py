@@ -20,9 +20,10 @@ from ruamel.yaml import YAML
 from litellmctl.catalog.facts import of_deployment
 from litellmctl.catalog.model import Model
 from litellmctl.errors import Failure
-from litellmctl.programs.changes import FileChange, Fill, Put, Set
+from litellmctl.programs.changes import FileChange, Fill, Members, Put, Set, having
 from litellmctl.programs.documents import changed
 from litellmctl.programs.jsonc import parse
+from litellmctl.programs.mcp_host import owns_bridge
 from litellmctl.programs.program import Exporter, Launch, Provider, Wish
 from litellmctl.programs.receipts import Receipts, diff
 from litellmctl.programs.registry import exporters
@@ -234,7 +235,7 @@ def test_a_file_that_was_there_keeps_the_rest_and_undo_brings_it_back(
                 assert now.decode().startswith(was.decode()) or ">>> litellmctl" in was.decode()
         assert receipts.write(receipts.plan(changes)) == []
         if written:
-            assert set(receipts.undo()) == {one.path for one in written}
+            assert {one.path for one in receipts.undo()} == {one.path for one in written}
             assert receipts.count == 0
         assert all(content(path) == was for path, was in before.items())
         assert (Path(folder) / "theirs").exists() == any(was is not None for was in before.values())
@@ -253,18 +254,24 @@ plain_trees = trees(
 changes_of = st.one_of(
     st.builds(Set, keys, plain_trees),
     st.builds(
-        lambda where, some: Put(where, [{"n": "x", "v": one} for one in some], "n", "x"),
+        lambda where, some: Put(where, [{"n": "x", "v": one} for one in some], having("n", "x")),
         keys,
         st.lists(plain_trees, max_size=2),
     ),
     st.builds(Fill, keys, st.dictionaries(plain_texts, plain_trees, max_size=2)),
-)
+    st.builds(
+        lambda where, some, command: Members(where, {name: {"command": command, "v": v} for name, v in some.items()}, owns_bridge),
+        keys,
+        st.dictionaries(mostly(st.sampled_from(["a", "b"]), plain_texts), plain_trees, max_size=2),
+        st.sampled_from(["litellmctl mcp serve", "npx"]),
+    ),
+)  # fmt: skip
 yaml_pieces = st.lists(
-    st.sampled_from(["a", "b", ": ", ":\n", "  ", "- ", "\n", "[", "]", "{", "}", ",", "&x ", "*x", "!!set ", "? ", "|\n", ">-\n", "'", '"', "# c\n", "---\n", "...\n", "<<: ", "0x" + "f" * 5000, ".nan", "2020-01-01", "~", "\t", "\r\n", "!t ", "%YAML 1.1\n", "1_000", "0o7", "\ufeff", "=", '"\\UFFFFFFFF"']),
+    st.sampled_from(["a", "b", ": ", ":\n", "  ", "command: litellmctl mcp serve\n", "- ", "\n", "[", "]", "{", "}", ",", "&x ", "*x", "!!set ", "? ", "|\n", ">-\n", "'", '"', "# c\n", "---\n", "...\n", "<<: ", "0x" + "f" * 5000, ".nan", "2020-01-01", "~", "\t", "\r\n", "!t ", "%YAML 1.1\n", "1_000", "0o7", "\ufeff", "=", '"\\UFFFFFFFF"']),
     max_size=12,
 ).map("".join)  # fmt: skip
 toml_pieces = st.lists(
-    st.sampled_from(["a", "b", " = ", "1", "\n", "[a]\n", "[[a]]\n", "[a.b]\n", "[b.a]\n", "a.b = 1\n", "b = {}\n", "a = []\n", "a = {b = 1}\n", "x = 0x" + "f" * 5000 + "\n", "n = nan\n", "# c\n", "'x'", '"""', "[", "]", "{", "}", ",", "\r\n", "d = 1979-05-27T07:32:00Z\n", "t = 07:32:00\n"]),
+    st.sampled_from(["a", "b", " = ", "1", "\n", "[a]\n", "[[a]]\n", "[a.b]\n", "[b.a]\n", "a.b = 1\n", "b = {}\n", "a = []\n", "[a.a]\n", "[b.b]\n", "command = 'litellmctl mcp serve'\n", "a = {b = 1}\n", "x = 0x" + "f" * 5000 + "\n", "n = nan\n", "# c\n", "'x'", '"""', "[", "]", "{", "}", ",", "\r\n", "d = 1979-05-27T07:32:00Z\n", "t = 07:32:00\n"]),
     max_size=9,
 ).map("".join)  # fmt: skip
 any_files = {
@@ -302,6 +309,8 @@ def has_null(value: Any) -> bool:
         return has_null(value.value)
     if isinstance(value, Put):
         return has_null(list(value.items))
+    if isinstance(value, Members):
+        return has_null(dict(value.members))
     if isinstance(value, dict):
         return any(map(has_null, value.values()))
     return any(map(has_null, value)) if isinstance(value, list) else value is None
@@ -310,11 +319,12 @@ def has_null(value: Any) -> bool:
 # --- receipts ---
 
 receipts_of = st.builds(
-    lambda path, before, folders, digest: {"written_at": "x", "files": [{"path": path, "before": before, "made_folders": folders, "after_sha256": digest}]},
+    lambda path, before, folders, digest, entries: {"written_at": "x", "files": [{"path": path, "before": before, "made_folders": folders, "after_sha256": digest, **entries}]},
     mostly(st.just("THEIRS"), texts, numbers),
     mostly(st.sampled_from([None, "aGVsbG8="]), st.sampled_from(["é", 5])),
     mostly(st.lists(texts, max_size=2), texts, st.none()),
     mostly(st.just("DIGEST"), texts),
+    mostly(st.sampled_from([{}, {"entries": {"format": "json", "keys": [["a"]]}}]), st.sampled_from([{"entries": 1}, {"entries": {"format": "x", "keys": [1, None]}}])),
 )  # fmt: skip
 
 

@@ -264,7 +264,8 @@ def _problems(cell: Cell, result: Result, secrets: list[str]) -> Iterator[str]:
     if "\r" in stdout + stderr and not case.is_data:
         yield "it prints a carriage return"
     if is_json and stdout and not case.is_data:
-        yield from _no_json(stdout, lines="--json" not in cell.format or "--jsonl" in case.words)
+        is_lines = "--json" not in cell.format or "--jsonl" in case.words or case.path == ("mcp", "serve")
+        yield from _no_json(stdout, lines=is_lines)
 
 
 def _is_json(cell: Cell) -> bool:
@@ -290,8 +291,8 @@ def _rows(text: str) -> Iterator[str]:
         yield from (line[at : at + _COLUMNS] for at in range(0, len(line), _COLUMNS))
 
 
-# Files of other programs, whose own form is JSON.
-_JSON_IN_EVERY_FORMAT = {("export",), ("mcp", "call"), ("mcp", "list")}
+# Files of other programs, and a protocol, whose own form is JSON.
+_JSON_IN_EVERY_FORMAT = {("export",), ("mcp", "call"), ("mcp", "list"), ("mcp", "serve")}
 
 
 def _errors(code: int, stderr: str, *, as_json: bool) -> Iterator[str]:

@@ -34,8 +34,21 @@ CLI_AUTH, REGISTER, TOKEN = "GET /.well-known/litellm-cli-auth", "POST /register
 # What opens a link, and is not waited for.
 BROWSER = [sys.executable, "-SE", str(Path(__file__).with_name("browser.py")), "%s", CODE]
 HUB, API = "/claude-code/plugins", "/v1/skills"
+# What says which credentials MCP servers want of a user.
+OWN = ("GET /v1/mcp/server", "GET /v1/mcp/user-credentials", "GET /v1/mcp/user-env-vars/status")
+_OWN_OAUTH = "/v1/mcp/server/oauth/ID"
 # One of these may be asked where another refuses.
 DISCOVERY = frozenset({MODEL_INFO, MODELS, "GET /health"})
+
+
+# What an agent says to `mcp serve`.
+_SESSION = """\
+{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-11-25", "capabilities": {}}}
+{"jsonrpc": "2.0", "method": "notifications/initialized"}
+{"jsonrpc": "2.0", "id": 2, "method": "tools/list"}
+{"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {"name": "mcp_lab_http_add", "arguments": {"a": 1}}}
+{"jsonrpc": "2.0", "id": 4, "method": "tools/call", "params": {"name": "add", "arguments": {"a": 1}}}
+"""
 
 
 @dataclass(frozen=True)
@@ -110,6 +123,7 @@ def _cases() -> Iterator[Case]:
     yield Case(("mcp", "list"), needs=(TOOLS,))
     yield Case(("mcp", "list"), ("--as", "openai", "--filter", "*a*a*a*a*a*a*a*a*b", "--filter", "*"), needs=(TOOLS,))
     yield Case(("mcp", "show"), ("lab_http/add",), needs=(TOOLS,), also=(5,))
+    yield Case(("export",), ("codex", "--mcp", "--per-server"), needs=(TOOLS,), also=(5,))
     # The result of a tool that reports an error is printed whole.
     yield Case(("mcp", "call"), ("lab_http/add", "a=1"), "tools", needs=(CALL,), also=(2, 5), reports=True)
     # Long enough for patterns that take twice the time for each character.
@@ -123,6 +137,22 @@ def _cases() -> Iterator[Case]:
         reports=True,
     )
     yield Case(("mcp", "call"), ("add", "--jsonl", "-"), "tools", '{"a": 1}\n{"a": 2}\n', reports=True, needs=(CALL,))
+    # What is wrong is a tool that says so: it ends when its input does, and never fails.
+    yield Case(("mcp", "serve"), stdin=_SESSION, serves=True)
+    yield Case(("mcp", "serve"), ("--bare-names", "--server", "lab_http"), "tools", _SESSION, serves=True)
+    own = "/v1/mcp/server/ID"
+    yield Case(("mcp", "credentials", "list"), needs=OWN)
+    key = (*OWN, f"POST {own}/user-credential")
+    yield Case(("mcp", "credentials", "set"), ("jira",), stdin=KEY, needs=key, also=(5,))
+    variables = (*OWN, f"POST {own}/user-env-vars")
+    yield Case(
+        *(("mcp", "credentials", "set"), ("my_env", "--env", "REGION")), stdin="eu", needs=variables, also=(2, 5)
+    )
+    remove = (*OWN, f"DELETE {own}/user-credential")
+    yield Case(("mcp", "credentials", "remove"), ("--yes", "jira"), needs=remove, also=(5,))
+    yield Case(("mcp", "logout"), ("linear",), needs=(*OWN, f"DELETE {own}/oauth-user-credential"), also=(5,))
+    oauth = (f"GET {own}/oauth-user-credential/status", f"POST {_OWN_OAUTH}/register", f"POST {_OWN_OAUTH}/token")
+    yield Case(("mcp", "login"), ("linear",), needs=(*OWN, *oauth), also=(4, 5), waits=25)
     yield Case(("skills", "list"), needs=())
     yield Case(("skills", "list"), ("--search", "hello"))
     yield Case(("skills", "show"), ("greet",), needs=(f"GET {HUB}/NAME",), also=(2, 5))

@@ -30,6 +30,8 @@ _TEMPLATES = (
     (r"(/claude-code/plugins)/[^/]+(/enable|/disable)?", r"\1/NAME\2"),
     (r"(/v1/skills)/[^/]+", r"\1/ID"),
     (r"(/sso/cli/poll)/[^/]+", r"\1/ID"),
+    (r"(/v1/mcp/server/oauth)/[^/]+/(register|token)", r"\1/ID/\2"),
+    (r"(/v1/mcp/server)/[^/]+/(user-credential|user-env-vars|oauth-user-credential(?:/status)?)", r"\1/ID/\2"),
 )
 # A redirect within the proxy leads here, and the same is answered as without.
 MOVED = "/moved"
@@ -49,7 +51,31 @@ def _recorded() -> dict[str, Any]:
     health = shape("health")
     recorded["POST /register"] = {**shape("pkce_register")["response"]["body"], "client_id": "llm_dcrc_hostile"}
     recorded["GET /health"] = {name: rows[:2] if isinstance(rows, list) else rows for name, rows in health.items()}
+    recorded["GET /v1/mcp/server"] += [
+        {"server_id": "jira", "server_name": "jira", "auth_type": "bearer_token", "is_byok": True, **_IS_SET},
+        {"server_id": "linear", "server_name": "linear", "auth_type": "oauth2"},
+    ]
+    for endpoint, name in OF_USERS.items():
+        recorded[endpoint] = shape(name)["response"]["body"]
+    recorded["GET /v1/mcp/user-credentials"][0] |= {"server_id": "linear", "expires_at": None}
     return recorded
+
+
+# What users keep at the proxy for MCP servers.
+_IS_SET = {"has_user_credential": True, "byok_description": ["Read issues"]}
+_OWN = "/v1/mcp/server/ID"
+OF_USERS = {
+    "GET /v1/mcp/user-credentials": "mcp_user_credentials",
+    "GET /v1/mcp/user-env-vars/status": "mcp_user_env_vars_status.missing",
+    f"POST {_OWN}/user-credential": "mcp_user_credential_set",
+    f"DELETE {_OWN}/user-credential": "mcp_user_credential_delete",
+    f"POST {_OWN}/user-env-vars": "mcp_user_env_vars_set",
+    f"GET {_OWN}/oauth-user-credential/status": "mcp_oauth_status",
+    f"DELETE {_OWN}/oauth-user-credential": "mcp_oauth_delete",
+    f"POST {_OWN}/oauth-user-credential": "mcp_oauth_store",
+    "POST /v1/mcp/server/oauth/ID/register": "mcp_oauth_register",
+    "POST /v1/mcp/server/oauth/ID/token": "mcp_oauth_token",
+}
 
 
 def endpoints_with(*fields: str) -> frozenset[str]:

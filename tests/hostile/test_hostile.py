@@ -25,7 +25,7 @@ from tests.hostile.arena import Arena, Cell, fight
 from tests.hostile.commands import EXCLUDED, Case
 from tests.hostile.faults import EVERYWHERE, FAULTS, REPLACEMENTS, TLS_FAULTS, Cost, Fault, dumped, http
 from tests.hostile.faults.patterns import FRONT_MATTER
-from tests.hostile.proxy import Attempt, Exchange, recorded
+from tests.hostile.proxy import OF_USERS, Attempt, Exchange, recorded
 from tests.writings import WRITINGS
 
 COMMANDS = commands.asking()
@@ -313,6 +313,7 @@ _ENDPOINTS = (
     *("POST /key/delete", "GET /.well-known/litellm-cli-auth", "GET /public/model_hub/info"),
     *("GET /health/liveliness", "GET /key/list", "GET /key/list?page", "POST /sso/cli/start", "GET /sso/cli/poll/ID"),
     "GET /.well-known/litellm-ui-config",
+    *OF_USERS,
 )
 
 

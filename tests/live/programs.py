@@ -2,6 +2,8 @@
 
 They are taken from PATH and from the folder PROGRAMS: a folder of `npm install --prefix` for each, for programs of
 Python a virtual environment (and goose's SDK from PyPI in goose/v); a test whose program is not there is skipped.
+goose itself is npm's @aaif/goose-binary-linux-x64, with a link `goose` beside its own name in node_modules/.bin; Hermes
+starts MCP servers with `pip install mcp` in its environment.
 """
 
 from __future__ import annotations
@@ -38,16 +40,20 @@ def needs(name: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(shutil.which(name, path=PATH) is None, reason=f"{name} is not installed")
 
 
-def programs(env: dict[str, str], folder: Path) -> Program:
-    """Return a function that runs a program as the user of this test, in this folder, and returns what it prints."""
+def programs(env: dict[str, str], folder: Path, *, stderr: int = subprocess.PIPE) -> Program:
+    """Return a function that runs a program as the user of this test, in this folder, and returns its stdout.
+
+    With `subprocess.STDOUT`, what it prints to stderr is in it.
+    """
 
     def run(*words: str, **variables: str) -> str:
         done = subprocess.run(
             [str(shutil.which(words[0], path=PATH)), *words[1:]],
-            env={**env, "PATH": PATH, **QUIET, **variables},
+            env={**env, "PATH": PATH, "PWD": str(folder), **QUIET, **variables},
             cwd=folder,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
             encoding="utf-8",
             timeout=180,
             check=False,

@@ -28,7 +28,7 @@ MODELS = ("gpt-4o", "small")
 
 # By the program's executable: files that it makes below HOME when it runs, whatever `run` does. `*` includes slashes.
 WRITTEN: dict[str, list[str]] = {
-    "claude": [".claude/projects/*", ".claude/backups/*", ".claude/plugins/*"],
+    "claude": [".claude/projects/*", ".claude/backups/*", ".claude/plugins/*", ".cache/claude-cli-nodejs/*/mcp-logs-*"],
     "codex": [
         ".codex/*.sqlite*",
         ".codex/.*",
@@ -129,7 +129,7 @@ class Runner:
         before = {name: _digest(path) for name, path in self._files().items()}
         done = subprocess.run(
             [sys.executable, "-m", "litellmctl", "run", *(options or []), "--", *words],
-            env={**self.env, "PATH": PATH, **QUIET, **variables},
+            env={**self.env, "PATH": PATH, "PWD": str(self.folder), **QUIET, **variables},
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,

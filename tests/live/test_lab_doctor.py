@@ -30,7 +30,7 @@ pytestmark = pytest.mark.database
 INSTALLED = Path(sys.executable).with_name("litellmctl")
 CHECKS = [
     *("configuration", "name_resolution", "tls", "proxy", "clock", "credential", "discovery"),
-    *("mcp", "skills", "sign_in", "keyring", "files", "caches", "variables", "program"),
+    *("mcp", "mcp_credentials", "skills", "sign_in", "keyring", "files", "caches", "variables", "program"),
 ]
 # The lab takes two seconds to list its tools, and every run would.
 QUICK = "mcp = false\nskills = false\n"

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.answers import Respond
 from tests.conftest import Run
 from tests.fake_proxy import FakeProxy, row
 from tests.live.conftest import Lab
 from tests.live.programs import PROGRAMS, Program, needs, programs
+from tests.live.scripted_model import chat, responses
 
 AsUser = Callable[[str], None]
 GOOSE_PYTHON = PROGRAMS / "goose/v/bin/python"
@@ -27,46 +25,6 @@ def program(env: dict[str, str], tmp_path: Path) -> Program:
     folder = tmp_path / "project"
     folder.mkdir()
     return programs(env, folder)
-
-
-def stream(*events: dict[str, Any], done: bool = True) -> Respond:
-    """Answer with server-sent events, named as their types where they have one, and with OpenAI's end if `done`."""
-
-    def respond(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Type", "text/event-stream")
-        handler.end_headers()
-        for event in events:
-            name = f"event: {event['type']}\n" if "type" in event else ""
-            handler.wfile.write(f"{name}data: {json.dumps(event)}\n\n".encode())
-        if done:
-            handler.wfile.write(b"data: [DONE]\n\n")
-
-    return respond
-
-
-def chat(text: str) -> Respond:
-    base = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
-    return stream(
-        {**base, "choices": [{"index": 0, "delta": {"role": "assistant", "content": text}, "finish_reason": None}]},
-        {**base, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
-    )
-
-
-def responses(text: str) -> Respond:
-    part = {"type": "output_text", "text": text, "annotations": []}
-    item = {"id": "m", "type": "message", "role": "assistant", "status": "completed", "content": [part]}
-    usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
-    answer = {"id": "r", "object": "response", "status": "completed", "model": "m", "output": [item], "usage": usage}
-    at = {"output_index": 0, "item_id": "m", "content_index": 0}
-    return stream(
-        {"type": "response.created", "response": {**answer, "status": "in_progress", "output": []}},
-        {"type": "response.output_item.added", "output_index": 0, "item": {**item, "content": []}},
-        {"type": "response.content_part.added", **at, "part": {**part, "text": ""}},
-        {"type": "response.output_text.delta", **at, "delta": text},
-        {"type": "response.output_item.done", "output_index": 0, "item": item},
-        {"type": "response.completed", "response": answer},
-    )
 
 
 # --- Pi
@@ -148,7 +106,17 @@ def test_crush_lists_the_models_and_completes_a_prompt(run: Run, lab: Lab, as_us
     assert "hello from gpt-4o" in program("crush", "run", "--quiet", "--model", "litellm/gpt-4o", "Hi")
 
 
-# --- goose, by the code of its providers, which PyPI serves as goose-sdk
+# --- goose, and the code of its providers alone, which PyPI serves as goose-sdk
+
+
+@needs("goose")
+@pytest.mark.database
+def test_goose_completes_a_prompt(run: Run, lab: Lab, as_user: AsUser, program: Program) -> None:
+    as_user(lab.master_key)
+    run("export", "goose", "--write")
+    words = ("--quiet", "--provider", "custom_litellm", "--model", "gpt-4o", "-t", "Hi")
+    assert program("goose", "run", *words).strip() == "hello from gpt-4o"
+
 
 GOOSE = """
 import asyncio, goose, json, os, sys

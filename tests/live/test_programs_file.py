@@ -17,7 +17,7 @@ from tests.conftest import Run
 from tests.fake_proxy import FakeProxy, row
 from tests.live.conftest import Lab
 from tests.live.programs import PATH, PROGRAMS, Program, needs, programs
-from tests.live.test_programs_command import chat, responses
+from tests.live.scripted_model import chat, responses
 
 AsUser = Callable[[str], None]
 

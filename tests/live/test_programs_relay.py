@@ -13,7 +13,7 @@ from tests.conftest import Run, Start
 from tests.contract.serving import Served, lively
 from tests.fake_proxy import FakeProxy, row
 from tests.live.programs import Program, needs, programs
-from tests.live.test_programs_command import chat, responses
+from tests.live.scripted_model import chat, responses
 from tests.live.test_programs_file import AIDER
 
 KEY = "sk-test-0123456789abcdef"

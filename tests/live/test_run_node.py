@@ -15,41 +15,16 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.answers import Respond
 from tests.fake_proxy import FakeProxy, Request, row
 from tests.live.conftest import Lab
 from tests.live.programs import needs
 from tests.live.running import KEY, MODELS, AsUser, Runner, each
-from tests.live.test_programs_command import chat, responses, stream
+from tests.live.scripted_model import chat, generated, messages, responses
 from tests.logins import json_web_token
 
 ELSEWHERE = "http://127.0.0.1:9"
 # What the user of this machine may have set.
 THEIRS = ("ANTHROPIC_", "CLAUDE", "CODEX_", "OPENAI_", "COPILOT_", "GEMINI_", "GOOGLE_", "QWEN_", "CONTINUE_")
-
-
-def messages(text: str) -> Respond:
-    """Answer as Anthropic does."""
-    usage = {"input_tokens": 1, "output_tokens": 1}
-    message = {"id": "m", "type": "message", "role": "assistant", "model": "m", "content": [], "usage": usage}
-    return stream(
-        {"type": "message_start", "message": {**message, "stop_reason": None, "stop_sequence": None}},
-        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}},
-        {"type": "content_block_stop", "index": 0},
-        {
-            "type": "message_delta",
-            "delta": {"stop_reason": "end_turn", "stop_sequence": None},
-            "usage": {"output_tokens": 1},
-        },
-        {"type": "message_stop"},
-    )
-
-
-def generated(text: str) -> Respond:
-    """Answer as Google does."""
-    content = {"role": "model", "parts": [{"text": text}]}
-    return stream({"candidates": [{"content": content, "finishReason": "STOP", "index": 0}]}, done=False)
 
 
 class Case(NamedTuple):

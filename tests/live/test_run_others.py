@@ -1,8 +1,7 @@
 """opencode, Pi, Crush and goose, started by `litellmctl run`: each answers, and no file of the user's changes.
 
 Each user here has files and variables of their own, with another proxy, another key and another model: all of them
-lose, for this run alone. Crush and goose are not to be had where programs come from npm and PyPI: their tests are
-skipped there.
+lose, for this run alone. Crush is not to be had where programs come from npm and PyPI: its tests are skipped there.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from tests.fake_proxy import FakeProxy, Request, row
 from tests.live.conftest import Lab
 from tests.live.programs import needs
 from tests.live.running import KEY, MODELS, AsUser, Runner, each
-from tests.live.test_programs_command import chat
+from tests.live.scripted_model import chat
 
 ELSEWHERE = "http://127.0.0.1:9"
 

@@ -18,7 +18,7 @@ from tests.fake_proxy import FakeProxy, Request, row
 from tests.live.conftest import Lab
 from tests.live.programs import PATH, needs
 from tests.live.running import KEY, MODELS, AsUser, Runner, each
-from tests.live.test_programs_command import chat
+from tests.live.scripted_model import chat
 from tests.live.test_programs_file import AIDER
 
 # Nothing answers there.

@@ -26,7 +26,7 @@ from litellmctl.auth.loopback_page import (
 DONE = signed_in("https://llm.example.com", "anna")
 ALL_PAGES = [
     *(DONE, signed_in("http://127.0.0.1:4000", None), not_signed_in("no"), waiting(), look_at_terminal()),
-    *(another_user(), unknown_user(), going_on()),
+    *(another_user(), unknown_user(), another_user("--flow device"), unknown_user("--flow device"), going_on()),
 ]
 
 
@@ -79,7 +79,7 @@ def test_pages_say_what_happened_also_without_colour() -> None:
     marks = {page.good: re.findall(r' d="([^"]+)"', html(page).decode()) for page in ALL_PAGES}
     assert [len(mark) for mark in marks.values()] == [1, 1]
     assert marks[True] != marks[False]
-    assert [page.good for page in ALL_PAGES] == [True, True, False, False, False, False, False, True]
+    assert [page.good for page in ALL_PAGES] == [True, True, *[False] * 7, True]
 
 
 def test_what_is_written_can_be_read_in_light_and_dark() -> None:

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from litellmctl.programs.claude_code import ClaudeCode
+from litellmctl.programs.mcp_host import Bridge
 from litellmctl.programs.program import Launch, Provider, Wish
+from tests.unit.programs.bridges import ELSEWHERE, ONE, VARIABLES, text, written
 from tests.unit.programs.test_programs_command import COMMAND, known, model, provider
 
 FOLDER = Path("/tmp/run")
@@ -252,3 +254,47 @@ def test_a_key_of_the_user_in_headers_does_not_override_ours(monkeypatch: pytest
     assert shlex.split(settings_of(found)["apiKeyHelper"]) == COMMAND
     monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "x-team: blue")
     assert "ANTHROPIC_CUSTOM_HEADERS" not in launch().variables
+
+
+# ---- MCP servers ----
+
+
+def test_the_file_of_mcp_servers_is_not_that_of_the_settings(
+    home: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = ClaudeCode()
+    assert host.mcp_path() == home / ".claude.json"
+    assert host.mcp_path(project) == project / ".mcp.json"
+    (home / ".claude").mkdir()
+    (home / ".claude/.config.json").write_text("{}")
+    assert host.mcp_path() == home / ".claude/.config.json"
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(home / "work"))
+    assert host.mcp_path() == home / "work/.claude.json"
+
+
+def test_an_entry_is_as_claude_mcp_add_writes_it(home: Path, project: Path) -> None:
+    host = ClaudeCode()
+    made = written(host, ELSEWHERE)
+    command, *arguments = ONE.command
+    # Claude Code puts mcp__litellm__ before the names of tools, whatever their length.
+    arguments += ["--name-length", "50"]
+    entry = {"type": "stdio", "command": command, "args": arguments, "env": VARIABLES}
+    assert json.loads(text(host)) == {"mcpServers": {"litellm": entry}}
+    assert made.notes == ["claude mcp list"]
+    made = written(host, ONE, Bridge("odd", "", ["litellmctl", "mcp", "serve", "--server", "${USER}"]))
+    assert made.warnings == ['skipped "odd": Claude Code would replace a variable in its command']
+    assert written(host, ONE, project=project).notes == ["claude, and approve the server"]
+
+
+def test_what_hides_an_entry_in_this_folder_is_said(home: Path, project: Path) -> None:
+    host = ClaudeCode()
+    own = {"mcpServers": {"litellm": {"command": "x"}}, "disabledMcpServers": ["litellm"]}
+    host.mcp_path().write_text(json.dumps({"projects": {project.as_posix(): own}}))
+    assert written(host, ONE).warnings == [
+        f'the entry "litellm" for {project} in {host.mcp_path()} overrides it: claude mcp remove -s local litellm',
+        f'"litellm" is switched off in {project}: enable it with /mcp in Claude Code',
+    ]
+    host.mcp_path().write_text("{}")
+    (project / ".mcp.json").write_text(json.dumps({"mcpServers": {"litellm": {"command": "x"}}}))
+    assert written(host, ONE).warnings == [f'the entry "litellm" in {project / ".mcp.json"} overrides it there']
+    assert written(host, ONE, project=project).warnings == []

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from litellmctl.programs.codex import Codex
+from litellmctl.programs.mcp_entries import NEEDED
+from litellmctl.programs.mcp_host import Bridge
 from litellmctl.programs.program import Launch, Provider, Wish
+from tests.unit.programs.bridges import ONE, VARIABLES, text, written
 from tests.unit.programs.test_programs_command import COMMAND, NASTY, known, model, provider
 
 KEY = "sk-of-the-proxy"
@@ -102,6 +105,61 @@ def test_a_start_with_a_model_that_the_proxy_may_not_have_warns(home: Path) -> N
     assert not launch("-m", "gpt").warnings
     assert not launch(of=provider(model("gpt-5"))).warnings
     (home / ".codex").mkdir()
-    for text in ('model = "gpt"', "not TOML"):
-        (home / ".codex/config.toml").write_text(text)
+    for settings in ('model = "gpt"', "not TOML"):
+        (home / ".codex/config.toml").write_text(settings)
         assert not launch().warnings
+
+
+# ---- MCP servers ----
+
+
+@pytest.fixture
+def _nothing_to_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in NEEDED:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("_nothing_to_pass")
+def test_an_entry_waits_as_long_as_a_call_may_take(home: Path, tmp_path: Path) -> None:
+    host = Codex()
+    made = written(host, ONE)
+    command, *arguments = ONE.command
+    entry = {"command": command, "args": arguments, "tool_timeout_sec": 150}
+    assert tomllib.loads(text(host)) == {"mcp_servers": {"litellm": entry}}
+    assert host.mcp_path() == home / ".codex/config.toml"
+    assert host.mcp_path(tmp_path) == tmp_path / ".codex/config.toml"
+    assert made.notes == ["codex mcp list   (in a session: /mcp)"]
+    host.mcp_path().write_text(text(host).replace("150", "600"))
+    written(host, ONE)
+    assert tomllib.loads(text(host))["mcp_servers"]["litellm"]["tool_timeout_sec"] == 600
+
+
+@pytest.mark.usefixtures("_nothing_to_pass")
+def test_variables_that_codex_hides_are_passed_on_by_name(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:secret@proxy")
+    monkeypatch.setenv("LITELLM_API_KEY", KEY)
+    host = Codex()
+    written(host, Bridge(ONE.name, ONE.title, ONE.command, VARIABLES, reads=["LITELLM_API_KEY", "LITELLM_BASE_URL"]))
+    entry = tomllib.loads(text(host))["mcp_servers"]["litellm"]
+    assert entry["env_vars"] == ["HTTPS_PROXY", "LITELLM_API_KEY"]
+    assert entry["env"] == VARIABLES
+    assert "secret" not in text(host)
+    assert KEY not in text(host)
+    monkeypatch.delenv("HTTPS_PROXY")
+    written(host, ONE)
+    assert "env_vars" not in tomllib.loads(text(host))["mcp_servers"]["litellm"]
+
+
+@pytest.mark.usefixtures("_nothing_to_pass")
+def test_an_entry_that_is_off_stays_off_with_a_warning(home: Path) -> None:
+    host = Codex()
+    written(host, ONE)
+    host.mcp_path().write_text(f"{text(host)}enabled = false\n")
+    made = written(host, ONE)
+    assert made.warnings == [f'"litellm" is switched off: remove enabled from its entry in {host.mcp_path()}']
+    assert tomllib.loads(text(host))["mcp_servers"]["litellm"]["enabled"] is False
+
+
+@pytest.mark.usefixtures("_nothing_to_pass")
+def test_a_project_has_to_be_trusted(tmp_path: Path) -> None:
+    assert written(Codex(), ONE, project=tmp_path).notes == ["codex, and trust the project"]

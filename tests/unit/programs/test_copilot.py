@@ -10,6 +10,7 @@ import pytest
 
 from litellmctl.programs.copilot import Copilot
 from litellmctl.programs.program import Launch, Wish
+from tests.unit.programs.test_mcp_entries import OWN, bridge, entries
 from tests.unit.programs.test_programs_command import COMMAND, known, provider
 
 KEY = "sk-of-the-proxy"
@@ -75,3 +76,43 @@ def test_its_own_commands_need_no_model() -> None:
     assert not Copilot().lacks_model(("--version",))
     assert Copilot().lacks_model(("-p", "mcp"))
     assert not launch("mcp", "list").arguments
+
+
+@pytest.fixture
+def folder(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("COPILOT_HOME", raising=False)
+    made = home / ".copilot"
+    made.mkdir()
+    return made
+
+
+def test_mcp_servers_are_in_a_file_of_the_user_or_of_a_project(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert Copilot().mcp_path() == folder / "mcp-config.json"
+    # Claude Code reads .mcp.json.
+    assert Copilot().mcp_path(tmp_path) == tmp_path / ".github/mcp.json"
+    monkeypatch.setenv("COPILOT_HOME", str(tmp_path))
+    assert Copilot().mcp_path() == tmp_path / "mcp-config.json"
+
+
+def test_an_mcp_server_has_its_type(folder: Path, tmp_path: Path) -> None:
+    made = Copilot().mcp([bridge(), bridge("odd", "--server", "$HOME")])
+    # Copilot CLI puts litellm- before the names of tools, and cuts at 64 characters.
+    arguments = ["mcp", "serve", "--profile", "default", "--name-length", "56"]
+    assert entries(made) == {"litellm": {"type": "stdio", "command": OWN, "args": arguments}}
+    assert made.notes == ["/mcp show litellm   (in a session; it lists the tools)"]
+    assert made.warnings == ['skipped "odd": Copilot CLI would replace a variable in its command']
+    in_project = Copilot().mcp([bridge()], tmp_path).notes
+    assert in_project == ["/mcp show litellm   (in a session in a folder that Copilot CLI trusts; it lists the tools)"]
+
+
+def test_tools_that_the_user_chose_stay(folder: Path) -> None:
+    before = '{"mcpServers": {"litellm": {"command": "litellmctl", "args": ["mcp", "serve"], "tools": ["a"]}}}'
+    assert entries(Copilot().mcp([bridge()]), before)["litellm"]["tools"] == ["a"]
+
+
+def test_an_mcp_server_that_the_user_disabled_is_warned_about(folder: Path) -> None:
+    (folder / "settings.json").write_text('{"disabledMcpServers": ["litellm"]}')
+    assert Copilot().mcp([bridge()]).warnings == ['"litellm" is switched off: run copilot mcp enable litellm']

@@ -1,4 +1,5 @@
-"""How Crush is started with the proxy for one run: by a folder of configuration that runs the user's own first.
+"""How Crush is started with the proxy for one run, by a folder of configuration that runs the user's own first; and
+its MCP servers.
 
 Its crushrc is Bash, which these tests run with functions in place of Crush's commands.
 """
@@ -15,8 +16,11 @@ from typing import Any
 
 import pytest
 
+from litellmctl.errors import ConfigFailure
 from litellmctl.programs.crush import Crush
+from litellmctl.programs.documents import changed
 from litellmctl.programs.program import Launch, Provider, Wish
+from tests.unit.programs.bridges import ELSEWHERE, LITELLMCTL, ONE, PER_SERVER, called, text, written
 from tests.unit.programs.test_programs_file import GPT, HOMEMADE, provider
 
 needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="no Bash here")
@@ -175,3 +179,115 @@ def test_crush_global_config_of_the_users_is_read(tmp_path: Path, monkeypatch: p
     (own / "crushrc").write_text("option x y\n")
     monkeypatch.setenv("CRUSH_GLOBAL_CONFIG", str(own))
     assert commands(launched(), tmp_path / "run")[0] == ["option", "x", "y"]
+
+
+# ---- MCP servers ----
+
+
+def ran(script: str) -> list[list[str]]:
+    """Return the words of each `mcp` command that a crushrc runs."""
+    function = "mcp() { printf '%s\\0' \"$@\"; printf '\\n'; }\n"
+    words = ["bash", "-e", "-c", function + script]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=True)
+    return [line.split("\0")[:-1] for line in done.stdout.splitlines()]
+
+
+def expanded(word: str) -> str:
+    """Return what Crush makes of a word when it starts a server: it expands it like a here-document."""
+    script = f"IFS= read -r -d '' word <<end_of_word || :\n{word}\nend_of_word\nprintf %s \"${{word%?}}\""
+    words = ["bash", "-c", script]
+    return subprocess.run(words, capture_output=True, text=True, timeout=30, check=True).stdout
+
+
+STDIO = ["--type", "stdio", "--command", LITELLMCTL]
+
+
+@needs_bash
+def test_a_server_is_added_after_one_with_its_name_is_removed(own: Path) -> None:
+    made = written(Crush(), ONE)
+    assert Crush().mcp_path() == own / "crushrc"
+    arguments = [word for one in (*ONE.command[1:], "--name-length", "52") for word in ("--args", one)]
+    assert ran(text(Crush())) == [["remove", "litellm"], ["add", "litellm", *STDIO, *arguments]]
+    assert made.notes == ["crush, whose sidebar lists the MCP servers"]
+    written(Crush(), ELSEWHERE)
+    assert ran(text(Crush()))[1][-3:] == ["--env", "LITELLMCTL_CONFIG_DIR", "/srv/my config"]
+
+
+@needs_bash
+@pytest.mark.parametrize(
+    "word",
+    [
+        "plain",
+        "a b",
+        "$HOME",
+        "${HOME}",
+        "$(id)",
+        "`id`",
+        "it's",
+        'a "b"',
+        r"C:\my\new",
+        r"\$x",
+        "a\\",
+        "é*?",
+        "--args",
+        "~",
+    ],
+)
+def test_a_word_is_the_same_once_bash_and_crush_have_expanded_it(own: Path, word: str) -> None:
+    written(Crush(), replace(called(word), variables={"X": word}))
+    add = ran(text(Crush()))[1]
+    assert expanded(add[-8]) == word
+    assert (add[-3:-1], expanded(add[-1])) == (["--env", "X"], word)
+
+
+def test_other_lines_and_the_block_of_the_models_are_kept(own: Path) -> None:
+    (own / "crushrc").write_text("# Mine\nmcp add own --command npx\n")
+    models = Crush().export(provider(GPT)).files[0]
+    models.path.write_text(changed(models, models.path.read_text()))
+    with_models = text(Crush())
+    written(Crush(), ONE)
+    assert text(Crush()).startswith(with_models)
+    written(Crush(), *PER_SERVER)
+    assert text(Crush()).startswith(with_models)
+    assert "mcp add litellm " not in text(Crush())
+    assert text(Crush()).count("mcp add litellm-") == 2
+    models = Crush().export(provider(HOMEMADE)).files[0]
+    assert "mcp add litellm-jira" in changed(models, text(Crush()))
+
+
+def test_a_project_has_a_file_that_overrides_its_others(tmp_path: Path) -> None:
+    assert Crush().mcp_path(tmp_path) == tmp_path / ".crushrc"
+    written(Crush(), *PER_SERVER, project=tmp_path)
+    assert "mcp add litellm-jira" in text(Crush(), tmp_path)
+
+
+@pytest.mark.parametrize("quote", ["", "'", '"'])
+def test_the_arguments_of_two_files_would_be_joined(own: Path, state: Path, tmp_path: Path, quote: str) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    user, json_of_project = own / "crushrc", project / ".crush.json"
+    entry = '{"mcp": {"litellm": {"type": "http", "url": "https://x"}}}'
+    for path, content in ((user, f" mcp add {quote}litellm{quote} --command x"), (json_of_project, entry)):
+        path.write_text(content)
+        with pytest.raises(ConfigFailure) as failed:
+            Crush().mcp([*PER_SERVER, ONE], project)
+        assert str(failed.value) == (
+            f"cannot add litellm to {project / '.crushrc'}: Crush would join its arguments with those in {path}"
+        )
+        assert failed.value.remedy == f"rename it in {path}"
+        path.unlink()
+    written(Crush(), ONE)
+    with pytest.raises(ConfigFailure) as failed:
+        Crush().mcp([ONE], project)
+    assert failed.value.remedy == f"omit --project: Crush reads {user} in every project"
+    state.write_text(entry)
+    with pytest.raises(ConfigFailure, match="join"):
+        Crush().mcp([ONE])
+    assert Crush().mcp(PER_SERVER, project)
+
+
+@pytest.mark.parametrize("content", ["[", "[]", '{"mcp": 5}', '{"mcp": {"other": {}}}'])
+def test_other_json_of_crush_stops_nothing(own: Path, state: Path, content: str) -> None:
+    for path in (own / "crush.json", state):
+        path.write_text(content)
+    written(Crush(), ONE)

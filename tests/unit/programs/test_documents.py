@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from litellmctl.errors import ConfigFailure
-from litellmctl.programs.changes import Block, Change, FileChange, Fill, Put, Set
-from litellmctl.programs.documents import changed
+from litellmctl.programs.changes import Block, Change, FileChange, Fill, Members, Put, Set, having
+from litellmctl.programs.documents import Unfit, changed, overwritten, restored
+from litellmctl.programs.mcp_host import owns_bridge
 from tests.effort import less_than
 
 PATH = Path("/home/me/their.file")
@@ -147,7 +148,7 @@ def test_yaml_means_what_it_meant_and_the_change_and_no_line_is_touched(found: t
     changes = [
         Set(("their-base",), "http://127.0.0.1:1/v1"),
         Set(("OWN", "deep"), OWN),
-        Put(("MODELS",), items, "is", "ours"),
+        Put(("MODELS",), items, having("is", "ours")),
     ]
     after = edit("yaml", before, *changes)
     own = {"their-base": "http://127.0.0.1:1/v1", "OWN": {"deep": OWN}, "MODELS": items}
@@ -155,7 +156,7 @@ def test_yaml_means_what_it_meant_and_the_change_and_no_line_is_touched(found: t
     assert is_within(complete(before), complete(after))
     assert edit("yaml", after, *changes) == after
     # Once more, with something else.
-    again = edit("yaml", after, Set(("their-base",), "http://other"), Put(("MODELS",), items[:1], "is", "ours"))
+    again = edit("yaml", after, Set(("their-base",), "http://other"), Put(("MODELS",), items[:1], having("is", "ours")))
     assert yaml(again) == {**value, **own, "their-base": "http://other", "MODELS": items[:1]}
     assert is_within(complete(before), complete(again))
 
@@ -184,7 +185,7 @@ def test_yaml_keeps_the_items_of_a_list_that_are_the_users(found: tuple[str, dic
     if text.count("last:") > 1:
         return
     new = {"is": "ours", "n": "new"}
-    after = edit("yaml", text, Put(("LIST",), [new], "is", "ours"))
+    after = edit("yaml", text, Put(("LIST",), [new], having("is", "ours")))
     kept = [{"is": "theirs", "n": n} for n, own in enumerate(ours) if not own]
     assert yaml(after) == {**value, "LIST": [*kept, new], "last": 1}
     assert is_within(complete(start), complete(after))
@@ -232,7 +233,7 @@ def test_yaml_means_the_same_to_programs_that_read_1_1(text: str) -> None:
     pyyaml = pytest.importorskip("yaml")
     items = [{"name": text, "is": "ours", "list": [text]}]
     for before in (None, "- {is: theirs}\n", "- is: theirs\n"):
-        after = edit("yaml", before, Put((), items, "is", "ours"))
+        after = edit("yaml", before, Put((), items, having("is", "ours")))
         assert pyyaml.safe_load(after) == [*([{"is": "theirs"}] if before else []), *items]
 
 
@@ -306,7 +307,7 @@ def test_yaml_is_added_below_a_text_of_which_the_line_break_is_no_part(text: str
 )
 def test_yaml_has_items_added_above_such_a_text(text: str, before: str, after: str) -> None:
     before, after = before.replace("{}", text), after.replace("{}", text)
-    put = Put((), [{"is": "ours"}], "is", "ours")
+    put = Put((), [{"is": "ours"}], having("is", "ours"))
     assert edit("yaml", before, put) == after
     assert edit("yaml", after, put) == after
     assert [one for one in yaml(after) if not put.owns(one)] == [one for one in yaml(before) if not put.owns(one)]
@@ -317,7 +318,7 @@ def test_yaml_in_a_flow_is_changed_too() -> None:
         "yaml",
         "{a: 1, models: [{name: x}]} # mine\n",
         Set(("base",), "u"),
-        Put(("models",), [{"name": "o/1"}], "name", "o/", is_prefix=True),
+        Put(("models",), [{"name": "o/1"}], having("name", "o/", is_prefix=True)),
     )
     assert yaml(after) == {"a": 1, "models": [{"name": "x"}, {"name": "o/1"}], "base": "u"}
     assert "# mine" in after
@@ -352,7 +353,7 @@ def test_what_is_something_else_is_not_filled(before: str) -> None:
 
 def test_items_are_ours_by_what_their_mark_begins_with() -> None:
     before = "models:\n  - name: litellm/a\n  - name: litellm\n  - name: litellm2/a\n  - model: x\n  - text\n"
-    after = edit("yaml", before, Put(("models",), [{"name": "litellm/b"}], "name", "litellm/", is_prefix=True))
+    after = edit("yaml", before, Put(("models",), [{"name": "litellm/b"}], having("name", "litellm/", is_prefix=True)))
     assert after == before.replace("  - name: litellm/a\n", "") + "  - name: litellm/b\n"
 
 
@@ -482,8 +483,8 @@ def test_a_file_that_is_not_valid_is_refused_with_the_place(format: str, text: s
         ("yaml", "- 1\n", Set(("a",), 1)),
         ("yaml", "text\n", Set(("a",), 1)),
         ("yaml", "a: text\n", Set(("a", "b"), 1)),
-        ("yaml", "a: {b: 1}\n", Put(("a",), [], "is", "ours")),
-        ("yaml", "a: 1\n", Put((), [], "is", "ours")),
+        ("yaml", "a: {b: 1}\n", Put(("a",), [], having("is", "ours"))),
+        ("yaml", "a: 1\n", Put((), [], having("is", "ours"))),
     ],
 )
 def test_what_is_something_else_than_it_should_be_is_not_overwritten(format: str, text: str, change: Change) -> None:
@@ -494,7 +495,7 @@ def test_what_is_something_else_than_it_should_be_is_not_overwritten(format: str
 @pytest.mark.parametrize("before", ["a:\n", "a: ~\n", "a: null # none\n", "b: 1\na:\n\n"])
 def test_what_is_null_in_yaml_is_as_good_as_missing(before: str) -> None:
     assert yaml(edit("yaml", before, Set(("a", "b"), 1)))["a"] == {"b": 1}
-    assert yaml(edit("yaml", before, Put(("a",), [{"is": "ours"}], "is", "ours")))["a"] == [{"is": "ours"}]
+    assert yaml(edit("yaml", before, Put(("a",), [{"is": "ours"}], having("is", "ours"))))["a"] == [{"is": "ours"}]
 
 
 def test_text_between_our_marks_is_ours() -> None:
@@ -529,7 +530,7 @@ def test_json_with_two_byte_order_marks_is_left_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [Set(("own", "a"), 1), Fill(("own",), {"a": 1}), Put(("own", "a"), [{"n": "x"}], "n", "x")]
+    "change", [Set(("own", "a"), 1), Fill(("own",), {"a": 1}), Put(("own", "a"), [{"n": "x"}], having("n", "x"))]
 )
 def test_a_null_in_the_place_of_an_object_of_json_is_an_empty_one(change: Change) -> None:
     after = json.loads(edit("json", '{"own": null, "theirs": null}', change))
@@ -544,3 +545,159 @@ def test_blocks_that_are_begun_and_never_ended_take_linear_time(size: int) -> No
     with less_than(0.05 + size * 1e-5):
         after = changed(FileChange(PATH, "text", [block]), before)
     assert after.startswith(before)
+
+
+# ---- entries of MCP servers ----
+
+BRIDGE = {"command": "/opt/litellmctl", "args": ["mcp", "serve"]}
+OTHER = {"command": "npx", "args": ["-y", "other"]}
+REMOVED = {
+    "json": [
+        (
+            '{\n  // all\n  "s": {\n    "a": BRIDGE, // ours\n    "b": OTHER, // b\n    "c": BRIDGE\n  }\n}\n',
+            '{\n  // all\n  "s": {\n    // ours\n    "b": OTHER // b\n  }\n}\n',
+        ),
+        ('{"s": {"a": BRIDGE, "b": OTHER}, "t": 1}', '{"s": {"b": OTHER}, "t": 1}'),
+        ('{"s": {"b": OTHER, "a": BRIDGE}}', '{"s": {"b": OTHER}}'),
+        ('{"s": {"b": OTHER, /* x */ "a": BRIDGE, }}', '{"s": {"b": OTHER, /* x */ }}'),
+        ('{"s": {"a": BRIDGE}}', '{"s": {}}'),
+        ('{\r\n\t"s": {\r\n\t\t"a": BRIDGE\r\n\t}\r\n}', '{\r\n\t"s": {\r\n\t}\r\n}'),
+    ],
+    "toml": [
+        (
+            "[s.b] # b\nOTHER\n\n# c\n[s.a]\nBRIDGE\n[s.a.env]\nX = '1'\n\n# t\n[t]\n",
+            "[s.b] # b\nOTHER\n\n# c\n\n# t\n[t]\n",
+        ),
+        ("x = 1\n\n[s.a]\nBRIDGE\n", "x = 1\n"),
+        ("[s.a]\nBRIDGE\n\n[t]\n", "[t]\n"),
+        ("[s.a]\r\nBRIDGE\r\n\r\n[t]\r\n", "[t]\r\n"),
+        ("[ s . 'a' ]\nBRIDGE\n[t]\nu = '''\n[s.a]\n'''\n", "[t]\nu = '''\n[s.a]\n'''\n"),
+        ("[s]\nb = 1\na = {command = 'litellmctl', args = ['mcp', 'serve']} # a\nc = 2\n", "[s]\nb = 1\nc = 2\n"),
+        ("[s]\n[s.a]\nBRIDGE\n", "[s]\n"),
+        ("[s.b]\nOTHER\n[t]\nx = [\n  ['s.a'],\n]\n[s.a]\nBRIDGE\n", "[s.b]\nOTHER\n[t]\nx = [\n  ['s.a'],\n]\n"),
+    ],
+    "yaml": [
+        (
+            "# all\ns:\n  a:\n    command: litellmctl\n    args: [mcp, serve]\n  # b\n  b: {command: x} # c\nt: 1\n",
+            "# all\ns:\n  # b\n  b: {command: x} # c\nt: 1\n",
+        ),
+        ("s:\n  b: 1 # c\n  a: litellmctl mcp serve # d\n\n\nt: 1\n", "s:\n  b: 1 # c\n\n\nt: 1\n"),
+        ("s:\n  a: litellmctl mcp serve\nt: 1", "s: {}\nt: 1"),
+        ("s:\r\n  a: >-\r\n    litellmctl\r\n    mcp serve\r\n  b: 1\r\n", "s:\r\n  b: 1\r\n"),
+        ("s: {a: litellmctl mcp serve, b: 1} # c\n", "s: {b: 1} # c\n"),
+        ("s: {b: 1,  # b\n  a: litellmctl mcp serve\n}\n", "s: {b: 1,  # b\n  \n}\n"),
+        ("s: {a: litellmctl mcp serve}   # c\n", "s: {}   # c\n"),
+        ("x: {s: {a: litellmctl mcp serve}}\n", "x: {s: {a: litellmctl mcp serve}}\n"),
+    ],
+}
+IN_TOML = {"BRIDGE": "command = '/opt/litellmctl'\nargs = ['mcp', 'serve']", "OTHER": "command = 'npx'"}
+
+
+@pytest.mark.parametrize(
+    ("format", "before", "after"), [(kind, *one) for kind, some in REMOVED.items() for one in some]
+)
+def test_entries_of_ours_are_removed_and_the_rest_stays_byte_for_byte(format: str, before: str, after: str) -> None:
+    newline = "\r\n" if "\r\n" in before else "\n"
+    for name, value in {"BRIDGE": BRIDGE, "OTHER": OTHER}.items():
+        text = IN_TOML[name].replace("\n", newline) if format == "toml" else json.dumps(value)
+        before, after = before.replace(name, text), after.replace(name, text)
+    change = Members(("s",), {}, owns_bridge)
+    assert edit(format, before, change) == after
+    assert edit(format, after, change) == after
+
+
+def as_value(format: str, text: str) -> Any:
+    text = text.removeprefix("\ufeff")
+    return json.loads(text) if format == "json" else tomllib.loads(text) if format == "toml" else yaml(text)
+
+
+@pytest.mark.parametrize("format", ["json", "toml", "yaml"])
+@fewer
+@given(st.data())
+def test_entries_come_and_go_and_nothing_else_does(format: str, data: st.DataObject) -> None:
+    if format == "json":
+        text = json.dumps(data.draw(documents), indent=data.draw(st.sampled_from([None, 1, 2, "\t"])))
+    else:
+        text, _ = data.draw(toml_files() if format == "toml" else yaml_files())
+    value = as_value(format, text) or {}
+    where = data.draw(st.sampled_from([("servers",), ("settings", "servers")]))
+    ours = Members(where, {"one": BRIDGE, "two": {**BRIDGE, "env": {"X": "1"}}}, owns_bridge)
+    both = edit(format, text, ours)
+    assert edit(format, both, ours) == both
+    mine = edit(format, both, Set((*where, "mine"), OTHER))
+    one = edit(format, mine, Members(where, {"two": BRIDGE}, owns_bridge))
+    none = edit(format, one, Members(where, {}, owns_bridge))
+    for after, left in ((one, {"two": BRIDGE, "mine": OTHER}), (none, {"mine": OTHER})):
+        expected: Any = left
+        for key in reversed(where):
+            expected = {key: expected}
+        assert as_value(format, after) == {**value, **expected}
+        if format != "json":
+            assert is_within(text.removeprefix("\ufeff").splitlines(), after.removeprefix("\ufeff").splitlines())
+
+
+@pytest.mark.parametrize(
+    ("format", "before"),
+    [
+        ("json", '{"s": {"a": {"command": "litellmctl", "args": ["mcp", "serve"], "off": true, "env": {"X": "1"}}}}'),
+        ("toml", "[s.a]\ncommand = 'litellmctl' # c\nargs = ['mcp', 'serve']\noff = true # mine\n[s.a.env]\nX = '1'\n"),
+        (
+            "yaml",
+            "s:\n  a:\n    command: litellmctl\n    off: true # mine\n    args: [mcp, serve]\n    env: {X: '1'}\n",
+        ),
+    ],
+)
+def test_what_a_user_added_to_an_entry_of_ours_stays_without_its_words(format: str, before: str) -> None:
+    after = edit(format, before, Members(("s",), {"a": BRIDGE}, owns_bridge))
+    assert as_value(format, after) == {"s": {"a": {**BRIDGE, "off": True}}}
+    if format != "json":
+        assert "true # mine" in after
+
+
+@pytest.mark.parametrize(
+    ("format", "before"),
+    [
+        ("json", '{"s": [1]}'),
+        ("json", '{"s": "x"}'),
+        ("toml", "s = 1\n"),
+        ("toml", "[[s]]\na = 1\n"),
+        ("yaml", "s: [1]\n"),
+    ],
+)
+def test_members_of_what_is_no_mapping_are_not_set(format: str, before: str) -> None:
+    with pytest.raises(ConfigFailure, match="is not a"):
+        edit(format, before, Members(("s",), {"a": BRIDGE}, owns_bridge))
+
+
+def test_tables_of_toml_that_are_apart_are_changed_where_they_are() -> None:
+    before = (
+        "[s.b]\ncommand = 'x'\n\n[t]\nx = 1\n\n[s.a]\ncommand = 'litellmctl'\nargs = ['mcp', 'serve']\noff = true\n"
+    )
+    after = edit("toml", before, Members(("s",), {"a": BRIDGE, "c": BRIDGE}, owns_bridge))
+    assert after.startswith("[s.b]\ncommand = 'x'\n\n")
+    assert "[t]\nx = 1\n" in after
+    assert tomllib.loads(after)["s"] == {"b": {"command": "x"}, "a": {**BRIDGE, "off": True}, "c": BRIDGE}
+
+
+def test_entries_of_others_that_would_be_replaced_are_named() -> None:
+    change = FileChange(PATH, "json", [Members(("s",), {"a": BRIDGE, "b": BRIDGE, "c": BRIDGE}, owns_bridge)])
+    before = json.dumps({"s": {"a": BRIDGE, "b": OTHER}})
+    assert overwritten(change, before) == ["b"]
+    assert overwritten(change, None) == overwritten(change, '{"s": []}') == []
+    items = FileChange(PATH, "yaml", [Put(("s",), [{"name": "a", **BRIDGE}], having("name", "a"))])
+    assert overwritten(items, f"s: [{{name: a}}, {{name: b}}, {json.dumps('x')}]") == ["a"]
+    assert overwritten(FileChange(PATH, "text", [Block("a", "b")]), "x") == []
+    with pytest.raises(Unfit):
+        overwritten(change, "{")
+
+
+def test_entries_are_restored_beside_what_was_edited_since() -> None:
+    keys = [("s",)]
+    before = json.dumps({"x": 1, "s": {"a": OTHER, "own": OTHER, "old": BRIDGE}})
+    now = json.dumps({"x": 2, "s": {"a": BRIDGE, "b": BRIDGE, "own": {"command": "new"}, "new": OTHER}})
+    after = json.loads(restored(PATH, "json", keys, before, now))
+    assert after == {"x": 2, "s": {"a": OTHER, "own": {"command": "new"}, "new": OTHER, "old": BRIDGE}}
+    assert json.loads(restored(PATH, "json", keys, None, now))["s"] == {"own": {"command": "new"}, "new": OTHER}
+    for bad in ("{", '{"s": 1}'):
+        with pytest.raises(ConfigFailure):
+            restored(PATH, "json", keys, before, bad)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from litellmctl.errors import ConfigFailure
+from litellmctl.programs import gemini
 from litellmctl.programs.gemini import Gemini
 from litellmctl.programs.program import Launch, Wish
+from tests.unit.programs.test_mcp_entries import OWN, bridge, entries
 from tests.unit.programs.test_programs_command import known, provider
 
 FOLDER = Path("/tmp/run")
@@ -110,3 +114,78 @@ def test_settings_that_cannot_be_read_are_an_error_that_names_them(folder: Path)
     (folder / "settings.json").write_text("{")
     with pytest.raises(ConfigFailure, match=r"cannot use .*settings\.json: line 1, column 2"):
         launch()
+
+
+@pytest.fixture
+def administrators(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The path of an administrator's settings, which do not exist."""
+    path = tmp_path / "etc/settings.json"
+    path.parent.mkdir()
+    monkeypatch.setenv("GEMINI_CLI_SYSTEM_SETTINGS_PATH", str(path))
+    monkeypatch.delenv("GEMINI_CLI_SYSTEM_DEFAULTS_PATH", raising=False)
+    return path
+
+
+def test_mcp_servers_are_in_the_settings_of_the_user_or_of_a_project(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Gemini().mcp_path() == folder / "settings.json"
+    assert Gemini().mcp_path(tmp_path / "project") == tmp_path / "project/.gemini/settings.json"
+    monkeypatch.setenv("GEMINI_CLI_HOME", str(tmp_path))
+    assert Gemini().mcp_path() == tmp_path / ".gemini/settings.json"
+
+
+def test_an_mcp_server_has_no_underscore_in_its_name_and_no_trust(folder: Path, administrators: Path) -> None:
+    made = Gemini().mcp([bridge("my_server", "--server", "my_server")])
+    # Gemini CLI puts mcp_my-server_ before the names of tools, and shortens one of more than 63 characters.
+    arguments = ["mcp", "serve", "--profile", "default", "--server", "my_server", "--name-length", "49"]
+    assert entries(made) == {"my-server": {"command": OWN, "args": arguments}}
+    assert "gemini mcp list" in made.notes[0]
+    assert not made.warnings
+
+
+@pytest.mark.parametrize("word", ["$HOME", "${HOME:-x}"])
+def test_an_mcp_server_with_a_reference_is_skipped(word: str, folder: Path, administrators: Path) -> None:
+    made = Gemini().mcp([bridge(), bridge("odd", "--server", word)])
+    assert [*entries(made)] == ["litellm"]
+
+
+def test_what_gemini_would_hide_is_passed_as_references(
+    folder: Path, administrators: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/ca.pem")
+    monkeypatch.setenv("LITELLM_API_KEY", "sk-secret")
+    found = Gemini().mcp([replace(bridge(), reads=["LITELLM_API_KEY", "LITELLM_BASE_URL"])])
+    assert entries(found)["litellm"]["env"] == {
+        "SSL_CERT_FILE": "$SSL_CERT_FILE",
+        "LITELLM_API_KEY": "$LITELLM_API_KEY",
+    }
+
+
+def test_settings_that_hide_an_mcp_server_are_warned_about(folder: Path, administrators: Path, tmp_path: Path) -> None:
+    project = tmp_path / "project/.gemini"
+    project.mkdir(parents=True)
+    (folder / "settings.json").write_text('{"mcp": {"allowed": ["other"]}} // mine')
+    (project / "settings.json").write_text('{"mcp": {"excluded": ["LiteLLM"]}}')
+    administrators.write_text('{"mcp": {"allowed": ["litellm", "corp"]}}')
+    defaults = administrators.with_name("system-defaults.json")
+    defaults.write_text('{"mcp": {"excluded": ["litellm"]}}')
+    (folder / "mcp-server-enablement.json").write_text('{"litellm": {"enabled": false}}')
+    assert Gemini().mcp([bridge()], project.parent).warnings == [
+        f'Gemini CLI ignores "litellm": remove it from mcp.excluded in {defaults}',
+        f'Gemini CLI ignores "litellm": add it to mcp.allowed in {folder / "settings.json"}',
+        f'Gemini CLI ignores "litellm": remove it from mcp.excluded in {project / "settings.json"}',
+        '"litellm" is switched off: run gemini mcp enable litellm',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("platform", "place"), [("linux", "/etc/gemini-cli"), ("darwin", "/Library/Application Support/GeminiCli")]
+)
+def test_an_administrators_settings_are_where_gemini_looks(
+    platform: str, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SETTINGS", "DEFAULTS"):
+        monkeypatch.delenv(f"GEMINI_CLI_SYSTEM_{name}_PATH", raising=False)
+    monkeypatch.setattr(sys, "platform", platform)
+    assert gemini._of_administrator() == (Path(place, "settings.json"), Path(place, "system-defaults.json"))

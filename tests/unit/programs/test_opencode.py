@@ -1,4 +1,4 @@
-"""Which of opencode's files is written, and what else in them decides whether the provider is seen."""
+"""Which of opencode's files is written, and what else in them decides whether it sees the provider and our tools."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from typing import Any
 import pytest
 
 from litellmctl.catalog.model import Model
+from litellmctl.errors import ConfigFailure
+from litellmctl.programs import jsonc, opencode
 from litellmctl.programs.documents import changed
 from litellmctl.programs.opencode import Opencode
 from litellmctl.programs.program import Export, Launch, Provider, Wish
+from litellmctl.tools.tool import CALL_SECONDS
 from tests.effort import less_than
+from tests.unit.programs.bridges import ELSEWHERE, ONE, PER_SERVER, VARIABLES, called, text, written
 from tests.unit.programs.test_programs_file import GPT, provider
 
 NAMES = ("config.json", "opencode.json", "opencode.jsonc")
@@ -338,3 +342,163 @@ def test_a_fixed_key_is_in_the_file(folder: Path) -> None:
     export = Opencode().export(replace(provider(GPT), command=(), key="sk-local-1"))
     assert after(export)["provider"]["litellm"]["options"]["apiKey"] == "sk-local-1"
     assert export.notes == ["opencode -m litellm/MODEL"]
+
+
+# ---- MCP servers ----
+
+
+def mcp(project: Path | None = None) -> dict[str, Any]:
+    """Return the MCP servers in the file that is written."""
+    found = jsonc.value(text(Opencode(), project))["mcp"]
+    assert isinstance(found, dict)
+    return found
+
+
+LOCAL = {"type": "local", "command": [*ONE.command, "--name-length", "56"], "timeout": 150_000}
+
+
+def test_an_entry_has_the_command_as_one_list_and_waits_longer_than_we_do(folder: Path) -> None:
+    made = written(Opencode(), ONE)
+    assert mcp() == {"litellm": LOCAL}
+    assert jsonc.value(text(Opencode()))["$schema"] == "https://opencode.ai/config.json"
+    assert LOCAL["timeout"] > CALL_SECONDS * 1000  # type: ignore[operator]
+    assert (made.notes, made.warnings) == (["opencode mcp list"], [])
+
+
+@pytest.mark.parametrize(
+    ("name", "length"), [("litellm", "56"), ("litellm-github", "49"), ("a" * 30, "33"), ("a" * 50, "24")]
+)
+def test_the_name_of_a_tool_has_room_for_that_of_the_entry(folder: Path, name: str, length: str) -> None:
+    written(Opencode(), replace(ONE, name=name))
+    assert mcp()[name]["command"] == [*ONE.command, "--name-length", length]
+
+
+def test_an_entry_says_where_our_files_are(folder: Path) -> None:
+    written(Opencode(), ELSEWHERE)
+    assert mcp() == {"litellm": {**LOCAL, "environment": VARIABLES}}
+    written(Opencode(), ONE)
+    assert mcp() == {"litellm": LOCAL}
+
+
+def test_other_entries_comments_and_what_a_user_changed_in_ours_are_kept(folder: Path) -> None:
+    path = folder / "opencode.jsonc"
+    path.write_text(
+        """{
+  // Mine
+  "mcp": {
+    "own": {"type": "local", "command": ["litellmctl-other", "mcp", "serve"]},
+    "old-name": {"type": "local", "command": ["/old/litellmctl", "mcp", "serve", "--profile", "x"]},
+    "litellm": {"type": "local", "command": ["litellmctl", "mcp", "serve"], "timeout": 9, "cwd": "/srv"}, // ours
+  },
+}
+"""
+    )
+    written(Opencode(), ONE)
+    assert mcp() == {
+        "own": {"type": "local", "command": ["litellmctl-other", "mcp", "serve"]},
+        "litellm": {**LOCAL, "timeout": 9, "cwd": "/srv"},
+    }
+    assert "// Mine" in path.read_text()
+    written(Opencode(), *PER_SERVER)
+    assert [*mcp()] == ["own", "litellm-github", "litellm-jira"]
+
+
+@pytest.mark.parametrize(
+    ("there", "is_written"),
+    [
+        ((), "opencode.json"),
+        (("opencode.json",), "opencode.json"),
+        (("opencode.json", "opencode.jsonc"), "opencode.jsonc"),
+    ],
+)
+def test_the_file_of_a_project_that_overrides_the_other(project: Path, there: tuple[str, ...], is_written: str) -> None:
+    for name in there:
+        (project / name).write_text("{}")
+    assert Opencode().mcp_path(project) == project / is_written
+    written(Opencode(), ONE, project=project)
+    assert [*mcp(project)] == ["litellm"]
+
+
+def test_the_users_entries_are_where_the_models_are(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Opencode().mcp_path() == folder / "opencode.json"
+    monkeypatch.setenv("OPENCODE_CONFIG", str(folder / "named.json"))
+    assert Opencode().mcp_path() == Opencode().path() == folder / "named.json"
+
+
+@pytest.mark.parametrize("word", ["{env:HOME}", "a{file:/etc/passwd}"])
+def test_a_word_that_opencode_would_replace_is_refused(folder: Path, word: str) -> None:
+    with pytest.raises(ConfigFailure, match="opencode would replace"):
+        Opencode().mcp([called("--server", word)])
+    made = Opencode().mcp([ONE, replace(called("--server", word), name="other")])
+    assert made.warnings == ['skipped "other": opencode would replace a variable in its command']
+    written(Opencode(), called("$HOME", "${HOME}", "{env}"))
+    assert mcp()["litellm"]["command"][-5:-2] == ["$HOME", "${HOME}", "{env}"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "warning"),
+    [
+        (
+            {"mcp": {"litellm": {"enabled": False}}},
+            '"litellm" is switched off: remove enabled from its entry in {path}',
+        ),
+        ({"tools": {"litellm_*": False}}, '{path} hides the tools of litellm from opencode: "litellm_*"'),
+        ({"tools": {"*": False}}, '{path} hides the tools of litellm from opencode: "*"'),
+        ({"permission": {"litellm*": "deny"}}, '{path} hides the tools of litellm from opencode: "litellm*"'),
+        ({"permission": {"*": "deny", "litellm_*": "allow"}}, None),
+        ({"tools": {"litellm_mcp_github_*": False, "other_*": False}}, None),
+        ({"mcp": {"litellm": {"enabled": True}}, "tools": True, "permission": "deny"}, None),
+    ],
+)
+def test_a_file_that_is_merged_later_may_hide_it(
+    folder: Path, project: Path, settings: dict[str, Any], warning: str | None
+) -> None:
+    path = project / "opencode.json"
+    path.write_text(json.dumps(settings))
+    assert written(Opencode(), ONE).warnings == ([warning.format(path=path)] if warning else [])
+
+
+def test_an_earlier_file_is_overridden(folder: Path, project: Path) -> None:
+    (folder / "opencode.jsonc").write_text("{}")
+    (folder / "opencode.json").write_text('{"mcp": {"litellm": {"enabled": false}}}')
+    (project.parent / "opencode.json").write_text('{"mcp": {"litellm": {"enabled": false}}}')
+    (project / "opencode.json").write_text("{}")
+    assert not Opencode().mcp([ONE], project).warnings
+    assert len(Opencode().mcp([ONE]).warnings) == 1
+
+
+def test_it_is_the_project_whose_files_are_merged_later_not_the_current_folder(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    later = project / ".opencode/opencode.json"
+    later.parent.mkdir()
+    later.write_text('{"mcp": {"litellm": {"enabled": false}}}')
+    assert Opencode().mcp([ONE], project).warnings == [
+        f'"litellm" is switched off: remove enabled from its entry in {later}'
+    ]
+
+
+def test_an_entry_that_the_user_switched_off_stays_off(folder: Path) -> None:
+    written(Opencode(), ONE)
+    path = folder / "opencode.json"
+    path.write_text(path.read_text().replace('"type"', '"enabled": false, "type"'))
+    assert written(Opencode(), ONE).warnings == [f'"litellm" is switched off: remove enabled from its entry in {path}']
+    assert mcp()["litellm"]["enabled"] is False
+
+
+@pytest.mark.parametrize(
+    ("platform", "there"),
+    [("linux", "/etc/opencode"), ("darwin", "/Library/Application Support/opencode"), ("win32", "/data/opencode")],
+)
+def test_what_an_administrator_prescribes_is_merged_last(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, platform: str, there: str
+) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setenv("ProgramData", "/data")
+    assert opencode._managed() == Path(there)
+    monkeypatch.setattr(opencode, "_managed", lambda: tmp_path)
+    path = tmp_path / "opencode.jsonc"
+    path.write_text('{"mcp": {"litellm": {"enabled": false}}} // closed')
+    (warning,) = Opencode().mcp([ONE]).warnings
+    assert warning == f'"litellm" is switched off: remove enabled from its entry in {path}'

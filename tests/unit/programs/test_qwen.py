@@ -11,6 +11,7 @@ import pytest
 
 from litellmctl.programs.program import Launch, Wish
 from litellmctl.programs.qwen import Qwen
+from tests.unit.programs.test_mcp_entries import OWN, bridge, entries
 from tests.unit.programs.test_programs_command import known, model, provider
 
 FOLDER = Path("/tmp/run")
@@ -97,3 +98,40 @@ def test_its_own_commands_need_no_model() -> None:
     assert not Qwen().lacks_model(("mcp", "list"))
     assert not Qwen().lacks_model(("--version",))
     assert Qwen().lacks_model(("-p", "mcp"))
+
+
+def test_mcp_servers_are_in_the_settings_of_the_user_or_of_a_project(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("QWEN_HOME", raising=False)
+    assert Qwen().mcp_path() == home / ".qwen/settings.json"
+    assert Qwen().mcp_path(tmp_path) == tmp_path / ".qwen/settings.json"
+    for named in (str(home / "q"), "~/q"):
+        monkeypatch.setenv("QWEN_HOME", named)
+        assert Qwen().mcp_path() == home / "q/settings.json"
+
+
+def test_an_mcp_server_has_a_command(home: Path) -> None:
+    made = Qwen().mcp([bridge(), bridge("odd", "--server", "$HOME")])
+    # Qwen Code puts mcp__litellm__ before the names of tools, and shortens one of more than 63 characters.
+    arguments = ["mcp", "serve", "--profile", "default", "--name-length", "49"]
+    assert entries(made) == {"litellm": {"command": OWN, "args": arguments}}
+    assert made.notes == ["qwen mcp list"]
+    assert made.warnings == ['skipped "odd": Qwen Code would replace a variable in its command']
+
+
+def test_settings_that_hide_an_mcp_server_are_warned_about(administrators: Path, home: Path, tmp_path: Path) -> None:
+    administrators.write_text('{"mcp": {"allowed": ["corp"]}}')
+    defaults = administrators.with_name("system-defaults.json")
+    defaults.write_text('{"mcp": {"excluded": ["litellm"]}}')
+    (home / ".qwen").mkdir()
+    (home / ".qwen/settings.json").write_text(
+        '{"mcp": {"excluded": ["litellm"]}, "security": {"folderTrust": {"enabled": true}}}'
+    )
+    made = Qwen().mcp([bridge()], tmp_path)
+    assert made.warnings == [
+        f'Qwen Code ignores "litellm": add it to mcp.allowed in {administrators}',
+        f'Qwen Code ignores "litellm": remove it from mcp.excluded in {defaults}',
+        f'Qwen Code ignores "litellm": remove it from mcp.excluded in {home / ".qwen/settings.json"}',
+    ]
+    assert made.notes == ["qwen mcp list   (in a folder that Qwen Code trusts)"]

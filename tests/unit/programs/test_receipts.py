@@ -42,5 +42,5 @@ def test_what_somebody_keeps_beside_the_receipts_is_none(tmp_path: Path, name: s
     assert receipts.count == 0
     theirs = tmp_path / "theirs.json"
     receipts.write(receipts.plan([FileChange(theirs, "json", [Set(("a",), 1)])]))
-    assert receipts.undo() == [theirs]
+    assert receipts.undo() == [(theirs, False)]
     assert not theirs.exists()

@@ -45,3 +45,20 @@ def test_it_says_what_it_is_and_where_that_is_from(name: str) -> None:
     source = sys.modules[type(program).__module__].__doc__ or ""
     assert re.search(r"https://\S+", source)
     assert re.search(r"\b\d+\.\d+(\.\d+)?\b", source), "the version that was read"
+
+
+@pytest.mark.parametrize("name", registry.HOST_NAMES)
+def test_an_agent_says_what_it_is_and_where_that_is_from(name: str) -> None:
+    agent = registry.host(name)
+    assert agent is not None
+    assert (agent.name, bool(agent.title)) == (name, True)
+    source = sys.modules[type(agent).__module__].__doc__ or ""
+    assert re.search(r"https?://\S+|microsoft/\S+", source)
+    assert re.search(r"\b\d+[.-]\d+(\.\d+)?\b|20\d\d", source), "the version that was read, or when"
+
+
+def test_what_export_takes_has_models_or_mcp() -> None:
+    assert set(registry.TOOLS) == {*registry.NAMES, *registry.HOST_NAMES}
+    assert registry.TOOLS[: len(registry.NAMES)] == registry.NAMES
+    assert registry.host("aider") is None
+    assert [*registry.hosts()] == [*registry.HOST_NAMES]

@@ -116,6 +116,19 @@ def test_a_parameter_whose_schema_is_none_may_be_anything() -> None:
     }
 
 
+def test_references_that_only_lead_back_are_removed() -> None:
+    """Ajv, which the official client for TypeScript uses, overflows its stack."""
+    loop = {"a": {"$ref": "#/$defs/b", "title": "A"}, "b": {"$ref": "#/$defs/a"}, "c": {"$ref": "#/$defs/c"}}
+    fields = {"x": {"$ref": "#/$defs/a"}, "y": {"$ref": "#/$defs/c"}, "z": {"$ref": "#/$defs/d"}}
+    good = {"d": {"type": "object", "properties": {"z": {"$ref": "#/$defs/d"}}}}
+    made = parameters_of({"type": "object", "properties": fields, "$defs": {**loop, **good}})
+    assert json.dumps(made).count("$ref") <= 4
+    assert made["properties"]["z"] == {"$ref": "#/$defs/d"}
+    assert made["$defs"]["d"] == good["d"]
+    assert made["$defs"]["c"] == {}
+    assert "$ref" not in made["properties"]["x"] or "$ref" not in made["$defs"]["a"] or made["$defs"]["b"] == {}
+
+
 def test_definitions_that_parameters_refer_to_are_kept() -> None:
     schema = {"type": "object", "properties": {"p": {"$ref": "#/$defs/P"}}, "$defs": {"P": {"type": "object"}}}
     assert parameters_of(schema) == schema
