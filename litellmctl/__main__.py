@@ -103,10 +103,6 @@ def _failure_of(error: Exception) -> Failure:
         from litellmctl.commands import usage_errors
 
         return usage_errors.failure_of(error)
-    if _debugs():
-        import traceback
-
-        traceback.print_exception(error)
     from litellmctl.foundation import unexpected
 
     return unexpected.failure_of(error)

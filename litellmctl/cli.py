@@ -28,7 +28,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "refresh": "Refresh the cached model list and show what changed.",
     },
     "MCP": {
-        "mcp": "Find and call MCP tools behind the proxy.",
+        "mcp": "List, call and serve MCP tools behind the proxy.",
     },
     "Skills": {
         "skills": "List, create and delete skills on the proxy.",

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from litellmctl.auth.changes import Seen, login_of
+from litellmctl.auth.validity import AFTER_FAILURE_SECONDS, AHEAD_SECONDS, REFUSED_SECONDS, Validity
 from litellmctl.errors import AuthFailure, Failure, Unavailable
 from litellmctl.foundation.threads import Pending, in_background
 
@@ -15,14 +16,6 @@ if TYPE_CHECKING:
     from litellmctl.catalogs import Catalogs
     from litellmctl.proxy.client import Client
 
-# How soon after a failure a call looks again; until then, calls get the same failure at once.
-_AFTER_FAILURE_SECONDS = 2.0
-# How soon a renewal ahead of the expiry is tried again.
-_AHEAD_SECONDS = 10.0
-# How soon after a refused key the next one may be asked for: a proxy also returns 401 for reasons of its own.
-_REFUSED_SECONDS = 30.0
-# With a clock that was set, a token may look expired that is not: it is not looked up for every call.
-_LOOKED_UP_SECONDS = 1.0
 # Longer than a keyring, a key command or the lock of the logins may take.
 _LOOK_UP_SECONDS = 90.0
 _ROUNDS = 3
@@ -36,22 +29,11 @@ class _Known(NamedTuple):
 
 
 class _Held(NamedTuple):
-    """The client that was made last, with its key. Times are seconds since 1970, `looked_up` by the monotonic clock."""
+    """The client that was made last, with its key."""
 
     catalogs: Catalogs
     client: Client
-    looked_up: float
-    due_at: float | None
-    expires_at: float | None
-
-    @property
-    def is_due(self) -> bool:
-        return self.due_at is not None and time.time() >= self.due_at
-
-    @property
-    def has_expired(self) -> bool:
-        is_over = self.expires_at is not None and time.time() >= self.expires_at
-        return is_over and time.monotonic() > self.looked_up + _LOOKED_UP_SECONDS
+    validity: Validity
 
 
 class Access:
@@ -110,7 +92,7 @@ class Access:
             catalogs = self.catalogs()
             with self._lock:
                 held = self._held
-                if held is not None and held.catalogs is catalogs and not held.has_expired:
+                if held is not None and held.catalogs is catalogs and not held.validity.has_expired:
                     self._look_ahead(held)
                     return catalogs, held.client
                 if self._looking is None:
@@ -129,10 +111,10 @@ class Access:
         now = time.monotonic()
         auth, credential = held.client.auth, held.catalogs.connection.pair.credential
         if auth.renew is None and now >= self._next_refused:
-            self._next_refused = now + _REFUSED_SECONDS
+            self._next_refused = now + REFUSED_SECONDS
             auth.renew = credential.renewed
-        if held.is_due and self._looking is None and now >= self._next_ahead:
-            self._next_ahead = now + _AHEAD_SECONDS
+        if held.validity.is_due and self._looking is None and now >= self._next_ahead:
+            self._next_ahead = now + AHEAD_SECONDS
             self._begin(held.catalogs)
 
     def _require_no_failure(self) -> None:
@@ -154,7 +136,7 @@ class Access:
             client = catalogs.mcp_client() if held is None else held.client
             if held is not None and client.auth.key is not None:
                 client.auth.key = credential.current(client.auth.key)
-            found = _Held(catalogs, client, time.monotonic(), credential.due_at, credential.expires_at)
+            found = _Held(catalogs, client, Validity.of(credential))
         except Failure as failure:
             failed = failure
             raise  # where the key is good for a while, nothing waits for this, and the next attempt may succeed
@@ -162,5 +144,5 @@ class Access:
             with self._lock:
                 self._looking = None
                 self._held = found or self._held
-                until = time.monotonic() + _AFTER_FAILURE_SECONDS
+                until = time.monotonic() + AFTER_FAILURE_SECONDS
                 self._failure = None if failed is None else (until, seen, failed)

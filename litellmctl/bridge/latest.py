@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from litellmctl.auth.changes import Seen, file_state
-from litellmctl.bridge.listing import Choice, Listing, NoListing, with_tools_of_servers_down
+from litellmctl.bridge.listing import Choice, NoTools, ToolList, with_tools_of_servers_down
 from litellmctl.errors import Failure, Unavailable
 from litellmctl.foundation import unexpected
 from litellmctl.foundation.threads import Pending, in_background
@@ -35,27 +35,27 @@ _JUST_NOW_SECONDS = 5.0
 
 
 class Latest:
-    """The latest listing. All methods may be called from any thread, and raise no failure but `refreshed`.
+    """The latest listing. All methods may be called from any thread. Only `refreshed` raises a failure.
 
     `on_new` is called with each new listing, from any thread.
     """
 
-    def __init__(self, access: Access, choice: Choice, on_new: Callable[[Listing], None]) -> None:
+    def __init__(self, access: Access, choice: Choice, on_new: Callable[[ToolList], None]) -> None:
         self._access = access
         self._choice = choice
         self._on_new = on_new
         self._lock = threading.Lock()
         self._loading = threading.Lock()
-        self._listing: Listing | None = None
-        self._fetching: Pending[Listing] | None = None
+        self._listing: ToolList | None = None
+        self._fetching: Pending[ToolList] | None = None
         self._seen: object = None
-        self._place: str | None = None
+        self._cache_path: str | None = None
         self._asked_at: float | None = None
         self._failures = 0
         self._is_outdated = False
         self._is_invited = False
 
-    def listing(self) -> Listing:
+    def listing(self) -> ToolList:
         """Return the listing: the one that was loaded, else the cached one, else what one request returns."""
         with self._loading:
             if self._listing is None:
@@ -64,7 +64,7 @@ class Latest:
         assert listing is not None
         return listing
 
-    def cached(self) -> Listing | None:
+    def cached(self) -> ToolList | None:
         """Return the listing if that takes no request; None otherwise."""
         if self._listing is None:
             with self._loading:
@@ -72,7 +72,7 @@ class Latest:
                     self._load(may_ask=False)
         return self._listing
 
-    def refreshed(self) -> Listing:
+    def refreshed(self) -> ToolList:
         """Request the list now, and return it; one with tools that was requested just now is new enough.
 
         Raises a failure.
@@ -109,7 +109,7 @@ class Latest:
         except Failure as failure:
             self._seen = self._state(seen)
             if may_ask:
-                self._take(NoListing(failure, self._choice))
+                self._take(NoTools(failure, self._choice))
             return
         self._seen = self._state(seen)
         if listing is not None and listing.problem is None:
@@ -124,49 +124,49 @@ class Latest:
             )
             with self._lock:
                 if self._listing is None:
-                    self._listing = listing or NoListing(why, self._choice)
+                    self._listing = listing or NoTools(why, self._choice)
         elif self._listing is None:
             try:
                 fetching.result()
             except Failure as failure:
-                self._take(listing or NoListing(failure, self._choice))
+                self._take(listing or NoTools(failure, self._choice))
 
-    def _read(self) -> Listing | None:
+    def _read(self) -> ToolList | None:
         """Return the cached listing. Raises a failure if there is no credential, or MCP is off."""
         catalogs = self._access.catalogs()
         catalogs.require_mcp()
-        self._place = catalogs.tool_cache.path
+        self._cache_path = catalogs.tool_cache.path
         cached = catalogs.tool_cache.read()
         if cached is None or cached.age > _OLDEST_SECONDS:
             return None
-        return Listing.of_catalog(cached, self._choice)
+        return ToolList.of_catalog(cached, self._choice)
 
     def _state(self, seen: Seen) -> object:
-        return seen, self._place, None if self._place is None else file_state(self._place)
+        return seen, self._cache_path, None if self._cache_path is None else file_state(self._cache_path)
 
-    def _look_at_files(self, listing: Listing) -> None:
+    def _look_at_files(self, listing: ToolList) -> None:
         """Take what another process wrote: a new sign-in, a setting, a list."""
         seen = Seen.now()
         if self._state(seen) == self._seen:
             return
-        place = self._place
+        path = self._cache_path
         try:
             found = self._read()
         except Failure as failure:
             self._seen = self._state(seen)
             if listing.problem is not None:  # else the tools stay, and calls say it
-                self._take(NoListing(failure, self._choice))
+                self._take(NoTools(failure, self._choice))
             return
         self._seen = self._state(seen)
         if found is not None and found.problem is None and (found.fetched_at != listing.fetched_at):
             self._failures = 0
-            self._take(self._merged(found, listing) if place == self._place else found)
-        elif found is None or listing.problem is not None or place != self._place:
+            self._take(self._merged(found, listing) if path == self._cache_path else found)
+        elif found is None or listing.problem is not None or path != self._cache_path:
             # The person signed in, here or to an MCP server, and may also be asked for a keyring's password now.
             self._failures = 0
             self._is_outdated = self._is_invited = True
 
-    def _is_due(self, listing: Listing) -> bool:
+    def _is_due(self, listing: ToolList) -> bool:
         """Whether to request the list now."""
         seconds = self._choice.refresh_seconds
         first = FIRST_PAUSE_SECONDS if listing.problem is not None else max(FIRST_PAUSE_SECONDS, seconds)
@@ -187,7 +187,7 @@ class Latest:
         except Failure:
             return False
 
-    def _fetch(self) -> Pending[Listing]:
+    def _fetch(self) -> Pending[ToolList]:
         """Request the list, once for all threads."""
         with self._lock:
             if self._fetching is None:
@@ -196,7 +196,7 @@ class Latest:
                 self._fetching = in_background(self._fetched)
             return self._fetching
 
-    def _fetched(self) -> Listing:
+    def _fetched(self) -> ToolList:
         try:
             catalogs, client = self._access.client()
             catalogs.require_mcp()
@@ -215,27 +215,27 @@ class Latest:
             self._fetching = None
             self._failures = failures
 
-    def _of(self, catalogs: Catalogs, catalog: ToolCatalog) -> Listing:
-        place = catalogs.tool_cache.path
-        new = Listing.of_catalog(catalog, self._choice)
-        if self._listing is not None and place == self._place:
+    def _of(self, catalogs: Catalogs, catalog: ToolCatalog) -> ToolList:
+        path = catalogs.tool_cache.path
+        new = ToolList.of_catalog(catalog, self._choice)
+        if self._listing is not None and path == self._cache_path:
             new = self._merged(new, self._listing)
-        self._place = place
+        self._cache_path = path
         self._seen = self._state(Seen.now())
         return new
 
-    def _merged(self, new: Listing, old: Listing) -> Listing:
-        return Listing(with_tools_of_servers_down(new.offer, old.offer), new.fetched_at, self._choice)
+    def _merged(self, new: ToolList, old: ToolList) -> ToolList:
+        return ToolList(with_tools_of_servers_down(new.offer, old.offer), new.fetched_at, self._choice)
 
     def _take_failure(self, failure: Failure) -> None:
         """Keep the tools that are listed, unless the proxy says that this key may use none."""
         listing = self._listing
         if listing is None:
             return  # `_load`, which waits for the first list, takes the failure
-        if isinstance(listing, NoListing) or (failure.code == "forbidden" and failure.status is None):
-            self._take(NoListing(failure, self._choice))
+        if isinstance(listing, NoTools) or (failure.code == "forbidden" and failure.status is None):
+            self._take(NoTools(failure, self._choice))
 
-    def _take(self, listing: Listing) -> None:
+    def _take(self, listing: ToolList) -> None:
         with self._lock:
             self._listing = listing
         self._on_new(listing)

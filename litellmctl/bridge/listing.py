@@ -12,6 +12,7 @@ from litellmctl.bridge import problems
 from litellmctl.errors import Failure, Rejected, UsageFailure
 from litellmctl.foundation.sentences import listed
 from litellmctl.foundation.text import counted, cut
+from litellmctl.server_credentials.wanted import needs, remedy_of_status
 from litellmctl.tools.tool import (
     MAX_NAME,
     SUFFIX_DIGITS,
@@ -50,7 +51,7 @@ class Choice(NamedTuple):
     name_length: int = MAX_NAME
 
 
-class Listing:
+class ToolList:
     """The tools that are served, of one list of the proxy's; `problem` is why there are none.
 
     `fetched_at` is when the proxy listed them, in seconds since 1970.
@@ -60,10 +61,9 @@ class Listing:
         self.offer = offer
         self.fetched_at = fetched_at
         self._choice = choice
-        self._cut: list[str] = []
 
     @classmethod
-    def of_catalog(cls, catalog: ToolCatalog, choice: Choice) -> Listing:
+    def of_catalog(cls, catalog: ToolCatalog, choice: Choice) -> ToolList:
         """Return the listing of a list that was cached or requested."""
         return cls(catalog.offer, catalog.fetched_at, choice)
 
@@ -88,6 +88,12 @@ class Listing:
         tools = selected(self.offer.tools, names, self._choice.globs)
         return [tool for tool in tools if _is_read_only(tool)] if self._choice.read_only else tools
 
+    @property
+    def _is_none_marked(self) -> bool:
+        """Whether --read-only alone leaves no tool."""
+        without = ToolList(self.offer, self.fetched_at, self._choice._replace(read_only=False))
+        return self._choice.read_only and not self.tools and bool(without.tools)
+
     @cached_property
     def by_name(self) -> dict[str, Tool]:
         """The tools by the names that the client calls them by."""
@@ -107,6 +113,7 @@ class Listing:
         if not self._choice.bare_names:
             return {tool.full_name: tool for tool in self.tools}
         count = Counter(tool.name for tool in self.tools)
+        count[problems.PROBLEM_TOOL] += 1  # a call of it would not be one of the proxy's
         count.update(tool.full_name for tool in self.tools if tool.full_name != tool.name)
         return {
             tool.name if count[tool.name] == 1 and re.fullmatch(_NAME, tool.name) else tool.full_name: tool
@@ -123,6 +130,12 @@ class Listing:
         down = [server for server in self.servers if not server.is_ok]
         if down and not any(server.tools for server in self.servers):
             return _down(down)
+        if self._is_none_marked:
+            return Rejected(
+                "not_found",
+                "no MCP tool matches --read-only: the servers mark none of them as read-only",
+                remedy="remove --read-only from the options of litellmctl mcp serve",
+            )
         if self.offer.tools:
             return _no_match(self._choice)
         if not self.offer.servers:
@@ -140,28 +153,27 @@ class Listing:
         if self._choice.bare_names and len(servers) > 1:
             raise several_servers([name for name, _ in servers])
 
-    @cached_property
+    @property
     def definitions(self) -> list[dict[str, Any]]:
         """The tools as `tools/list` has them; the one that explains the problem if there are none."""
+        return self._definitions_and_cut[0]
+
+    @cached_property
+    def _definitions_and_cut(self) -> tuple[list[dict[str, Any]], list[str]]:
+        """The definitions, and the names of those whose schemas were too large."""
         if self.problem is not None:
-            return [problems.tool_of(self.problem)]
-        from litellmctl.bridge.definitions import Definer
+            return [problems.tool_of(self.problem)], []
+        from litellmctl.bridge.definitions import Definer  # 2 ms, which the answer to `initialize` does not need
 
         definer = Definer(raw_schemas=self._choice.raw_schemas)
-        made = []
-        for name, tool in self.by_name.items():
-            # Releases that list no server ids return no structured content, which an output schema promises.
-            defined = definer.define(tool, name, has_output=not self.offer.by_name)
-            made.append(defined.definition)
-            if defined.is_cut:
-                self._cut.append(name)
-        return made
+        # Releases that list no server ids return no structured content, which an output schema promises.
+        has_output = not self.offer.by_name
+        made = {name: definer.define(tool, name, has_output=has_output) for name, tool in self.by_name.items()}
+        return [one.definition for one in made.values()], [name for name, one in made.items() if one.is_cut]
 
     @property
     def missing(self) -> list[str]:
         """The names of servers without tools, with the command that helps where there is one; at most a few."""
-        from litellmctl.server_credentials.wanted import remedy_of_status
-
         down = [server for server in self.servers if not server.is_ok][:_MAX_DOWN]
         return [
             f"{cut(one.name, _MAX_NAME)}{f' ({remedy})' if (remedy := remedy_of_status(one)) else ''}" for one in down
@@ -174,8 +186,9 @@ class Listing:
         if self.tools:
             warnings += [unknown_server(self.offer.servers, name).message for name in self._unknown_servers]
             warnings += [_with_remedy(server) for server in self.servers if not server.is_ok]
-        if self.definitions and self._cut:
-            warnings.append(f"{listed(self._cut)}: the schema is too large, so any arguments are allowed")
+        _, too_large = self._definitions_and_cut
+        if too_large:
+            warnings.append(f"{listed(too_large)}: the schema is too large, so any arguments are allowed")
         by_full_name = sum(name == tool.full_name != tool.name for name, tool in self.by_name.items())
         if self._choice.bare_names and by_full_name:
             warnings.append(f"{counted(by_full_name, 'tool')} cannot be served by the bare name")
@@ -186,7 +199,7 @@ class Listing:
         return next((one for one in self.offer.servers if one.name == tool.server or one.id == tool.server_id), None)
 
 
-class NoListing(Listing):
+class NoTools(ToolList):
     """No list, because of a problem."""
 
     def __init__(self, problem: Failure, choice: Choice) -> None:
@@ -227,22 +240,16 @@ def _is_read_only(tool: Tool) -> bool:
 
 def state_of(server: Server) -> str:
     """Return the state of a server that is not ok, as a sentence."""
-    from litellmctl.server_credentials.wanted import needs
-
     why = f": {cut(server.error)}" if server.error else ""
     return f"MCP server {cut(server.name)} {needs(server) or f'is {server.status}{why}'}"
 
 
 def _with_remedy(server: Server) -> str:
-    from litellmctl.server_credentials.wanted import remedy_of_status
-
     remedy = remedy_of_status(server)
     return state_of(server) + (f" ({remedy})" if remedy else "")
 
 
 def _down(servers: Sequence[Server]) -> Failure:
-    from litellmctl.server_credentials.wanted import remedy_of_status
-
     remedy = next(filter(None, map(remedy_of_status, servers)), "litellmctl mcp servers")
     return Rejected("not_found", "; ".join(map(state_of, servers[:_MAX_DOWN])), remedy=remedy)
 

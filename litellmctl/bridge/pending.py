@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # While more than this waits, nothing else is read from the client.
 _MAX_WAITING = 1000
 _MAX_WAITING_BYTES = 16 * 2**20
+# So many times those at work at once may be at work on requests that were dropped: an answer may take minutes.
+_MAX_DROPPED = 3
 
 
 class Request:
@@ -44,15 +46,21 @@ class Request:
         return time.monotonic() - self._started
 
 
-class Line:
-    """Requests in order of arrival, at most `at_once` of them at work, in threads that exist only meanwhile."""
+class Queue:
+    """Requests in order of arrival, in threads that exist only meanwhile.
+
+    At most `at_once` are at work that nobody has dropped; at most three times as many dropped ones still linger.
+    """
 
     def __init__(self, at_once: int, work: Callable[[Request], None]) -> None:
         self._at_once = at_once
         self._work = work
         self._waiting: deque[Request] = deque()
         self._bytes = 0
+        self._at_work: set[Request] = set()
         self._workers = 0
+        # Threads at work on a request that was dropped: they are no longer workers.
+        self._dropped = 0
         self._changed = threading.Condition()
 
     def add(self, request: Request) -> None:
@@ -75,9 +83,21 @@ class Line:
             raise
 
     def drop(self, request: Request) -> None:
-        """Remove a request that is still waiting."""
+        """Remove a request that is waiting; one that is at work makes room for another."""
         with self._changed:
             self._remove(request)
+            if request not in self._at_work or self._dropped >= self._at_once * _MAX_DROPPED:
+                return
+            self._at_work.remove(request)
+            self._dropped += 1
+            if not self._waiting:
+                self._workers -= 1
+                return
+        try:
+            start_daemon(self._serve)
+        except Failure:
+            with self._changed:
+                self._workers -= 1  # other workers come to what is waiting, or this one as soon as it is done
 
     def _remove(self, request: Request) -> None:
         if request in self._waiting:
@@ -88,6 +108,8 @@ class Line:
     def _serve(self) -> None:
         while (request := self._next()) is not None:
             self._work(request)
+            if not self._goes_on(request):
+                return
 
     def _next(self) -> Request | None:
         with self._changed:
@@ -96,11 +118,23 @@ class Line:
                 return None
             request = self._waiting.popleft()
             self._bytes -= request.size
+            self._at_work.add(request)
             self._changed.notify_all()
             return request
 
+    def _goes_on(self, request: Request) -> bool:
+        """Whether the thread that was at work on a request is a worker still, or is needed as one again."""
+        with self._changed:
+            if request in self._at_work:
+                self._at_work.remove(request)
+                return True
+            self._dropped -= 1
+            is_needed = bool(self._waiting) and self._workers < self._at_once
+            self._workers += is_needed
+            return is_needed
 
-class Pending:
+
+class Unanswered:
     """All requests that are not answered yet, by their ids. `on_over` gets each with its outcome."""
 
     def __init__(self, on_over: Callable[[Request, str], None]) -> None:

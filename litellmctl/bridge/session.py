@@ -27,9 +27,11 @@ from litellmctl.bridge.messages import (
 from litellmctl.bridge.notices import LEVELS, Notices
 from litellmctl.bridge.outbox import Outbox
 from litellmctl.bridge.pages import Pages
-from litellmctl.bridge.pending import Line, Pending, Request
+from litellmctl.bridge.pending import Queue, Request, Unanswered
+from litellmctl.bridge.problems import error_result
 from litellmctl.bridge.results import acceptable
 from litellmctl.errors import Failure
+from litellmctl.foundation import unexpected
 from litellmctl.foundation.text import dump_json
 from litellmctl.foundation.threads import start_daemon
 
@@ -45,7 +47,6 @@ MAX_CALLS = 32
 _BATCHES = "2025-03-26"
 _MAX_BATCH = 100
 _LISTS = 1
-_BUG = "unexpected error: this is a bug in litellmctl"
 
 Reply = Callable[[str | None], None]
 
@@ -72,9 +73,9 @@ class Session:
         self._on_request = on_request
         self._ending = Ending()
         self._outbox = Outbox(sink, self._ending.over)
-        self._pending = Pending(self._over)
-        self._calls = Line(MAX_CALLS, self._call)
-        self._lists = Line(_LISTS, self._list)
+        self._pending = Unanswered(self._over)
+        self._calls = Queue(MAX_CALLS, self._call)
+        self._lists = Queue(_LISTS, self._list)
         self._pages = Pages()
         # Those that the client has read, and so insists on.
         self._output_schemas: dict[str, dict[str, Any]] = {}
@@ -111,8 +112,8 @@ class Session:
             for line in read_lines(self._source):
                 try:
                     self._take(line)
-                except Exception:  # noqa: BLE001  a bug of ours, or a lack of memory: the session goes on
-                    self._refuse(Refusal(INTERNAL_ERROR, _BUG), self._outbox_put)
+                except Exception as error:  # noqa: BLE001  a bug of ours, or a lack of memory: the session goes on
+                    self._refuse(_unexpected(error), self._outbox_put)
             self._pending.wait_until_empty()
         finally:
             self._outbox.finish()
@@ -171,8 +172,8 @@ class Session:
             result = self._methods[message.method](message)
         except Refusal:
             raise
-        except Exception:  # noqa: BLE001
-            raise Refusal(INTERNAL_ERROR, _BUG, message.id) from None
+        except Exception as error:  # noqa: BLE001
+            raise _unexpected(error, message.id) from None
         reply(messages.result(message.id, result))
         self._on_request(message.method, "", "ok", time.monotonic() - started)
 
@@ -181,18 +182,18 @@ class Session:
             raise Refusal(INVALID_REQUEST, "the session is not initialized: send initialize first", message.id)
 
     def _begin(self, message: Message, size: int, reply: Reply) -> None:
-        line = {"tools/call": self._calls, "tools/list": self._lists}.get(message.method)
-        if line is None:  # also before initialization: newer clients find out so what a server speaks
+        queue = {"tools/call": self._calls, "tools/list": self._lists}.get(message.method)
+        if queue is None:  # also before initialization: newer clients find out so what a server speaks
             raise Refusal(METHOD_NOT_FOUND, f"method not found: {shown(message.method)}", message.id)
         self._require_initialized(message)
-        about = _checked_name(message) if line is self._calls else ""
+        about = _checked_name(message) if queue is self._calls else ""
         request = Request(message, about, size, reply)
         if not self._pending.add(request):
             # Without the id, which would be taken for the answer to the first one.
             text = f"a request with id {shown(message.id)} is still running; use each id once"
             raise Refusal(INVALID_REQUEST, text)
         try:
-            line.add(request)
+            queue.add(request)
         except Failure as failure:
             self._fail(request, INTERNAL_ERROR, failure.message)
 
@@ -203,8 +204,8 @@ class Session:
             key = messages.key_of(message.params.get("requestId"))
             request = None if key is None else self._pending.cancel(key)
             if request is not None:
-                for line in (self._calls, self._lists):
-                    line.drop(request)
+                for queue in (self._calls, self._lists):
+                    queue.drop(request)
 
     def _initialize(self, message: Message) -> str:
         asked = message.params.get("protocolVersion")
@@ -235,8 +236,8 @@ class Session:
             self._pending.answer(request, messages.result(request.id, page), "ok")
         except Refusal as refusal:
             self._fail(request, refusal.code, refusal.message)
-        except Exception:  # noqa: BLE001
-            self._fail(request, INTERNAL_ERROR, _BUG)
+        except Exception as error:  # noqa: BLE001
+            self._fail(request, INTERNAL_ERROR, unexpected.failure_of(error).message)
 
     def _page(self, cursor: Any) -> str:
         if cursor is None:
@@ -255,8 +256,8 @@ class Session:
             return
         try:
             self._pending.answer(request, *self._called(request))
-        except Exception:  # noqa: BLE001
-            self._fail(request, INTERNAL_ERROR, _BUG)
+        except Exception as error:  # noqa: BLE001
+            self._fail(request, INTERNAL_ERROR, unexpected.failure_of(error).message)
 
     def _called(self, request: Request) -> tuple[str, str]:
         """Call a tool; return the answer and the outcome."""
@@ -280,6 +281,10 @@ class Session:
         self._on_request(request.method, request.about, outcome, request.seconds)
 
 
+def _unexpected(error: Exception, request_id: str = messages.NO_ID) -> Refusal:
+    return Refusal(INTERNAL_ERROR, unexpected.failure_of(error).message, request_id)
+
+
 def _method_of(value: Any) -> str:
     method = value.get("method") if isinstance(value, dict) else None
     return shown(method) if isinstance(method, str) else "message"
@@ -297,4 +302,4 @@ def _checked_name(message: Message) -> str:
 
 def _problem(text: str) -> str:
     """Return the JSON of a tool's result that is an error."""
-    return dump_json({"content": [{"type": "text", "text": f"litellmctl: {text}"}], "isError": True})
+    return dump_json(error_result(f"litellmctl: {text}"))

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 from litellmctl.bridge import problems
 from litellmctl.bridge.access import Access
 from litellmctl.bridge.latest import Latest
-from litellmctl.bridge.listing import Choice, Listing, several_servers, state_of
+from litellmctl.bridge.listing import ToolList, several_servers, state_of
 from litellmctl.errors import AuthFailure, Failure, Rejected, Unavailable, UsageFailure
 from litellmctl.foundation import unexpected
 from litellmctl.foundation.sentences import listed, sentence
 from litellmctl.foundation.text import counted, cut
 from litellmctl.foundation.threads import start_daemon
+from litellmctl.server_credentials import wanted
 
 if TYPE_CHECKING:
+    from litellmctl.bridge.listing import Choice
     from litellmctl.catalogs import Catalogs
     from litellmctl.tools.tool import Server, Tool
-
-__all__ = ["Choice", "Toolbox"]
 
 # After the first list was read, so that the client's first requests have the processor.
 _SETTLED_SECONDS = 0.5
@@ -58,13 +58,17 @@ class Toolbox:
         self.on_message: Callable[[str, str], None] = lambda *_: None
 
     def check(self) -> None:
-        """Raise the failure for options that cannot be served, as far as that is known without a request."""
+        """Raise the failure for which no tool can be served as the options say; a slow proxy is none.
+
+        A list is requested if none is cached that serves a tool.
+        """
         choice = self._choice
         if choice.bare_names and len(set(choice.servers)) > 1:
             raise several_servers(choice.servers)
-        listing = self._latest.cached()
-        if listing is not None:
-            listing.require_bare_names()
+        listing = self._latest.listing()
+        if listing.problem is not None and listing.problem.code != "timeout":
+            raise listing.problem.changed()
+        listing.require_bare_names()
 
     def tools(self) -> list[dict[str, Any]]:
         """Return all tools as `tools/list` has them; if there are none because of a problem, one that explains it."""
@@ -136,7 +140,7 @@ class Toolbox:
                 self.on_message("warning", unexpected.failure_of(error).message)
                 seconds = 60.0
 
-    def _take(self, listing: Listing) -> None:
+    def _take(self, listing: ToolList) -> None:
         """Notify the client of a listing that differs from what it has read."""
         if self._read is None or self._closed.is_set():
             return
@@ -151,7 +155,7 @@ class Toolbox:
             self._notified = made
         self.on_change()
 
-    def _say(self, listing: Listing) -> None:
+    def _say(self, listing: ToolList) -> None:
         """Say what the person should know of a listing, once until it changes."""
         warnings = set(map(sentence, listing.warnings))
         with self._lock:
@@ -160,7 +164,7 @@ class Toolbox:
         for text in new:
             self.on_message("warning", text)
 
-    def _announce(self, listing: Listing) -> None:
+    def _announce(self, listing: ToolList) -> None:
         for name, tool in listing.by_name.items():
             self._announced.pop(name, None)
             self._announced[name] = tool.server_id, tool.name
@@ -175,7 +179,7 @@ class Toolbox:
         names = listed(list(listing.by_name))
         return {"content": [problems.text_block(f"The problem is solved. The tools are: {names}")], "isError": False}
 
-    def _found(self, name: str, listing: Listing) -> Tool | None:
+    def _found(self, name: str, listing: ToolList) -> Tool | None:
         """Return the tool that the client means: it may know an older list."""
         known = self._announced.get(name)
         if known is None:
@@ -194,9 +198,8 @@ class Toolbox:
             raise _unknown(name, was_known=name in self._announced)
         return self._call(listing, tool, arguments)
 
-    def _call(self, listing: Listing, tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
-        from litellmctl.server_credentials import wanted
-        from litellmctl.tools.calls import Caller
+    def _call(self, listing: ToolList, tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
+        from litellmctl.tools.calls import Caller  # 100 ms, which the list of tools does not need
 
         catalogs, client = self._access.client()
         catalogs.require_mcp()
@@ -265,8 +268,6 @@ def _without_added(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
 
 def _explained(failure: Failure, server: Server | str, *, has_newer_key: bool) -> Failure:
     """Return the failure of a call with what it means here."""
-    from litellmctl.server_credentials import wanted
-
     explained = wanted.explained(server, failure)
     if explained is not failure:
         return explained

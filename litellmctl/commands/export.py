@@ -22,7 +22,7 @@ FIELDS = {
     "tool": "Name for export.",
     "title": "Name of the program.",
     "installed": "Whether the program is installed here.",
-    "path": "File that --write changes.",
+    "path": "File that --write changes; with --mcp, that of the MCP tools.",
     "writes": "Number of writes that --undo can take back.",
     "parts": "What export can set up: models, mcp.",
 }
@@ -85,30 +85,26 @@ FIELDS = {
     help="Only this MCP server's tools: name, alias or ID (repeatable).",
 )
 @click.option("--per-server", is_flag=True, help="An MCP entry for each server of the proxy.")
-@click.option("--read-only", is_flag=True, help="Only MCP tools that declare to change nothing.")
+@click.option("--read-only", is_flag=True, help="Only MCP tools that their servers mark as read-only.")
 @click.option("--project", "in_project", is_flag=True, help="Use the program's MCP file in the current folder.")
 @pass_app
 def export(app: App, /, *, tool: str | None, **chosen: Any) -> Listing | Text | None:
     """Set up another program to use the proxy.
 
-    Prints the program's settings for the proxy and its models, with their known limits and prices; --write merges them
-    into the program's own file, and keeps everything else in it. No key of the proxy is printed or written: programs
-    that can run a command get litellmctl token, others read a variable. --undo restores the file, unless it was edited
-    since.
+    Prints the program's settings for the proxy and its models; --write merges them into the program's own file, and
+    keeps everything else in it. No key of the proxy is written: the program runs litellmctl token, or reads a variable.
+    --undo restores the file; if it was edited since, only MCP entries are removed.
 
-    With --mcp, the program starts litellmctl mcp serve for the proxy's MCP tools. It asks with your current token, so
-    sign in with litellmctl login: the program may not pass on a key in a variable. If its file was edited since, --undo
-    removes only the MCP entries.
-
-    The key in a variable expires. With --serve, these programs get the URL of litellmctl serve and its local key, which
-    stays the same and works only on this machine. --write writes the local key into the file.
+    With --mcp, an agent gets the proxy's MCP tools: it starts litellmctl mcp serve, which uses your login. With
+    --serve, programs that read a variable get the local key of litellmctl serve, which never expires; it works only on
+    this machine, and is written into the file.
     """
     from litellmctl.commands import export_output
     from litellmctl.programs.receipts import Receipts
     from litellmctl.settings.paths import required_config_dir
 
     if chosen["lists"]:
-        return export_output.listing()
+        return export_output.listing(only_mcp=chosen["only_mcp"])
     if tool is None:
         raise UsageFailure("missing argument TOOL", remedy="litellmctl export --list")
     if [chosen["shows"], chosen["writes"], chosen["undoes"]].count(True) > 1:

@@ -38,7 +38,7 @@ class Wanted(NamedTuple):
 
 
 def part(app: App, host: McpHost, wanted: Wanted) -> Export:
-    """Return the changes to the agent's file. Models are never requested; tools for --per-server and --server."""
+    """Return the changes to the agent's file. Models are never requested; tools if they have to be chosen."""
     from dataclasses import replace
 
     app.catalogs.require_mcp()
@@ -47,11 +47,13 @@ def part(app: App, host: McpHost, wanted: Wanted) -> Export:
     made = host.mcp(bridges, wanted.project)
     name = app.profile.name
     files = [replace(change, changes=[_narrowed(one, name) for one in change.changes]) for change in made.files]
-    warnings = [*made.warnings, *_overwritten(files)]
+    warnings = [*made.warnings, *_overwritten(files), *(_nothing_to_read(app, wanted) if wanted.read_only else [])]
     if variables:
         warnings.append(_variables_warning(app, host, variables))
     if wanted.project is not None and bridges[0].command[0] == _PLAIN and not bridges[0].variables:
-        app.console.note(f"The entry runs {_PLAIN} from the PATH, so that others can use the file; each signs in.")
+        app.console.note(
+            f"The entry runs {_PLAIN} from the PATH, so that others can use the file; each person signs in."
+        )
     elif wanted.project is not None:
         warnings.append("the entry has paths of this machine: do not commit the file")
     return replace(made, files=files, warnings=warnings)
@@ -167,6 +169,17 @@ def _server_name(offer: Offer, text: str) -> str:
     return found[0].name
 
 
+def _nothing_to_read(app: App, wanted: Wanted) -> list[str]:
+    """Return a warning if --read-only leaves no tool; none if the proxy cannot say so now."""
+    from litellmctl.bridge.listing import Choice, ToolList
+
+    with suppress(Failure):
+        problem = ToolList.of_catalog(app.catalogs.tools(), Choice(wanted.servers, read_only=True)).problem
+        if problem is not None:
+            return [f"there will be no tools: {problem.message}"]
+    return []
+
+
 def _entry_names(entry: str, servers: Sequence[str]) -> list[str]:
     """Return names that every agent takes: each with that of a server, and different from the others."""
     names: list[str] = []
@@ -240,14 +253,20 @@ def _narrowed(change: Change, profile: str) -> Change:
 
 
 def _overwritten(files: Sequence[FileChange]) -> list[str]:
-    """Return warnings about entries of the same name that are not ours."""
+    """Return warnings about entries of the same name that are not ours, and about ours that would have more tools."""
+    from litellmctl.foundation.sentences import listed
     from litellmctl.programs import copies, documents
 
     found = []
     for change in files:
         with suppress(ConfigFailure, documents.Unfit):  # which --diff and --write report
+            before = copies.read(change.path)
             found += [
                 f'this replaces another entry "{name}" in {change.path}: pass --id NAME to keep it'
-                for name in documents.overwritten(change, copies.read(change.path))
+                for name in documents.overwritten(change, before)
+            ]
+            found += [
+                f'this drops {listed(options)} from the entry "{name}" in {change.path}'
+                for name, options in documents.widened(change, before).items()
             ]
     return found

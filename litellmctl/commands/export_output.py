@@ -40,8 +40,8 @@ COLUMNS = (
 )
 
 
-def listing() -> Listing:
-    """Return the programs: those with models first."""
+def listing(*, only_mcp: bool) -> Listing:
+    """Return the programs, those that are installed first; `only_mcp`: those with MCP, and the files for that."""
     from litellmctl.programs.receipts import Receipts, is_installed
     from litellmctl.programs.registry import TOOLS, exporters, hosts
     from litellmctl.settings.paths import required_config_dir
@@ -50,8 +50,10 @@ def listing() -> Listing:
     rows = []
     for name in TOOLS:
         exporter, host = with_models.get(name), with_mcp.get(name)
+        if only_mcp and host is None:
+            continue
         program = exporter or host
-        path = exporter.path() if exporter else host.mcp_path() if host else None
+        path = exporter.path() if exporter and not only_mcp else host.mcp_path() if host else None
         assert program is not None
         rows.append(
             {
@@ -63,7 +65,7 @@ def listing() -> Listing:
                 "parts": [*(["models"] if exporter else []), *(["mcp"] if host else [])],
             }
         )
-    return Listing(rows, COLUMNS)
+    return Listing(sorted(rows, key=lambda row: not row["installed"]), COLUMNS)
 
 
 def settings(app: App, made: Export, key: str) -> Text | None:

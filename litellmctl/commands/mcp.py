@@ -9,7 +9,9 @@ from litellmctl.commands.base import LazyCommands, group
 
 @group("mcp")
 def mcp() -> None:
-    """Find and call MCP tools behind the proxy.
+    """List, call and serve MCP tools behind the proxy.
+
+    To set up agents with the tools, see litellmctl export --list --mcp.
 
     TOOL is SERVER/TOOL, the full name mcp_SERVER_TOOL, or the tool's own name if only one server has it.
     """

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from litellmctl.commands.base import CONTEXT_SETTINGS, command, completes, group, pass_app
+from litellmctl.commands.mcp_shared import one_server
 from litellmctl.errors import Failure, UsageFailure
+from litellmctl.foundation.sentences import listed
 from litellmctl.foundation.text import clean
 from litellmctl.foundation.times import optional_timestamp
 from litellmctl.server_credentials.wanted import commands
@@ -37,7 +39,9 @@ FIELDS = {
 
 
 def _named(row: Row) -> str:
-    return ", ".join(variable["name"] for variable in row["variables"])
+    """Return the names of the variables; if some are missing, those that are set are marked."""
+    mark = " (set)" if row["status"] == "missing" else ""
+    return ", ".join(variable["name"] + mark * bool(variable["is_set"]) for variable in row["variables"])
 
 
 COLUMNS = (
@@ -59,7 +63,6 @@ COLUMNS = (
         drop=2,
     ),
 )
-_server = click.argument("server", metavar="SERVER", shell_complete=completes("servers"))
 
 
 def _listing(app: App) -> Listing:
@@ -127,7 +130,7 @@ def list_(app: App) -> Listing:
     $ litellmctl mcp credentials set jira --file token --json | jq .status
     """,
 )
-@_server
+@one_server
 @click.option("--file", "file", metavar="FILE", shell_complete=completes("files"), help="Read the value from a file.")
 @click.option(
     "--env", "env", multiple=True, metavar="NAME[=$VARIABLE|=@FILE]", help="Variable of the server (repeatable)."
@@ -160,12 +163,14 @@ def set_(
     if "--file" in named and len(named) > 1:
         raise UsageFailure(f"--file cannot be combined with {named[1]}", remedy=f"remove --file or {named[1]}")
     own = own_credentials(app)
-    found = {one.wants: one for one in _found(app, own, server)}
+    found = {one.wants: one for one in wanted_by(app, own, server)}
     key, variables = found.get("key"), found.get("variables")
+    missing: list[str] = []
     if variables is not None and (key is None or env or env_file):
         values = given_variables(app, variables, file, env, env_file)
         own.set_variables(variables, values)
         done, what = variables, f"{', '.join(values)} for MCP server {variables.server}"
+        missing = [name for name in variables.missing if name not in values]
     elif key is not None and not (env or env_file):
         own.set_key(key, given_key(app, key, file))
         done, what = key, f"your key for MCP server {key.server}"
@@ -175,6 +180,8 @@ def set_(
         raise UsageFailure(f"MCP server {other.server} needs {needs}", remedy=other.remedy)
     app.catalogs.tool_cache.drop()
     app.console.done(f"Saved {what} at {app.connection.pair.base_url}")
+    if missing:
+        app.console.note(f"MCP server {done.server} still needs {listed(missing)}: {done.remedy}")
     return _record(app, own, done)
 
 
@@ -189,7 +196,7 @@ def set_(
     $ litellmctl mcp credentials --json | jq '.[] | select(.status=="set")'
     """,
 )
-@_server
+@one_server
 @click.option("-y", "--yes", is_flag=True, help="Remove without a confirmation.")
 @pass_app
 def remove(app: App, *, server: str, yes: bool) -> None:
@@ -198,7 +205,7 @@ def remove(app: App, *, server: str, yes: bool) -> None:
     That is your key, your variables and your sign-in; the proxy removes all variables of a server together.
     """
     own = own_credentials(app)
-    found = _found(app, own, server)
+    found = wanted_by(app, own, server)
     there = [one for one in found if one.status != "missing" or len(one.missing) < len(one.variables)]
     name, base_url = found[0].server, app.connection.pair.base_url
     if not there:
@@ -231,7 +238,8 @@ def own_credentials(app: App) -> ServerCredentials:
     return ServerCredentials(app.connection.client, app.connection.request_seconds)
 
 
-def _found(app: App, own: ServerCredentials, server: str) -> list[ServerCredential]:
+def wanted_by(app: App, own: ServerCredentials, server: str) -> list[ServerCredential]:
+    """Return what a server wants of the user."""
     with app.console.working(f"Asking {app.connection.pair.base_url} for its MCP servers ..."):
         return own.of(server)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from litellmctl.commands.base import command, completes, pass_app
-from litellmctl.commands.mcp_shared import found_tool, server_header, take_headers
+from litellmctl.commands.mcp_shared import found_tool, of_servers, server_header, take_headers
 from litellmctl.errors import Unavailable
 from litellmctl.foundation.sentences import listed
 from litellmctl.foundation.text import clean, counted, cut, short
@@ -137,14 +137,7 @@ def servers(app: App, *, strict: bool, server_headers: Sequence[str]) -> Listing
     $ litellmctl mcp list --json | jq -r '.[].full_name'
     """,
 )
-@click.option(
-    "--server",
-    "only",
-    multiple=True,
-    metavar="NAME",
-    shell_complete=completes("servers"),
-    help="Only tools of this server: name, alias or ID (repeatable).",
-)
+@of_servers
 @click.option(
     "--filter",
     "globs",
@@ -166,7 +159,7 @@ def servers(app: App, *, strict: bool, server_headers: Sequence[str]) -> Listing
 def list_(
     app: App,
     *,
-    only: Sequence[str],
+    servers: Sequence[str],
     globs: Sequence[str],
     style: str | None,
     refresh: bool,
@@ -181,23 +174,23 @@ def list_(
 
     take_headers(app, server_headers)
     offer = app.catalogs.tools(refresh=refresh).offer
-    for name in only:
+    for name in servers:
         if not offer.servers_named(name):
             raise unknown_server(offer.servers, name)
-    asked = [server for name in only for server in offer.servers_named(name)] if only else offer.servers
+    asked = [server for name in servers for server in offer.servers_named(name)] if servers else offer.servers
     for note in offer.notes:
         app.console.note(note)
     _warn_of_servers(app, asked)
     if strict:
         _require_reachable(app, asked, remedy="litellmctl mcp servers")
     # Tools carry the name of their server, not its alias.
-    aliased = [server.name for server in asked if server.alias in only]
-    tools = selected(offer.tools, [*only, *aliased], globs)
+    aliased = [server.name for server in asked if server.alias in servers]
+    tools = selected(offer.tools, [*servers, *aliased], globs)
     if style is not None:
         from litellmctl.tools.definitions import definitions
 
         return Data(definitions(tools, style, app.console.note))
-    empty = "No MCP tools match." if only or globs else "No MCP tools."
+    empty = "No MCP tools match." if servers or globs else "No MCP tools."
     return Listing((tool.row() for tool in tools), _columns(offer), empty=empty)
 
 

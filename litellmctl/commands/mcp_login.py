@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from litellmctl.commands.base import command, completes, pass_app
-from litellmctl.commands.mcp_credentials import FIELDS, own_credentials, row_of
+from litellmctl.commands.base import command, pass_app
+from litellmctl.commands.mcp_credentials import FIELDS, own_credentials, row_of, wanted_by
+from litellmctl.commands.mcp_shared import one_server
 from litellmctl.errors import UsageFailure
 from litellmctl.foundation.times import timestamp
 from litellmctl.settings import environment
@@ -16,8 +17,6 @@ from litellmctl.terminal.data import Record
 if TYPE_CHECKING:
     from litellmctl.app import App
     from litellmctl.server_credentials.credentials import ServerCredential, ServerCredentials
-
-_server = click.argument("server", metavar="SERVER", shell_complete=completes("servers"))
 
 
 @command(
@@ -32,7 +31,7 @@ _server = click.argument("server", metavar="SERVER", shell_complete=completes("s
     $ litellmctl mcp login linear --json | jq -r .expires_at
     """,
 )
-@_server
+@one_server
 @click.option("--no-browser", is_flag=True, help="Print the link without opening a browser.")
 @click.option(
     "--callback-port",
@@ -81,7 +80,7 @@ def login(app: App, *, server: str, no_browser: bool, callback_port: int | None)
     $ litellmctl mcp credentials --json | jq '.[]|select(.connected_at).server'
     """,
 )
-@_server
+@one_server
 @pass_app
 def logout(app: App, *, server: str) -> None:
     """Sign out of an MCP server.
@@ -89,7 +88,7 @@ def logout(app: App, *, server: str) -> None:
     The proxy forgets the token. To withdraw the access itself, use the settings of the server's own site.
     """
     own = own_credentials(app)
-    wanted = _sign_in_of(app, own, server)
+    wanted = _sign_in_of(app, own, server, remedy="litellmctl mcp credentials")
     if wanted.status == "missing":
         app.console.note(f"You are not signed in to MCP server {wanted.server}.")
         return
@@ -98,12 +97,13 @@ def logout(app: App, *, server: str) -> None:
     app.console.done(f"Signed out of MCP server {wanted.server} at {app.connection.pair.base_url}")
 
 
-def _sign_in_of(app: App, own: ServerCredentials, server: str) -> ServerCredential:
-    """Return the sign-in that a server wants; a usage failure if it wants something else."""
-    with app.console.working(f"Asking {app.connection.pair.base_url} for its MCP servers ..."):
-        found = own.of(server)
+def _sign_in_of(app: App, own: ServerCredentials, server: str, *, remedy: str | None = None) -> ServerCredential:
+    """Return the sign-in that a server wants; a usage failure if it wants something else, which the remedy sets."""
+    found = wanted_by(app, own, server)
     wanted = next((one for one in found if one.wants == "sign-in"), None)
     if wanted is None:
         what = "a key" if found[0].wants == "key" else "variables"
-        raise UsageFailure(f"MCP server {found[0].server} needs {what}, not a sign-in", remedy=found[0].remedy)
+        raise UsageFailure(
+            f"MCP server {found[0].server} needs {what}, not a sign-in", remedy=remedy or found[0].remedy
+        )
     return wanted

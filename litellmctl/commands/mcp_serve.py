@@ -9,20 +9,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from litellmctl.commands.base import Number, command, completes, pass_app
-from litellmctl.commands.mcp_shared import read_headers, server_header
+from litellmctl.commands.base import Number, command, pass_app
+from litellmctl.commands.mcp_shared import of_servers, read_headers, server_header
+from litellmctl.tools.tool import CALL_SECONDS, MAX_NAME, MIN_NAME_LENGTH
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from litellmctl.app import App
+    from litellmctl.bridge.toolbox import Toolbox
     from litellmctl.catalogs import Catalogs
     from litellmctl.terminal.aside import Aside
 
 _REFRESH_SECONDS = 300.0
-# Providers of models take 64 characters, and some agents put their own name for this server before a name. A shorter
-# one than this has no room for the digits that tell two apart.
-_MIN_NAME, _MAX_NAME = 24, 64
 _MAX_REFRESH_SECONDS = 1_000_000
 # Those that end a server without an error, as a client sends them to one that it is done with.
 _ENDING = [signal.Signals[name] for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if name in signal.Signals.__members__]
@@ -45,14 +44,7 @@ class _Ended(KeyboardInterrupt):
     $ litellmctl mcp serve < messages.jsonl | jq .result
     """,
 )
-@click.option(
-    "--server",
-    "servers",
-    multiple=True,
-    metavar="NAME",
-    shell_complete=completes("servers"),
-    help="Only tools of this server: name, alias or ID (repeatable).",
-)
+@of_servers
 @click.option(
     "--tool",
     "globs",
@@ -60,14 +52,14 @@ class _Ended(KeyboardInterrupt):
     metavar="GLOB",
     help='Only these tools: part of the name, or "get_*" (repeatable).',
 )
-@click.option("--read-only", is_flag=True, help="Only tools that declare to change nothing.")
+@click.option("--read-only", is_flag=True, help="Only tools that their servers mark as read-only.")
 @click.option("--bare-names", is_flag=True, help="Tool names without mcp_SERVER_; for a single server.")
 @click.option(
     "--name-length",
     metavar="N",
-    type=click.IntRange(_MIN_NAME, _MAX_NAME),
-    default=_MAX_NAME,
-    help=f"Maximum length of tool names (default: {_MAX_NAME}).",
+    type=click.IntRange(MIN_NAME_LENGTH, MAX_NAME),
+    default=MAX_NAME,
+    help=f"Maximum length of tool names (default: {MAX_NAME}).",
 )
 @click.option("--raw-schemas", is_flag=True, help="Keep schemas that model providers refuse.")
 @click.option(
@@ -99,12 +91,12 @@ def serve(
     It also starts without a login or a proxy: the agent then has a single tool, which says what is wrong and which
     command fixes it. The time limit of a call is --timeout (default: 120 seconds).
     """
+    from litellmctl.bridge.listing import Choice
     from litellmctl.bridge.session import Session
-    from litellmctl.bridge.toolbox import Choice, Toolbox
+    from litellmctl.bridge.toolbox import Toolbox
     from litellmctl.terminal import streams
     from litellmctl.terminal.aside import Aside
     from litellmctl.terminal.exclusive import exclusive
-    from litellmctl.tools.tool import CALL_SECONDS
 
     console = app.console
     console.no_input = True  # stdin belongs to the client
@@ -122,9 +114,7 @@ def serve(
     # understood are an error there (who mistypes --read-only must not get all tools); whatever is wrong with settings,
     # logins, headers and names is a tool that says so. A person who tries it on a terminal gets the error itself.
     if console.stdin_is_terminal:
-        connect().require_mcp()
-        _ = app.connection.pair
-        toolbox.check()
+        _check(connect(), toolbox)
         console.hint("Waiting for an MCP client on stdin; press Ctrl-C to stop.")
         console.hint("Agents start this themselves; to set one up: litellmctl export TOOL --mcp")
     try:
@@ -134,6 +124,13 @@ def serve(
         toolbox.close()
         if not aside.close():
             console.abandon_stderr()
+
+
+def _check(catalogs: Catalogs, toolbox: Toolbox) -> None:
+    """Raise the failure that an agent would read in a tool."""
+    catalogs.require_mcp()
+    _ = catalogs.connection.pair
+    toolbox.check()
 
 
 def _shower(app: App, aside: Aside) -> Callable[[str, str, str, float], None]:

@@ -1,4 +1,4 @@
-"""What the commands of `mcp` share: the user's headers for MCP servers, and finding a tool by its name."""
+"""What the commands of `mcp` share: naming servers, the user's headers for them, and finding a tool by its name."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from litellmctl.commands.base import completes
 from litellmctl.errors import Failure, Rejected, UsageFailure
 
 if TYPE_CHECKING:
@@ -14,6 +15,15 @@ if TYPE_CHECKING:
     from litellmctl.settings.values import Value
     from litellmctl.tools.tool import Offer, Tool
 
+one_server = click.argument("server", metavar="SERVER", shell_complete=completes("servers"))
+of_servers = click.option(
+    "--server",
+    "servers",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=completes("servers"),
+    help="Only tools of this server: name, alias or ID (repeatable).",
+)
 server_header = click.option(
     "--server-header",
     "server_headers",

@@ -9,7 +9,7 @@ import click
 
 from litellmctl.commands.base import command, completes, pass_app
 from litellmctl.commands.mcp_shared import server_header, take_headers
-from litellmctl.errors import Failure, Rejected
+from litellmctl.errors import Failure, Rejected, suggestion
 from litellmctl.terminal.render import Record
 
 if TYPE_CHECKING:
@@ -37,7 +37,11 @@ _MAX_BYTES = 2**20
     # For one server, where Claude Code finds it
     $ litellmctl mcp skill github --write .claude/skills
     # Only two tools, for all agents that read .agents/skills
-    $ litellmctl mcp skill github/create_issue github/list_issues --write .agents/skills
+    $ litellmctl mcp skill crm/add crm/find --write .agents/skills
+    # How many characters it would cost
+    $ litellmctl mcp skill --json | jq '.text | length'
+    # By what would an agent choose it?
+    $ litellmctl mcp skill crm --json | jq -r .description
     """,
 )
 @click.argument("names", nargs=-1, metavar="[SERVER|TOOL]...", shell_complete=completes("tools"))
@@ -75,8 +79,6 @@ def _chosen(offer: Offer, names: Sequence[str]) -> tuple[Sequence[Tool], str | N
 
     Raises a failure for a name that is neither.
     """
-    from litellmctl.tools.tool import find
-
     if not names:
         return offer.tools, None
     chosen: set[tuple[str, str]] = set()
@@ -84,12 +86,27 @@ def _chosen(offer: Offer, names: Sequence[str]) -> tuple[Sequence[Tool], str | N
     for name in names:
         known = {server.id or server.name for server in offer.servers_named(name)}
         of_server = [tool for tool in offer.tools if known & {tool.server, tool.server_id}]
-        found = of_server or [find(offer.tools, name)]
+        found = of_server or [_tool(offer, name)]
         chosen.update((tool.server_id, tool.name) for tool in found)
         alone = found[0].path if len(names) == 1 and not of_server else None
     tools = [tool for tool in offer.tools if (tool.server_id, tool.name) in chosen]
     servers = {tool.server for tool in tools}
     return tools, alone or (" ".join(sorted(servers)) if len(servers) <= 3 else None)
+
+
+def _tool(offer: Offer, name: str) -> Tool:
+    """Return the tool with this name. Raises a failure that may suggest a server: either could be meant."""
+    from litellmctl.tools.tool import find
+
+    try:
+        return find(offer.tools, name)
+    except Rejected:
+        if "/" in name:
+            raise
+        servers = [known for server in offer.servers for known in (server.name, server.alias) if known]
+        near = suggestion(name, [*servers, *(tool.name for tool in offer.tools), *(tool.path for tool in offer.tools)])
+        message = f'no MCP server or tool "{name}"{near}'
+        raise Rejected("not_found", message, remedy="litellmctl mcp list") from None
 
 
 def _written(app: App, made: ToolSkill, folder: str, *, force: bool) -> Path:
@@ -103,6 +120,10 @@ def _written(app: App, made: ToolSkill, folder: str, *, force: bool) -> Path:
     path = Path(expanded(folder)) / made.name / "SKILL.md"
     data = made.text.encode("utf-8", "replace")
     try:
+        if path.is_symlink() and not path.exists():  # it would be written wherever the link leads
+            raise Failure(
+                "file", f"cannot write {path}: it is a broken link", remedy="choose another folder for --write"
+            )
         before = files.read(path, foreign=True, limit=_MAX_BYTES) if path.exists() else None
         if before == data:
             app.console.note(f"{path}: already up to date.")

@@ -15,6 +15,12 @@ from litellmctl.errors import UsageFailure, suggestion
 # the same.
 _DESTRUCTIVE = ("delete", "down", "logout", "remove", "unset", "--force", "--revoke-key", "--undo", "--yes", "--help")
 _ALMOST_THE_SAME = 0.8
+# What people type after `mcp` to give an agent its tools: `claude mcp add`, `codex mcp add`, `gemini mcp add` ...
+_ADDING = ("add", "export", "install", "setup")
+# Two words that differ in a letter.
+_NEARLY_EQUAL = 0.9
+# More choices than this are not all named where one of them is near.
+_MANY_CHOICES = 12
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # The repr of a value in one of Click's messages.
 _REPR = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
@@ -33,6 +39,10 @@ def failure_of(error: click.ClickException) -> UsageFailure:
         return UsageFailure(message, remedy=f"write a parameter of the tool as {name}=VALUE")
     if path == "litellmctl api" and context and str(context.params.get("path")).upper() in _METHODS:
         return UsageFailure(message, remedy=f"litellmctl api -X {str(context.params['path']).upper()} PATH")
+    if path == "litellmctl mcp" and getattr(error, "command_name", None) in _ADDING:
+        return UsageFailure(message, remedy="litellmctl export TOOL --mcp, to give an agent the tools")
+    if path == "litellmctl export" and isinstance(parameter, click.Argument):
+        return UsageFailure(message, remedy="litellmctl export --list")
     if isinstance(error, click.exceptions.NoSuchCommand) and error.command_name in TOPICS and path == "litellmctl":
         # A topic is not a command; a person who types one wants to read it.
         return UsageFailure(message, remedy=f"litellmctl help {error.command_name}")
@@ -70,7 +80,13 @@ def _unknown(what: str, word: str, known: Iterable[str]) -> str:
     def is_fit(name: str) -> bool:
         return name not in _DESTRUCTIVE or SequenceMatcher(None, word, name).ratio() >= _ALMOST_THE_SAME
 
-    return f'unknown {what} "{word}"{suggestion(word, [name for name in known if is_fit(name)])}'
+    fit = [name for name in known if is_fit(name)]
+    alike = [name for name in fit if abs(len(name) - len(word)) <= 1]
+    likely = [name for name in alike if SequenceMatcher(None, word, name).ratio() >= _NEARLY_EQUAL]
+    if len(likely) > 1:
+        names = " or ".join(f'"{name}"' for name in likely)
+        return f'unknown {what} "{word}". Did you mean {names}?'
+    return f'unknown {what} "{word}"{suggestion(word, fit)}'
 
 
 def _is_tool_call(context: click.Context | None) -> bool:
@@ -105,6 +121,8 @@ def _value_refused(message: str, parameter: click.Parameter) -> str:
     if isinstance(kind, click.Choice) and found:
         choices = [str(choice) for choice in kind.choices]
         near = suggestion(value.strip('"'), choices)
+        if near and len(choices) > _MANY_CHOICES:
+            return f"{value} is not a valid {str(parameter.metavar or parameter.name).strip('[]')}{near}"
         return f"{value} is not one of {', '.join(choices)}{near}"
     if isinstance(kind, click.IntRange | click.FloatRange) and found:
         return f"{value.removesuffix('.0')} is not {_numbers(kind)}"

@@ -12,7 +12,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -184,14 +184,16 @@ def write_atomically(
     private: bool = True,
     follow: bool = True,
     foreign: bool = False,
+    check: Callable[[], object] = lambda: None,
 ) -> None:
     """Replace the file's content in one step; a new file is created 0600.
 
     A symbolic link is followed and its target replaced, unless `follow` is false. What `read` would refuse is not
     replaced; `foreign` is for files of other programs, which keep their owner. An existing file keeps its mode, except
     that `private` takes group's and others' rights away. `durable` also survives a power cut. What a kill in the middle
-    of an earlier write left behind is removed, so the caller is the file's only writer, or holds its lock. Raises
-    OSError; the old content is then still there, and no temporary file is left.
+    of an earlier write left behind is removed, so the caller is the file's only writer, or holds its lock. `check` is
+    called just before the replacement. Raises OSError, and what `check` raises; the old content is then still there,
+    and no temporary file is left.
     """
     target, old = resolved(path, follow=follow, foreign=foreign)
     folder, name = _split(target)
@@ -207,6 +209,7 @@ def write_atomically(
             file.flush()
             if durable:
                 os.fsync(file.fileno())
+        check()
         os.replace(temporary, os.path.join(folder, name))
         if durable:
             _sync_folder(folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from contextlib import suppress
 
 from litellmctl.errors import Failure
 
@@ -20,7 +21,12 @@ _LITTLE_BYTES = 16 * 2**20
 
 
 def failure_of(error: BaseException) -> Failure:
-    """Return the failure for an unexpected error."""
+    """Return the failure for an unexpected error, and print its traceback if the user asked for that."""
+    if os.environ.get("LITELLMCTL_DEBUG") == "1" and sys.stderr is not None:
+        import traceback
+
+        with suppress(OSError, ValueError):  # of a stderr that is closed
+            traceback.print_exception(error)
     failure = exhausted(error)
     if failure is not None:
         return failure

@@ -49,7 +49,7 @@ class Fill:
 class Members:
     """Set the members of the mapping at `keys`, and remove its other members whose value is ours, as `owns` says.
 
-    Where a member is ours already, what the user added to it is kept, other than `WORDS`.
+    Where a member is ours already, what the user added to it is kept, other than `COMMAND_MEMBERS`.
     """
 
     keys: tuple[str, ...]
@@ -58,7 +58,7 @@ class Members:
 
 
 # What starts an MCP server, under the names that agents have for it: in an entry of ours, all of it is ours.
-WORDS = frozenset({"command", "cmd", "args", "env", "envs", "env_vars", "environment"})
+COMMAND_MEMBERS = frozenset({"command", "cmd", "args", "env", "envs", "env_vars", "environment"})
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ class ClaudeCode(Exporter, EntriesHost):
 
     def how_to_see(self, names: Sequence[str], project: Path | None) -> list[str]:  # noqa: ARG002
         """Return the command that connects to each server."""
-        return ["claude, and approve the server" if project else "claude mcp list"]
+        return ["claude, and approve the server" if project else "claude mcp list   (after a restart: /mcp)"]
 
     def what_hides(self, names: Sequence[str], project: Path | None) -> list[str]:
         """Return warnings about entries for this folder, which override the user's, and servers that it has off."""

@@ -49,7 +49,7 @@ class Codex(Exporter, EntriesHost):
     install = "npm install -g @openai/codex"
     has_project_file = True
     format = "toml"
-    keys = "mcp_servers"
+    mapping = "mcp_servers"
     reference = NOTHING
     off = ("enabled", False)
     initial: ClassVar[Mapping[str, Any]] = {"tool_timeout_sec": WAIT_SECONDS}
@@ -70,7 +70,7 @@ class Codex(Exporter, EntriesHost):
 
     def how_to_see(self, names: Sequence[str], project: Path | None) -> list[str]:  # noqa: ARG002
         """Return the command that lists the servers; /mcp in a session lists the tools."""
-        return ["codex, and trust the project" if project else "codex mcp list   (in a session: /mcp)"]
+        return ["codex, and trust the project" if project else "codex mcp list   (after a restart: /mcp)"]
 
     def export(self, provider: Provider) -> Export:
         """Return the provider, without models: Codex asks the proxy about a model."""

@@ -32,8 +32,8 @@ class Copilot(EntriesHost):
 
     MCP servers are in `mcpServers` of mcp-config.json, and of .mcp.json and .github/mcp.json of a trusted folder; the
     latter is ours, since Claude Code reads .mcp.json too. `$NAME`, `${NAME}` and `${NAME:-x}` are replaced in them.
-    Tools are `SERVER-TOOL`, cut to 64 characters, so that two may get one name. It passes on all of its
-    environment, and asks before a tool runs.
+    Tools are `SERVER-TOOL`, cut to 64 characters, with a number where two would have one name, which depends on their
+    order. It passes on all of its environment, and asks before a tool runs.
     """
 
     name = "copilot"
@@ -62,7 +62,7 @@ class Copilot(EntriesHost):
     def how_to_see(self, names: Sequence[str], project: Path | None) -> list[str]:
         """Return the command for the entry, and the one in a session that lists the tools."""
         trusted = " in a folder that Copilot CLI trusts" if project else ""
-        return [f"/mcp show {name}   (in a session{trusted}; it lists the tools)" for name in names[:1]]
+        return [f"/mcp show {name}   (in a new session{trusted}; it lists the tools)" for name in names[:1]]
 
     def what_hides(self, names: Sequence[str], project: Path | None) -> list[str]:  # noqa: ARG002
         """Return warnings about servers that the user has disabled."""

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 from litellmctl.errors import ConfigFailure
 from litellmctl.foundation import line_ends
 from litellmctl.programs import jsonc, toml_edit, yaml_edit
-from litellmctl.programs.changes import WORDS, Block, Change, Drop, FileChange, Fill, Keyed, Members, Put, Set
-from litellmctl.programs.mcp_host import owns_bridge
+from litellmctl.programs.changes import COMMAND_MEMBERS, Block, Change, Drop, FileChange, Fill, Keyed, Members, Put, Set
+from litellmctl.programs.mcp_host import limits_of, owns_bridge
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _BY_HAND = "fix it, or copy the output of litellmctl export by hand"
+_MAX_VALUES = 1_000_000
 _BEGIN, _END = "# >>> litellmctl {name} >>>", "# <<< litellmctl {name} <<<"
 
 
@@ -60,6 +61,22 @@ def overwritten(change: FileChange, before: str | None) -> list[str]:
         elif isinstance(one, Put) and isinstance(found, list):
             names += [str(item.get("name")) for item in found if one.owns(item) and not owns_bridge(item)]
     return names
+
+
+def widened(change: FileChange, before: str | None) -> dict[str, list[str]]:
+    """Return the options of entries of ours for fewer tools that `changed` would drop, by the names of the entries.
+
+    Raises Unfit.
+    """
+    old = _read(change, (before or "").removeprefix("\ufeff")) if change.format != "text" else None
+    dropped: dict[str, list[str]] = {}
+    for one in change.changes:
+        found = _found(old, one.keys) if isinstance(one, Members) else None
+        if isinstance(one, Members) and isinstance(found, Mapping):
+            kept = {option for value in one.members.values() for option in limits_of(value)}
+            ours = {str(name): limits_of(value) for name, value in found.items() if one.owns(value)}
+            dropped |= {name: lost for name, options in ours.items() if (lost := [o for o in options if o not in kept])}
+    return dropped
 
 
 def restored(path: Path, format_: str, keys: Sequence[tuple[str, ...]], before: str | None, now: str) -> str:
@@ -251,7 +268,11 @@ def _read(change: FileChange, text: str) -> Any:
             return _read_json(text)
         if change.format == "toml":
             return tomllib.loads(text)
-        return _yaml().load(text) or _empty(change.changes)
+        found = _yaml().load(text)
+        _require_few(found, {})
+        return found or _empty(change.changes)
+    except Unfit:
+        raise
     except jsonc.NotJson as error:
         line = text.count("\n", 0, error.position) + 1
         column = error.position - text.rfind("\n", 0, error.position)
@@ -265,6 +286,21 @@ def _read(change: FileChange, text: str) -> Any:
         elif change.format == "toml":  # the file ends too early
             where = f"line {text.count(chr(10)) + 1}, column {len(text) - text.rfind(chr(10))}: "
         raise Unfit(f"{where}not valid {change.format.upper()}") from None
+
+
+def _require_few(value: Any, counts: dict[int, int]) -> int:
+    """Return the number of values in a YAML value with its aliases written out. Raises Unfit if there are too many.
+
+    A few lines of aliases to aliases make billions. `counts` has the numbers that are known, by the values' ids.
+    """
+    if not isinstance(value, Mapping | list):
+        return 1
+    if id(value) not in counts:
+        inner = value.values() if isinstance(value, Mapping) else value
+        counts[id(value)] = 1 + sum(_require_few(one, counts) for one in inner)
+    if counts[id(value)] >= _MAX_VALUES:
+        raise Unfit("its aliases stand for too many values")
+    return counts[id(value)]
 
 
 def _read_json(text: str) -> Any:
@@ -326,7 +362,7 @@ def _of_members(change: Members, old: Any) -> Iterator[Keyed]:
         keys = (*change.keys, name)
         if isinstance(before, Mapping) and isinstance(value, Mapping) and change.owns(before):
             yield from (Set((*keys, key), one) for key, one in value.items())
-            yield from (Drop((*keys, key)) for key in before if key in WORDS and key not in value)
+            yield from (Drop((*keys, key)) for key in before if key in COMMAND_MEMBERS and key not in value)
         else:
             yield Set(keys, value)
     for name, value in theirs.items():

@@ -64,7 +64,7 @@ class Gemini(EntriesHost):
     prefix = "mcp_{}_"
     max_name = 63
     hidden = _HIDDEN
-    form = "${}"
+    reference_to = "${}"
 
     def lacks_default(self, arguments: Sequence[str], models: Sequence[Model]) -> bool:
         """Whether neither the user's settings or variables name a model, nor the proxy may have one of its own."""
@@ -81,7 +81,7 @@ class Gemini(EntriesHost):
 
     def how_to_see(self, names: Sequence[str], project: Path | None) -> list[str]:  # noqa: ARG002
         """Return the command that starts each server, and what it needs."""
-        return ["gemini mcp list   (in a folder that Gemini CLI trusts; in a session: /mcp)"]
+        return ["gemini mcp list   (in a folder that Gemini CLI trusts; after a restart: /mcp)"]
 
     def what_hides(self, names: Sequence[str], project: Path | None) -> list[str]:
         """Return warnings about lists of servers in any settings, and about servers that the user has disabled."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from litellmctl.programs.changes import FileChange, Set
-from litellmctl.programs.mcp_entries import NOTHING, EntriesHost
+from litellmctl.programs.mcp_entries import NOTHING, EntriesHost, app_data
 from litellmctl.programs.model_facts import known, per_token, with_id
 from litellmctl.programs.program import Export, Exporter, Launch, Provider, Wish, key_variables
 from litellmctl.settings import environment, paths
@@ -49,7 +49,7 @@ class Goose(Exporter, EntriesHost):
     install = "brew install block-goose-cli"
     model_options = ("--model", "--provider")
     format = "yaml"
-    keys = "extensions"
+    mapping = "extensions"
     first: ClassVar[Mapping[str, Any]] = {"type": "stdio"}
     reference = NOTHING
     off = ("enabled", False)
@@ -66,7 +66,7 @@ class Goose(Exporter, EntriesHost):
         if root and Path(root).is_absolute():
             return Path(root) / "config"
         if sys.platform == "win32":
-            folder = Path(environment.get("APPDATA") or paths.home()) / "Block" / "goose" / "config"
+            folder = app_data() / "Block" / "goose" / "config"
         else:
             folder = paths.xdg_config_home() / "goose"
         return folder

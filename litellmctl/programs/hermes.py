@@ -48,11 +48,11 @@ class Hermes(EntriesHost):
     needs_model = True
     needs_catalog = True
     format = "yaml"
-    keys = "mcp_servers"
+    mapping = "mcp_servers"
     off = ("enabled", False)
     prefix = "mcp__{}__"
     hidden = NEEDED
-    form = "${{{}}}"
+    reference_to = "${{{}}}"
 
     def lacks_model(self, arguments: Sequence[str]) -> bool:
         """Whether the arguments name no model, and are for a chat."""

@@ -14,10 +14,11 @@ from litellmctl.errors import ConfigFailure
 from litellmctl.programs import jsonc, yaml_edit
 from litellmctl.programs.changes import FileChange, Members
 from litellmctl.programs.copies import member, object_in
-from litellmctl.programs.mcp_host import MAX_NAME, Bridge, McpHost, owns_bridge, with_room
+from litellmctl.programs.mcp_host import Bridge, McpHost, owns_bridge, with_room
 from litellmctl.programs.model_facts import skipped
 from litellmctl.programs.program import Export
 from litellmctl.settings import environment, paths
+from litellmctl.tools.tool import MAX_NAME
 
 # `${NAME}`, `${env:NAME}`, `${file:PATH}`: the reference that most of these agents replace, and cannot be escaped.
 BRACED = re.compile(r"\$\{")
@@ -37,21 +38,21 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {"json": jsonc.value, "toml": tom
 
 
 class EntriesHost(McpHost):
-    """An agent with a mapping of names to entries, in a JSON file, at `keys`.
+    """An agent with a file in a `format` (json, toml or yaml) whose member `mapping` maps names to entries.
 
     An entry begins with the members `first`. `reference` matches what the agent would replace in a word of an entry,
     which is then skipped. With the value `off`, (member, value), an entry is switched off by the user. The members
     `initial` are written once: a user may change them.
 
     `prefix` is what the agent puts before the name of a tool, as a format of the entry's name, and `max_name` the
-    length up to which the result reaches a model as it is. Both are for agents that do not tell two long names apart.
+    length up to which models get the result as it is. An agent that cuts longer ones, and adds a hash, needs neither.
 
     An agent that hides variables of its own from what it starts, but replaces references, passes those that are set:
-    `hidden` are the ones that litellmctl needs, and `form` is a reference, as a format.
+    `hidden` are the ones that litellmctl needs, and `reference_to` is a reference, as a format of the name.
     """
 
     format: ClassVar[str] = "json"
-    keys: ClassVar[str] = "mcpServers"
+    mapping: ClassVar[str] = "mcpServers"
     first: ClassVar[Mapping[str, Any]] = {}
     reference: ClassVar[re.Pattern[str]] = BRACED
     off: ClassVar[tuple[str, bool] | None] = None
@@ -59,7 +60,7 @@ class EntriesHost(McpHost):
     prefix: ClassVar[str] = ""
     max_name: ClassVar[int] = MAX_NAME
     hidden: ClassVar[Sequence[str]] = ()
-    form: ClassVar[str] = ""
+    reference_to: ClassVar[str] = ""
 
     def mcp(self, bridges: Sequence[Bridge], project: Path | None = None) -> Export:
         """Return the change to the mapping, how to see the tools, and warnings about what would hide them."""
@@ -77,7 +78,7 @@ class EntriesHost(McpHost):
         entries = self._with_initial(path, entries)
         left = [bridge.name for bridge in bridges if bridge not in kept]
         return Export(
-            [FileChange(path, self.format, [Members((self.keys,), entries, owns_bridge)])],
+            [FileChange(path, self.format, [Members((self.mapping,), entries, owns_bridge)])],
             notes=self.how_to_see([*entries], project),
             warnings=[
                 *skipped(left, f"{self.title} would replace a variable in its command"),
@@ -93,7 +94,8 @@ class EntriesHost(McpHost):
     def entry(self, bridge: Bridge) -> dict[str, Any]:
         """Return an entry: what it begins with, the command, its arguments, and its variables where it has any."""
         command, *arguments = bridge.command
-        named = {name: self.form.format(name) for name in set_now(self.hidden, bridge.reads)} if self.form else {}
+        passed = set_now(self.hidden, bridge.reads) if self.reference_to else []
+        named = {name: self.reference_to.format(name) for name in passed}
         variables = {**bridge.variables, **(_bus() if self.hides_keys else {}), **named}
         return {**self.first, "command": command, "args": arguments, **({"env": variables} if variables else {})}
 
@@ -113,7 +115,7 @@ class EntriesHost(McpHost):
         """Return the entries with the members `initial`, other than those that ours in the file have already."""
         if not self.initial:
             return entries
-        old = member(self.settings_in(path), self.keys)
+        old = member(self.settings_in(path), self.mapping)
         ours = {name: member(old, name) for name in entries if owns_bridge(old.get(name))}
         return {
             name: {**entry, **{key: one for key, one in self.initial.items() if key not in ours.get(name, {})}}
@@ -127,7 +129,7 @@ class EntriesHost(McpHost):
         if self.off is None:
             return []
         key, value = self.off
-        entries = member(self.settings_in(path), self.keys)
+        entries = member(self.settings_in(path), self.mapping)
         off = [name for name in names if owns_bridge(entries.get(name)) and member(entries, name).get(key) is value]
         return [f'"{name}" is switched off: remove {key} from its entry in {path}' for name in off]
 
@@ -163,7 +165,7 @@ def listed_warnings(title: str, path: Path, settings: Mapping[str, Any], names: 
 
 
 def app_data() -> Path:
-    """Return the folder in which a desktop application built with Electron has its own: its `appData`."""
+    """Return the folder with the settings of desktop applications, which Electron calls `appData`."""
     if sys.platform == "win32":
         named = environment.get("APPDATA")
         folder = Path(named) if named else paths.home() / "AppData" / "Roaming"

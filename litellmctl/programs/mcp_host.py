@@ -10,6 +10,7 @@ from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from litellmctl.programs.program import Program
+from litellmctl.tools.tool import MAX_NAME, MIN_NAME_LENGTH
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,15 +38,9 @@ class Bridge:
     reads: Sequence[str] = ()
 
 
-# What providers of models take at most as the name of a tool, and `mcp serve` gives by itself.
-MAX_NAME = 64
-# The least that `mcp serve` takes as --name-length.
-_MIN_NAME = 24
-
-
 def with_room(bridge: Bridge, prefix: str, most: int = MAX_NAME) -> Bridge:
     """Return the bridge with names of tools that have at most `most` characters with this prefix of the agent's."""
-    length = max(most - len(prefix), _MIN_NAME)
+    length = max(most - len(prefix), MIN_NAME_LENGTH)
     return bridge if length == MAX_NAME else replace(bridge, command=[*bridge.command, "--name-length", str(length)])
 
 
@@ -91,6 +86,12 @@ def profile_of(value: Any) -> str | None:
         if option == "--profile":
             return name if is_joined else following
     return None
+
+
+def limits_of(value: Any) -> list[str]:
+    """Return the options of an entry of ours that a person may have added to have fewer tools: --tool, --read-only."""
+    words = _words(value)
+    return [option for option in ("--tool", "--read-only") if any(word.split("=")[0] == option for word in words)]
 
 
 def _words(value: Any) -> list[str]:

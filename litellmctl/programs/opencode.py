@@ -11,6 +11,7 @@ import json
 import os
 import re
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -74,7 +75,7 @@ class Opencode(Exporter, EntriesHost):
     key_from = "reads the key from LITELLM_API_KEY."
     reads_variable = True
     has_project_file = True
-    keys = "mcp"
+    mapping = "mcp"
     reference = re.compile("|".join(map(re.escape, _REFERENCES)))
     off = ("enabled", False)
     initial: ClassVar[Mapping[str, Any]] = {"timeout": WAIT_SECONDS * 1000}
@@ -101,7 +102,7 @@ class Opencode(Exporter, EntriesHost):
 
     def how_to_see(self, names: Sequence[str], project: Path | None) -> list[str]:  # noqa: ARG002
         """Return the command that starts the servers and says whether it could."""
-        return ["opencode mcp list"]
+        return ["opencode mcp list   (after a restart: /mcps)"]
 
     def what_hides(self, names: Sequence[str], project: Path | None) -> list[str]:
         """Return what switches a server or its tools off in the file, or in one that is merged over it."""
@@ -194,11 +195,14 @@ def _inline() -> tuple[dict[str, Any], list[str]]:
     return (found, []) if isinstance(found, dict) else ({}, [f"ignored {_CONTENT}: it is not a JSON object"])
 
 
-def _read_in(folder: Path) -> list[Path]:
-    """Return the files that opencode reads when it is started in a folder, in their order: the last one wins."""
+def _read_in(folder: Path | None) -> list[Path]:
+    """Return the files that opencode reads when it is started in a folder, in their order: the last one wins.
+
+    None is a folder that was removed.
+    """
     named = _named()
     found = [*_globals(), *([named] if named else [])]
-    project = [] if _is_on("OPENCODE_DISABLE_PROJECT_CONFIG") else _project(folder)
+    project = [] if folder is None or _is_on("OPENCODE_DISABLE_PROJECT_CONFIG") else _project(folder)
     found += [one / name for one in reversed(project) for name in _NAMES[1:]]
     own = environment.get("OPENCODE_CONFIG_DIR")
     folders = [*(one / ".opencode" for one in project), paths.home() / ".opencode", *([Path(own)] if own else [])]
@@ -275,7 +279,10 @@ def _managed() -> Path:
 
 def _hidden(name: str, own: Path, project: Path | None) -> Iterator[str]:
     """Yield a warning for each file that switches an MCP server or its tools off: its own, or one merged over it."""
-    files = [*_read_in(project or Path.cwd()), *(_managed() / one for one in _NAMES[1:])]
+    folder = project
+    with suppress(OSError):  # it was removed
+        folder = project or Path.cwd()
+    files = [*_read_in(folder), *(_managed() / one for one in _NAMES[1:])]
     before = files.index(own) if own in files else 0
     for path in files[before:]:
         settings = _settings(path)

@@ -100,7 +100,7 @@ class Pi(Exporter, EntriesHost):
 
     def how_to_see(self, names: Sequence[str], project: Path | None) -> list[str]:  # noqa: ARG002
         """Return the command that lists the tools; in a project that the user does not trust, Pi reads no file."""
-        return ["pi, and trust the project" if project else "pi mcp list"]
+        return ["pi, and trust the project" if project else "pi mcp list   (in a session: /reload, then /mcp)"]
 
     def what_hides(self, names: Sequence[str], project: Path | None) -> list[str]:  # noqa: ARG002
         """Return a warning if MCP is switched off as a whole."""

@@ -120,18 +120,17 @@ class Receipts:
         with self._locked():
             for one in due:
                 _require_writable(one.path)
-                if _read(one.path) != one.before:
-                    raise _cannot(one.path, "write", "another program has just changed it", "run it again")
+                _require_unchanged(one.path, one.before)
             receipt = self._write_receipt(due)
             done: list[Planned] = []
             try:
                 for one in due:
-                    _write(one.path, one.after, private=one.has_secret)
+                    _write(one.path, one.after, one.before, private=one.has_secret)
                     done.append(one)
             except (OSError, Failure):
                 for one in done:
                     with suppress(OSError, Failure):
-                        _restore(one.path, one.before)
+                        _restore(one.path, one.before, one.after)
                 with suppress(OSError):
                     receipt.unlink()
                 raise
@@ -148,20 +147,20 @@ class Receipts:
             if not receipts:
                 raise Rejected("not_found", f"nothing to undo for {self._name}", remedy="litellmctl export --list")
             entries = _entries(receipts[-1])
-            due: dict[Path, bytes | None] = {}
+            due: dict[Path, tuple[bytes | None, bytes | None]] = {}
             edited = set()
             for entry in entries:
                 now = _read(entry.path)
                 if now == entry.before:
                     continue  # we were killed before it was written, or after it was restored
-                due[entry.path] = entry.before
+                due[entry.path] = entry.before, now
                 if now is None or sha256(now).hexdigest() != entry.digest:
-                    due[entry.path] = _without_ours(entry, now, receipts[-1])
+                    due[entry.path] = _without_ours(entry, now, receipts[-1]), now
                     edited.add(entry.path)
             for path in due:
                 _require_writable(path)
-            for path, before in due.items():
-                _restore(path, before)
+            for path, (before, now) in due.items():
+                _restore(path, before, now)
             for entry in entries:
                 files.forget_temporaries(entry.path)
                 for folder in entry.made_folders:
@@ -334,18 +333,32 @@ def _require_writable(path: Path) -> None:
         raise _cannot(path, "write", "it is read-only")
 
 
-def _write(path: Path, data: bytes, *, private: bool = False) -> None:
-    """Replace a file, which keeps its mode; where it is `private`, others lose their rights."""
+def _require_unchanged(path: Path, now: bytes | None) -> None:
+    if _read(path) != now:
+        raise _cannot(path, "write", "another program has just changed it", "run it again")
+
+
+def _write(path: Path, data: bytes, now: bytes | None, *, private: bool = False) -> None:
+    """Replace a file with the content `now`, which keeps its mode; where it is `private`, others lose their rights."""
     try:
-        files.write_atomically(path, data, durable=True, private=private, foreign=True)
+        files.write_atomically(
+            path,
+            data,
+            durable=True,
+            private=private,
+            foreign=True,
+            # Agents write their own files too, and a write to a disk takes a while.
+            check=lambda: _require_unchanged(path, now),
+        )
     except OSError as error:
         raise _cannot(path, "write", files.reason(error)) from None
 
 
-def _restore(path: Path, before: bytes | None) -> None:
+def _restore(path: Path, before: bytes | None, now: bytes | None) -> None:
     if before is not None:
-        _write(path, before)
+        _write(path, before, now)
         return
+    _require_unchanged(path, now)
     try:
         path.unlink(missing_ok=True)
     except OSError as error:

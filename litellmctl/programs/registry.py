@@ -62,8 +62,9 @@ _HOSTS: dict[str, Callable[[], McpHost]] = {
 }
 NAMES = tuple(_EXPORTERS)
 HOST_NAMES = tuple(_HOSTS)
-# All that `export` takes: programs with models, with MCP, or with both.
-TOOLS = tuple(dict.fromkeys((*NAMES, *HOST_NAMES)))
+# All that `export` takes: programs with models, with MCP, or with both. There are too many to look for one in any other
+# order than that of the alphabet.
+TOOLS = tuple(sorted({*NAMES, *HOST_NAMES}))
 EXECUTABLES = tuple(_PROGRAMS)
 
 

@@ -34,7 +34,7 @@ class VsCode(EntriesHost):
     title = "VS Code"
     executable = "code"
     has_project_file = True
-    keys = "servers"
+    mapping = "servers"
     first: ClassVar[Mapping[str, Any]] = {"type": "stdio"}
     prefix = f"mcp_{'x' * 13}99_"
 

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import re
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from litellmctl.foundation.sentences import listed
 from litellmctl.programs.changes import FileChange, Set
 from litellmctl.programs.copies import member
-from litellmctl.programs.mcp_entries import WAIT_SECONDS, EntriesHost
+from litellmctl.programs.mcp_entries import WAIT_SECONDS, EntriesHost, app_data
 from litellmctl.programs.model_facts import known, skipped
 from litellmctl.programs.program import Export, Exporter, Provider
-from litellmctl.settings import environment, paths
+from litellmctl.settings import paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from litellmctl.catalog.model import Model
 
@@ -42,7 +42,7 @@ class Zed(Exporter, EntriesHost):
     key_from = "reads the key from LITELLM_API_KEY or its own key store."
     reads_variable = True
     has_project_file = True
-    keys = "context_servers"
+    mapping = "context_servers"
     reference = re.compile(r"^\$")
     off = ("enabled", False)
     initial: ClassVar[Mapping[str, Any]] = {"timeout": WAIT_SECONDS}
@@ -50,7 +50,7 @@ class Zed(Exporter, EntriesHost):
     def path(self) -> Path:
         """Return the user's settings; only on Linux, Zed reads XDG_CONFIG_HOME."""
         if sys.platform == "win32":
-            folder = Path(environment.get("APPDATA") or paths.home()) / "Zed"
+            folder = app_data() / "Zed"
         elif sys.platform == "darwin":
             folder = paths.home() / ".config" / "zed"
         else:

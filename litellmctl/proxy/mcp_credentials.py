@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 from litellmctl.errors import AuthFailure, Failure, Rejected, Unavailable
 from litellmctl.foundation.times import parse_time
 from litellmctl.proxy.answer import not_litellm
-from litellmctl.proxy.oauth import fields_of, optional_seconds, text_of, token_of
+from litellmctl.proxy.oauth import client_id_of, fields_of, optional_seconds, public_client, token_of
 
 if TYPE_CHECKING:
     from litellmctl.proxy.answer import Answer
@@ -24,6 +24,7 @@ _SIGN_INS = "/v1/mcp/user-credentials"
 _VARIABLES = "/v1/mcp/user-env-vars/status"
 _NO_USER = "User ID not found in token"
 _NO_DATABASE = "Database not connected"
+# Two of the later releases of 1.82 on PyPI were compromised: nobody should upgrade to those.
 _SINCE = "LiteLLM 1.83"
 _TOKENS = ("access_token", "refresh_token")
 _MAX_LISTED = 4096
@@ -141,21 +142,11 @@ def begin(client: Client, server_id: str, redirect_uri: str, verifier: str) -> A
     """
     client.auth.keep(verifier)
     path = f"{_oauth_path(server_id)}/register"
-    answer = client.send(
-        "POST",
-        path,
-        json={
-            "client_name": "litellmctl",
-            "redirect_uris": [redirect_uri],
-            "grant_types": ["authorization_code", "refresh_token"],
-            "response_types": ["code"],
-            "token_endpoint_auth_method": "none",
-        },
-    )
+    answer = client.send("POST", path, json=public_client(redirect_uri))
     if answer.status not in {200, 201}:
         raise _explained(client, client.failure(answer, path))
     where = f"{client.base_url}{path}"
-    client_id = text_of(fields_of(answer.json(where), where), "client_id", where)
+    client_id = client_id_of(fields_of(answer.json(where), where), where)
     return Attempt(server_id, client_id, redirect_uri, verifier)
 
 

@@ -10,6 +10,7 @@ from litellmctl.errors import Unavailable
 _MAX_SECONDS = 10 * 365 * 86400.0
 # As long as a header may be; real tokens have at most a few thousand characters.
 _MAX_TOKEN = 2**16
+_MAX_CLIENT_ID = 2000
 
 
 class Grant(NamedTuple):
@@ -41,6 +42,17 @@ class NotOffered(NamedTuple):
     reason: str
 
 
+def public_client(redirect_uri: str) -> dict[str, Any]:
+    """Return the metadata by which this program registers as a public client (RFC 7591, section 2)."""
+    return {
+        "client_name": "litellmctl",
+        "redirect_uris": [redirect_uri],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+        "token_endpoint_auth_method": "none",
+    }
+
+
 def fields_of(answer: Any, where: str) -> dict[str, Any]:
     """Return the object that an endpoint returned."""
     if not isinstance(answer, dict):
@@ -55,6 +67,14 @@ def text_of(fields: dict[str, Any], name: str, where: str) -> str:
         raise unexpected(where, f"no {name}")
     if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
         raise unexpected(where, f"{name} contains invalid Unicode (a lone surrogate)")
+    return value
+
+
+def client_id_of(fields: dict[str, Any], where: str) -> str:
+    """Return the ID of a client, which must be short enough for the link that a person opens or copies."""
+    value = text_of(fields, "client_id", where)
+    if len(value) > _MAX_CLIENT_ID:
+        raise unexpected(where, f"client_id has more than {_MAX_CLIENT_ID:,} characters")
     return value
 
 

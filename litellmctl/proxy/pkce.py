@@ -22,9 +22,11 @@ from litellmctl.proxy.oauth import (
     Grant,
     NotOffered,
     Session,
+    client_id_of,
     fields_of,
     optional_seconds,
     optional_text,
+    public_client,
     text_of,
     token_of,
     unexpected,
@@ -136,18 +138,8 @@ class Attempt(NamedTuple):
 
 def begin(client: Client, endpoints: Endpoints, redirect_uri: str, state: str) -> Attempt:
     """Register this program as a public client (RFC 7591), for a sign-in that ends at `redirect_uri`."""
-    answer = _post(
-        client,
-        endpoints.registration,
-        json={
-            "client_name": "litellmctl",
-            "redirect_uris": [redirect_uri],
-            "grant_types": ["authorization_code", "refresh_token"],
-            "response_types": ["code"],
-            "token_endpoint_auth_method": "none",
-        },
-    )
-    client_id = text_of(answer, "client_id", endpoints.registration)
+    answer = _post(client, endpoints.registration, json=public_client(redirect_uri))
+    client_id = client_id_of(answer, endpoints.registration)
     return Attempt(endpoints, client_id, redirect_uri, state, Challenge.new())
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from litellmctl.auth.changes import Seen, login_of
 from litellmctl.auth.login_file import login_command
 from litellmctl.auth.stored_credential import StoredCredential
+from litellmctl.auth.validity import AFTER_FAILURE_SECONDS, AHEAD_SECONDS, REFUSED_SECONDS, Validity
 from litellmctl.errors import AuthFailure, Failure, Unavailable
 from litellmctl.foundation.hiding import Hider
 from litellmctl.relay.threads import in_thread
@@ -21,15 +22,6 @@ if TYPE_CHECKING:
     from litellmctl.proxy.client_certificate import Shown
     from litellmctl.proxy.route import Route
 
-# How soon after a failure the next request looks again; until then, requests get the same failure at once.
-_AFTER_FAILURE_SECONDS = 2.0
-# How soon a renewal ahead of the expiry is tried again.
-_AHEAD_SECONDS = 10.0
-# How soon after a refused key the next one may be asked for: the proxy also returns 401 for reasons of its own, as
-# where a provider refuses the proxy's key.
-_REFUSED_SECONDS = 30.0
-# With a clock that was set, a token may look expired that is not: it is not looked up for every request.
-_LOOKED_UP_SECONDS = 1.0
 _ROUNDS = 3
 
 
@@ -58,24 +50,13 @@ class Access(NamedTuple):
 
 
 class _Held(NamedTuple):
-    """What was looked up last. Times are seconds since 1970, `looked_up` by the monotonic clock."""
+    """What was looked up last."""
 
     access: Access
     connection: Connection
     pair: Pair
     seen: Seen
-    looked_up: float = 0.0
-    due_at: float | None = None
-    expires_at: float | None = None
-
-    @property
-    def is_due(self) -> bool:
-        return self.due_at is not None and time.time() >= self.due_at
-
-    @property
-    def has_expired(self) -> bool:
-        is_over = self.expires_at is not None and time.time() >= self.expires_at
-        return is_over and time.monotonic() > self.looked_up + _LOOKED_UP_SECONDS
+    validity: Validity = Validity()
 
 
 class Keys:
@@ -105,11 +86,11 @@ class Keys:
             held = self._held
             if held is not None and self._is_refused and self._task is not None:
                 await self._settled()
-            elif held is None or held.seen != Seen.now() or held.has_expired:
+            elif held is None or held.seen != Seen.now() or held.validity.has_expired:
                 await self._look_up()
             else:
-                if held.is_due and self._task is None and time.monotonic() >= self._next_ahead:
-                    self._next_ahead = time.monotonic() + _AHEAD_SECONDS
+                if held.validity.is_due and self._task is None and time.monotonic() >= self._next_ahead:
+                    self._next_ahead = time.monotonic() + AHEAD_SECONDS
                     self._begin(None)
                 break
         assert self._held is not None
@@ -124,7 +105,7 @@ class Keys:
         if self._task is not None:
             await self._settled()
         if self._held is not None and self._held.access.key == refused.key and time.monotonic() >= self._next_refused:
-            self._next_refused = time.monotonic() + _REFUSED_SECONDS
+            self._next_refused = time.monotonic() + REFUSED_SECONDS
             self._is_refused = True
             self._begin(refused.key)
             await self._settled()
@@ -163,7 +144,7 @@ class Keys:
             self._held = await in_thread(partial(self._looked_up, self._held, refused))
             self._failure = None
         except Failure as failure:
-            self._failure = time.monotonic() + _AFTER_FAILURE_SECONDS, seen, failure
+            self._failure = time.monotonic() + AFTER_FAILURE_SECONDS, seen, failure
             raise
         finally:
             self._task = None
@@ -184,15 +165,13 @@ class Keys:
             try:
                 key = credential.current(known)
             except Failure:
-                if held.has_expired or held.expires_at is None:
+                if held.validity.has_expired or held.validity.expires_at is None:
                     raise
                 return held  # it is good for a while, and the next attempt may succeed
         return held._replace(
             access=held.access._replace(key=key),
             seen=_after_our_own_change(held),
-            looked_up=time.monotonic(),
-            due_at=credential.due_at,
-            expires_at=credential.expires_at,
+            validity=Validity.of(credential),
         )
 
     def _connected(self, held: _Held | None, seen: Seen) -> _Held:

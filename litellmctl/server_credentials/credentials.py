@@ -83,6 +83,8 @@ class ServerCredentials:
         found = [*_listed(rows, sign_ins), *_with_variables(variables)]
         if self._refresh([one.server_id for one in found if one.status == EXPIRED]):
             found = [*_listed(rows, self._ask(mcp_credentials.sign_ins)), *_with_variables(variables)]
+        # A row that comes twice is one credential, which is removed once.
+        found = list({(one.server_id, one.wants): one for one in found}.values())
         return sorted(found, key=lambda one: (one.server, one.server_id, one.wants))
 
     def _refresh(self, server_ids: Sequence[str]) -> bool:

@@ -39,7 +39,11 @@ def sign_in(own: ServerCredentials, wanted: ServerCredential, visit: BrowserVisi
             if failure.code == "forbidden":
                 raise
             failure = failure.because(f"cannot sign in to MCP server {wanted.server}")
-            raise failure.changed(remedy=wanted.remedy) if isinstance(failure, Rejected) else failure from None
+            if isinstance(failure, Rejected):
+                raise failure.changed(remedy=wanted.remedy) from None
+            if failure.code == "bad_response":  # that of a sign-in to the proxy would not help here
+                raise failure.changed(remedy="ask the proxy's administrator") from None
+            raise failure from None
 
     before = step(lambda: own.sign_in_status(wanted))
     state, challenge = secrets.token_urlsafe(32), Challenge.new()

@@ -26,18 +26,12 @@ _MAX_COMMANDS = 5
 KEY, VARIABLES, SIGN_IN, HEADER = "key", "variables", "sign-in", "header"
 
 
-def remedy(server: Server | str, failure: Failure) -> str | None:
-    """Return the command that sets the user's own credential for a server; None if the failure means something else.
+def explained(server: Server | str, failure: Failure) -> Failure:
+    """Return the failure of a call, which says if the user's own credential is missing, and how to set it.
 
     A proxy that does not know the tools of a server yet says "Tool not found", whatever the reason: only a new list
-    tells more (`remedy_of_status`). Sends no request.
+    tells more (`remedy_of_status`). Any other failure is returned itself.
     """
-    wants = _missing(server, failure)
-    return None if wants is None else command(_name(server), wants)
-
-
-def explained(server: Server | str, failure: Failure) -> Failure:
-    """Return the failure of a call, which says if the user's own credential is missing, and how to set it."""
     wants = _missing(server, failure)
     return failure if wants is None else _needed(_name(server), wants, failure)
 

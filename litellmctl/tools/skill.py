@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 # The specification allows 64 and 1,024 characters.
 _MAX_NAME = 64
 _MAX_NAMED = 600
+# Subjects that a name shows well enough, and otherwise the digits that tell two apart.
+_NAMED = r"[A-Za-z0-9](?:[A-Za-z0-9 ._/-]*[A-Za-z0-9])?"
+_DIGITS = 8
 _MAX_DESCRIPTION = 300
 _MAX_SAMPLE = 500
 # Optional parameters that a tool's line names; `mcp show` has all.
@@ -75,7 +78,11 @@ def is_unedited(text: str) -> bool:
 
 def _name(subject: str | None) -> str:
     words = re.sub(r"[^a-z0-9]+", "-", f"litellm-mcp-{subject or ''}".lower()).strip("-")
-    return words[:_MAX_NAME].rstrip("-")
+    if subject is None or (len(words) <= _MAX_NAME and re.fullmatch(_NAMED, subject)):
+        return words
+    # Two subjects of which a name shows too little must not share a folder: one skill would replace the other.
+    digest = sha256(subject.encode("utf-8", "replace")).hexdigest()[:_DIGITS]
+    return f"{words[: _MAX_NAME - _DIGITS - 1].rstrip('-')}-{digest}"
 
 
 def _body(tools: Sequence[Tool], subject: str | None, own: str) -> Iterator[str]:
@@ -123,4 +130,5 @@ def _code(text: str) -> str:
 def _plain(text: str) -> str:
     """Return a stranger's text as one line of Markdown: nothing that is more than text at the beginning of a line."""
     line = cut(" ".join(clean(text).split()), _MAX_DESCRIPTION).replace("`", "'").replace("<", "\\<")
+    line = re.sub(r"\](?=[(\[:])", r"\]", line)  # no links, and no pictures, which a viewer would request
     return re.sub(r"^(?=[#>*+=|~-]|\d+[.)])", r"\\", line)

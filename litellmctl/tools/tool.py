@@ -15,7 +15,10 @@ from litellmctl.foundation.text import counted
 MAX_TOOLS = 4096
 # How long a call may take: a tool may work for longer than any page takes to come.
 CALL_SECONDS = 120.0
+# The longest name of a tool that providers of models accept.
 MAX_NAME = 64
+# The lowest limit that a client may set, so that a name has room for the digits that tell two apart.
+MIN_NAME_LENGTH = 24
 # The styles of definitions for function calling in `tools.definitions`.
 STYLES = ("openai", "anthropic")
 SUFFIX_DIGITS = (8, 16, 32)

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from litellmctl.bridge.toolbox import Choice, Toolbox
+from litellmctl.bridge.listing import Choice
+from litellmctl.bridge.toolbox import Toolbox
 from tests.answers import Gate, http, late
 from tests.conftest import Run, Start
 from tests.contract.caches import cache_file, make_older

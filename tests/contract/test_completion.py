@@ -25,6 +25,7 @@ SCRIPTS = {"bash": "litellmctl.bash", "zsh": "_litellmctl", "fish": "litellmctl.
 BREAKS = " \t\n\"'@><=;|&(:"  # as bash comes with them
 KEY = "sk-test-0123456789abcdef"
 HUB, API = "/claude-code/plugins", "/v1/skills"
+MCP = ("servers", "list", "show", "call", "serve", "skill", "credentials", "login", "logout")
 
 CHOICES = {
     "type": "object",
@@ -166,7 +167,7 @@ def known(listed: Listed, env: dict[str, str], monkeypatch: pytest.MonkeyPatch) 
     [
         ("litellmctl mo", ["models"]),
         ("litellmctl models s", ["show"]),
-        ("litellmctl -q mcp c", ["call"]),
+        ("litellmctl -q mcp c", ["call", "credentials"]),
         ("litellmctl --profile w", ["work", "west"]),
         ("litellmctl models --profile d", ["default"]),
         ("litellmctl --auth g", ["gcloud"]),
@@ -237,7 +238,7 @@ def known(listed: Listed, env: dict[str, str], monkeypatch: pytest.MonkeyPatch) 
         ("litellmctl run --model gpt-4o-m", ["gpt-4o-mini"]),
         ("litellmctl help ex", ["exit-codes", "exports", "export"]),
         ("litellmctl help auth", []),
-        ("litellmctl help mcp ", ["servers", "list", "show", "call"]),
+        ("litellmctl help mcp ", [*MCP]),
         ("litellmctl help mcp list ", []),
         ("litellmctl help nothing ", []),
     ],
@@ -259,7 +260,7 @@ def test_all_commands_and_options_are_there_but_hidden_ones(tab: Tab, run: Run) 
     commands = tab("litellmctl ")
     assert {"login", "models", "mcp", "api", "doctor", "export", "completion"} <= set(commands)
     assert "auth" not in commands
-    assert set(tab("litellmctl mcp ")) == {"list", "show", "call", "servers"}
+    assert set(tab("litellmctl mcp ")) == set(MCP)
     options = tab("litellmctl api --")
     assert {"--method", "--field", "--paginate", "--json", "--profile", "--help"} <= set(options)
     explained = run("api", "--help") + run("help", "options")

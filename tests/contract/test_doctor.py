@@ -806,7 +806,7 @@ def mine(name: str, **facts: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("rows", "status", "detail", "remedy"),
     [
-        ([], "ok", "no MCP server needs your own", None),
+        ([], "ok", "no MCP server needs a credential of your own", None),
         ([mine("crm", is_byok=True, has_user_credential=True)], "ok", "1 credential set", None),
         (
             [

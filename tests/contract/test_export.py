@@ -20,7 +20,7 @@ import pytest
 
 from litellmctl.commands.export import FIELDS
 from litellmctl.programs import receipts
-from litellmctl.programs.registry import TOOLS, exporters
+from litellmctl.programs.registry import HOST_NAMES, TOOLS, exporters
 from tests.conftest import Result, Run
 from tests.effort import less_than
 from tests.fake_proxy import FakeProxy, row
@@ -245,7 +245,8 @@ def test_lists_the_programs_and_which_are_here(run: Run, home: Path, env: dict[s
     program.chmod(0o700)
     (home / ".codex").mkdir()
     rows = {one["tool"]: one for one in run("export", "--list", "--json", PATH=str(program.parent)).json}
-    assert list(rows) == list(TOOLS)
+    assert list(rows) == ["codex", "opencode", *(name for name in TOOLS if name not in {"codex", "opencode"})]
+    assert list(TOOLS) == sorted(TOOLS)
     assert all(list(one) == list(FIELDS) for one in rows.values())
     assert {name for name, one in rows.items() if one["installed"]} == {"opencode", "codex"}
     assert rows["opencode"] == {
@@ -260,9 +261,15 @@ def test_lists_the_programs_and_which_are_here(run: Run, home: Path, env: dict[s
     assert [rows[name]["parts"] for name in ("aider", "cursor")] == [["models"], ["mcp"]]
     table = run("export", "--list", terminal=True, PATH=str(program.parent))
     assert re.search(r"opencode +\x1b\[32myes\x1b\[0m +models, mcp +~/.config/opencode/opencode\.json\n", table)
-    assert run("export", "--list", PATH=str(program.parent)).splitlines()[0] == (
+    assert run("export", "--list", PATH=str(program.parent)).splitlines()[1] == (
         f"opencode\ttrue\tmodels,mcp\t{home / '.config/opencode/opencode.json'}"
     )
+
+
+def test_lists_the_files_for_mcp(run: Run, home: Path) -> None:
+    rows = {one["tool"]: one["path"] for one in run("export", "--list", "--mcp", "--json").json}
+    assert sorted(rows) == sorted(HOST_NAMES)
+    assert rows["claude-code"] == str(home / ".claude.json")
 
 
 def test_counts_the_writes_that_can_be_undone(run: Run, models: FakeProxy) -> None:
@@ -525,10 +532,10 @@ def test_of_two_files_both_are_written_or_none(
     (home / ".aider.conf.yml").write_text("model: mine\n")
     write = receipts._write
 
-    def fails_at_the_second(path: Path, data: bytes, **how: bool) -> None:
+    def fails_at_the_second(path: Path, data: bytes, now: bytes | None, **how: bool) -> None:
         if path.name == ".aider.model.metadata.json":
             raise receipts._cannot(path, "write", "no space left on device")
-        write(path, data, **how)
+        write(path, data, now, **how)
 
     monkeypatch.setattr(receipts, "_write", fails_at_the_second)
     error = run("export", "aider", "--write", "--json", exit=1).error

@@ -304,16 +304,18 @@ def test_a_server_that_no_command_can_name_is_skipped(run: Run, proxy: FakeProxy
     assert "Warning: skipped a[2Jb, c d: a command cannot name it" in result.stderr
 
 
+@every_host
 def test_a_current_folder_that_is_gone_matters_to_project_only(
-    run: Run, proxy: FakeProxy, home: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, proxy: FakeProxy, home: Path, monkeypatch: pytest.MonkeyPatch, tool: str
 ) -> None:
     def gone(_: type[Path]) -> Path:
         raise FileNotFoundError
 
     monkeypatch.setattr(Path, "cwd", classmethod(gone))
-    assert "mcpServers" in run("export", "claude-code", "--mcp")
-    result = run("export", "claude-code", "--mcp", "--project", exit=2)
-    assert "--project: the current folder no longer exists" in result.stderr
+    assert "serve" in run("export", tool, "--mcp")
+    if HOSTS[tool].has_project_file:
+        result = run("export", tool, "--mcp", "--project", exit=2)
+        assert "--project: the current folder no longer exists" in result.stderr
 
 
 def test_a_server_that_is_not_there_is_refused(run: Run, proxy: FakeProxy, home: Path) -> None:
@@ -329,6 +331,17 @@ def test_a_server_that_cannot_be_checked_is_not(run: Run, home: Path) -> None:
     assert claude(home)["litellm"]["args"][-4:] == ["--server", "github", *ROOM]
     assert "Try:" not in result.stderr
     run("export", "claude-code", "--mcp", "--per-server", "--write", exit=4)
+
+
+def test_no_tool_that_is_marked_as_read_only_is_a_warning(run: Run, proxy: FakeProxy, home: Path) -> None:
+    from tests.contract.tools import tool
+
+    reads = tool("look", server="good", annotations={"readOnlyHint": True})
+    offering(proxy, reads, tool("t", server="lab"))
+    assert "there will be no tools" not in run("export", "codex", "--mcp", "--read-only").stderr
+    result = run("export", "codex", "--mcp", "--read-only", "--server", "lab", "--write")
+    assert "there will be no tools: no MCP tool matches --read-only" in result.stderr
+    assert (home / ".codex/config.toml").exists()
 
 
 def test_a_key_without_servers_has_no_entries_of_its_own(run: Run, proxy: FakeProxy, home: Path) -> None:
@@ -366,6 +379,15 @@ def test_another_entry_of_the_same_name_is_replaced_with_a_warning(run: Run, pro
     assert "this replaces" not in run("export", "claude-code", "--mcp", "--write").stderr
     run("export", "claude-code", "--undo")
     assert path.read_text() == before
+
+
+def test_an_entry_with_fewer_tools_is_not_replaced_in_silence(run: Run, proxy: FakeProxy, home: Path) -> None:
+    path = home / ".claude.json"
+    by_hand = {"command": "litellmctl", "args": ["mcp", "serve", "--read-only"]}
+    path.write_text(json.dumps({"mcpServers": {"proxy": by_hand}}))
+    warning = f'this drops --read-only from the entry "proxy" in {path}'
+    assert warning in run("export", "claude-code", "--mcp", "--diff").stderr
+    assert warning not in run("export", "claude-code", "--mcp", "--read-only", "--diff").stderr
 
 
 def test_undo_keeps_what_the_agent_wrote_since(run: Run, proxy: FakeProxy, home: Path) -> None:

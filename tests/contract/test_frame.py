@@ -171,6 +171,21 @@ USAGE_ERRORS: dict[str, tuple[list[str], str, str]] = {
     "command": (["modles"], 'unknown command "modles". Did you mean "models"?', "litellmctl --help"),
     "nothing near": (["zzz"], 'unknown command "zzz"', "litellmctl --help"),
     "subcommand": (["mcp", "lst"], 'unknown command "lst". Did you mean "list"?', "litellmctl mcp --help"),
+    "two commands like it": (
+        ["mcp", "server"],
+        'unknown command "server". Did you mean "servers" or "serve"?',
+        "litellmctl mcp --help",
+    ),
+    "what agents call it": (
+        ["mcp", "add"],
+        'unknown command "add"',
+        "litellmctl export TOOL --mcp, to give an agent the tools",
+    ),
+    "one of many choices": (
+        ["export", "claude"],
+        '"claude" is not a valid TOOL. Did you mean "claude-code"?',
+        "litellmctl export --list",
+    ),
     "a topic": (["environment"], 'unknown command "environment"', "litellmctl help environment"),
     "destructive": (["logot"], 'unknown command "logot". Did you mean "logout"?', "litellmctl --help"),
     "not near enough": (["skills", "del", "x"], 'unknown command "del"', "litellmctl skills --help"),

@@ -286,8 +286,20 @@ def test_variables_are_set(
     (request,) = [one for one in listed.requests if one.method == "POST"]
     assert (request.path, request.json) == (ENV_PATH, {"values": values})
     assert f"Saved {', '.join(values)} for MCP server my_env" in said.stderr
+    (missing,) = {"CRM_TOKEN", "REGION"} - {*values} or {None}
+    still = f"MCP server my_env still needs {missing}: litellmctl mcp credentials set my_env"
+    assert (still in said.stderr) is (missing is not None)
     assert ("Ignored 2 other variables in dotenv." in said.stderr) is ("dotenv" in words)
     assert not [value for value in values.values() if len(value) > 2 and value in said.stderr]
+
+
+def test_the_table_marks_variables_that_are_set(run: Run, proxy: FakeProxy) -> None:
+    needed = [{"name": "A", "is_set": True}, {"name": "B", "is_set": False}]
+    rows(proxy, variables=[{"server_id": "id-crm", "server_name": "crm", "required": needed}])
+    assert "A (set), B" in run("mcp", "credentials", terminal=True)
+    needed[1]["is_set"] = True
+    rows(proxy, variables=[{"server_id": "id-crm", "server_name": "crm", "required": needed}])
+    assert "A, B" in run("mcp", "credentials", terminal=True)
 
 
 def test_at_a_terminal_the_missing_variables_are_asked_for(run: Run, proxy: FakeProxy) -> None:
@@ -350,13 +362,17 @@ def test_a_server_that_wants_something_else_or_nothing(
     assert (error["code"], error["remedy"]) == (code, remedy)
 
 
-@pytest.mark.parametrize("words", [["login", "my_byok"], ["logout", "my_byok"], ["login", "my_env"]])
-def test_a_server_that_wants_no_sign_in(run: Run, listed: FakeProxy, words: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (["login", "my_byok"], "litellmctl mcp credentials set my_byok"),
+        (["login", "my_env"], "litellmctl mcp credentials set my_env"),
+        (["logout", "my_byok"], "litellmctl mcp credentials"),
+    ],
+)
+def test_a_server_that_wants_no_sign_in(run: Run, listed: FakeProxy, words: list[str], remedy: str) -> None:
     error = run("mcp", *words, "--json", exit=2).error
-    assert (error["message"].endswith("not a sign-in"), error["remedy"]) == (
-        True,
-        f"litellmctl mcp credentials set {words[1]}",
-    )
+    assert (error["message"].endswith("not a sign-in"), error["remedy"]) == (True, remedy)
 
 
 def test_a_refusal_names_the_reason_and_not_the_key(run: Run, listed: FakeProxy) -> None:
@@ -566,6 +582,24 @@ def test_a_sign_in_that_cannot_begin(run: Run, listed: FakeProxy, name: str, cod
     answer(listed, "mcp_oauth_status.none")
     listed.on(f"{OAUTH}/register", response["body"], status=response["status"], method="POST")
     assert run("mcp", "login", "my_oauth", "--json", exit=None).error["code"] == code
+
+
+def test_an_id_of_a_client_that_no_link_can_have_is_refused(run: Run, listed: FakeProxy) -> None:
+    """Else the browser would fail with the link, and we would wait for it."""
+    answer(listed, "mcp_oauth_status.none")
+    listed.on(f"{OAUTH}/register", {"client_id": "x" * 2001}, status=201, method="POST")
+    result = run("mcp", "login", "my_oauth", "--json", exit=3)
+    assert "client_id has more than 2,000 characters" in result.error["message"]
+    assert result.error["remedy"] == "ask the proxy's administrator"
+
+
+def test_a_server_that_is_listed_twice_is_one_and_removed_once(run: Run, proxy: FakeProxy) -> None:
+    rows = shape("mcp_servers.of_user")["response"]["body"]
+    proxy.on("/v1/mcp/server", [*rows, *rows], times=None)
+    answer(proxy, "mcp_user_credentials.none")
+    answer(proxy, "mcp_user_env_vars_status.missing")
+    found = run("mcp", "credentials", "--json").json
+    assert len({(one["server_id"], one["wants"]) for one in found}) == len(found) > 0
 
 
 def test_a_key_without_a_user_does_not_get_to_the_browser(run: Run, listed: FakeProxy) -> None:

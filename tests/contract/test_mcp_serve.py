@@ -341,11 +341,14 @@ def test_a_name_from_the_client_cannot_act_on_the_terminal(serve: Serve, proxy: 
 
 
 def test_a_person_at_a_terminal_is_told_what_it_waits_for(run: Run, proxy: FakeProxy) -> None:
+    offering(proxy, *TWO, rows=ROWS)
     result = run("mcp", "serve", terminal=True)
     assert result == ""
     assert "Waiting for an MCP client on stdin; press Ctrl-C to stop." in result.stderr
     assert "litellmctl export TOOL --mcp" in result.stderr
-    assert proxy.requests == []
+    wrong = run("mcp", "serve", "--server", "lba", terminal=True, exit=5)
+    assert 'no MCP server "lba". Did you mean "lab"?' in wrong.stderr
+    assert "Waiting" not in wrong.stderr
 
 
 def test_a_person_at_a_terminal_is_told_what_is_wrong(run: Run, fake: FakeProxy) -> None:

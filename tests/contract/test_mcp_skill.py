@@ -43,7 +43,9 @@ def test_servers_and_tools_choose(
 
 
 def test_a_name_of_nothing_is_an_error(run: Run, tools: FakeProxy) -> None:
-    assert 'no MCP tool "nope"' in run("mcp", "skill", "nope", exit=5).stderr
+    assert 'no MCP server or tool "nope"' in run("mcp", "skill", "nope", exit=5).stderr
+    assert 'no MCP server or tool "labb". Did you mean "lab"?' in run("mcp", "skill", "labb", exit=5).stderr
+    assert 'no MCP tool "lab/ad". Did you mean "lab/add"?' in run("mcp", "skill", "lab/ad", exit=5).stderr
 
 
 def test_no_tools_are_an_error(run: Run, proxy: FakeProxy) -> None:
@@ -93,6 +95,16 @@ def test_a_folder_that_cannot_be_written_is_an_error(run: Run, tools: FakeProxy,
     result = run("mcp", "skill", "--write", str(tmp_path / "file"), exit=1)
     assert f"cannot write {tmp_path / 'file'}" in result.stderr
     assert "choose another folder" in result.stderr
+
+
+def test_a_broken_link_is_not_followed(run: Run, tools: FakeProxy, tmp_path: Path) -> None:
+    link = tmp_path / "skills/litellm-mcp/SKILL.md"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(tmp_path / "elsewhere")
+    for options in ([], ["--force"]):
+        result = run("mcp", "skill", "--write", str(tmp_path / "skills"), *options, exit=1)
+        assert "SKILL.md: it is a broken link" in result.stderr
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_another_profile_is_named_in_each_command(run: Run, tools: FakeProxy) -> None:

@@ -185,7 +185,7 @@ def test_what_is_piped_stays_as_it_is(run: Run, proxy: FakeProxy) -> None:
 
 def test_a_diff_of_a_file_with_escape_sequences(run: Run, proxy: FakeProxy, home: Path) -> None:
     proxy.models(row("gpt"), times=None)
-    path = Path(run("export", "--list", "--json").json[0]["path"])
+    path = Path(next(one["path"] for one in run("export", "--list", "--json").json if one["tool"] == "opencode"))
     path.parent.mkdir(parents=True)
     path.write_text('{\n  // \u202e \x1b[2J \x1b]0;title\x07\n  "theme": "x"\n}\n', "utf-8")
     shown = run("export", "opencode", "--diff", terminal=True, NO_COLOR="1")
@@ -344,6 +344,8 @@ def test_a_report_names_no_server_and_no_version_that_is_none(run: Run, proxy: F
     proxy.on("/.well-known/litellm-ui-config", {"sso_configured": True}, times=None)
     for path in ("/key/info", "/user/info"):
         proxy.on(path, {}, times=None)
+    for path in ("/v1/mcp/user-credentials", "/v1/mcp/user-env-vars/status"):
+        proxy.on(path, [], times=None)
     offering(stores.keeping(proxy), tool("ping"), **{"vault-3": "unreachable of bob"})
     text = run("doctor", "--report", exit=None)
     assert [name for name in NAMES if name in text] == []
@@ -359,6 +361,8 @@ def test_a_report_takes_linear_time(run: Run, proxy: FakeProxy, piece: str) -> N
         proxy.on(path, {"litellm_version": long}, times=None)
     proxy.on("/.well-known/litellm-cli-auth", pkce(proxy, issuer=f"https://evil.example/{long}"), times=None)
     proxy.on("/.well-known/litellm-ui-config", {"sso_configured": True}, times=None)
+    for path in ("/v1/mcp/user-credentials", "/v1/mcp/user-env-vars/status"):
+        proxy.on(path, [], times=None)
     offering(stores.keeping(proxy), tool("ping"), **{long: "unreachable"})
     with less_than(4):
         text = run("doctor", "--report", exit=None)

@@ -632,6 +632,7 @@ _READING: list[tuple[str, ...]] = [
     ("mcp", "show", "lab_http/add"),
     ("mcp", "call", "lab_http/add", "--jsonl", "-"),
     ("mcp", "serve"),
+    ("mcp", "skill"),
     ("mcp", "credentials"),
     ("mcp", "credentials", "list"),
     ("mcp", "credentials", "set", "jira"),

@@ -123,6 +123,7 @@ def _cases() -> Iterator[Case]:
     yield Case(("mcp", "list"), needs=(TOOLS,))
     yield Case(("mcp", "list"), ("--as", "openai", "--filter", "*a*a*a*a*a*a*a*a*b", "--filter", "*"), needs=(TOOLS,))
     yield Case(("mcp", "show"), ("lab_http/add",), needs=(TOOLS,), also=(5,))
+    yield Case(("mcp", "skill"), needs=(TOOLS,), also=(5,))
     yield Case(("export",), ("codex", "--mcp", "--per-server"), needs=(TOOLS,), also=(5,))
     # The result of a tool that reports an error is printed whole.
     yield Case(("mcp", "call"), ("lab_http/add", "a=1"), "tools", needs=(CALL,), also=(2, 5), reports=True)

@@ -135,7 +135,7 @@ CASES = [
         "pi",
         ("pi", "-p", "Add"),
         ("pi", "mcp", "list"),
-        "connected, 3 tools",
+        "connected, 7 tools",
         ".pi/agent/mcp.json",
         '{"mcpServers": {}}\n',
         ("--provider", "litellm", "--model", "gpt-4o"),

@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from litellmctl.auth.credential import Credential, Pair
+from litellmctl.auth.credential import Pair
 from litellmctl.errors import Failure
 from litellmctl.tools.cache import ToolCatalog
 from litellmctl.tools.tool import Offer, read_offer
 from tests.contract.tools import offer, tool
+from tests.unit.auth.asked_key import AskedKey
 
 URL = "http://127.0.0.1:1"
 
@@ -19,59 +20,6 @@ URL = "http://127.0.0.1:1"
 def made(*tools: Any, rows: Any = (), **outcomes: str) -> Offer:
     """Return the offer of a proxy with these tools."""
     return read_offer(offer(*tools, **outcomes), rows)
-
-
-class Key(Credential):
-    """Counts what is asked of it; `fails` is raised instead of the next key, `gate` holds each look-up up."""
-
-    source = kind = "config"
-    origin = "a test"
-
-    def __init__(self) -> None:
-        self.number = 1
-        self.asked: list[str] = []
-        self.due: float | None = None
-        self.end: float | None = None
-        self.fails: Failure | None = None
-        self.is_quiet = True
-        self.gate = threading.Event()
-        self.gate.set()
-
-    def identity(self) -> str:
-        return "key"
-
-    @property
-    def is_silent(self) -> bool:
-        return self.is_quiet
-
-    @property
-    def due_at(self) -> float | None:
-        return self.due
-
-    @property
-    def expires_at(self) -> float | None:
-        return self.end
-
-    def _ask(self, what: str, step: int) -> str:
-        self.asked.append(what)
-        assert self.gate.wait(20)
-        if self.fails is not None:
-            raise self.fails
-        self.number += step
-        return f"key-{self.number}"
-
-    def secret(self) -> str:
-        return self._ask("secret", 0)
-
-    def current(self, known: str) -> str:
-        if self.due is None:
-            return known
-        key = self._ask("current", 1)
-        self.due = self.end = None
-        return key
-
-    def renewed(self) -> str | None:
-        return self._ask("renewed", 1)
 
 
 class Auth:
@@ -110,7 +58,7 @@ class Behind:
 
     def __init__(self, offer: Offer | None = None) -> None:
         self.offer = offer or made(tool("add"))
-        self.key = Key()
+        self.key = AskedKey()
         self.cache = Cache()
         self.fails: Failure | None = None
         self.unconnected: Failure | None = None
@@ -136,7 +84,7 @@ class _Profile:
 
 
 class _Connection:
-    def __init__(self, key: Key) -> None:
+    def __init__(self, key: AskedKey) -> None:
         self.pair = Pair(URL, key, {})
         self.profile = _Profile()
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from litellmctl.auth import validity
+from litellmctl.auth.validity import Validity
 from litellmctl.bridge import access as module
 from litellmctl.bridge.access import Access
 from litellmctl.errors import AuthFailure, Failure, Unavailable
@@ -33,10 +35,10 @@ def key_of(access: Access) -> str | None:
     return access.client()[1].auth.key
 
 
-def make_due(access: Access, behind: Behind) -> None:
-    behind.key.due, behind.key.end = time.time() - 1, time.time() + 60
+def make_due(access: Access, behind: Behind, *, left: float = 60) -> None:
+    behind.key.due, behind.key.end = time.time() - 1, time.time() + left
     assert access._held is not None
-    access._held = access._held._replace(due_at=behind.key.due, expires_at=behind.key.end)
+    access._held = access._held._replace(validity=Validity.of(behind.key))
 
 
 def test_the_catalogs_take_no_key() -> None:
@@ -81,18 +83,17 @@ def test_a_key_that_is_due_and_cannot_be_refreshed_yet_is_used() -> None:
 
 
 def test_a_key_that_has_expired_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_LOOKED_UP_SECONDS", 0.0)
+    monkeypatch.setattr(validity, "_LOOKED_UP_SECONDS", 0.0)
     behind = Behind()
     access = Access(behind.connect)
     access.client()
-    access._held = access._held and access._held._replace(expires_at=time.time() - 1)
-    behind.key.due = behind.key.end = time.time() - 1
+    make_due(access, behind, left=-1)
     assert set(many(lambda: key_of(access))) == {"key-2"}
     assert behind.key.asked == ["secret", "current"]
 
 
 def test_a_failure_is_that_of_all_calls_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_AFTER_FAILURE_SECONDS", 0.5)
+    monkeypatch.setattr(module, "AFTER_FAILURE_SECONDS", 0.5)
     behind = Behind()
     behind.key.fails = AuthFailure("auth_required", "expired")
     access = Access(behind.connect)
@@ -168,7 +169,7 @@ def test_a_refused_key_is_replaced_once_in_a_while(monkeypatch: pytest.MonkeyPat
     client.auth.renew = None  # it was refused, and another one fetched
     access.client()
     assert client.auth.renew is None
-    monkeypatch.setattr(module, "_REFUSED_SECONDS", 0.0)
+    monkeypatch.setattr(module, "REFUSED_SECONDS", 0.0)
     monkeypatch.setattr(access, "_next_refused", 0.0)
     access.client()
     assert client.auth.renew == behind.key.renewed

@@ -12,7 +12,7 @@ import pytest
 from litellmctl.bridge import latest as module
 from litellmctl.bridge.access import Access
 from litellmctl.bridge.latest import Latest
-from litellmctl.bridge.listing import Choice, Listing
+from litellmctl.bridge.listing import Choice, ToolList
 from litellmctl.errors import AuthFailure, Failure, Unavailable
 from litellmctl.foundation.threads import in_background
 from litellmctl.tools.cache import ToolCatalog
@@ -32,12 +32,12 @@ def config(tmp_path: Path) -> Path:
     return folder
 
 
-def latest_of(behind: Behind, **choice: Any) -> tuple[Latest, list[Listing]]:
-    new: list[Listing] = []
+def latest_of(behind: Behind, **choice: Any) -> tuple[Latest, list[ToolList]]:
+    new: list[ToolList] = []
     return Latest(Access(behind.connect), Choice(**choice), new.append), new
 
 
-def names(listing: Listing | None) -> list[str]:
+def names(listing: ToolList | None) -> list[str]:
     assert listing is not None
     return [one["name"] for one in listing.definitions]
 

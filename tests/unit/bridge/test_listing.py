@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from litellmctl.bridge.listing import Choice, Listing, with_tools_of_servers_down
+from litellmctl.bridge.listing import Choice, ToolList, with_tools_of_servers_down
 from litellmctl.bridge.problems import PROBLEM_TOOL
 from litellmctl.errors import UsageFailure
 from litellmctl.tools.tool import Offer
@@ -16,11 +16,11 @@ OAUTH = server("lab", auth_type="oauth2")
 ROWS = [server("lab", alias="l"), server("stdio")]
 
 
-def listing(*tools: Any, offer: Offer | None = None, rows: Any = ROWS, **choice: Any) -> Listing:
-    return Listing(offer or made(*(tools or (*TWO, READING)), rows=rows), 0.0, Choice(**choice))
+def listing(*tools: Any, offer: Offer | None = None, rows: Any = ROWS, **choice: Any) -> ToolList:
+    return ToolList(offer or made(*(tools or (*TWO, READING)), rows=rows), 0.0, Choice(**choice))
 
 
-def names(of: Listing) -> list[str]:
+def names(of: ToolList) -> list[str]:
     assert [one["name"] for one in of.definitions] == list(of.by_name)
     return sorted(of.by_name)
 
@@ -63,6 +63,11 @@ def test_a_bare_name_that_agents_refuse_is_the_full_name(name: str) -> None:
     assert len(other) <= 64
     assert of.by_name[other].name == name
     assert "1 tool cannot be served by the bare name" in of.warnings
+
+
+def test_the_name_of_the_tool_for_problems_is_never_a_bare_name() -> None:
+    of = listing(tool(PROBLEM_TOOL), tool("good"), bare_names=True)
+    assert names(of) == ["good", f"mcp_lab_{PROBLEM_TOOL}"]
 
 
 @pytest.mark.parametrize("bare_names", [False, True])
@@ -125,7 +130,18 @@ def test_long_names_that_are_equal_after_cutting_are_found_back() -> None:
         ),
         (made(*TWO), {"servers": ["lba"]}, 'no MCP server "lba". Did you mean "lab"?', "litellmctl mcp servers"),
         (made(*TWO), {"globs": ["x"]}, "no MCP tool matches --tool x", "litellmctl mcp list"),
-        (made(*TWO), {"read_only": True}, "no MCP tool matches --read-only", "litellmctl mcp list"),
+        (
+            made(*TWO),
+            {"read_only": True},
+            "no MCP tool matches --read-only: the servers mark none of them as read-only",
+            "remove --read-only from the options of litellmctl mcp serve",
+        ),
+        (
+            made(*TWO),
+            {"read_only": True, "globs": ["x"]},
+            "no MCP tool matches --tool x --read-only",
+            "litellmctl mcp list",
+        ),
         (made(*TWO, x="down"), {"servers": ["x"]}, "MCP server x is down", "litellmctl mcp servers"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

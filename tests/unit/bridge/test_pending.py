@@ -9,7 +9,7 @@ import pytest
 
 from litellmctl.bridge import pending
 from litellmctl.bridge.messages import Message
-from litellmctl.bridge.pending import Line, Pending, Request
+from litellmctl.bridge.pending import Queue, Request, Unanswered
 from litellmctl.errors import Failure
 from litellmctl.foundation.threads import in_background
 from tests.effort import until
@@ -22,7 +22,7 @@ def _request(number: int, reply: Any = lambda _: None, size: int = 100) -> Reque
 def test_a_request_is_answered_or_cancelled_and_once() -> None:
     answers: list[Any] = []
     over: list[tuple[str, str]] = []
-    requests = Pending(lambda request, outcome: over.append((request.id, outcome)))
+    requests = Unanswered(lambda request, outcome: over.append((request.id, outcome)))
     first, second = _request(1, answers.append), _request(2, answers.append)
     assert requests.add(first)
     assert requests.add(second)
@@ -39,7 +39,7 @@ def test_a_request_is_answered_or_cancelled_and_once() -> None:
 
 def test_an_answer_that_is_being_sent_is_waited_for() -> None:
     gate = threading.Event()
-    requests = Pending(lambda *_: None)
+    requests = Unanswered(lambda *_: None)
     request = _request(1, lambda _: gate.wait(20))
     requests.add(request)
     in_background(lambda: requests.answer(request, "answer", "ok"))
@@ -60,11 +60,11 @@ def test_too_many_that_wait_hold_up_the_next(count: int, size: int) -> None:
         assert gate.wait(20)
         done.append(request.id)
 
-    line = Line(1, work)
+    queue = Queue(1, work)
 
     def add() -> None:
         for number in range(count + 1):
-            line.add(_request(number, size=size))
+            queue.add(_request(number, size=size))
 
     added = in_background(add)
     assert not added.wait(0.1)
@@ -82,15 +82,79 @@ def test_what_is_dropped_is_not_worked_on() -> None:
         assert gate.wait(20)
         done.append(request.id)
 
-    line = Line(1, work)
+    queue = Queue(1, work)
     requests = [_request(number) for number in range(3)]
     for request in requests:
-        line.add(request)
-    line.drop(requests[1])
-    line.drop(_request(9))
+        queue.add(request)
+    queue.drop(requests[1])
+    queue.drop(_request(9))
     gate.set()
     until(lambda: len(done) == 2)
     assert done == ["0", "2"]
+
+
+def test_what_is_dropped_at_work_makes_room_for_others_up_to_a_limit() -> None:
+    gate = threading.Event()
+    begun: list[str] = []
+
+    def work(request: Request) -> None:
+        begun.append(request.id)
+        assert gate.wait(20)
+
+    queue = Queue(1, work)
+    requests = [_request(number) for number in range(6)]
+    for number, request in enumerate(requests):
+        queue.add(request)
+        if number < 4:
+            until(lambda: begun[-1:] == [request.id])  # noqa: B023
+            queue.drop(request)
+            queue.drop(request)
+    assert begun == ["0", "1", "2", "3"]  # the fourth counts until it is done
+    gate.set()
+    until(lambda: sorted(begun) == ["0", "1", "2", "3", "4", "5"])
+
+
+def test_what_waits_for_what_is_dropped_is_begun_at_once() -> None:
+    gate = threading.Event()
+    begun: list[str] = []
+
+    def work(request: Request) -> None:
+        begun.append(request.id)
+        assert gate.wait(20)
+
+    queue = Queue(1, work)
+    requests = [_request(number) for number in range(2)]
+    for request in requests:
+        queue.add(request)
+    until(lambda: begun == ["0"])
+    queue.drop(requests[0])
+    until(lambda: begun == ["0", "1"])
+    gate.set()
+
+
+def test_a_machine_without_threads_comes_to_what_waits_when_what_is_dropped_is_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gate = threading.Event()
+    done: list[str] = []
+
+    def work(request: Request) -> None:
+        assert gate.wait(20)
+        done.append(request.id)
+
+    def refuse(_work: object) -> None:
+        raise Failure("system", "no thread")
+
+    queue = Queue(1, work)
+    requests = [_request(number) for number in range(2)]
+    for request in requests:
+        queue.add(request)
+    with monkeypatch.context() as patch:
+        patch.setattr(pending, "start_daemon", refuse)
+        until(lambda: len(queue._waiting) == 1)
+        queue.drop(requests[0])
+    gate.set()
+    until(lambda: done == ["0", "1"])
 
 
 def test_a_machine_without_threads_refuses_the_first_and_lets_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,14 +168,14 @@ def test_a_machine_without_threads_refuses_the_first_and_lets_others_wait(monkey
     def refuse(_work: object) -> None:
         raise Failure("system", "no thread")
 
-    line = Line(3, work)
+    queue = Queue(3, work)
     with monkeypatch.context() as patch:
         patch.setattr(pending, "start_daemon", refuse)
         with pytest.raises(Failure):
-            line.add(_request(1))
-    line.add(_request(2))
+            queue.add(_request(1))
+    queue.add(_request(2))
     with monkeypatch.context() as patch:
         patch.setattr(pending, "start_daemon", refuse)
-        line.add(_request(3))
+        queue.add(_request(3))
     gate.set()
     until(lambda: done == ["2", "3"])

@@ -335,6 +335,19 @@ def test_an_error_of_ours_is_no_traceback(client: Client, capfd: pytest.CaptureF
     assert capfd.readouterr() == ("", "")
 
 
+def test_the_traceback_of_an_error_of_ours_is_there_for_whoever_debugs(
+    client: Client, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LITELLMCTL_DEBUG", "1")
+    client.toolbox.answers["broken"] = lambda _: 1 / 0
+    message = client.ask("tools/call", {"name": "broken"})["error"]["message"]
+    assert message == "unexpected ZeroDivisionError: this is a bug in litellmctl"
+    stdout, stderr = capfd.readouterr()
+    assert stdout == ""
+    assert stderr.startswith("Traceback (most recent call last)")
+    assert stderr.endswith("ZeroDivisionError: division by zero\n")
+
+
 @pytest.mark.parametrize("depth", [500, 5000])
 def test_a_result_that_is_nested_too_deeply_is_a_problem_of_the_tool(client: Client, depth: int) -> None:
     nested: list[Any] = []
@@ -450,6 +463,18 @@ def test_a_call_that_is_cancelled_while_it_waits_is_never_made(client: Client) -
     client.toolbox.gate.set()
     assert len(client.end()) == MAX_CALLS
     assert {name for name, _ in client.toolbox.calls} == {"slow"}
+
+
+def test_calls_that_are_cancelled_do_not_hold_up_others_while_the_proxy_works_on_them(client: Client) -> None:
+    slow = [client.request("tools/call", {"name": "slow"}) for _ in range(MAX_CALLS)]
+    until(lambda: len(client.toolbox.calls) == MAX_CALLS)
+    for number in slow:
+        client.send({"method": "notifications/cancelled", "params": {"requestId": number}})
+    for _ in range(MAX_CALLS):
+        client.request("tools/call", {"name": "echo"})
+    until(lambda: len(client.toolbox.calls) == 2 * MAX_CALLS, "the call of the others", _SECONDS / 2)
+    client.toolbox.gate.set()
+    assert len(client.end()) == MAX_CALLS
 
 
 def test_a_call_that_is_cancelled_while_it_waits_takes_no_room(client: Client) -> None:

@@ -11,9 +11,10 @@ import pytest
 
 from litellmctl.bridge import latest as latest_module
 from litellmctl.bridge import toolbox as module
+from litellmctl.bridge.listing import Choice
 from litellmctl.bridge.problems import PROBLEM_TOOL
-from litellmctl.bridge.toolbox import Choice, Toolbox
-from litellmctl.errors import AuthFailure, Unavailable, UsageFailure
+from litellmctl.bridge.toolbox import Toolbox
+from litellmctl.errors import AuthFailure, Rejected, Unavailable, UsageFailure
 from tests.contract.tools import HOSTILE, TWO, server, tool
 from tests.effort import until
 from tests.unit.bridge.behind import Behind, made
@@ -172,9 +173,18 @@ def test_bare_names_of_several_servers_are_refused_where_they_are_known(boxes: l
         box_of(boxes, Behind(), servers=["a", "b"], bare_names=True).check()
     with pytest.raises(UsageFailure, match="lab, stdio"):
         box_of(boxes, Behind(made(*TWO)).cached(), bare_names=True).check()
-    behind = Behind(made(*TWO))
-    box_of(boxes, behind, bare_names=True).check()
+    with pytest.raises(UsageFailure, match="lab, stdio"):
+        box_of(boxes, Behind(made(*TWO)), bare_names=True).check()
+
+
+def test_a_choice_without_tools_is_refused(boxes: list[Box]) -> None:
+    behind = Behind(made(*TWO)).cached()
+    box_of(boxes, behind, servers=["lab"]).check()
     assert behind.fetched == 0
+    with pytest.raises(Rejected, match=r'no MCP server "lba"\. Did you mean "lab"'):
+        box_of(boxes, behind, servers=["lba"]).check()
+    with pytest.raises(Rejected, match="no MCP tool matches --read-only"):
+        box_of(boxes, Behind(made(*TWO)), read_only=True).check()
 
 
 def test_a_bug_is_a_result(boxes: list[Box], monkeypatch: pytest.MonkeyPatch) -> None:

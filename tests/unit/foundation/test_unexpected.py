@@ -20,6 +20,20 @@ def test_a_machine_that_has_nothing_left_is_no_bug_of_ours(number: int) -> None:
     assert "ulimit" in failure.remedy
 
 
+def test_a_traceback_is_printed_where_the_remedy_was_followed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failure = unexpected.failure_of(KeyError("x"))
+    assert failure.remedy == "run it again with LITELLMCTL_DEBUG=1, and report the output"
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setenv("LITELLMCTL_DEBUG", "1")
+    unexpected.failure_of(KeyError("x"))
+    assert capsys.readouterr() == ("", "KeyError: 'x'\n")
+    monkeypatch.setattr("sys.stderr", None)
+    unexpected.failure_of(KeyError("x"))
+    assert capsys.readouterr() == ("", "")
+
+
 def test_the_cause_counts_whatever_it_was_turned_into() -> None:
     def fail(error: Exception) -> None:
         try:

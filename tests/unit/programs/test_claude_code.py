@@ -280,7 +280,7 @@ def test_an_entry_is_as_claude_mcp_add_writes_it(home: Path, project: Path) -> N
     arguments += ["--name-length", "50"]
     entry = {"type": "stdio", "command": command, "args": arguments, "env": VARIABLES}
     assert json.loads(text(host)) == {"mcpServers": {"litellm": entry}}
-    assert made.notes == ["claude mcp list"]
+    assert made.notes == ["claude mcp list   (after a restart: /mcp)"]
     made = written(host, ONE, Bridge("odd", "", ["litellmctl", "mcp", "serve", "--server", "${USER}"]))
     assert made.warnings == ['skipped "odd": Claude Code would replace a variable in its command']
     assert written(host, ONE, project=project).notes == ["claude, and approve the server"]

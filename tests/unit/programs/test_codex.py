@@ -128,7 +128,7 @@ def test_an_entry_waits_as_long_as_a_call_may_take(home: Path, tmp_path: Path) -
     assert tomllib.loads(text(host)) == {"mcp_servers": {"litellm": entry}}
     assert host.mcp_path() == home / ".codex/config.toml"
     assert host.mcp_path(tmp_path) == tmp_path / ".codex/config.toml"
-    assert made.notes == ["codex mcp list   (in a session: /mcp)"]
+    assert made.notes == ["codex mcp list   (after a restart: /mcp)"]
     host.mcp_path().write_text(text(host).replace("150", "600"))
     written(host, ONE)
     assert tomllib.loads(text(host))["mcp_servers"]["litellm"]["tool_timeout_sec"] == 600

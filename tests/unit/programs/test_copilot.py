@@ -102,10 +102,12 @@ def test_an_mcp_server_has_its_type(folder: Path, tmp_path: Path) -> None:
     # Copilot CLI puts litellm- before the names of tools, and cuts at 64 characters.
     arguments = ["mcp", "serve", "--profile", "default", "--name-length", "56"]
     assert entries(made) == {"litellm": {"type": "stdio", "command": OWN, "args": arguments}}
-    assert made.notes == ["/mcp show litellm   (in a session; it lists the tools)"]
+    assert made.notes == ["/mcp show litellm   (in a new session; it lists the tools)"]
     assert made.warnings == ['skipped "odd": Copilot CLI would replace a variable in its command']
     in_project = Copilot().mcp([bridge()], tmp_path).notes
-    assert in_project == ["/mcp show litellm   (in a session in a folder that Copilot CLI trusts; it lists the tools)"]
+    assert in_project == [
+        "/mcp show litellm   (in a new session in a folder that Copilot CLI trusts; it lists the tools)"
+    ]
 
 
 def test_tools_that_the_user_chose_stay(folder: Path) -> None:

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from litellmctl.errors import ConfigFailure
 from litellmctl.programs.changes import Block, Change, FileChange, Fill, Members, Put, Set, having
-from litellmctl.programs.documents import Unfit, changed, overwritten, restored
+from litellmctl.programs.documents import Unfit, changed, overwritten, restored, widened
 from litellmctl.programs.mcp_host import owns_bridge
 from tests.effort import less_than
 
@@ -691,6 +691,18 @@ def test_entries_of_others_that_would_be_replaced_are_named() -> None:
         overwritten(change, "{")
 
 
+def test_options_of_entries_for_fewer_tools_that_would_be_dropped_are_named() -> None:
+    def entry(*more: str) -> dict[str, Any]:
+        return {"command": "/bin/litellmctl", "args": ["mcp", "serve", *more]}
+
+    before = json.dumps({"s": {"a": entry("--read-only", "--tool=x"), "b": entry("--server", "x"), "c": OTHER}})
+    change = FileChange(PATH, "json", [Members(("s",), {"a": entry()}, owns_bridge)])
+    assert widened(change, before) == {"a": ["--tool", "--read-only"]}
+    kept = FileChange(PATH, "json", [Members(("s",), {"new": entry("--read-only")}, owns_bridge)])
+    assert widened(kept, before) == {"a": ["--tool"]}
+    assert widened(kept, None) == widened(kept, '{"s": []}') == {}
+
+
 def test_entries_are_restored_beside_what_was_edited_since() -> None:
     keys = [("s",)]
     before = json.dumps({"x": 1, "s": {"a": OTHER, "own": OTHER, "old": BRIDGE}})
@@ -701,3 +713,17 @@ def test_entries_are_restored_beside_what_was_edited_since() -> None:
     for bad in ("{", '{"s": 1}'):
         with pytest.raises(ConfigFailure):
             restored(PATH, "json", keys, before, bad)
+
+
+def test_aliases_that_stand_for_billions_of_values_are_refused() -> None:
+    lines = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)]
+    with pytest.raises(ConfigFailure, match="its aliases stand for too many values"):
+        changed(ENTRY, "".join(["a0: &a0 [x]\n", *lines]))
+
+
+@pytest.mark.parametrize("text", ["a: &a [1]\nb: *a\nc: [*a, *a]\n", "a: &a [*a]\n", "a: &a\n  b: *a\n"])
+def test_other_aliases_are_kept(text: str) -> None:
+    assert changed(ENTRY, text).startswith(text)
+
+
+ENTRY = FileChange(Path("config.yaml"), "yaml", [Members(("extensions",), {"litellm": {}}, owns_bridge)])

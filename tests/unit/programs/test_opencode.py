@@ -362,7 +362,7 @@ def test_an_entry_has_the_command_as_one_list_and_waits_longer_than_we_do(folder
     assert mcp() == {"litellm": LOCAL}
     assert jsonc.value(text(Opencode()))["$schema"] == "https://opencode.ai/config.json"
     assert LOCAL["timeout"] > CALL_SECONDS * 1000  # type: ignore[operator]
-    assert (made.notes, made.warnings) == (["opencode mcp list"], [])
+    assert (made.notes, made.warnings) == (["opencode mcp list   (after a restart: /mcps)"], [])
 
 
 @pytest.mark.parametrize(

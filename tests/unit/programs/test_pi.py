@@ -146,7 +146,7 @@ def test_an_entry_has_command_and_arguments_and_waits_longer_than_we_do(folder: 
     assert Pi().mcp_path() == folder / "mcp.json"
     assert mcp() == {"litellm": SERVER}
     assert SERVER["timeout"] > CALL_SECONDS  # type: ignore[operator]
-    assert (made.notes, made.warnings) == (["pi mcp list"], [])
+    assert (made.notes, made.warnings) == (["pi mcp list   (in a session: /reload, then /mcp)"], [])
 
 
 def test_other_entries_and_what_a_user_changed_in_ours_are_kept(folder: Path) -> None:

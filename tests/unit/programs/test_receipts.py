@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from litellmctl.errors import Failure
+from litellmctl.foundation import files
 from litellmctl.programs.changes import FileChange, Set
 from litellmctl.programs.receipts import Receipts
 
@@ -44,3 +45,29 @@ def test_what_somebody_keeps_beside_the_receipts_is_none(tmp_path: Path, name: s
     receipts.write(receipts.plan([FileChange(theirs, "json", [Set(("a",), 1)])]))
     assert receipts.undo() == [(theirs, False)]
     assert not theirs.exists()
+
+
+@pytest.mark.parametrize("step", ["write", "undo"])
+def test_what_another_program_writes_at_the_last_moment_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    receipts = Receipts(str(tmp_path), "pi")
+    theirs = tmp_path / "theirs.json"
+    theirs.write_text('{"n": 1}')
+    planned = receipts.plan([FileChange(theirs, "json", [Set(("a",), 1)])])
+    if step == "undo":
+        receipts.write(planned)
+    temporary = files._temporary
+
+    def meanwhile(folder: str, name: str) -> str:
+        if name == theirs.name:
+            theirs.write_text('{"n": 2}')
+        return temporary(folder, name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "_temporary", meanwhile)
+        with pytest.raises(Failure, match="another program has just changed it"):
+            receipts.write(planned) if step == "write" else receipts.undo()
+    assert theirs.read_text() == '{"n": 2}'
+    assert receipts.count == (step == "undo")
+    assert not [one.name for one in tmp_path.iterdir() if one.name.startswith(".")]

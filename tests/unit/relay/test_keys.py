@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -12,61 +11,26 @@ from typing import Any
 
 import pytest
 
-from litellmctl.auth.credential import Credential, Pair
-from litellmctl.errors import Failure, Unavailable
+from litellmctl.auth import validity
+from litellmctl.auth.credential import Pair
+from litellmctl.errors import Unavailable
 from litellmctl.proxy.client_certificate import NOTHING
 from litellmctl.proxy.route import Route
 from litellmctl.relay import keys
 from litellmctl.relay.keys import Keys
 from tests.effort import until
+from tests.unit.auth.asked_key import AskedKey
 
 URL = "http://127.0.0.1:1"
 
 
-class Fake(Credential):
-    """Counts what is asked of it; `fails` is raised instead of the next key, `gate` holds each look-up up."""
-
-    source = kind = "config"
-    origin = "a test"
-
-    def __init__(self) -> None:
-        self.number = 1
-        self.asked: list[str] = []
-        self.due: float | None = None
-        self.end: float | None = None
-        self.fails: Failure | None = None
-        self.gate = threading.Event()
-        self.gate.set()
-
-    def identity(self) -> str:
-        return "fake"
-
-    @property
-    def due_at(self) -> float | None:
-        return self.due
-
-    @property
-    def expires_at(self) -> float | None:
-        return self.end
-
-    def _ask(self, what: str, step: int) -> str:
-        self.asked.append(what)
-        assert self.gate.wait(20)
-        if self.fails is not None:
-            raise self.fails
-        self.number += step
-        return f"key-{self.number}"
-
-    def secret(self) -> str:
-        return self._ask("secret", 0)
+class Fake(AskedKey):
+    """One that has another key each time."""
 
     def current(self, known: str) -> str:
         key = self._ask("current", 1)
         self.due = self.end = None
         return key
-
-    def renewed(self) -> str | None:
-        return self._ask("renewed", 1)
 
 
 @pytest.fixture
@@ -140,7 +104,7 @@ def test_a_renewal_that_fails_is_not_tried_for_each_request(fake: Fake) -> None:
 
 
 def test_requests_wait_for_the_next_key_once_one_has_expired(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "_LOOKED_UP_SECONDS", 0.0)
+    monkeypatch.setattr(validity, "_LOOKED_UP_SECONDS", 0.0)
 
     async def work() -> None:
         looking = keys_of(fake)
@@ -165,7 +129,7 @@ def test_a_failure_is_given_to_all_that_wait_and_for_a_moment_to_the_next(
             await looking.access()
         assert fake.asked == ["secret"]
         fake.fails = None
-        monkeypatch.setattr(keys, "_AFTER_FAILURE_SECONDS", 0.0)
+        monkeypatch.setattr(keys, "AFTER_FAILURE_SECONDS", 0.0)
         await asyncio.sleep(2.1)
         assert (await looking.access()).key == "key-1"
 

@@ -57,7 +57,6 @@ NOT_FOUND = Rejected("not_found", "Tool add not found", status=500, words="Tool 
     ],
 )
 def test_the_command_that_sets_what_a_call_lacks(asked: Server | str, failed: Failure, remedy: str | None) -> None:
-    assert wanted.remedy(asked, failed) == remedy
     said = wanted.explained(asked, failed)
     if remedy is None:
         assert said is failed

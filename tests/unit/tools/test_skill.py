@@ -71,6 +71,27 @@ def test_a_description_stays_one_line_of_text(text: str) -> None:
     assert read_manifest(skill.text.encode(), "SKILL.md").name == skill.name
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("![x](http://evil.example/?q=1)", "![x\\](http://evil.example/?q=1)"),
+        ("see [this](javascript:alert(1)), a[0] and [x][y]", "see [this\\](javascript:alert(1)), a[0] and [x\\][y]"),
+        ("[x]: http://evil.example", "[x\\]: http://evil.example"),
+    ],
+)
+def test_a_description_links_to_nothing(text: str, shown: str) -> None:
+    assert f"\n{shown}\n" in skill_of([tool("add", text, ADD)], "lab").text
+
+
+@pytest.mark.parametrize(
+    "subjects", [(None, "\u65e5\u672c", ".", "..", "\u65e5"), ("$(id)", "`id`", "id"), ("x" * 300, "x" * 299)]
+)
+def test_different_subjects_have_different_names(subjects: tuple[str | None, ...]) -> None:
+    names = {skill_of([tool("add")], subject).name for subject in subjects}
+    assert len(names) == len(subjects)
+    assert all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) and len(name) <= 64 for name in names)
+
+
 def test_of_many_tools_most_are_only_listed() -> None:
     skill = skill_of([tool(f"tool_{number:04}", "Does it.", ADD) for number in range(1500)], None)
     assert skill.text.count("\n    litellmctl mcp call") == 60
