@@ -97,7 +97,7 @@ class BrowserVisit:
             raise AuthFailure("auth_failed", f"the sign-in was refused in the browser ({hide(said)})", remedy=again)
         return outcome.code
 
-    def open(self, link: str) -> None:
+    def show(self, link: str) -> None:
         """Open the link, unless the user does; it was printed alone on its line for copying."""
         if self.opens:
             address = self._address_of(link)

@@ -197,7 +197,7 @@ class SignIn:
         if self._choices.team is not None:
             self._console.note(f"Choose team {self._choices.team} there.")
         self._console.instruct(attempt.link)
-        self._visit.open(attempt.link)
+        self._visit.show(attempt.link)
         code = self._visit.code(self._choices.again, self._client.auth.hidden)
         grant = self._call(lambda client: pkce.redeem(client, attempt, code))
         return NewToken(
@@ -220,7 +220,7 @@ class SignIn:
             self._console.instruct(f"Check that the page shows the code {started.user_code} {ends}.")
         else:
             self._console.instruct(f"Enter the code {started.user_code} there {ends}.")
-        self._visit.open(started.link)
+        self._visit.show(started.link)
         ready = self._polled(started)
         grant = ready.grant
         team = next((team for team in ready.teams if team.id == grant.team_id), None)
@@ -284,7 +284,7 @@ class SignIn:
         self._console.note(f"Sign in on the proxy's pages{why}, copy your token there, and paste it here:")
         link = f"{self._client.base_url}/sso/key/generate"
         self._console.instruct(link)
-        self._visit.open(link)
+        self._visit.show(link)
         self.was_pasted = True
         return self._typed("Token")
 

@@ -52,7 +52,7 @@ def sign_in(own: ServerCredentials, wanted: ServerCredential, visit: BrowserVisi
     link = own.link(attempt, state, challenge.challenge)
     visit.announce()
     console.instruct(link)
-    visit.open(link)
+    visit.show(link)
     code = visit.code(wanted.remedy, own.hidden)
     token = step(lambda: own.redeem(attempt, code))
     after = step(lambda: own.sign_in_status(wanted))

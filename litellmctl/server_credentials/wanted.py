@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from litellmctl.tools.result import Result
     from litellmctl.tools.tool import Server
 
-# What LiteLLM says to a call of a tool (shapes: tests/contract/shapes/mcp_tools_call.no_*.json, sign_in_*.json).
+# What LiteLLM says to a call of a tool (shapes: tests/contract/shapes/mcp_tools_call.no_*.json,
+# mcp_tools_call.sign_in_*.json).
 _NO_KEY = r"(?i)no stored credential found for this BYOK server|user identity is required for BYOK"
 _NO_VARIABLES = r"require per-user variables"
 _VARIABLE = r"(?m)^- (\S+)"

@@ -23,6 +23,7 @@ ELSEWHERE = {
     "auth/loopback_owner.py": "/proc",
     "relay/resident.py": "/dev/null",
     "tools/calls.py": "the file that an argument names, which may be a pipe",
+    "commands/mcp_values.py": "the file with a credential, which may be a pipe",
     "commands/api.py": "the file that --input names, which may be a pipe",
     "cli.py": "the terminal, by a method of the same name",
     "commands/base.py": "help, by a method of the same name",
