@@ -281,8 +281,8 @@ class Checks:
         if unset:
             names = listed([f"{one.server} ({one.wants} {one.status})" for one in unset])
             return Finding(WARN, f"not set: {names}", unset[0].remedy if len(unset) == 1 else _CREDENTIALS)
-        detail = f"{counted(len(found), 'credential')} set" if found else "no MCP server needs a credential of your own"
-        return Finding(OK, detail)
+        known = counted(sum(one.status == SET for one in found), "credential")
+        return Finding(OK, f"{known} set" if found else "no MCP server needs a credential of your own")
 
     def _skills(self) -> Finding:
         from litellmctl.proxy.skills import is_missing

@@ -328,7 +328,8 @@ def test_a_key_for_mcp_only(user: User) -> None:
     user.writes("mcp = true\n")
     user.sets(LITELLM_API_KEY=user.lab.new_key(allowed_routes=["mcp_routes"]))
     findings = user.asks()
-    assert {check for check, finding in findings.items() if not is_well(finding)} == {"discovery", "skills"}
+    unwell = {check for check, finding in findings.items() if not is_well(finding)}
+    assert unwell == {"discovery", "mcp_credentials", "skills"}
     assert findings["credential"]["detail"].endswith("is accepted, for some routes only: mcp_routes")
     assert findings["discovery"]["detail"] == "this key is not allowed to list models"
     assert findings["mcp"]["status"] == "ok"
