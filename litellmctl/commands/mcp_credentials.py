@@ -16,6 +16,7 @@ from litellmctl.foundation.times import optional_timestamp
 from litellmctl.server_credentials.wanted import commands
 from litellmctl.terminal.data import Column, Listing, Record, Row
 from litellmctl.terminal.streams import GREEN, RED
+from litellmctl.tools.tool import KEY, SIGN_IN, VARIABLES
 
 if TYPE_CHECKING:
     from litellmctl.app import App
@@ -164,7 +165,7 @@ def set_(
         raise UsageFailure(f"--file cannot be combined with {named[1]}", remedy=f"remove --file or {named[1]}")
     own = own_credentials(app)
     found = {one.wants: one for one in wanted_by(app, own, server)}
-    key, variables = found.get("key"), found.get("variables")
+    key, variables = found.get(KEY), found.get(VARIABLES)
     missing: list[str] = []
     if variables is not None and (key is None or env or env_file):
         values = given_variables(app, variables, file, env, env_file)
@@ -176,7 +177,7 @@ def set_(
         done, what = key, f"your key for MCP server {key.server}"
     else:
         other = next(iter(found.values()))
-        needs = "you to sign in" if other.wants == "sign-in" else "a key, not variables"
+        needs = "you to sign in" if other.wants == SIGN_IN else "a key, not variables"
         raise UsageFailure(f"MCP server {other.server} needs {needs}", remedy=other.remedy)
     app.catalogs.tool_cache.drop()
     app.console.done(f"Saved {what} at {app.connection.pair.base_url}")
@@ -227,7 +228,7 @@ def remove(app: App, *, server: str, yes: bool) -> None:
     app.console.done(f"Removed {what} for MCP server {name} at {base_url}")
 
 
-_WORDS = {"key": "your key", "variables": "your variables", "sign-in": "your sign-in"}
+_WORDS = {KEY: "your key", VARIABLES: "your variables", SIGN_IN: "your sign-in"}
 
 
 def own_credentials(app: App) -> ServerCredentials:

@@ -13,6 +13,7 @@ from litellmctl.errors import UsageFailure
 from litellmctl.foundation.times import timestamp
 from litellmctl.settings import environment
 from litellmctl.terminal.data import Record
+from litellmctl.tools.tool import KEY, SIGN_IN
 
 if TYPE_CHECKING:
     from litellmctl.app import App
@@ -100,9 +101,9 @@ def logout(app: App, *, server: str) -> None:
 def _sign_in_of(app: App, own: ServerCredentials, server: str, *, remedy: str | None = None) -> ServerCredential:
     """Return the sign-in that a server wants; a usage failure if it wants something else, which the remedy sets."""
     found = wanted_by(app, own, server)
-    wanted = next((one for one in found if one.wants == "sign-in"), None)
+    wanted = next((one for one in found if one.wants == SIGN_IN), None)
     if wanted is None:
-        what = "a key" if found[0].wants == "key" else "variables"
+        what = "a key" if found[0].wants == KEY else "variables"
         raise UsageFailure(
             f"MCP server {found[0].server} needs {what}, not a sign-in", remedy=remedy or found[0].remedy
         )

@@ -242,8 +242,8 @@ class Checks:
 
     def _mcp(self) -> Finding:
         from litellmctl.proxy import mcp
-        from litellmctl.server_credentials.wanted import KEY, SIGN_IN, missing
-        from litellmctl.tools.tool import read_offer
+        from litellmctl.server_credentials.wanted import missing
+        from litellmctl.tools.tool import KEY, SIGN_IN, read_offer
 
         if not self._app.catalogs.uses_mcp:
             return Finding(SKIP, f"disabled ({self._app.profile.named('mcp')} is false)")

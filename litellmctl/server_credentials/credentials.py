@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from litellmctl.errors import Failure, Rejected, suggestion
 from litellmctl.proxy import mcp_credentials
-from litellmctl.server_credentials.wanted import HEADER, KEY, SIGN_IN, VARIABLES, command
-from litellmctl.tools.tool import wants_of
+from litellmctl.server_credentials.wanted import command
+from litellmctl.tools.tool import HEADER, KEY, SIGN_IN, VARIABLES, wants_of
 
 if TYPE_CHECKING:
     from litellmctl.proxy.client import Client

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from litellmctl.errors import AuthFailure, Failure
 from litellmctl.foundation.sentences import listed
+from litellmctl.tools.tool import HEADER, KEY, SIGN_IN, VARIABLES
 
 if TYPE_CHECKING:
     from litellmctl.tools.result import Result
@@ -24,7 +25,6 @@ _REFUSED_BY_SERVER = r"HTTPStatusError: Client error '401 Unauthorized'"
 # The status of a server in the list of tools.
 _SIGN_IN_STATUS = "auth_required"
 _MAX_COMMANDS = 5
-KEY, VARIABLES, SIGN_IN, HEADER = "key", "variables", "sign-in", "header"
 
 
 def explained(server: Server | str, failure: Failure) -> Failure:

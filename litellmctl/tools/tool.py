@@ -21,6 +21,8 @@ MAX_NAME = 64
 MIN_NAME_LENGTH = 24
 # The styles of definitions for function calling in `tools.definitions`.
 STYLES = ("openai", "anthropic")
+# What a server may want of each user.
+KEY, VARIABLES, SIGN_IN, HEADER = "key", "variables", "sign-in", "header"
 SUFFIX_DIGITS = (8, 16, 32)
 _MAX_DEPTH = 100
 
@@ -341,7 +343,7 @@ def wants_of(row: dict[str, Any]) -> str | None:
     """Return what a server needs of each user, by its row of /v1/mcp/server (types.mcp.MCPAuth of LiteLLM)."""
     kind = row.get("auth_type")
     if kind == "oauth2":
-        return None if row.get("oauth2_flow") == "client_credentials" else "sign-in"
+        return None if row.get("oauth2_flow") == "client_credentials" else SIGN_IN
     if row.get("is_byok") is True:
-        return "key"
-    return "header" if kind in ("true_passthrough", "oauth_delegate") else None
+        return KEY
+    return HEADER if kind in ("true_passthrough", "oauth_delegate") else None
